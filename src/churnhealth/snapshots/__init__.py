@@ -1,0 +1,1 @@
+"""Whom we looked at, when, and what happened next."""

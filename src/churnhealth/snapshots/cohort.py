@@ -1,0 +1,211 @@
+"""Whom we look at: the accounts in question on each as-of date, and who is left out.
+
+Nothing here reads a row that was not known before the date it speaks of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.config import Config, Question
+from churnhealth.snapshots.calendar import calendar_days
+from churnhealth.snapshots.cover import SPAN, Cover, cover_at, known_terms, merge
+from churnhealth.snapshots.labels import closing_day, contracts_of
+from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
+
+__all__ = ["STATUSES", "Cohort", "cohort", "first_day", "snapshot_grid"]
+
+STATUSES = ("scored", "announced", "grace", "too_new", "churned", "open_ended")
+SCORED, ANNOUNCED, GRACE, TOO_NEW, CHURNED, OPEN_ENDED, OUT = range(7)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Cohort:
+    """Snapshots sorted by (as_of, account).
+
+    ``status`` indexes ``STATUSES``; ``start`` and ``end`` are those of the merged
+    period as known on ``as_of`` (``FAR``: none, open-ended).
+    """
+
+    account: Ints
+    as_of: Days
+    status: NDArray[np.int8]
+    start: Days
+    end: Days
+
+    def rows(self, keep: NDArray[np.bool_]) -> Cohort:
+        """Take some snapshots, order kept."""
+        return Cohort(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Say which snapshots the question is asked of."""
+        return np.asarray(self.status == SCORED)
+
+
+def cohort(
+    history: History, question: Question, *, account: Ints, as_of: Days
+) -> Cohort:
+    """Sort out who of the given (account, as_of) is in question, and who is not.
+
+    Snapshots that the question does not concern at all (not a customer yet; a renewal
+    further away than ``lead_max_days``) are dropped. ``open_ended`` cover has no
+    renewal to ask about: it is listed so that it can be counted.
+    """
+    order = np.lexsort((account, as_of))
+    account, as_of = account[order], as_of[order]
+    if question.kind == "inactivity":
+        status, start = _active(history, question, account, as_of)
+        end = np.full(account.size, FAR)
+    else:
+        cover = cover_at(
+            contracts_of(history),
+            account=account,
+            as_of=as_of,
+            gap_days=question.gap_days,
+        )
+        status, start, end = _covered(question, cover, as_of), cover.start, cover.end
+    everyone = Cohort(account=account, as_of=as_of, status=status, start=start, end=end)
+    return everyone.rows(status != OUT)
+
+
+def _covered(question: Question, cover: Cover, as_of: Days) -> NDArray[np.int8]:
+    """Give each snapshot of a cover question its status."""
+    when = question.churn_when
+    told = cover.announced_cancel & ("cancelled" in when)
+    told |= cover.announced_lapse & ("not_renewed" in when)
+    status = np.full(as_of.size, OUT, np.int8)
+    status[cover.covered] = SCORED
+    if question.kind == "renewal":
+        status[cover.covered & (cover.end >= as_of + question.lead_max_days)] = OUT
+        status[cover.covered & (cover.end >= FAR)] = OPEN_ENDED
+    young = as_of - cover.start < question.min_age_days
+    status[(status == SCORED) & young] = TOO_NEW
+    status[cover.covered & told] = ANNOUNCED
+    status[cover.grace] = GRACE
+    status[cover.ended] = CHURNED
+    return status
+
+
+def _active(
+    history: History, question: Question, account: Ints, as_of: Days
+) -> tuple[NDArray[np.int8], Days]:
+    """Give each snapshot of an inactivity question its status and first event."""
+    last = np.full(account.size, -SPAN)
+    first = np.full(account.size, FAR)
+    for log in history.events:
+        if log.planned or not log.account.size:
+            continue
+        order = np.argsort(log.account * SPAN + log.known_at, kind="stable")
+        whose, known = log.account[order], log.known_at[order]
+        happened = log.happened_at[order]
+        at = np.searchsorted(whose * SPAN + known, account * SPAN + as_of) - 1
+        mine = (at >= 0) & (whose[at] == account)
+        # Accounts ascend, so a running extreme of these keys never crosses accounts.
+        newest = np.maximum.accumulate(whose * SPAN + happened) - whose * SPAN
+        descending = -np.maximum.accumulate(whose * SPAN - happened) + whose * SPAN
+        last = np.where(mine, np.maximum(last, newest[at]), last)
+        first = np.where(mine, np.minimum(first, descending[at]), first)
+    status = np.full(account.size, OUT, np.int8)
+    status[first < FAR] = CHURNED
+    status[last >= as_of - question.active_days] = SCORED
+    young = as_of - first < question.min_age_days
+    status[(status == SCORED) & young] = TOO_NEW
+    return status, first
+
+
+def first_day(history: History, *, widest_window: int) -> int:
+    """Find the first day whose widest feature window is full.
+
+    Without any events it is the day after the first contract began.
+    """
+    starts = [
+        int(log.happened_at.min())
+        for log in history.events
+        if not log.planned and log.account.size
+    ]
+    if starts:
+        return min(starts) + widest_window
+    return int(contracts_of(history).start.min()) + 1
+
+
+def snapshot_grid(
+    history: History, config: Config, *, data_until: int, every: str | int | None = None
+) -> tuple[Ints, Days]:
+    """List every (account, as_of) to look at, before asking who is in question.
+
+    ``from`` defaults to the first day with a full widest window, ``until`` to the last
+    day on which some label is not censored.
+    """
+    snapshots, question = config.snapshots, config.question
+    every = every or snapshots.every
+    wide = max(config.features.windows_days)
+    low = first_day(history, widest_window=wide)
+    if snapshots.from_ is not None:
+        low = day_of(snapshots.from_)
+    zero = np.zeros(1, np.int64)
+    high = data_until - int(closing_day(question, as_of=zero, end=zero)[0])
+    if snapshots.until is not None:
+        high = min(high, day_of(snapshots.until))
+    if snapshots.anchor == "calendar":
+        days = np.array(calendar_days(every, first=low, last=high), dtype=np.int64)
+        accounts = np.arange(history.accounts.ids.size)
+        return np.tile(accounts, days.size), np.repeat(days, accounts.size)
+    return _anchored(history, config, int(every), low, high)
+
+
+def _anchored(
+    history: History, config: Config, every: int, low: int, high: int
+) -> tuple[Ints, Days]:
+    """Count days from each account's own start, or back from its renewal.
+
+    Every term proposes dates, with hindsight; only those stay that were due by what
+    was known on the day itself: a term that continues a period does not start one, and
+    a renewal that was already known has moved the end.
+    """
+    plan, contracts = config.snapshots, contracts_of(history)
+    gap_days = config.question.gap_days
+    if plan.anchor == "start":
+        first = contracts.start + plan.first_day
+        last = np.minimum(_period_end(contracts, gap_days), high)
+        row, step = _steps(first, last, every)
+        as_of = first[row] + step * every
+    else:
+        last = contracts.end - plan.last_day_before_end
+        first = np.minimum(contracts.start, contracts.known_at) + 1
+        row, step = _steps(first, np.where(contracts.end < FAR, last, 0), every)
+        as_of = last[row] - step * every
+    account = contracts.account[row]
+    seen = cover_at(contracts, account=account, as_of=as_of, gap_days=gap_days)
+    age = as_of - seen.start - plan.first_day
+    due = seen.covered & (age >= 0) & (as_of <= seen.end - plan.last_day_before_end)
+    if plan.anchor == "start":
+        due &= age % every == 0
+    else:
+        due &= contracts.end[row] == seen.end
+    keep = due & (as_of >= low) & (as_of <= high)
+    pairs = np.unique(np.stack([as_of[keep], account[keep]]), axis=1)
+    return pairs[1], pairs[0]
+
+
+def _period_end(contracts: Contracts, gap_days: int) -> Days:
+    """Find, with hindsight, how far the period of each term goes."""
+    periods = merge(known_terms(contracts, known_before=FAR), gap_days=gap_days)
+    if not periods.start.size:
+        return contracts.start
+    at = np.searchsorted(
+        periods.account * SPAN + periods.start,
+        contracts.account * SPAN + contracts.start,
+        side="right",
+    )
+    return np.maximum(periods.end[np.maximum(at - 1, 0)], contracts.end)
+
+
+def _steps(first: Days, last: Days, every: int) -> tuple[Ints, Ints]:
+    """Count off the steps that fit between two days, row by row."""
+    count = np.maximum((last - first) // every + 1, 0)
+    row = np.repeat(np.arange(count.size), count)
+    return row, np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)

@@ -1,0 +1,256 @@
+"""Who is covered, since when and until when, as it was known on a day.
+
+Worked example, with ``gap_days = 30``: a term from 1 Jan to 1 Feb and one from 10 Feb
+to 10 Mar, each known from its start on, are one period that starts on 1 Jan. Seen from
+5 Feb the second term is not known yet, so the account is in *grace*, not covered.
+Seen from 11 Feb it is covered until 10 Mar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.sources.contract import FAR, Contracts, Days, Ints
+
+__all__ = ["SPAN", "Cover", "Periods", "Terms", "cover_at", "known_terms", "merge"]
+
+Flags = NDArray[np.bool_]
+
+SPAN = 1 << 25  # days: more than FAR and any gap, so keys of two accounts never meet
+_PAIRS = 4_000_000  # (snapshot, term) pairs held at once: about 500 MB
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Cover:
+    """One row per snapshot, from what was known before its ``as_of``.
+
+    ``start`` and ``end`` are those of the merged period (``FAR``: none, open-ended);
+    in grace and after churn they are those of the last period. ``row`` and
+    ``previous_row`` index the contract rows in force now and before (-1: none).
+    ``announced_cancel`` and ``announced_lapse`` say that the end is known to be an
+    early stop, or known not to be renewed.
+    """
+
+    covered: Flags
+    start: Days
+    end: Days
+    grace: Flags
+    ended: Flags
+    announced_cancel: Flags
+    announced_lapse: Flags
+    row: Ints
+    previous_row: Ints
+    renewals: Ints
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Terms:
+    """Contract rows as known before one day: ``until`` is the end that counted then.
+
+    ``reach`` is the furthest ``until`` of an account's rows so far; ``early`` says that
+    a row stopped before its agreed end.
+    """
+
+    account: Ints
+    start: Days
+    until: Days
+    early: Flags
+    reach: Days
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Periods:
+    """Merged periods of cover: ``early`` says that the end was an early stop."""
+
+    account: Ints
+    start: Days
+    end: Days
+    early: Flags
+
+
+def known_terms(contracts: Contracts, *, known_before: int) -> Terms:
+    """Read the contract rows as they were known before a day.
+
+    A row that was stopped on or before its start never was cover and is left out.
+    """
+    seen = contracts.known_at < known_before
+    stop = np.where(
+        contracts.notice_at < known_before, contracts.cancelled_at, np.int64(FAR)
+    )
+    until = np.minimum(contracts.end, stop)
+    keep = seen & (until > contracts.start)
+    account, start, until = contracts.account[keep], contracts.start[keep], until[keep]
+    return Terms(
+        account=account,
+        start=start,
+        until=until,
+        early=(stop < contracts.end)[keep],
+        reach=np.maximum.accumulate(account * SPAN + until) - account * SPAN,
+    )
+
+
+def merge(terms: Terms, *, gap_days: int) -> Periods:
+    """Join terms that touch or lie within the gap into periods of cover.
+
+    >>> a = np.zeros(3, np.int64); until = np.array([31, 68, 200])
+    >>> terms = Terms(account=a, start=np.array([0, 40, 150]), until=until,
+    ...               early=np.array([False, True, False]), reach=until)
+    >>> periods = merge(terms, gap_days=30)
+    >>> periods.start, periods.end, periods.early
+    (array([  0, 150]), array([ 68, 200]), array([ True, False]))
+    """
+    begins = _begins(terms.account, terms.start, terms.reach, gap_days)
+    head = np.flatnonzero(begins)
+    end = terms.reach[np.append(head[1:], begins.size)[: head.size] - 1]
+    period = np.cumsum(begins) - 1
+    reaches = terms.until == end[period]
+    early = np.zeros(head.size, bool)
+    early[period[reaches]] = terms.early[reaches]  # the last row to reach it decides
+    return Periods(
+        account=terms.account[head], start=terms.start[head], end=end, early=early
+    )
+
+
+def _begins(segment: Ints, start: Days, reach: Days, gap_days: int) -> Flags:
+    """Mark the rows that lie more than the gap after everything before them."""
+    begins = np.ones(start.size, dtype=bool)
+    same = segment[1:] == segment[:-1]
+    begins[1:] = ~same | (start[1:] > reach[:-1] + gap_days)
+    return begins
+
+
+def cover_at(
+    contracts: Contracts, *, account: Ints, as_of: Days, gap_days: int
+) -> Cover:
+    """Say for each snapshot whether, since when and until when it is covered.
+
+    Parameters
+    ----------
+    contracts
+        Sorted rows; ``account`` counts in the same numbers as the snapshots'.
+    account, as_of
+        The snapshots, in any order.
+    gap_days
+        Terms that lie at most this far apart are one period.
+
+    Examples
+    --------
+    >>> a = np.zeros(2, np.int64); nan = np.full(2, np.nan); far = np.full(2, FAR)
+    >>> terms = Contracts(account=a, start=a + [0, 40], end=a + [31, 68],
+    ...     cancelled_at=far, notice_at=far, known_at=a + [0, 40], value=nan, seats=nan,
+    ...     term_months=nan, discount=nan, plan=np.array([None, None]))
+    >>> seen = cover_at(terms, account=np.zeros(3, np.int64),
+    ...                 as_of=np.array([10, 35, 50]), gap_days=30)
+    >>> seen.covered, seen.grace, seen.start, seen.end  # doctest: +NORMALIZE_WHITESPACE
+    (array([ True, False,  True]), array([False,  True, False]),
+     array([0, 0, 0]), array([31, 31, 68]))
+    """
+    first = np.searchsorted(contracts.account, account)
+    size = np.searchsorted(contracts.account, account, side="right") - first
+    parts, low = [], 0
+    total = np.cumsum(size)
+    while low < account.size:
+        done = total[low - 1] if low else 0
+        high = max(low + 1, int(np.searchsorted(total, done + _PAIRS, side="right")))
+        cut = slice(low, high)
+        parts.append(_cover(contracts, as_of[cut], first[cut], size[cut], gap_days))
+        low = high
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[Cover]) -> Cover:
+    if not parts:
+        none, no = np.zeros(0, np.int64), np.zeros(0, bool)
+        return Cover(
+            covered=no, start=none, end=none, grace=no, ended=no, announced_cancel=no,
+            announced_lapse=no, row=none, previous_row=none, renewals=none,
+        )  # fmt: skip
+    names = [f.name for f in fields(Cover)]
+    return Cover(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
+
+
+def _cover(
+    contracts: Contracts, as_of: Days, first: Ints, size: Ints, gap_days: int
+) -> Cover:
+    """Answer for snapshots whose rows are ``first : first + size``."""
+    n = as_of.size
+    s = np.repeat(np.arange(n), size)
+    r = np.arange(s.size) + np.repeat(first - np.cumsum(size) + size, size)
+    t = as_of[s]
+    stopped = contracts.notice_at[r] < t
+    stop = np.where(stopped, contracts.cancelled_at[r], FAR)
+    until = np.minimum(contracts.end[r], stop)
+    keep = (contracts.known_at[r] < t) & (until > contracts.start[r])
+    s, r, t, until, stopped = s[keep], r[keep], t[keep], until[keep], stopped[keep]
+    start, early = contracts.start[r], stop[keep] < contracts.end[r]
+    reach = np.maximum.accumulate(s * SPAN + until) - s * SPAN
+    begins = _begins(s, start, reach, gap_days)
+    period = np.cumsum(begins) - 1
+    head = np.flatnonzero(begins)
+    tail = np.append(head[1:], s.size)[: head.size] - 1
+    p_start, p_end, p_snap = start[head], reach[tail], s[head]
+    p_t = as_of[p_snap]
+    here = (p_start < p_t) & (p_t <= p_end)
+    gone = p_end < p_t
+    chosen = np.full(n, -1, np.int64)
+    chosen[p_snap[gone]] = np.flatnonzero(gone)  # the last that ended ...
+    chosen[p_snap[here]] = np.flatnonzero(here)  # ... unless one is running
+    covered = np.zeros(n, bool)
+    covered[p_snap[here]] = True
+    has = chosen >= 0
+    end = np.where(has, _take(p_end, chosen), FAR)
+    grace = has & ~covered & (as_of <= end + gap_days)
+    at_end = until == p_end[period]
+    told_cancel, told_lapse = _announced(at_end, period, stopped, early, head.size)
+    row, previous, renewals = _in_force(s, r, t, start, until, head[period], n)
+    return Cover(
+        covered=covered,
+        start=np.where(has, _take(p_start, chosen), FAR),
+        end=end,
+        grace=grace,
+        ended=has & ~covered & ~grace,
+        announced_cancel=covered & _take(told_cancel, chosen),
+        announced_lapse=covered & _take(told_lapse, chosen),
+        row=row,
+        previous_row=previous,
+        renewals=renewals,
+    )
+
+
+def _take(values: NDArray[Any], index: Ints) -> NDArray[Any]:
+    """Take with -1 meaning "none": the caller masks those."""
+    return values[index] if values.size else np.zeros(index.size, values.dtype)
+
+
+def _announced(
+    at_end: Flags, period: Ints, stopped: Flags, early: Flags, n: int
+) -> tuple[Flags, Flags]:
+    """Say per period whether everything that reaches its end is known to stop there.
+
+    Two products may end on one day: while one of them may still renew, nothing is
+    announced.
+    """
+    ends = np.bincount(period[at_end], minlength=n)
+    told = np.bincount(period[at_end & stopped], minlength=n)
+    told_early = np.bincount(period[at_end & stopped & early], minlength=n)
+    announced = (ends > 0) & (told == ends)
+    return announced & (told_early > 0), announced & (told_early == 0)
+
+
+def _in_force(
+    s: Ints, r: Ints, t: Days, start: Days, until: Days, head: Ints, n: int
+) -> tuple[Ints, Ints, Ints]:
+    """Find the latest term in force, the one before it, and how many came before."""
+    runs = np.flatnonzero((start < t) & (t <= until))
+    at = np.full(n, -1, np.int64)
+    at[s[runs]] = runs  # rows are in order of start: the last one wins
+    has = at >= 0
+    earlier = np.where(has, at - _take(head, at), 0)
+    row = np.where(has, _take(r, at), -1)
+    previous = np.where(earlier > 0, _take(r, np.maximum(at - 1, 0)), -1)
+    return row, previous, earlier

@@ -1,0 +1,259 @@
+"""The tables we need, as data: what a business may give and how it is held in memory.
+
+Times are whole days since 1970-01-01 (int64, UTC). ``FAR`` stands for "never" and
+"open-ended". Every table is sorted by account and then by a total key, so that the
+rows of a run of accounts are one slice, and equal inputs give equal bits whatever
+order the files had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "FAR",
+    "TABLES",
+    "Accounts",
+    "Contracts",
+    "Coverage",
+    "Days",
+    "EventLog",
+    "Floats",
+    "History",
+    "Ints",
+    "StateLog",
+    "Texts",
+    "date_of",
+    "day_of",
+]
+
+Ints = NDArray[np.int64]
+Days = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Texts = NDArray[np.object_]
+
+FAR = 10_000_000
+_EPOCH = date(1970, 1, 1).toordinal()
+
+TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "accounts": (
+        ("account_id",),
+        ("name", "segment", "owner", "group", "known_at"),
+    ),
+    "contracts": (
+        ("account_id", "start"),
+        (
+            "end",
+            "cancelled_at",
+            "notice_at",
+            "discount",
+            "contract_id",
+            "value",
+            "seats",
+            "plan",
+            "term_months",
+            "known_at",
+        ),
+    ),
+    "events": (
+        ("account_id", "happened_at"),
+        (
+            "event",
+            "item",
+            "count",
+            "amount",
+            "user_id",
+            "users",
+            "known_at",
+            "ended_at",
+            "event_id",
+        ),
+    ),
+    "states": (("account_id", "known_at", "state", "value"), ()),
+}
+"""Required and optional columns of each table, by our names."""
+
+
+def day_of(when: date) -> int:
+    """Count the days from 1970-01-01.
+
+    >>> day_of(date(2026, 1, 1)), date_of(20454)
+    (20454, datetime.date(2026, 1, 1))
+    """
+    return when.toordinal() - _EPOCH
+
+
+def date_of(day: int) -> date:
+    """Turn a day count back into a date."""
+    return date.fromordinal(int(day) + _EPOCH)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Accounts:
+    """One row per account, sorted by id. Missing texts are ``None``."""
+
+    ids: Texts
+    name: Texts
+    segment: Texts
+    owner: Texts
+    group: Texts
+    known_at: Days
+    attributes: Mapping[str, Texts] = field(default_factory=dict)
+
+    def slice(self, low: int, high: int) -> Accounts:
+        """Take the accounts ``low:high``."""
+        return Accounts(
+            ids=self.ids[low:high],
+            name=self.name[low:high],
+            segment=self.segment[low:high],
+            owner=self.owner[low:high],
+            group=self.group[low:high],
+            known_at=self.known_at[low:high],
+            attributes={k: v[low:high] for k, v in self.attributes.items()},
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Contracts:
+    """Contract terms, sorted by (account, start, end, known_at, ...).
+
+    ``end`` is the agreed end (``FAR`` = open-ended); ``cancelled_at`` the day cover
+    really stopped early; ``notice_at`` the day we learned that it will stop early or
+    not be renewed (``FAR`` = never).
+    """
+
+    account: Ints
+    start: Days
+    end: Days
+    cancelled_at: Days
+    notice_at: Days
+    known_at: Days
+    value: Floats
+    seats: Floats
+    term_months: Floats
+    discount: Floats
+    plan: Texts
+
+    def rows(self, keep: NDArray[Any]) -> Contracts:
+        """Take rows by mask, index or slice, order kept."""
+        return Contracts(**{n: getattr(self, n)[keep] for n in _CONTRACT_COLUMNS})
+
+
+_CONTRACT_COLUMNS = (
+    "account",
+    "start",
+    "end",
+    "cancelled_at",
+    "notice_at",
+    "known_at",
+    "value",
+    "seats",
+    "term_months",
+    "discount",
+    "plan",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coverage:
+    """When a source was being recorded, as seen from each day.
+
+    A step function: from ``known[i] + 1`` on, the source is seen to have begun on
+    ``first[i]`` and to reach to ``last[i]`` (both days of ``happened_at``). It is a
+    function of rows known before the day asked about, so later rows cannot move it.
+    """
+
+    known: tuple[int, ...] = ()
+    first: tuple[int, ...] = ()
+    last: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class EventLog:
+    """One events source, sorted by (account, happened_at, known_at, event, ...).
+
+    ``event`` indexes ``vocabulary``; ``user`` is an integer per person, -1 = unknown,
+    or ``None`` when the source has no users; ``users`` is a number of people in an
+    already aggregated row; ``amount`` is NaN where missing, ``None`` when unmapped,
+    and means ``amount`` rounded to ``decimals`` places.
+    """
+
+    name: str
+    planned: bool
+    vocabulary: tuple[str, ...]
+    categories: tuple[str, ...]
+    account: Ints
+    happened_at: Days
+    known_at: Days
+    event: Ints
+    count: Ints
+    amount: Floats | None = None
+    decimals: int = 0
+    user: Ints | None = None
+    users: Floats | None = None
+    ended_at: Days | None = None
+    coverage: Coverage = Coverage()
+
+    def rows(self, keep: NDArray[Any] | slice) -> EventLog:
+        """Take rows by mask, index or slice, order kept."""
+        names = ("account", "happened_at", "known_at", "event", "count")
+        more = ("amount", "user", "users", "ended_at")
+        given = [n for n in (*names, *more) if getattr(self, n) is not None]
+        return replace(self, **{n: getattr(self, n)[keep] for n in given})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class StateLog:
+    """One states source, sorted by (account, state, known_at, value).
+
+    ``state`` indexes ``vocabulary``. Same-day values keep the order of their exact
+    times, so the last row is the latest.
+    """
+
+    name: str
+    vocabulary: tuple[str, ...]
+    categories: tuple[str, ...]
+    account: Ints
+    known_at: Days
+    state: Ints
+    value: Floats
+    coverage: Coverage = Coverage()
+
+    def rows(self, keep: NDArray[Any] | slice) -> StateLog:
+        """Take rows by mask, index or slice, order kept."""
+        names = ("account", "known_at", "state", "value")
+        return replace(self, **{n: getattr(self, n)[keep] for n in names})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class History:
+    """Everything a business gave us; ``account`` columns index ``accounts``."""
+
+    accounts: Accounts
+    contracts: Contracts | None
+    events: tuple[EventLog, ...] = ()
+    states: tuple[StateLog, ...] = ()
+
+    def batch(self, low: int, high: int) -> History:
+        """Take the accounts ``low:high`` with their rows, accounts counted from 0.
+
+        Slices are views: nothing is copied but the shifted account column.
+        """
+
+        def cut(table: Any) -> Any:
+            a, b = np.searchsorted(table.account, [low, high])
+            part = table.rows(slice(int(a), int(b)))
+            return replace(part, account=part.account - low)
+
+        return History(
+            accounts=self.accounts.slice(low, high),
+            contracts=None if self.contracts is None else cut(self.contracts),
+            events=tuple(cut(e) for e in self.events),
+            states=tuple(cut(s) for s in self.states),
+        )

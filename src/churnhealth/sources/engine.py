@@ -1,0 +1,180 @@
+"""The only file that knows DuckDB: open it, read, and write whole files or none."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from churnhealth.sources.contract import Texts
+
+__all__ = [
+    "Connection",
+    "QueryError",
+    "columns_of",
+    "connect",
+    "fetch",
+    "literal",
+    "publish",
+    "quoted",
+    "read_table",
+    "statements",
+    "texts",
+    "write_table",
+]
+
+Connection = duckdb.DuckDBPyConnection
+QueryError = duckdb.Error
+
+
+def connect() -> Connection:
+    """Open an in-memory database that speaks UTC and reaches for no network."""
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET autoinstall_known_extensions = false")
+    con.execute("SET enable_progress_bar = false")
+    return con
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier.
+
+    >>> quoted("monthly value")
+    '"monthly value"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text value.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def statements(con: Connection, sql: str) -> list[str]:
+    """Split a text into its statements, so that a query may follow an ``ATTACH``.
+
+    >>> with connect() as con:
+    ...     statements(con, "create table t (x int); select 1;")
+    ['create table t (x int)', 'select 1']
+    """
+    found = con.extract_statements(sql)
+    return [s.query.strip().rstrip(";").rstrip() for s in found]
+
+
+def columns_of(con: Connection, view: str) -> dict[str, str]:
+    """Name the columns of a view with their DuckDB types."""
+    rows = con.execute(f"DESCRIBE {quoted(view)}").fetchall()
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
+def fetch(con: Connection, sql: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Run a query and give its columns, missing values as in `read_table`."""
+    found = con.execute(sql)
+    kinds = {d[0]: str(d[1]) for d in found.description or ()}
+    return {k: _unmasked(v, kinds[k]) for k, v in found.fetchnumpy().items()}
+
+
+def write_table(path: Path, columns: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    r"""Write equal-length columns as CSV or Parquet (by suffix), all or nothing.
+
+    Text is an object array with ``None`` for missing; dates are ``datetime64[D]``,
+    timestamps ``datetime64[s]``. The file appears under its name only when complete.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "t.csv"
+    >>> write_table(file, {"id": np.array(["a", None], dtype=object)})
+    >>> file.read_text()
+    'id\na\n\n'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    how = "parquet, compression zstd" if path.suffix == ".parquet" else "csv, header"
+    with connect() as con:
+        con.execute("SET threads = 1")  # rows keep their order
+        con.register("given", {k: _plain(v) for k, v in columns.items()})
+        wanted = ", ".join(_select(k, v) for k, v in columns.items())
+        try:
+            con.execute(
+                f"COPY (SELECT {wanted} FROM given) TO $path (format {how})",  # noqa: S608
+                {"path": str(temporary)},
+            )
+            publish(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Make a finished temporary file visible under its name, durably."""
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _plain(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Give DuckDB only types that it takes: dates travel as day numbers."""
+    if column.dtype.kind == "M":
+        unit = "D" if column.dtype == np.dtype("datetime64[D]") else "s"
+        number = column.astype(f"datetime64[{unit}]").astype(np.int64)
+        return np.where(np.isnat(column), np.int64(_NAT), number)
+    return column
+
+
+_NAT = -(1 << 62)
+
+
+def _select(name: str, column: np.ndarray[Any, Any]) -> str:
+    q = quoted(name)
+    if column.dtype == np.dtype("datetime64[D]"):
+        return f"DATE '1970-01-01' + CAST(nullif({q}, {_NAT}) AS INTEGER) AS {q}"
+    if column.dtype.kind == "M":
+        return f"make_timestamp(nullif({q}, {_NAT}) * 1000000) AS {q}"
+    if column.dtype.kind == "f":
+        return f"CASE WHEN isnan({q}) THEN NULL ELSE {q} END AS {q}"
+    return f"{q}"
+
+
+def read_table(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Read one of our own Parquet files back as columns.
+
+    Missing numbers come back as NaN, missing texts as ``None``, dates as
+    ``datetime64[D]``.
+    """
+    with connect() as con:
+        con.execute("SET threads = 1")
+        found = con.execute("SELECT * FROM read_parquet($path)", {"path": str(path)})
+        kinds = {d[0]: str(d[1]) for d in found.description or ()}
+        raw = found.fetchnumpy()
+    return {k: _unmasked(v, kinds[k]) for k, v in raw.items()}
+
+
+def _unmasked(column: Any, kind: str) -> np.ndarray[Any, Any]:
+    if kind == "DATE":
+        column = column.astype("datetime64[D]")
+    if not isinstance(column, np.ma.MaskedArray):
+        return np.asarray(column)
+    if column.dtype.kind == "O":
+        return np.where(np.ma.getmaskarray(column), None, column.data)
+    if column.dtype.kind == "M":
+        return np.asarray(column.filled(np.datetime64("NaT")))
+    if not column.mask.any():
+        return np.asarray(column.data)
+    return np.asarray(column.astype(np.float64).filled(np.nan))
+
+
+def texts(values: Any) -> Texts:
+    """Make an object array of texts, ``None`` where missing."""
+    return np.array(list(values), dtype=object)

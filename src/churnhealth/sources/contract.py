@@ -106,16 +106,16 @@ class Accounts:
     known_at: Days
     attributes: Mapping[str, Texts] = field(default_factory=dict)
 
-    def slice(self, low: int, high: int) -> Accounts:
-        """Take the accounts ``low:high``."""
+    def rows(self, keep: NDArray[Any] | slice) -> Accounts:
+        """Take accounts by mask, index or slice."""
         return Accounts(
-            ids=self.ids[low:high],
-            name=self.name[low:high],
-            segment=self.segment[low:high],
-            owner=self.owner[low:high],
-            group=self.group[low:high],
-            known_at=self.known_at[low:high],
-            attributes={k: v[low:high] for k, v in self.attributes.items()},
+            ids=self.ids[keep],
+            name=self.name[keep],
+            segment=self.segment[keep],
+            owner=self.owner[keep],
+            group=self.group[keep],
+            known_at=self.known_at[keep],
+            attributes={k: v[keep] for k, v in self.attributes.items()},
         )
 
 
@@ -181,7 +181,8 @@ class EventLog:
     ``event`` indexes ``vocabulary``; ``user`` is an integer per person, -1 = unknown,
     or ``None`` when the source has no users; ``users`` is a number of people in an
     already aggregated row; ``amount`` is NaN where missing, ``None`` when unmapped,
-    and means ``amount`` rounded to ``decimals`` places.
+    and means ``amount`` rounded to ``decimals`` places. ``unrepeated`` says that the
+    source names its events, so that repeats inside an account were dropped.
     """
 
     name: str
@@ -198,6 +199,7 @@ class EventLog:
     user: Ints | None = None
     users: Floats | None = None
     ended_at: Days | None = None
+    unrepeated: bool = False
     coverage: Coverage = Coverage()
 
     def rows(self, keep: NDArray[Any] | slice) -> EventLog:
@@ -252,7 +254,7 @@ class History:
             return replace(part, account=part.account - low)
 
         return History(
-            accounts=self.accounts.slice(low, high),
+            accounts=self.accounts.rows(slice(low, high)),
             contracts=None if self.contracts is None else cut(self.contracts),
             events=tuple(cut(e) for e in self.events),
             states=tuple(cut(s) for s in self.states),

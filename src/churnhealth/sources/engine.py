@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import numpy as np
 
+from churnhealth.folders import publish
 from churnhealth.sources.contract import Texts
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "write_table",
 ]
 
-Connection = duckdb.DuckDBPyConnection
+Connection: TypeAlias = duckdb.DuckDBPyConnection
 QueryError = duckdb.Error
 
 
@@ -112,18 +112,6 @@ def write_table(path: Path, columns: Mapping[str, np.ndarray[Any, Any]]) -> None
             temporary.unlink(missing_ok=True)
 
 
-def publish(temporary: Path, path: Path) -> None:
-    """Make a finished temporary file visible under its name, durably."""
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _plain(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Give DuckDB only types that it takes: dates travel as day numbers."""
     if column.dtype.kind == "M":
@@ -167,12 +155,15 @@ def _unmasked(column: Any, kind: str) -> np.ndarray[Any, Any]:
     if not isinstance(column, np.ma.MaskedArray):
         return np.asarray(column)
     if column.dtype.kind == "O":
-        return np.where(np.ma.getmaskarray(column), None, column.data)
+        plain = np.array(column.data, dtype=object)
+        plain[np.ma.getmaskarray(column)] = None
+        return plain
     if column.dtype.kind == "M":
         return np.asarray(column.filled(np.datetime64("NaT")))
     if not column.mask.any():
         return np.asarray(column.data)
-    return np.asarray(column.astype(np.float64).filled(np.nan))
+    missing = np.ma.getmaskarray(column)
+    return np.where(missing, np.nan, np.asarray(column.data, dtype=np.float64))
 
 
 def texts(values: Any) -> Texts:

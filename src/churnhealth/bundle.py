@@ -1,0 +1,211 @@
+"""A trained model on disk: written whole, verified before a byte is parsed, no pickle.
+
+``model.txt`` is LightGBM's text (only where trees were chosen), ``bundle.json`` the
+rest, ``MANIFEST.json`` names every file with its SHA-256. A damaged model text can kill
+or silently bend a process, so nothing is parsed before its hash is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from churnhealth.config import Question
+from churnhealth.errors import BundleError
+from churnhealth.features.spec import FeatureSpec
+from churnhealth.folders import new_folder
+from churnhealth.health.bands import BandCuts
+from churnhealth.health.calibrate import Calibrator
+from churnhealth.scorers import scorer_from_json
+from churnhealth.scorers.estimator import Scorer
+from churnhealth.scorers.gbm import GbmScorer
+from churnhealth.scorers.rules import RuleScorer
+from churnhealth.sources.contract import Floats
+from churnhealth.sources.schema import Schema
+
+__all__ = ["Bundle", "load_bundle", "save_bundle"]
+
+SCHEMA_VERSION = 1
+_LARGEST = 512 * 2**20
+_MANIFEST, _DESCRIPTION, _MODEL = "MANIFEST.json", "bundle.json", "model.txt"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Bundle:
+    """Everything that scoring needs, and what is known about its worth.
+
+    ``peers`` holds the median of each feature over the newest training cohort;
+    ``skill`` says whether the backtest showed any: without it the colours are the
+    rules'. ``card`` is what is told to people: question, folds, metrics, promises.
+    """
+
+    as_of: int
+    question: Question
+    specs: tuple[FeatureSpec, ...]
+    schema: Schema
+    scorer: Scorer
+    calibrator: Calibrator
+    rules: RuleScorer
+    base_rate: float
+    cuts: BandCuts
+    peers: Floats
+    skill: bool
+    card: Mapping[str, Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Give the model's features in the order of its columns."""
+        return tuple(spec.name for spec in self.specs)
+
+    @property
+    def model_version(self) -> str:
+        """Name the model after its training day and content."""
+        return f"{np.datetime64(self.as_of, 'D')}-{_digest(_description(self))[:10]}"
+
+    @property
+    def bands_version(self) -> str:
+        """Name the cut-offs after their content."""
+        return _digest(json.dumps(self.cuts.to_json(), sort_keys=True))[:10]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _description(bundle: Bundle) -> str:
+    peers = [None if np.isnan(v) else float(v) for v in bundle.peers]
+    text = _model_text(bundle)
+    described = {
+        "schema_version": SCHEMA_VERSION,
+        "as_of": bundle.as_of,
+        "question": bundle.question.model_dump(mode="json", exclude_unset=True),
+        "specs": [spec.to_json() for spec in bundle.specs],
+        "schema": bundle.schema.to_json(),
+        "scorer": bundle.scorer.to_json(),
+        "model_sha256": None if text is None else _digest(text),
+        "calibrator": bundle.calibrator.to_json(),
+        "rules": bundle.rules.to_json(),
+        "base_rate": bundle.base_rate,
+        "cuts": bundle.cuts.to_json(),
+        "peers": peers,
+        "skill": bundle.skill,
+        "card": dict(bundle.card),
+    }
+    return json.dumps(described, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _model_text(bundle: Bundle) -> str | None:
+    return bundle.scorer.model_text if isinstance(bundle.scorer, GbmScorer) else None
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> Path:
+    """Write the bundle under ``folder``: all of it or nothing. Gives the folder."""
+    files = {_DESCRIPTION: _description(bundle)}
+    if (text := _model_text(bundle)) is not None:
+        files[_MODEL] = text
+    files[_MANIFEST] = _manifest(
+        {n: {"sha256": _digest(t), "size": len(t.encode())} for n, t in files.items()}
+    )
+    with new_folder(folder) as temporary:
+        for name, text in files.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def _manifest(files: Mapping[str, Mapping[str, Any]]) -> str:
+    manifest = {"schema_version": SCHEMA_VERSION, "files": files}
+    return json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Verify a bundle by its manifest, then read it.
+
+    Raises
+    ------
+    BundleError
+        CH401 not a bundle, CH402 a file differs from the manifest, CH403 a file too
+        many or too few, CH404 written by another version.
+    """
+    texts = _verified(folder)
+    raw = json.loads(texts[_DESCRIPTION])
+    if raw.get("schema_version") != SCHEMA_VERSION:
+        raise _refusal(
+            "CH404",
+            f"{folder.name} has schema version {raw.get('schema_version')!r},"
+            f" this program reads {SCHEMA_VERSION}",
+            fix="train again with this version",
+        )
+    rules = scorer_from_json(raw["rules"])
+    if not isinstance(rules, RuleScorer):
+        raise _refusal("CH404", f"{folder.name} has no rules", fix="train again")
+    peers = [np.nan if v is None else v for v in raw["peers"]]
+    return Bundle(
+        as_of=raw["as_of"],
+        question=Question.model_validate(raw["question"]),
+        specs=tuple(FeatureSpec.from_json(s) for s in raw["specs"]),
+        schema=Schema.from_json(raw["schema"]),
+        scorer=scorer_from_json(raw["scorer"], model_text=texts.get(_MODEL)),
+        calibrator=Calibrator.from_json(raw["calibrator"]),
+        rules=rules,
+        base_rate=raw["base_rate"],
+        cuts=BandCuts.from_json(raw["cuts"]),
+        peers=np.array(peers, dtype=np.float64),
+        skill=raw["skill"],
+        card=raw["card"],
+    )
+
+
+def _verified(folder: Path) -> dict[str, str]:
+    """Read every file of a bundle once, and only if it is what the manifest says."""
+    try:
+        text = (folder / _MANIFEST).read_text(encoding="utf-8")
+        entries: dict[str, dict[str, Any]] = json.loads(text)["files"]
+        wanted = {n: (str(e["sha256"]), int(e["size"])) for n, e in entries.items()}
+        if text != _manifest(entries):
+            raise ValueError("not as it was written")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _refusal(
+            "CH401",
+            f"{folder} is not a bundle: its {_MANIFEST} is missing or unreadable",
+            fix="give the folder that `churnhealth train` wrote",
+        ) from error
+    found = {p.name for p in folder.iterdir()} - {_MANIFEST}
+    if found != set(wanted) or _DESCRIPTION not in wanted:
+        odd = sorted(found ^ set(wanted)) or [_DESCRIPTION]
+        raise _refusal(
+            "CH403",
+            f"{folder.name} has a file too many or too few: {', '.join(odd)}",
+            fix="restore the folder as it was written, or train again",
+        )
+    texts = {}
+    for name, (sha256, size) in wanted.items():
+        content = _content(folder / name, size)
+        if content is None or hashlib.sha256(content).hexdigest() != sha256:
+            raise _refusal(
+                "CH402",
+                f"{name} in {folder.name} is not what was written: its hash differs",
+                fix="restore the file from a copy, or train again",
+            )
+        texts[name] = content.decode("utf-8")
+    return texts
+
+
+def _content(file: Path, size: int) -> bytes | None:
+    """Read a regular file of the promised size; ``None`` where it is not that."""
+    if "/" in file.name or file.is_symlink() or not file.is_file():
+        return None
+    if file.stat().st_size != size or size > _LARGEST:
+        return None
+    return file.read_bytes()
+
+
+def _refusal(code: str, what: str, *, fix: str) -> BundleError:
+    return BundleError(
+        code, what, why="a damaged model can score wrongly in silence", fix=fix
+    )

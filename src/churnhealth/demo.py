@@ -1,0 +1,72 @@
+"""The whole way on the simulated company: files, checks, model, scores, page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from importlib.resources import files
+from pathlib import Path
+
+from churnhealth.commands import (
+    score_cohort,
+    serve_bundle,
+    train_bundle,
+    write_portfolio,
+)
+from churnhealth.config import read_config
+from churnhealth.evaluate.report import report_text
+from churnhealth.folders import write_text
+from churnhealth.progress import Progress
+from churnhealth.sources.simulate import simulate, write_company
+
+__all__ = ["run_demo"]
+
+_UNTIL = date(2026, 1, 1)
+
+
+def run_demo(
+    folder: Path,
+    *,
+    accounts: int,
+    seed: int,
+    port: int,
+    serve: bool,
+    today: date,
+    now: datetime,
+    say: Callable[[str], None],
+    progress: Progress,
+) -> int:
+    """Simulate, check, train, score, report, and serve until stopped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress.stage("simulate"):
+        company = simulate(accounts=accounts, seed=seed, until=_UNTIL)
+        write_company(company, folder / "data", file_format="parquet")
+    text = files("churnhealth").joinpath("demo.toml").read_text(encoding="utf-8")
+    write_text(folder / "churnhealth.toml", text)
+    config = read_config(folder / "churnhealth.toml")
+    done = train_bundle(
+        config, out=folder / "model", as_of=None, today=today, progress=progress
+    )
+    say(report_text(done["backtest"]))
+    score_cohort(
+        config,
+        bundle_folder=folder / "model",
+        out=folder / "scores",
+        as_of=None,
+        file_format="parquet",
+        now=now,
+        progress=progress,
+    )
+    with progress.stage("report"):
+        write_portfolio(
+            folder / "scores", folder / "report.html", bundle_folder=folder / "model"
+        )
+    say(f"\nreport: {folder / 'report.html'}")
+    say(progress.line())
+    if not serve:
+        return 0
+    say(f"serving http://127.0.0.1:{port}/ (stop with Ctrl-C)")
+    settings = config.serve.model_copy(update={"port": port})
+    return serve_bundle(
+        settings, bundle_folder=folder / "model", scores=folder / "scores"
+    )

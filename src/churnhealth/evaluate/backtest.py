@@ -1,0 +1,241 @@
+"""What every scorer would have said in the past, and what then happened.
+
+A fold judged at ``t`` trains on exactly what ``labels(rows with known_at < t,
+data_until = t)`` does not censor and is tested on later snapshots. Nothing is chosen,
+fitted or calibrated on a test row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.config import Config
+from churnhealth.errors import TrainingError
+from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb
+from churnhealth.evaluate.panel import Panel, distinct
+from churnhealth.scorers.estimator import Scorer
+from churnhealth.snapshots.calendar import Fold, fold_days, newest_quarter
+from churnhealth.snapshots.labels import NO, YES
+from churnhealth.sources.contract import Days, Floats, Ints, date_of, day_of
+
+__all__ = ["Judged", "backtest", "fold_plan", "training_rows"]
+
+Makers = Sequence[Callable[[], Scorer]]
+Advance = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class FoldResult:
+    """One fold: its ladder, its rows and what each scorer said of the test rows."""
+
+    fold: Fold
+    ladder: Ladder
+    train: Ints
+    train_codes: NDArray[np.int8]
+    test: Ints
+    p: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Judged:
+    """All folds together: test rows in order, every scorer's probability beside them.
+
+    ``rate`` is the training base rate that held for each row; ``p["chosen"]`` is the
+    chosen scorer's probability, fold by fold.
+    """
+
+    folds: tuple[FoldResult, ...]
+    row: Ints
+    y: Ints
+    account: Ints
+    as_of: Days
+    outcome: Days
+    rate: Floats
+    p: Mapping[str, Floats]
+    chosen: str
+    disjoint: Floats | None
+    reasons: tuple[str, ...]
+
+
+def fold_plan(panel: Panel, config: Config) -> list[Fold]:
+    """Place the folds that the configuration asks for on the panel's test dates."""
+    code = panel.labels().code
+    dates = panel.cohort.as_of[panel.tests & ((code == YES) | (code == NO))]
+    if not dates.size:
+        raise TrainingError(
+            "CH302",
+            "no snapshot has an outcome that is known yet",
+            why="without known outcomes nothing can be learned or judged",
+            fix="give a longer history, or a shorter horizon or gap under [question]",
+        )
+    pinned = config.backtest.test_from
+    test_from = newest_quarter(dates) if pinned is None else day_of(pinned)
+    folds = fold_days(
+        np.unique(dates).tolist(),
+        test_from=test_from,
+        each=config.backtest.origins == "each",
+        monthly=config.snapshots.anchor != "calendar",
+    )
+    if not folds:
+        raise TrainingError(
+            "CH303",
+            f"no snapshot with a known outcome lies on or after {date_of(test_from)}",
+            why="there is nothing to judge the scorers on",
+            fix="set an earlier [backtest] test_from",
+        )
+    return folds
+
+
+def training_rows(panel: Panel, judged_at: int) -> tuple[TrainingRows, Ints]:
+    """Collect what a model judged at a day may train on, and where in the panel."""
+    code = panel.training_codes(judged_at)
+    row = np.flatnonzero((code == YES) | (code == NO))
+    if not row.size:
+        raise TrainingError(
+            "CH304",
+            f"no label had closed before {date_of(judged_at)}",
+            why="a model judged then has nothing to learn from",
+            fix="set a later [backtest] test_from, or give a longer history",
+        )
+    rows = TrainingRows(
+        X=panel.X[row],
+        y=(code[row] == YES).astype(np.int64),
+        account=panel.cohort.account[row],
+        as_of=panel.cohort.as_of[row],
+        codes_at=lambda day: panel.training_codes(day)[row],
+    )
+    return rows, row
+
+
+def backtest(
+    panel: Panel,
+    folds: Sequence[Fold],
+    scorers: Makers,
+    *,
+    disjoint_groups: bool,
+    advance: Advance = lambda: None,
+) -> Judged:
+    """Fit and test fold by fold; every scorer on the same rows.
+
+    Raises
+    ------
+    TrainingError
+        CH301 one class only in training, CH304 nothing to train on, CH305 no test row.
+    """
+    labels = panel.labels()
+    results = [
+        _fold(panel, f, scorers, advance, disjoint_groups=disjoint_groups)
+        for f in folds
+    ]
+    row = np.concatenate([r.test for r in results])
+    if not row.size:
+        raise TrainingError(
+            "CH305",
+            "no test snapshot has a known outcome",
+            why="the scorers cannot be judged",
+            fix="set an earlier [backtest] test_from",
+        )
+    names = [n for n in results[-1].p if all(n in r.p for r in results)]
+    chosen = Counter(r.ladder.chosen for r in results).most_common(1)[0][0]
+    return Judged(
+        folds=tuple(results),
+        row=row,
+        y=(labels.code[row] == YES).astype(np.int64),
+        account=panel.cohort.account[row],
+        as_of=panel.cohort.as_of[row],
+        outcome=labels.outcome[row],
+        rate=np.concatenate(
+            [np.full(r.test.size, r.ladder.base_rate) for r in results]
+        ),
+        p={n: np.concatenate([r.p[n] for r in results]) for n in names},
+        chosen=chosen,
+        disjoint=_disjoint(panel, results[-1], scorers) if len(results) == 1 else None,
+        reasons=results[-1].ladder.reasons,
+    )
+
+
+def _fold(
+    panel: Panel,
+    fold: Fold,
+    scorers: Makers,
+    advance: Advance,
+    *,
+    disjoint_groups: bool,
+) -> FoldResult:
+    code = panel.labels().code
+    day = panel.cohort.as_of
+    inside = (fold.test_from <= day) & (day < fold.test_to) & panel.tests
+    test = np.flatnonzero(inside & ((code == YES) | (code == NO)))
+    rows, train = training_rows(panel, fold.judged_at)
+    if disjoint_groups and panel.group is not None:
+        keep = ~np.isin(panel.group[train], panel.group[test])
+        rows, train = _some(rows, keep), train[keep]
+    ladder = climb(rows, scorers, advance=advance)
+    p = {n: r.probability(panel.X[test]) for n, r in ladder.rungs.items()}
+    p["chosen"] = p[ladder.chosen]
+    return FoldResult(
+        fold=fold,
+        ladder=ladder,
+        train=train,
+        train_codes=rows.y.astype(np.int8),
+        test=test,
+        p=p,
+    )
+
+
+def _some(rows: TrainingRows, keep: NDArray[np.bool_]) -> TrainingRows:
+    return TrainingRows(
+        X=rows.X[keep],
+        y=rows.y[keep],
+        account=rows.account[keep],
+        as_of=rows.as_of[keep],
+        codes_at=lambda day: rows.codes_at(day)[keep],
+    )
+
+
+def _disjoint(panel: Panel, result: FoldResult, scorers: Makers) -> Floats | None:
+    """Score the test rows by the chosen scorer fitted without the test rows' groups."""
+    if panel.group is None:
+        return None
+    keep = ~np.isin(panel.group[result.train], panel.group[result.test])
+    train = result.train[keep]
+    y = result.train_codes[keep].astype(np.int64)
+    if train.size == 0 or y.min() == y.max():
+        return None
+    chosen = result.ladder.best
+    make = next(s for s in scorers if s().name == result.ladder.chosen)
+    scorer = make().fit(
+        panel.X[train], y, panel.cohort.account[train], panel.cohort.as_of[train]
+    )
+    margin = scorer.decision_function(panel.X[result.test])
+    return chosen.calibrator.probability(margin)
+
+
+def fold_rows(judged: Judged, panel: Panel) -> list[dict[str, Any]]:
+    """Describe each fold: dates, rows, positives and distinct outcomes."""
+    return [_fold_row(result, judged, panel) for result in judged.folds]
+
+
+def _fold_row(result: FoldResult, judged: Judged, panel: Panel) -> dict[str, Any]:
+    days, account = panel.cohort.as_of, panel.cohort.account
+    positive = result.train[result.train_codes == YES]
+    here = np.isin(judged.row, result.test)
+    churned = here & (judged.y == 1)
+    return {
+        "train_from": str(date_of(days[result.train].min())),
+        "train_to": str(date_of(days[result.train].max())),
+        "test_from": str(date_of(result.fold.test_from)),
+        "test_to": str(date_of(days[result.test].max())) if result.test.size else None,
+        "n_train": int(result.train.size),
+        "n_test": int(result.test.size),
+        "positives_train": int(positive.size),
+        "positives_test": int(churned.sum()),
+        "outcomes_train": distinct(account[positive]),
+        "outcomes_test": distinct(judged.account[churned]),
+    }

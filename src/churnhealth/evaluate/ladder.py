@@ -1,0 +1,250 @@
+"""Which scorer to trust: each is judged on later dates inside the training period.
+
+From the simplest rung up: constant, recency, calendar, rules, logistic, gbm. A higher
+rung is only chosen when it beats the simpler ones by more than their noise (the
+one-standard-error rule, paired by account: Breiman and others 1984, section 3.4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.errors import TrainingError
+from churnhealth.evaluate.panel import distinct
+from churnhealth.health.calibrate import Calibrator, fit_calibrator
+from churnhealth.scorers.estimator import Scorer
+from churnhealth.snapshots.labels import NO, YES
+from churnhealth.sources.contract import Days, Floats, Ints
+
+__all__ = ["FEW", "Ladder", "Rung", "TrainingRows", "climb", "inner_origins"]
+
+FEW = 20  # distinct accounts that churned: below it, rules only
+ORDER = ("constant", "recency", "calendar", "rules", "logistic", "gbm")
+SELF_CALIBRATED = ("constant", "recency", "calendar")  # their margins are rates
+_LEARNED = ("logistic", "gbm")
+_SHARES = (0.45, 0.65, 0.82)  # of the outcomes known at an inner origin
+_LEAST_KNOWN, _LEAST_LATER = 8, 5
+_CANDIDATES = 40
+
+Codes = NDArray[np.int8]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TrainingRows:
+    """Labelled rows, sorted by (as_of, account), and their labels on earlier days.
+
+    ``codes_at(t)`` labels the same rows as they could be labelled at ``t``.
+    """
+
+    X: Floats
+    y: Ints
+    account: Ints
+    as_of: Days
+    codes_at: Callable[[int], Codes]
+
+    @property
+    def outcomes(self) -> int:
+        """Count the distinct accounts that churned."""
+        return distinct(self.account[self.y == 1])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Rung:
+    """A fitted scorer, its calibrator, and its log loss on later inner dates."""
+
+    scorer: Scorer
+    calibrator: Calibrator
+    inner_log_loss: float | None = None
+
+    def probability(self, X: Floats) -> Floats:
+        """Give the calibrated churn probability of each row."""
+        return self.calibrator.probability(self.scorer.decision_function(X))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Ladder:
+    """All rungs fitted on one training period, and the one to trust."""
+
+    rungs: Mapping[str, Rung]
+    chosen: str
+    base_rate: float
+    reasons: tuple[str, ...]
+    origins: tuple[int, ...] = ()
+
+    @property
+    def best(self) -> Rung:
+        """Give the chosen rung."""
+        return self.rungs[self.chosen]
+
+
+@dataclass(slots=True)
+class _Held:
+    """Margins on later dates, collected over the inner folds."""
+
+    row: list[Ints] = field(default_factory=list)
+    margin: dict[str, list[Floats]] = field(default_factory=dict)
+
+
+def climb(
+    rows: TrainingRows,
+    scorers: Sequence[Callable[[], Scorer]],
+    *,
+    advance: Callable[[], None] = lambda: None,
+) -> Ladder:
+    """Fit every scorer, calibrate on later dates, and choose.
+
+    Calibrators are fitted on margins of rows later than those the scorer was fitted
+    on; then every scorer is fitted again on all rows.
+
+    Raises
+    ------
+    TrainingError
+        CH301 without both outcomes among the rows.
+    """
+    _needs_both(rows)
+    few = rows.outcomes < FEW
+    made = {s().name: s for s in scorers}
+    names = [n for n in ORDER if n in made and not (few and n in _LEARNED)]
+    origins = inner_origins(rows)
+    held = _later_margins(rows, made, names, origins, advance)
+    later = np.concatenate(held.row) if held.row else np.zeros(0, np.int64)
+    rungs, losses = {}, {}
+    for name in names:
+        scorer = made[name]().fit(rows.X, rows.y, rows.account, rows.as_of)
+        advance()
+        margin = np.concatenate(held.margin[name]) if held.row else np.zeros(0)
+        calibrator = _calibrator(name, margin, rows, later)
+        loss = _losses(calibrator.probability(margin), rows.y[later])
+        losses[name] = loss
+        mean = float(loss.mean()) if loss.size else None
+        rungs[name] = Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean)
+    chosen, reasons = _choose(rows, later, losses, few=few)
+    return Ladder(
+        rungs=rungs,
+        chosen=chosen,
+        base_rate=float(rows.y.mean()),
+        reasons=reasons,
+        origins=tuple(origins),
+    )
+
+
+def _needs_both(rows: TrainingRows) -> None:
+    positives = int(rows.y.sum())
+    if 0 < positives < rows.y.size:
+        return
+    what = "no churn at all" if positives == 0 else "nothing but churn"
+    raise TrainingError(
+        "CH301",
+        f"the {rows.y.size} training rows hold {what}",
+        why="there is nothing to tell apart, so any score would be invented",
+        fix="give a longer history, a longer horizon, or check the contracts source",
+    )
+
+
+def inner_origins(rows: TrainingRows) -> list[int]:
+    """Place up to three days inside the training period to be judged at.
+
+    At each, enough outcomes must have been known already, and enough must follow.
+    """
+    days = np.unique(rows.as_of)
+    if days.size > _CANDIDATES:
+        at = np.linspace(0, days.size - 1, _CANDIDATES).astype(int)
+        days = days[at]
+    total = max(rows.outcomes, 1)
+    known: dict[int, int] = {}
+    for day in days.tolist():
+        code = rows.codes_at(day)
+        before = (rows.as_of < day) & (code == YES)
+        later = rows.y[rows.as_of >= day].sum()
+        outcomes = distinct(rows.account[before])
+        if outcomes >= _LEAST_KNOWN and later >= _LEAST_LATER:
+            known[day] = outcomes
+    if not known:
+        return []
+    wanted = [share * total for share in _SHARES]
+    return sorted({min(known, key=lambda d: abs(known[d] - w)) for w in wanted})
+
+
+def _later_margins(
+    rows: TrainingRows,
+    made: Mapping[str, Callable[[], Scorer]],
+    names: Sequence[str],
+    origins: Sequence[int],
+    advance: Callable[[], None],
+) -> _Held:
+    """Fit at each inner origin on what was known then; keep margins of what follows."""
+    held = _Held(margin={name: [] for name in names})
+    stops = [*origins[1:], int(rows.as_of.max()) + 1] if origins else []
+    for origin, stop in zip(origins, stops, strict=True):
+        code = rows.codes_at(origin)
+        train = (rows.as_of < origin) & ((code == YES) | (code == NO))
+        test = np.flatnonzero((rows.as_of >= origin) & (rows.as_of < stop))
+        y = (code[train] == YES).astype(np.int64)
+        if not test.size or y.min() == y.max():
+            continue
+        held.row.append(test)
+        for name in names:
+            scorer = made[name]()
+            scorer.fit(rows.X[train], y, rows.account[train], rows.as_of[train])
+            held.margin[name].append(scorer.decision_function(rows.X[test]))
+            advance()
+    return held
+
+
+def _calibrator(
+    name: str, margin: Floats, rows: TrainingRows, later: Ints
+) -> Calibrator:
+    if name in SELF_CALIBRATED or not later.size:
+        return Calibrator(slope=1.0, intercept=0.0)
+    return fit_calibrator(margin, rows.y[later], groups=rows.account[later])
+
+
+def _losses(p: Floats, y: Ints) -> Floats:
+    p = np.clip(p, 1e-12, 1 - 1e-12)
+    return -np.where(y == 1, np.log(p), np.log1p(-p))
+
+
+def _choose(
+    rows: TrainingRows, later: Ints, losses: Mapping[str, Floats], *, few: bool
+) -> tuple[str, tuple[str, ...]]:
+    """Take the simplest rung that is within one standard error of the best."""
+    fallback = "rules" if "rules" in losses else next(iter(losses))
+    if few:
+        return fallback, (
+            f"only {rows.outcomes} accounts churned in training (fewer than {FEW}):"
+            " rules only",
+        )
+    if not later.size:
+        return fallback, ("too few outcomes on later dates to compare scorers: rules",)
+    means = {name: float(loss.mean()) for name, loss in losses.items()}
+    best = min(means, key=lambda name: means[name])
+    for name, loss in losses.items():
+        gap = loss - losses[best]
+        noise = _clustered_error(gap, rows.account[later])
+        if gap.mean() <= noise:
+            return name, (_because(name, best, means, noise),)
+    return best, ()
+
+
+def _clustered_error(values: Floats, account: Ints) -> float:
+    """Give the standard error of a mean whose rows cluster by account."""
+    _, whose = np.unique(account, return_inverse=True)
+    sums = np.bincount(whose, weights=values - values.mean())
+    return float(np.sqrt(np.square(sums).sum()) / values.size)
+
+
+def _because(name: str, best: str, means: Mapping[str, float], noise: float) -> str:
+    if name == best:
+        return (
+            f"{name} has the lowest log loss on later dates inside the training"
+            f" period ({means[name]:.4f}); simpler scorers lose by more than the noise"
+        )
+    return (
+        f"{name} ({means[name]:.4f}) is the simplest scorer within one standard error"
+        f" ({noise:.4f}) of the best, {best} ({means[best]:.4f}), on later dates inside"
+        " the training period"
+    )

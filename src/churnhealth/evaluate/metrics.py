@@ -1,0 +1,285 @@
+"""How good probabilities are: ranking, truthfulness, and how sure we are of either.
+
+Pure functions of arrays: ``p`` probabilities, ``y`` outcomes 0/1, ``groups`` accounts.
+Intervals are 95 %, by drawing whole accounts (``health/draws.py``); the AUC's, which
+needs a pass over all rows per sample, uses the first 300 samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.health.draws import Draws, Range, percentiles
+from churnhealth.scorers.curves import fit_line, log_odds
+from churnhealth.sources.contract import Floats, Ints
+
+__all__ = [
+    "LeadTime",
+    "auc",
+    "auc_interval",
+    "average_precision",
+    "brier",
+    "calibration_slope",
+    "ece",
+    "figures",
+    "lead_time",
+    "lift_top_decile",
+    "log_loss",
+    "log_losses",
+    "predicted_over_observed",
+]
+
+_TINY = 1e-12
+_BINS = 15
+_AUC_SAMPLES = 300
+_NONE = float("nan")
+
+Outcomes = Floats | Ints | NDArray[np.bool_]
+
+
+def auc(p: Floats, y: Outcomes) -> float:
+    """Say how often a churner ranks above a stayer; ties count half, NaN = one class.
+
+    >>> auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([0, 0, 1, 1]))
+    0.875
+    """
+    ranking = _Ranking.of(p, np.asarray(y, np.float64))
+    return ranking.auc(np.ones(p.size))
+
+
+def auc_interval(p: Floats, y: Outcomes, draws: Draws) -> Range:
+    """Give the account-clustered 95 % interval of the AUC (at most 300 samples)."""
+    ranking = _Ranking.of(p, np.asarray(y, np.float64), account=draws.account)
+    samples = draws.weight[:_AUC_SAMPLES]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = [ranking.auc(weight.astype(np.float64)) for weight in samples]
+    return percentiles(np.array(found))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Ranking:
+    """Rows sorted once, so that each weighted AUC is one running sum.
+
+    ``below``/``through`` say for each positive how many negatives rank lower, and
+    lower or equal.
+    """
+
+    negative: Ints
+    positive: Ints
+    below: Ints
+    through: Ints
+
+    @classmethod
+    def of(cls, p: Floats, y: Floats, account: Ints | None = None) -> _Ranking:
+        whose = np.arange(p.size) if account is None else account
+        churned = y > 0.0
+        order = np.argsort(p[~churned], kind="stable")
+        ranked = p[~churned][order]
+        return cls(
+            negative=whose[~churned][order],
+            positive=whose[churned],
+            below=np.searchsorted(ranked, p[churned], side="left"),
+            through=np.searchsorted(ranked, p[churned], side="right"),
+        )
+
+    def auc(self, weight: Floats) -> float:
+        positive = weight[self.positive]
+        passed = np.concatenate([[0.0], np.cumsum(weight[self.negative])])
+        total = 2.0 * passed[-1] * positive.sum()
+        if total == 0.0:
+            return _NONE
+        return float(positive @ (passed[self.below] + passed[self.through]) / total)
+
+
+def average_precision(p: Floats, y: Outcomes) -> float:
+    """Average the precision over the churners found, from the riskiest down.
+
+    Equal probabilities are one step. NaN without a churner.
+
+    >>> round(average_precision(np.array([0.9, 0.8, 0.1]), np.array([1, 0, 1])), 4)
+    0.8333
+    """
+    outcome = np.asarray(y, np.float64)
+    if not outcome.any():
+        return _NONE
+    order = np.argsort(-p, kind="stable")
+    ends = np.flatnonzero(np.r_[np.diff(p[order]) != 0, True])
+    found = np.cumsum(outcome[order])[ends]
+    precision = found / (ends + 1.0)
+    return float(np.sum(np.diff(np.r_[0.0, found]) * precision) / found[-1])
+
+
+def log_losses(p: Floats, y: Outcomes) -> Floats:
+    """Give each row's log loss; probabilities are kept 1e-12 inside 0 and 1."""
+    inside = np.clip(p, _TINY, 1.0 - _TINY)
+    return -np.where(np.asarray(y, np.float64) > 0, np.log(inside), np.log1p(-inside))
+
+
+def log_loss(p: Floats, y: Outcomes) -> float:
+    """Give the mean log loss.
+
+    >>> round(log_loss(np.array([0.5, 0.5]), np.array([0, 1])), 4)
+    0.6931
+    """
+    return float(log_losses(p, y).mean())
+
+
+def brier(p: Floats, y: Outcomes) -> float:
+    """Give the mean squared distance between probability and outcome."""
+    return float(np.mean((p - np.asarray(y, np.float64)) ** 2))
+
+
+def calibration_slope(p: Floats, y: Outcomes) -> float:
+    """Give the slope of a logistic regression of the outcome on log-odds of ``p``.
+
+    1 = right, below = too extreme, above = too timid. NaN for a constant ``p``, for
+    one class, and where the two separate perfectly.
+    """
+    z, outcome = log_odds(p), np.asarray(y, np.float64)
+    spread = float(np.std(z))
+    if spread < 1e-9 or outcome.min() == outcome.max():
+        return _NONE
+    churned, stayed = z[outcome > 0], z[outcome == 0]
+    if churned.min() > stayed.max() or churned.max() < stayed.min():
+        return _NONE
+    centre = float(z.mean())
+    slope, _ = fit_line((z - centre) / spread, outcome)
+    return slope / spread
+
+
+def predicted_over_observed(p: Floats, y: Outcomes) -> float:
+    """Divide the mean probability by the churn rate; NaN without a churner."""
+    seen = float(np.mean(np.asarray(y, np.float64)))
+    return float(np.mean(p)) / seen if seen else _NONE
+
+
+def ece(p: Floats, y: Outcomes) -> float:
+    """Average |predicted - observed| over 15 bins of about equally many rows.
+
+    Equal probabilities share a bin, so a constant has one.
+    """
+    outcome = np.asarray(y, np.float64)
+    edges = np.unique(np.quantile(p, np.arange(1, _BINS) / _BINS, method="lower"))
+    which = np.searchsorted(edges, p, side="left")
+    gap = np.bincount(which, weights=p - outcome, minlength=edges.size + 1)
+    return float(np.abs(gap).sum() / p.size)
+
+
+def lift_top_decile(p: Floats, y: Outcomes) -> float:
+    """Divide the churn rate of the riskiest tenth by that of all rows.
+
+    Rows tied at the edge count in parts, as if drawn among themselves.
+
+    >>> y = np.r_[np.zeros(90), np.ones(10)]
+    >>> lift_top_decile(y, y)
+    10.0
+    """
+    outcome = np.asarray(y, np.float64)
+    if not outcome.any():
+        return _NONE
+    wanted = p.size / 10.0
+    edge = np.sort(p)[::-1][int(np.ceil(wanted)) - 1]
+    above, tied = p > edge, p == edge
+    room = wanted - above.sum()
+    found = outcome[above].sum() + room * outcome[tied].mean()
+    return float(found / wanted / outcome.mean())
+
+
+def figures(
+    p: Floats, y: Outcomes, draws: Draws, *, constant: Floats
+) -> dict[str, float | list[float] | None]:
+    """Give all figures of one scorer, named as in ``backtest --json``.
+
+    ``constant`` is the constant scorer's probability of the same rows: the gain is
+    paired with it. A figure that does not exist is ``None``.
+    """
+    outcome = np.asarray(y, np.float64)
+    gain = log_losses(constant, outcome) - log_losses(p, outcome)
+    both = np.column_stack([gain, np.ones_like(gain)])
+    gained = draws.interval(both, lambda s: s[:, 0] / s[:, 1])
+    return {
+        "auc": _said(auc(p, outcome)),
+        "auc_interval": _pair(auc_interval(p, outcome, draws)),
+        "average_precision": _said(average_precision(p, outcome)),
+        "log_loss": log_loss(p, outcome),
+        "log_loss_gain_over_constant": float(gain.mean()),
+        "gain_interval": _pair(gained),
+        "brier": brier(p, outcome),
+        "calibration_slope": _said(calibration_slope(p, outcome)),
+        "predicted_over_observed": _said(predicted_over_observed(p, outcome)),
+        "ece": ece(p, outcome),
+        "lift_top_decile": _said(lift_top_decile(p, outcome)),
+    }
+
+
+def _said(figure: float) -> float | None:
+    return figure if np.isfinite(figure) else None
+
+
+def _pair(interval: Range) -> list[float] | None:
+    return list(interval) if np.isfinite(interval).all() else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeadTime:
+    """How many later churners already stood in red or orange so many days before."""
+
+    days_before: int
+    churners: int
+    red_or_orange: int
+    green: int
+    false_alarm_rate: float | None
+
+    def to_json(self) -> Mapping[str, float | int | None]:
+        """Say it as a row of ``backtest --json``."""
+        return {name: getattr(self, name) for name in LeadTime.__slots__}
+
+
+def lead_time(
+    band: NDArray[np.object_],
+    y: Outcomes,
+    groups: Ints,
+    days_until: Floats | Ints,
+    *,
+    days_before: Sequence[int],
+    tolerance_days: int = 31,
+) -> list[LeadTime]:
+    """Say what colour each later churner had, so many days before.
+
+    ``days_until`` are the days from a row's as_of to the account's churn; negative or
+    NaN where it did not churn. For each of ``days_before`` an account counts with the
+    row nearest to that day, at most ``tolerance_days`` further back; accounts
+    without such a row are left out. ``false_alarm_rate`` is the share of red or
+    orange among rows whose outcome was staying (``y`` = 0).
+    """
+    level = np.isin(band, ("red", "orange"))
+    stayed = np.asarray(y) == 0
+    alarms = float(level[stayed].mean()) if stayed.any() else None
+    told = []
+    for days in days_before:
+        row = _rows_before(groups, days_until, days=days, tolerance=tolerance_days)
+        told.append(
+            LeadTime(
+                days_before=days,
+                churners=int(row.size),
+                red_or_orange=int(level[row].sum()),
+                green=int((band[row] == "green").sum()),
+                false_alarm_rate=alarms,
+            )
+        )
+    return told
+
+
+def _rows_before(
+    groups: Ints, days_until: Floats | Ints, *, days: int, tolerance: int
+) -> Ints:
+    """Find each account's row that lies nearest beyond ``days`` before its churn."""
+    with np.errstate(invalid="ignore"):
+        near = np.flatnonzero((days_until >= days) & (days_until < days + tolerance))
+    order = near[np.lexsort((days_until[near], groups[near]))]
+    first = np.r_[True, np.diff(groups[order]) != 0][: order.size]
+    return np.asarray(order[first], np.int64)

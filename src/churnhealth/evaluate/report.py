@@ -1,0 +1,199 @@
+"""The backtest as one plain dict (``backtest --json``), a table of predictions, a page.
+
+The dict comes first; text and files are renderings of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.config import Config, Question
+from churnhealth.evaluate.backtest import Judged, fold_rows
+from churnhealth.evaluate.ladder import FEW
+from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
+from churnhealth.evaluate.panel import Panel, distinct
+from churnhealth.health.bands import BandCuts, band_cuts
+from churnhealth.health.draws import account_draws
+from churnhealth.health.promises import promises
+from churnhealth.sources.contract import Texts
+
+__all__ = ["backtest_report", "prediction_table", "report_text"]
+
+_DAYS_BEFORE = (180, 120, 90, 60, 30)
+_STEP = {"day": 1, "week": 7, "month": 31, "quarter": 92, "half-year": 184}
+
+
+def backtest_report(
+    judged: Judged, panel: Panel, config: Config, *, leaky: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Judge all scorers on the test rows (design, section 9: ``backtest --json``)."""
+    draws = account_draws(judged.account, seed=config.model.seed)
+    constant = judged.p.get("constant", judged.rate)
+    scorers = {
+        name: figures(p, judged.y, draws, constant=constant)
+        for name, p in judged.p.items()
+    }
+    scorers["chosen"] = {"name": judged.chosen, **scorers["chosen"]}
+    cuts = _cuts(judged, config)
+    told = promises(
+        cuts, judged.p["chosen"], judged.y, judged.account, seed=config.model.seed
+    )
+    return {
+        "schema_version": 1,
+        "question": config.question.model_dump(mode="json"),
+        "data": _data(panel),
+        "folds": fold_rows(judged, panel),
+        "scorers": scorers,
+        "group_disjoint": _disjoint(judged),
+        "bands": [promise.to_json() for promise in told],
+        "lead_time": _lead_time(judged, panel, cuts, config),
+        "leaky": leaky,
+        "verdict": _verdict(judged, scorers["chosen"]),
+    }
+
+
+def _data(panel: Panel) -> dict[str, Any]:
+    counts = panel.counts()
+    in_lead = counts.pop("in_lead")
+    return {
+        "accounts": int(panel.history.accounts.ids.size),
+        "events": sum(int(log.account.size) for log in panel.history.events),
+        **counts,
+        "excluded": {**panel.left_out, "in_lead": in_lead},
+    }
+
+
+def _cuts(judged: Judged, config: Config) -> BandCuts:
+    """Make the cuts as the newest fold would have: from its own training rows."""
+    return band_cuts(
+        config.bands.policy,
+        base_rate=judged.folds[-1].ladder.base_rate,
+        p=judged.p["chosen"],
+        cuts=config.bands.cuts,
+        capacity=config.bands.capacity,
+        costs=config.bands.costs,
+    )
+
+
+def _disjoint(judged: Judged) -> dict[str, float] | None:
+    if judged.disjoint is None:
+        return None
+    return {
+        "auc": auc(judged.disjoint, judged.y),
+        "log_loss": log_loss(judged.disjoint, judged.y),
+    }
+
+
+def _reach(question: Question) -> int:
+    """Give how many days before its churn an account can still be in the cohort."""
+    if question.kind == "renewal":
+        return question.lead_max_days - 1
+    return question.lead_days + question.horizon_days - 1
+
+
+def _lead_time(
+    judged: Judged, panel: Panel, cuts: BandCuts, config: Config
+) -> list[dict[str, Any]]:
+    """Say what colour the churners had before they left, for the days covered."""
+    every = config.snapshots.every
+    step = every if isinstance(every, int) else _STEP[every]
+    if panel.question.kind == "inactivity":
+        return []  # a silence has no day on which it happened
+    days = [d for d in _DAYS_BEFORE if d <= _reach(panel.question)]
+    until = np.where(judged.outcome >= 0, judged.outcome - judged.as_of, np.nan)
+    rows = lead_time(
+        cuts.band(judged.p["chosen"]),
+        judged.y,
+        judged.account,
+        until,
+        days_before=days,
+        tolerance_days=step,
+    )
+    return [dict(row.to_json()) for row in rows]
+
+
+def _verdict(judged: Judged, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Say whether there is skill: the whole gain interval above zero."""
+    interval = chosen["gain_interval"]
+    skill = interval is not None and interval[0] > 0
+    reasons = list(judged.reasons)
+    outcomes = distinct(judged.account[judged.y == 1])
+    gain = chosen["log_loss_gain_over_constant"]
+    if interval is None:
+        reasons.append("the gain over the constant has no interval: too few outcomes")
+    else:
+        side = "lies above zero" if skill else "does not lie above zero"
+        reasons.append(
+            f"the gain in log loss over the constant is {gain:.4f} (95 % interval"
+            f" {interval[0]:.4f} to {interval[1]:.4f}): it {side}"
+        )
+    if not skill:
+        reasons.append("no skill shown: colours are the rules', unproven")
+    if outcomes < FEW:
+        reasons.append(f"only {outcomes} accounts churned in the test period")
+    return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}
+
+
+def prediction_table(
+    judged: Judged, report: Mapping[str, Any], ids: Texts
+) -> dict[str, NDArray[Any]]:
+    """Give one row per test snapshot: outcome, every scorer's probability, band."""
+    edges = [row["low"] for row in report["bands"]][1:]
+    cuts = BandCuts.from_json(edges)
+    order = np.lexsort((judged.account, judged.as_of))
+    columns: dict[str, NDArray[Any]] = {
+        "account_id": ids[judged.account],
+        "as_of": judged.as_of.astype("datetime64[D]"),
+        "label": judged.y,
+        **{f"p_{name}": p for name, p in judged.p.items() if name != "chosen"},
+        "p_chosen": judged.p["chosen"],
+        "band": cuts.band(judged.p["chosen"]),
+    }
+    return {name: column[order] for name, column in columns.items()}
+
+
+def report_text(report: Mapping[str, Any]) -> str:
+    """Say the backtest in a page of text."""
+    lines = [_fold_line(fold) for fold in report["folds"]]
+    head = f"{'scorer':<10} {'AUC':>6} {'log loss':>9} {'gain':>8} {'slope':>6}"
+    lines += ["", head]
+    for name, row in report["scorers"].items():
+        mark = f"{name} ({row['name']})" if name == "chosen" else name
+        lines.append(
+            f"{mark:<10} {_number(row['auc'], 3):>6} {row['log_loss']:>9.4f}"
+            f" {row['log_loss_gain_over_constant']:>8.4f}"
+            f" {_number(row['calibration_slope'], 2):>6}"
+        )
+    lines += ["", f"{'band':<8} {'promised':>15} {'rows':>7} {'seen':>7}  kept"]
+    lines += [_band_line(band) for band in report["bands"]]
+    leaky = report.get("leaky")
+    if leaky and leaky["auc"] is not None:
+        lines += ["", f"cheating would have claimed an AUC of {leaky['auc']:.3f}"]
+    skill = "skill" if report["verdict"]["skill"] else "no skill"
+    lines += ["", f"verdict: {skill}, chosen {report['verdict']['chosen']}"]
+    lines += [f"  - {reason}" for reason in report["verdict"]["reasons"]]
+    return "\n".join(lines)
+
+
+def _fold_line(fold: Mapping[str, Any]) -> str:
+    return (
+        f"train {fold['train_from']} .. {fold['train_to']}: {fold['n_train']} rows,"
+        f" {fold['positives_train']} positive ({fold['outcomes_train']} accounts);"
+        f" test {fold['test_from']} .. {fold['test_to']}: {fold['n_test']} rows,"
+        f" {fold['positives_test']} positive ({fold['outcomes_test']} accounts)"
+    )
+
+
+def _band_line(band: Mapping[str, Any]) -> str:
+    promised = f"{band['low']:.1%} - {band['high']:.1%}"
+    seen = "" if band["observed"] is None else f"{band['observed']:.1%}"
+    kept = {True: "yes", False: "NO", None: "-"}[band["kept"]]
+    return f"{band['band']:<8} {promised:>15} {band['n']:>7} {seen:>7}  {kept}"
+
+
+def _number(value: float | None, places: int) -> str:
+    return "-" if value is None else f"{value:.{places}f}"

@@ -1,0 +1,256 @@
+"""Which features moved a score, and by how much: sums that add up exactly.
+
+A scorer parts its margin into one contribution per feature and a base. The calibrator
+is affine in the margin, so the parts stay exact after it::
+
+    log_odds = base_log_odds + sum(effects)
+    100 * (probability - base_probability) = sum(effect_points)
+
+Effects are log-odds; points are the same effects said in percentage points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.explain.wording import speaker
+from churnhealth.features.spec import FeatureSpec
+from churnhealth.scorers.curves import sigmoid
+from churnhealth.sources.contract import Days, Floats, Ints, Texts
+
+__all__ = ["Explained", "category_log_odds", "driver_table", "explain_margin"]
+
+_SAME = 1e-9
+"""How far the base of two rows may differ and still be one number."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Explained:
+    """Calibrated scores of n accounts, and what each of F features did to them.
+
+    ``effects`` are in log-odds and sum to ``log_odds - base_log_odds``; ``points`` are
+    in probability (0.05 = 5 percentage points) and sum to
+    ``probability - base_probability``. Both have the sign of the effect.
+    """
+
+    log_odds: Floats
+    probability: Floats
+    base_log_odds: float
+    base_probability: float
+    effects: Floats
+    points: Floats
+
+
+def explain_margin(
+    contributions: Floats, *, slope: float, intercept: float
+) -> Explained:
+    """Say how far each feature moved each account from the common start.
+
+    ``contributions`` is (n, F + 1): one column per feature, the last one the base.
+    ``slope`` and ``intercept`` are the calibrator's. No rows means no start: the base
+    is then NaN.
+
+    Raises
+    ------
+    ValueError
+        The base differs between rows, or a number is not finite: the parts would no
+        longer mean what they say.
+
+    >>> parts = np.array([[0.5, -0.25, -2.0], [0.0, 0.0, -2.0]])
+    >>> why = explain_margin(parts, slope=2.0, intercept=1.0)
+    >>> why.base_log_odds, why.log_odds.tolist(), why.effects[0].tolist()
+    (-3.0, [-2.5, -3.0], [1.0, -0.5])
+    >>> bool(np.isclose(why.points[0].sum(), why.probability[0] - why.base_probability))
+    True
+    """
+    parts = np.asarray(contributions, dtype=np.float64)
+    if parts.ndim != 2 or parts.shape[1] < 1:
+        raise ValueError(f"contributions are (n, F + 1), not {parts.shape}")
+    if not (np.isfinite(parts).all() and np.isfinite([slope, intercept]).all()):
+        raise ValueError("a contribution that is not finite explains nothing")
+    base = _base(parts[:, -1], slope=slope, intercept=intercept)
+    effects = np.multiply(slope, parts[:, :-1], order="C")  # one order of summing
+    moved = effects.sum(axis=1)
+    log_odds = base + moved
+    return Explained(
+        log_odds=log_odds,
+        probability=sigmoid(log_odds),
+        base_log_odds=base,
+        base_probability=float(sigmoid(np.array([base]))[0]),
+        effects=effects,
+        points=effects * _probability_per_log_odds(base, moved)[:, None],
+    )
+
+
+def _base(column: Floats, *, slope: float, intercept: float) -> float:
+    if not len(column):
+        return float("nan")
+    if np.ptp(column) > _SAME:
+        raise ValueError(
+            f"the base differs between rows by {np.ptp(column):.3g}:"
+            " effects of different rows could not be compared"
+        )
+    return float(slope * column[0] + intercept)
+
+
+def _probability_per_log_odds(start: float, moved: Floats) -> Floats:
+    """Give (p - p_start) / (z - z_start), exact also where both differences vanish.
+
+    sigmoid(a + d) - sigmoid(a) = sinh(d / 2) / (2 cosh(a / 2) cosh((a + d) / 2)).
+    Written in exponentials of negative numbers nothing overflows or cancels: the limit
+    p(1 - p) needs no threshold, and the quotient is never negative.
+
+    >>> _probability_per_log_odds(0.0, np.array([0.0, 1e-300, 1e-9, 40.0])).tolist()
+    [0.25, 0.25, 0.25, 0.0125]
+    """
+    d, a, b = np.abs(moved), abs(start), np.abs(start + moved)
+    quotient = np.ones_like(d)
+    np.divide(-np.expm1(-d), d, out=quotient, where=d > 0)
+    outside = np.exp(np.minimum((d - a - b) / 2, 0.0))
+    slope: Floats = outside * quotient / ((1.0 + np.exp(-a)) * (1.0 + np.exp(-b)))
+    return slope
+
+
+def category_log_odds(
+    explained: Explained, categories: Sequence[str]
+) -> dict[str, Floats]:
+    """Say what the score would be from one category's effects alone, in log-odds.
+
+    ``categories`` names the category of each feature, in column order. A category
+    without a feature is absent: nothing is known of it.
+
+    >>> why = explain_margin(np.array([[0.5, 1.0, 2.0, -2.0]]), slope=1, intercept=0)
+    >>> found = category_log_odds(why, ["usage", "contract", "usage"])
+    >>> {name: z.tolist() for name, z in found.items()}
+    {'contract': [-1.0], 'usage': [0.5]}
+    """
+    if len(categories) != explained.effects.shape[1]:
+        raise ValueError("one category per feature is needed, in column order")
+    of_column = np.array(categories, dtype=object)
+    return {
+        name: explained.base_log_odds
+        + explained.effects[:, of_column == name].sum(axis=1)
+        for name in sorted(set(categories))
+    }
+
+
+def driver_table(
+    explained: Explained,
+    specs: Sequence[FeatureSpec],
+    *,
+    account_ids: Texts,
+    as_of: Days,
+    values: Floats,
+    past: Floats | None = None,
+    peers: Floats | None = None,
+    top: int | None = None,
+    worded: int | None = 5,
+) -> dict[str, NDArray[Any]]:
+    """List every account's drivers, strongest first, as ``drivers.parquet`` has them.
+
+    ``values`` (n, F) are the features; ``past`` the same an earlier time and ``peers``
+    the medians of similar accounts, (F,) or (n, F), both NaN or ``None`` where unknown.
+    ``as_of`` is one day or one per account. Ranks count from 1 by the size of the
+    effect, ties by name; features without effect are left out. ``top`` keeps so many
+    ranks (all of them by default: only then do the points add up). The ``worded``
+    strongest in each direction get a sentence, the others ``None``.
+
+    >>> from churnhealth.features.spec import feature
+    >>> users = feature("count", source="product", item="logins", days=28)
+    >>> why = explain_margin(np.array([[0.61, -2.0]]), slope=1.0, intercept=0.0)
+    >>> table = driver_table(
+    ...     why, [users], account_ids=np.array(["a1"], dtype=object),
+    ...     as_of=np.array([20454]), values=np.array([[8.0]]),
+    ...     past=np.array([[14.0]]), peers=np.array([12.0]),
+    ... )
+    >>> table["sentence"][0]
+    'Logins fell from 14 to 8 in the last 4 weeks; similar accounts have 12.'
+    >>> str(table["as_of"][0]), table["rank"].tolist(), table["effect_points"].round(1)
+    ('2026-01-01', [1], array([8.]))
+    """
+    shape = explained.effects.shape
+    if shape != (len(account_ids), len(specs)):
+        raise ValueError(f"{shape} effects for {len(account_ids)} accounts")
+    given = {"value": values, "own_past": past, "peers_median": peers}
+    beside = {name: _spread(column, shape) for name, column in given.items()}
+    row, column, rank = _ranked(explained.effects, specs, top=top)
+    effects = explained.effects[row, column]
+    cells = {name: cell[row, column] for name, cell in beside.items()}
+    told = _within(row, effects, shape[0], most=worded)
+    return {
+        "account_id": np.asarray(account_ids, dtype=object)[row],
+        "as_of": np.broadcast_to(as_of, shape[:1])[row].astype("datetime64[D]"),
+        "rank": rank,
+        "feature": _texts(s.name for s in specs)[column],
+        "label": _texts(s.label for s in specs)[column],
+        "category": _texts(s.category for s in specs)[column],
+        **cells,
+        "effect_log_odds": effects,
+        "effect_points": 100.0 * explained.points[row, column],
+        "sentence": _sentences(specs, column, effects, told, **cells),
+    }
+
+
+def _spread(cells: Floats | None, shape: tuple[int, ...]) -> Floats:
+    return np.broadcast_to(np.nan if cells is None else cells, shape)
+
+
+def _texts(words: Any) -> Texts:
+    return np.array([*words, None], dtype=object)[:-1]
+
+
+def _ranked(
+    effects: Floats, specs: Sequence[FeatureSpec], *, top: int | None
+) -> tuple[Ints, Ints, Ints]:
+    """Order each row by size of effect; give row, column and rank of each driver."""
+    names = [s.name for s in specs]
+    by_name = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    size = np.abs(effects[:, by_name])
+    order = np.argsort(-size, axis=1, kind="stable")  # stable: ties stay by name
+    ordered = np.take_along_axis(size, order, axis=1)
+    row, place = np.nonzero(ordered[:, :top] > 0)
+    return row, by_name[order[row, place]], place.astype(np.int64) + 1
+
+
+def _within(
+    row: Ints, effects: Floats, rows: int, *, most: int | None
+) -> NDArray[np.bool_]:
+    """Mark the first ``most`` drivers of each row that raise, and that lower."""
+    if most is None:
+        return np.ones(len(row), dtype=bool)
+    told = np.zeros(len(row), dtype=bool)
+    for side in (effects > 0, effects < 0):
+        at = np.flatnonzero(side)
+        first = np.searchsorted(row[at], np.arange(rows))
+        told[at] = np.arange(len(at)) - first[row[at]] < most
+    return told
+
+
+def _sentences(
+    specs: Sequence[FeatureSpec],
+    column: Ints,
+    effects: Floats,
+    told: NDArray[np.bool_],
+    *,
+    value: Floats,
+    own_past: Floats,
+    peers_median: Floats,
+) -> Texts:
+    """Word the drivers that are told, feature by feature."""
+    sentences = np.full(len(column), None, dtype=object)
+    at = np.flatnonzero(told)
+    at = at[np.argsort(column[at], kind="stable")]
+    edges = np.searchsorted(column[at], np.arange(len(specs) + 1))
+    for spec, low, high in zip(specs, edges[:-1], edges[1:], strict=True):
+        rows = at[low:high]
+        if not len(rows):
+            continue
+        say = speaker(spec)
+        cells = (value[rows], own_past[rows], peers_median[rows], effects[rows])
+        sentences[rows] = _texts(map(say, *(c.tolist() for c in cells)))
+    return sentences

@@ -1,0 +1,107 @@
+"""Numbers as people read them: shares, money, days, chances and points."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["about", "duration", "figure", "percent", "points", "signed_percent"]
+
+# Fractions people say. In between, the nearest one in log-odds is taken.
+_FRACTIONS = (
+    *((1, n) for n in (1000, 500, 200, 100, 50, 30, 20, 15, 12, 10, 9, 8, 7, 6, 5)),
+    *((1, 4), (1, 3), (2, 5), (1, 2), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10)),
+    (19, 20),
+)
+_MINUS = "\u2212"
+_MONTH = 365.25 / 12
+
+
+def about(probability: float) -> str:
+    """Say a chance as people do.
+
+    >>> [about(p) for p in (0.0001, 0.18, 0.36, 0.7, 0.99)]
+    ['under 1 in 1000', 'about 1 in 6', 'about 1 in 3', 'about 2 in 3', 'over 19 in 20']
+    """
+    if probability < 0.001:
+        return "under 1 in 1000"
+    if probability > 0.96:
+        return "over 19 in 20"
+    z = _logit(probability)
+    a, b = min(_FRACTIONS, key=lambda f: abs(_logit(f[0] / f[1]) - z))
+    return f"about {a} in {b}"
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))
+
+
+def figure(value: float) -> str:
+    """Write a measured value as short as it can be read, thousands apart.
+
+    >>> [figure(v) for v in (8.0, 0.333333, 14.26, 12345.6, -3.5, -0.0)]
+    ['8', '0.33', '14.3', '12,346', '−3.5', '0']
+    """
+    if value == round(value) or abs(value) >= 1000:
+        return _minus(f"{value:,.0f}")
+    return _minus(f"{value:,.2f}" if abs(value) < 1 else f"{value:,.1f}")
+
+
+def percent(share: float) -> str:
+    """Write a share in per cent; one that rounds to nothing keeps a decimal.
+
+    >>> percent(0.184), percent(0.0042), percent(1.0), percent(-0.12)
+    ('18 %', '0.4 %', '100 %', '−12 %')
+    """
+    places = 1 if 0 < abs(share) < 0.01 else 0
+    return _minus(f"{100 * share:,.{places}f}") + " %"
+
+
+def signed_percent(share: float) -> str:
+    """Write a change in per cent with its sign.
+
+    >>> signed_percent(0.05), signed_percent(-0.4), signed_percent(0.0)
+    ('+5 %', '−40 %', '0 %')
+    """
+    text = percent(share)
+    return f"+{text}" if share > 0 and text[0] in "123456789" else text
+
+
+def points(value: float) -> str:
+    """Write percentage points with their sign.
+
+    >>> points(5.13), points(-0.4), points(0.01)
+    ('+5.1', '−0.4', '0.0')
+    """
+    text = _minus(f"{value:,.1f}")
+    return f"+{text}" if value > 0 and text != "0.0" else text
+
+
+def duration(days: float) -> str:
+    """Write a number of days so that it is understood at once.
+
+    >>> [duration(d) for d in (0, 1, 61, 214, 365, 840)]
+    ['0 days', '1 day', '61 days', '7 months', '12 months', '2.3 years']
+    """
+    if abs(days) < 119.5:
+        return count(days, "day")
+    if abs(days) < 730:
+        return count(days / _MONTH, "month")
+    years = f"{days / 365.25:.1f}".removesuffix(".0")
+    return _minus(years) + " years"
+
+
+def count(number: float, noun: str) -> str:
+    """Write a whole number with its noun.
+
+    >>> count(1, "month"), count(12.2, "month")
+    ('1 month', '12 months')
+    """
+    text = _minus(f"{number:,.0f}")
+    return f"{text} {noun}" if text == "1" else f"{text} {noun}s"
+
+
+def _minus(text: str) -> str:
+    """Write a true minus sign, and none before a zero."""
+    if text[0] != "-":
+        return text
+    return text.replace("-", _MINUS) if text.strip("-0.,") else text[1:]

@@ -1,0 +1,1 @@
+"""What could be known on that day: features, and the kernel."""

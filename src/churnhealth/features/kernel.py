@@ -1,0 +1,155 @@
+"""Specs times history to columns: one answer for batch, Spark and online.
+
+``as_of`` is a midnight. A row may be read only when ``known_at < as_of``; a window of
+28 days at 29 January holds what happened on 1 to 28 January. Accounts are taken batch
+by batch, so memory stays bounded, and no feature reads another account's rows, so the
+batch size cannot show in the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+
+from churnhealth.errors import InputError
+from churnhealth.features.kernel_contracts import CONTRACT_KINDS, Terms, level
+from churnhealth.features.kernel_events import EVENT_KINDS, Events, mean_users
+from churnhealth.features.kernel_moments import Moments, quotient
+from churnhealth.features.kernel_states import STATE_KINDS, States
+from churnhealth.features.kernel_users import USER_KINDS, active_users
+from churnhealth.features.kinds import KINDS
+from churnhealth.features.spec import FeatureSpec
+from churnhealth.sources.contract import Contracts, Days, Floats, History, Ints
+
+__all__ = ["COMPUTED", "compute"]
+
+_EVENT_KINDS = {**EVENT_KINDS, **USER_KINDS}
+_SEAT_KINDS = ("users_share", "mean_users_share")
+
+COMPUTED = frozenset({*_EVENT_KINDS, *_SEAT_KINDS, *STATE_KINDS, *CONTRACT_KINDS, "is"})
+"""The kinds the kernel has a function for."""
+
+
+def compute(
+    history: History,
+    specs: Sequence[FeatureSpec],
+    *,
+    account: Ints,
+    as_of: Days,
+    gap_days: int,
+    batch_accounts: int = 2000,
+    progress: Callable[[int, int], None] | None = None,
+) -> Floats:
+    """Give the value of every feature at every snapshot, NaN where it is missing.
+
+    Parameters
+    ----------
+    history, specs
+        What the business gave us, and the columns wanted.
+    account, as_of
+        The snapshots, in any order: positions in ``history.accounts``, and days.
+    gap_days
+        The gap of the question, for merging contract terms.
+    batch_accounts
+        How many accounts are held at once; the answer does not depend on it.
+    progress
+        Called with snapshots done and snapshots in all after every batch.
+
+    Returns
+    -------
+    Floats
+        ``(len(account), len(specs))``, rows in the order the snapshots came in.
+
+    Raises
+    ------
+    InputError
+        CH210: a spec reads a source that this history does not have.
+    """
+    _refuse_unknown_sources(history, specs)
+    out = np.empty((account.size, len(specs)), dtype=np.float64)
+    order = np.lexsort((as_of, account))
+    account, as_of = account[order], as_of[order]
+    done = 0
+    while done < account.size:
+        low = int(account[done])
+        high = min(low + batch_accounts, history.accounts.ids.size)
+        until = int(np.searchsorted(account, high))
+        moments = Moments(account[done:until] - low, as_of[done:until])
+        batch = _Batch(history.batch(low, high), moments, gap_days)
+        at = order[done:until]
+        for column, spec in enumerate(specs):
+            out[at, column] = batch.column(spec)
+        done = until
+        if progress is not None:
+            progress(done, account.size)
+    return out
+
+
+class _Batch:
+    """The tables of a run of accounts; what specs share is computed once."""
+
+    def __init__(self, history: History, moments: Moments, gap_days: int) -> None:
+        self._history, self._moments, self._gap_days = history, moments, gap_days
+        self._events = {log.name: Events(log, moments) for log in history.events}
+        self._states = {log.name: States(log, moments) for log in history.states}
+        self._terms: Terms | None = None
+
+    def column(self, spec: FeatureSpec) -> Floats:
+        """Compute one feature at every snapshot of the batch."""
+        kind, days = spec.kind, spec.days or 0
+        if kind in _EVENT_KINDS:
+            return _EVENT_KINDS[kind](self._events[spec.source], spec.item, days)
+        if kind in _SEAT_KINDS:
+            return self._share_of_seats(spec, days)
+        if kind in STATE_KINDS:
+            return STATE_KINDS[kind](self._states[spec.source], spec.item, days)
+        if kind in CONTRACT_KINDS:
+            return CONTRACT_KINDS[kind](self._in_force())
+        return level(self._history.accounts, self._moments, spec.item or "")
+
+    def _share_of_seats(self, spec: FeatureSpec, days: int) -> Floats:
+        events, terms = self._events[spec.source], self._in_force()
+        if spec.kind == "mean_users_share":
+            users = mean_users(events, spec.item, days)
+        elif events.log.user is None:
+            users = np.full(self._moments.key.size, np.nan)
+        else:
+            users = events.recorded(days, active_users(events, spec.item, days))
+        return quotient(users, terms.now(terms.contracts.seats))
+
+    def _in_force(self) -> Terms:
+        if self._terms is None:
+            contracts = cast("Contracts", self._history.contracts)  # refused if absent
+            self._terms = Terms(contracts, self._moments, gap_days=self._gap_days)
+        return self._terms
+
+
+def _refuse_unknown_sources(history: History, specs: Sequence[FeatureSpec]) -> None:
+    given = {("events", log.name) for log in history.events}
+    given |= {("states", log.name) for log in history.states}
+    given |= {("accounts", name) for name in ("segment", *history.accounts.attributes)}
+    if history.contracts is not None:
+        given.add(("contracts", ""))
+    absent = sorted({need for spec in specs for need in _needs(spec)} - given)
+    if absent:
+        named = ", ".join(f"{table} {name}".strip() for table, name in absent)
+        raise InputError(
+            "CH210",
+            f"the features read what this history does not have: {named}",
+            why="a feature without its source would silently be missing everywhere",
+            fix="map these sources as they were mapped in training, or train again",
+        )
+
+
+def _needs(spec: FeatureSpec) -> set[tuple[str, str]]:
+    family = KINDS[spec.kind].family
+    if family == "contracts":
+        return {("contracts", "")}
+    if family == "accounts":
+        return {("accounts", (spec.item or "").partition("=")[0])}
+    if family == "states":
+        return {("states", spec.source)}
+    seats = {("contracts", "")} if spec.kind in _SEAT_KINDS else set()
+    return {("events", spec.source), *seats}

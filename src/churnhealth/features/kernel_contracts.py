@@ -1,0 +1,88 @@
+"""Features of the contract in force and of the account's profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from churnhealth.features.kernel_moments import Moments, quotient
+from churnhealth.snapshots.cover import Cover, cover_at
+from churnhealth.sources.contract import FAR, Accounts, Contracts, Floats, Ints
+
+__all__ = ["CONTRACT_KINDS", "ContractKind", "Terms", "level"]
+
+
+class Terms:
+    """The contract rows of a batch and, per snapshot, which of them are in force."""
+
+    def __init__(
+        self, contracts: Contracts, moments: Moments, *, gap_days: int
+    ) -> None:
+        self.contracts, self.moments = contracts, moments
+        self.cover: Cover = cover_at(
+            contracts,
+            account=moments.account,
+            as_of=moments.as_of,
+            gap_days=gap_days,
+        )
+
+    def now(self, column: Floats) -> Floats:
+        """Read a column in force at each snapshot."""
+        return _at(column, self.cover.row)
+
+    def change(self, column: Floats) -> Floats:
+        """Compare a column with the term before: now / before - 1."""
+        before = _at(column, self.cover.previous_row)
+        return quotient(self.now(column), before) - 1.0
+
+
+def _at(column: Floats, row: Ints) -> Floats:
+    out = np.full(row.size, np.nan)
+    has = row >= 0
+    out[has] = column[row[has]]
+    return out
+
+
+ContractKind = Callable[[Terms], Floats]
+
+
+def _tenure(terms: Terms) -> Floats:
+    cover = terms.cover
+    return np.where(cover.covered, terms.moments.as_of - cover.start, np.nan)
+
+
+def _days_to_renewal(terms: Terms) -> Floats:
+    cover = terms.cover
+    ends = cover.covered & (cover.end != FAR)
+    return np.where(ends, cover.end - terms.moments.as_of, np.nan)
+
+
+def _renewals(terms: Terms) -> Floats:
+    return np.where(terms.cover.row >= 0, terms.cover.renewals, np.nan)
+
+
+CONTRACT_KINDS: Mapping[str, ContractKind] = {
+    "tenure": _tenure,
+    "days_to_renewal": _days_to_renewal,
+    "renewals": _renewals,
+    "value": lambda terms: terms.now(terms.contracts.value),
+    "value_change": lambda terms: terms.change(terms.contracts.value),
+    "seats": lambda terms: terms.now(terms.contracts.seats),
+    "seats_change": lambda terms: terms.change(terms.contracts.seats),
+    "term_months": lambda terms: terms.now(terms.contracts.term_months),
+    "discount": lambda terms: terms.now(terms.contracts.discount),
+}
+
+
+def level(accounts: Accounts, moments: Moments, item: str) -> Floats:
+    """Say whether an account has an attribute level, ``item`` being ``name=level``.
+
+    Missing where the profile was not known before ``as_of`` or does not say.
+    """
+    name, _, wanted = item.partition("=")
+    texts = accounts.segment if name == "segment" else accounts.attributes[name]
+    has = np.array([text == wanted for text in texts], dtype=np.float64)
+    has[np.array([text is None for text in texts], dtype=np.bool_)] = np.nan
+    known = accounts.known_at[moments.account] < moments.as_of
+    return np.where(known, has[moments.account], np.nan)

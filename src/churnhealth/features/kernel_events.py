@@ -1,0 +1,306 @@
+"""Features of an events source: how often, how much, on how many days, how lately."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from churnhealth.features.kernel_moments import Bools, Moments, quotient
+from churnhealth.features.kernel_rows import Rows, Tally, recorded
+from churnhealth.features.kinds import OWN_NORM_DAYS
+from churnhealth.sources.contract import FAR, Days, EventLog, Floats, Ints
+
+__all__ = ["EVENT_KINDS", "EventKind", "Events", "trend"]
+
+T = TypeVar("T")
+
+_USERS_SCALE = 100  # `users` may be a daily mean: two decimals are kept
+_MOST_USERS = 1 << 30
+
+
+class Events:
+    """One events source of a batch, and what several of its features share."""
+
+    def __init__(self, log: EventLog, moments: Moments) -> None:
+        self.log, self.moments = log, moments
+        self._code = {name: code for code, name in enumerate(log.vocabulary)}
+        self._kept: dict[Hashable, Any] = {}
+
+    def keep(self, name: Hashable, make: Callable[[], T]) -> T:
+        """Compute a value once."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return cast("T", self._kept[name])
+
+    def recorded(self, days: int | None, values: Ints | Floats) -> Floats:
+        """Make values missing where the source does not cover their window."""
+        covered = self.keep(
+            ("recorded", days),
+            lambda: recorded(self.log.coverage, self.moments.as_of, days=days),
+        )
+        return np.where(covered, values, np.nan)
+
+    def picked(self, item: str | None) -> Ints | slice:
+        """Index the rows of one event by its name; all rows for ``None``."""
+        if item is None:
+            return slice(None)
+        code = self._code.get(item, -1)
+        return self.keep(
+            ("picked", item), lambda: np.flatnonzero(self.log.event == code)
+        )
+
+    def rows(self, item: str | None) -> Rows:
+        """Take the rows of one event, or all."""
+        return self.keep(("rows", item), lambda: self._rows(item))
+
+    def _rows(self, item: str | None) -> Rows:
+        log, at = self.log, self.picked(item)
+        happened = log.happened_at[at]
+        seen = np.maximum(log.known_at[at], happened)
+        return Rows(log.account[at], happened, seen, self.moments)
+
+    def real(self, item: str | None) -> Bools:
+        """Mark rows that tell of something: dense tables also write zeros."""
+        return self.keep(("real", item), lambda: self.log.count[self.picked(item)] > 0)
+
+    def active(self, item: str | None) -> Rows:
+        """Take the rows that tell of something."""
+        return self.keep(
+            ("active", item), lambda: self.rows(item).take(self.real(item))
+        )
+
+    def count(self, item: str | None) -> Tally:
+        """Tally how often it happened."""
+        return self.keep(
+            ("count", item),
+            lambda: Tally(self.rows(item), self.log.count[self.picked(item)]),
+        )
+
+    def amount(self, item: str | None) -> tuple[Tally, Tally]:
+        """Tally the amounts, as whole numbers, and how many there are."""
+        return self.keep(("amount", item), lambda: self._amount(item))
+
+    def _amount(self, item: str | None) -> tuple[Tally, Tally]:
+        rows = self.rows(item)
+        if self.log.amount is None:
+            none = np.zeros(rows.key.size, dtype=np.int64)
+            return Tally(rows, none), Tally(rows, none)
+        amount = self.log.amount[self.picked(item)]
+        given = np.isfinite(amount)
+        scaled = np.rint(np.where(given, amount, 0.0) * 10.0**self.log.decimals)
+        return (
+            Tally(rows, scaled.astype(np.int64)),
+            Tally(rows, given.astype(np.int64)),
+        )
+
+    def days(self, item: str | None) -> Tally:
+        """Tally the distinct days with an event, each from its first known row on."""
+        return self.keep(("days", item), lambda: _distinct_days(self.active(item)))
+
+    def users(self, item: str | None) -> tuple[Tally, Tally]:
+        """Tally the largest ``users`` of each day, and the days that have one."""
+        return self.keep(("users", item), lambda: self._users(item))
+
+    def _users(self, item: str | None) -> tuple[Tally, Tally]:
+        """Write the day's running maximum as steps, each known with its row."""
+        rows = self.rows(item)
+        if self.log.users is None:
+            none = np.zeros(rows.key.size, dtype=np.int64)
+            return Tally(rows, none), Tally(rows, none)
+        users = self.log.users[self.picked(item)]
+        given = np.isfinite(users)
+        rows = rows.take(given)
+        people = np.rint(np.clip(users[given], 0, _MOST_USERS) * _USERS_SCALE)
+        first = rows.first_of_day()
+        base = np.cumsum(first) * (_MOST_USERS * _USERS_SCALE * 2)
+        highest = np.maximum.accumulate(base + people.astype(np.int64)) - base
+        step = np.where(first, highest, np.diff(highest, prepend=0))
+        return Tally(rows, step), _distinct_days(rows)
+
+
+EventKind = Callable[[Events, str | None, int], Floats]
+
+
+def _distinct_days(rows: Rows) -> Tally:
+    days = rows.take(rows.first_of_day())
+    return Tally(days, np.ones(days.key.size, dtype=np.int64))
+
+
+def trend(now: Ints, before: Ints) -> Floats:
+    """Compare two amounts: 1 all new, 0 the same, -1 all gone, missing if both are 0.
+
+    >>> trend(np.array([3, 0]), np.array([1, 0]))
+    array([0.5, nan])
+    """
+    return quotient(now - before, np.abs(now) + np.abs(before))
+
+
+def _count(events: Events, item: str | None, days: int) -> Floats:
+    return events.recorded(days, events.count(item).within(days))
+
+
+def _sum(events: Events, item: str | None, days: int) -> Floats:
+    total = events.amount(item)[0].within(days) / 10.0**events.log.decimals
+    return events.recorded(days, total)
+
+
+def _mean(events: Events, item: str | None, days: int) -> Floats:
+    total, given = events.amount(item)
+    mean = quotient(total.within(days) / 10.0**events.log.decimals, given.within(days))
+    return events.recorded(days, mean)
+
+
+def _active_days(events: Events, item: str | None, days: int) -> Floats:
+    return events.recorded(days, events.days(item).within(days))
+
+
+def _active_weeks(events: Events, item: str | None, days: int) -> Floats:
+    tally = events.days(item)
+    weeks = np.zeros(events.moments.key.size, dtype=np.int64)
+    for week in range(days // 7):
+        weeks += tally.within(7, skip=7 * week) > 0
+    return events.recorded(days, weeks)
+
+
+def mean_users(events: Events, item: str | None, days: int) -> Floats:
+    """Average the largest ``users`` of each day over the days that have one."""
+    total, given = events.users(item)
+    mean = quotient(total.within(days), given.within(days) * _USERS_SCALE)
+    return events.recorded(days, mean)
+
+
+def _per_day(events: Events, item: str | None, days: int) -> Floats:
+    count, active = events.count(item).within(days), events.days(item).within(days)
+    return events.recorded(days, quotient(count, active))
+
+
+def _share(events: Events, item: str | None, days: int) -> Floats:
+    count, total = events.count(item).within(days), events.count(None).within(days)
+    return events.recorded(days, quotient(count, total))
+
+
+def _trend(events: Events, tally: Tally, days: int) -> Floats:
+    moved = trend(tally.within(days), tally.within(days, skip=days))
+    return events.recorded(2 * days, moved)
+
+
+def _count_trend(events: Events, item: str | None, days: int) -> Floats:
+    return _trend(events, events.count(item), days)
+
+
+def _sum_trend(events: Events, item: str | None, days: int) -> Floats:
+    return _trend(events, events.amount(item)[0], days)
+
+
+def _active_days_trend(events: Events, item: str | None, days: int) -> Floats:
+    return _trend(events, events.days(item), days)
+
+
+def _mean_users_trend(events: Events, item: str | None, days: int) -> Floats:
+    total, given = events.users(item)
+    now = total.within(days), given.within(days)
+    before = total.within(days, skip=days), given.within(days, skip=days)
+    moved = trend(now[0] * before[1], before[0] * now[1])
+    moved[(now[1] == 0) | (before[1] == 0)] = np.nan
+    return events.recorded(2 * days, moved)
+
+
+def _own_norm(events: Events, item: str | None, days: int) -> Floats:
+    """Compare rates; an account younger than the norm is compared with its own life."""
+    tally = events.count(item)
+    now, before = tally.within(days), tally.within(OWN_NORM_DAYS, skip=days)
+    age = events.moments.as_of - _first_day(events, None)
+    lived = np.clip(age - days, 0, OWN_NORM_DAYS)
+    moved = trend(now * lived, before * days)
+    moved[lived < days] = np.nan
+    return events.recorded(days, moved)
+
+
+def _first_day(events: Events, item: str | None) -> Days:
+    return events.keep(("first", item), lambda: events.active(item).first_day())
+
+
+def _days_since(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    last = events.active(item).last_day()
+    since = np.where(last == FAR, np.nan, events.moments.as_of - last)
+    return events.recorded(None, since)
+
+
+def _days_since_first(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    first = _first_day(events, item)
+    return np.where(first == FAR, np.nan, events.moments.as_of - first)
+
+
+def _open(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    if events.log.ended_at is None:
+        return np.full(events.moments.key.size, np.nan)
+    low, high = _open_runs(events, item)
+    return events.recorded(None, events.moments.spread(low, high))
+
+
+def _oldest_open(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    if events.log.ended_at is None:
+        return np.full(events.moments.key.size, np.nan)
+    low, high = _open_runs(events, item)
+    began = events.moments.lowest(low, high, events.rows(item).happened, none=FAR)
+    age = np.where(began == FAR, np.nan, events.moments.as_of - began)
+    return events.recorded(None, age)
+
+
+def _open_runs(events: Events, item: str | None) -> tuple[Ints, Ints]:
+    """Find who sees an item open: known to have begun, not known to have ended."""
+    rows, ended = events.rows(item), cast("Days", events.log.ended_at)
+    return events.keep(
+        ("open", item),
+        lambda: events.moments.runs(
+            rows.account, rows.seen, ended[events.picked(item)]
+        ),
+    )
+
+
+def _days_to_next(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    at, log = events.picked(item), events.log
+    account, happens = log.account[at], log.happened_at[at]
+    low, high = events.moments.runs(account, log.known_at[at], happens)
+    following = events.moments.lowest(low, high, happens, none=FAR)
+    wait = np.where(following == FAR, np.nan, following - events.moments.as_of)
+    return events.recorded(None, wait)
+
+
+def _ahead(events: Events, item: str | None, days: int) -> Floats:
+    """Count ``[as_of, as_of + days)``: in sight for as_of in ``(day - days, day]``."""
+    at, log = events.picked(item), events.log
+    account, happens = log.account[at], log.happened_at[at]
+    start = np.maximum(log.known_at[at], happens - days)
+    low, high = events.moments.runs(account, start, happens)
+    return events.recorded(None, events.moments.spread(low, high, log.count[at]))
+
+
+EVENT_KINDS: Mapping[str, EventKind] = {
+    "count": _count,
+    "sum": _sum,
+    "mean": _mean,
+    "active_days": _active_days,
+    "active_weeks": _active_weeks,
+    "mean_users": mean_users,
+    "per_day": _per_day,
+    "share": _share,
+    "trend": _count_trend,
+    "sum_trend": _sum_trend,
+    "active_days_trend": _active_days_trend,
+    "mean_users_trend": _mean_users_trend,
+    "own_norm": _own_norm,
+    "days_since": _days_since,
+    "days_since_first": _days_since_first,
+    "open": _open,
+    "oldest_open": _oldest_open,
+    "days_to_next": _days_to_next,
+    "ahead": _ahead,
+}

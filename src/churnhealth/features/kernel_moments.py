@@ -1,0 +1,109 @@
+"""The snapshots of a batch, and which of them see what.
+
+Everything known about an account is in sight for an interval of as-of dates
+``(start, end]``: a login of day 10 counts for a 7-day window when ``10 < as_of <= 17``,
+a ticket is open when ``opened < as_of <= closed``. Snapshots sorted by account and date
+make such an interval a run of positions, and whole-number arithmetic over runs is
+exact: same bits alone, in a batch, in any order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.sources.contract import Days, Floats, Ints
+
+__all__ = ["EARLIEST", "SHIFT", "SPAN", "Bools", "Moments", "key_of", "quotient"]
+
+Bools = NDArray[np.bool_]
+
+SPAN = 1 << 25
+"""Longer than any history, so that the keys of two accounts never meet."""
+SHIFT = 1 << 22
+"""Added to every day, so that days before 1970 keep their place."""
+EARLIEST = -SHIFT
+
+
+def key_of(group: Ints, day: Days) -> Ints:
+    """Write group and day as one whole number that sorts by group, then day.
+
+    >>> int(key_of(np.array([3]), np.array([10]))[0]) - 3 * SPAN - SHIFT
+    10
+    """
+    placed: Ints = np.maximum(day, EARLIEST) + SHIFT
+    return group * SPAN + placed
+
+
+def quotient(above: Ints | Floats, below: Ints | Floats) -> Floats:
+    """Divide; missing where the divisor is 0 or missing.
+
+    >>> quotient(np.array([1, 2]), np.array([4, 0]))
+    array([0.25,  nan])
+    """
+    out = np.full(np.shape(above), np.nan)
+    return np.divide(above, below, out=out, where=np.not_equal(below, 0))
+
+
+class Moments:
+    """Snapshots sorted by (account, as_of); repeats are allowed."""
+
+    __slots__ = ("account", "as_of", "floor", "key")
+
+    def __init__(self, account: Ints, as_of: Days) -> None:
+        self.account, self.as_of = account, as_of
+        self.key = key_of(account, as_of)
+        self.floor = account * SPAN
+
+    def runs(self, account: Ints, start: Days, end: Days) -> tuple[Ints, Ints]:
+        """Find the positions ``low:high`` of snapshots with ``start < as_of <= end``.
+
+        >>> moments = Moments(np.array([0, 0, 1]), np.array([5, 9, 7]))
+        >>> moments.runs(np.array([0, 0, 1]), np.array([5, 1, 7]), np.array([9, 9, 9]))
+        (array([1, 0, 3]), array([2, 2, 3]))
+        """
+        low = np.searchsorted(self.key, key_of(account, start), side="right")
+        high = np.searchsorted(self.key, key_of(account, end), side="right")
+        return low, np.maximum(low, high)
+
+    def spread(self, low: Ints, high: Ints, weight: Ints | None = None) -> Ints:
+        """Add a whole number to every snapshot of each run.
+
+        >>> moments = Moments(np.array([0, 0, 0]), np.array([1, 2, 3]))
+        >>> moments.spread(np.array([0, 1]), np.array([2, 3]), np.array([10, 1]))
+        array([10, 11,  1])
+        """
+        size = self.key.size + 1
+        if weight is None:
+            step = np.bincount(low, minlength=size) - np.bincount(high, minlength=size)
+        else:
+            step = np.zeros(size, dtype=np.int64)
+            np.add.at(step, low, weight)
+            np.subtract.at(step, high, weight)
+        return np.cumsum(step[:-1])
+
+    def lowest(self, low: Ints, high: Ints, value: Ints, *, none: int) -> Ints:
+        """Take the smallest value over the runs that hold each snapshot.
+
+        A run of length L is two overlapping blocks of the largest power of two that
+        fits; blocks are then halved until they are single snapshots.
+
+        >>> moments = Moments(np.array([0, 0, 0]), np.array([1, 2, 3]))
+        >>> low, high = np.array([0, 0]), np.array([2, 1])
+        >>> moments.lowest(low, high, np.array([7, 4]), none=99)
+        array([ 4,  7, 99])
+        """
+        size = self.key.size
+        some = high > low
+        low, high, value = low[some], high[some], value[some]
+        level = np.frexp((high - low).astype(np.float64))[1] - 1
+        best = np.full(size, none, dtype=np.int64)
+        for step in range(int(level.max(initial=0)), -1, -1):
+            here = level == step
+            block = 1 << step
+            np.minimum.at(best, low[here], value[here])
+            np.minimum.at(best, high[here] - block, value[here])
+            if step:
+                half = block // 2
+                best[half:] = np.minimum(best[half:], best[: size - half])
+        return best

@@ -1,0 +1,153 @@
+"""Rows on the time line: exact sums over windows, last and first days, coverage.
+
+A row counts for a snapshot when it happened in ``[as_of - days, as_of)`` and was known
+before ``as_of``. The first half is a difference of prefix sums; rows that became known
+late are then taken off again wherever they lie in the window but are not yet known.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from churnhealth.features.kernel_moments import SHIFT, SPAN, Bools, Moments, key_of
+from churnhealth.sources.contract import FAR, Coverage, Days, Ints
+
+__all__ = ["Rows", "Tally", "recorded"]
+
+
+class Rows:
+    """Events of a batch, sorted by (account, happened_at, known_at).
+
+    ``seen`` is the later of the two days: before it a row is no part of the past.
+    """
+
+    def __init__(
+        self, account: Ints, happened: Days, seen: Days, moments: Moments
+    ) -> None:
+        self.account, self.happened, self.seen = account, happened, seen
+        self.moments = moments
+        self.key = key_of(account, happened)
+        self._edges: dict[int, Ints] = {}
+        self._late: tuple[Ints, Ints] | None = None
+
+    def take(self, keep: Ints | Bools) -> Rows:
+        """Take some of the rows, order kept."""
+        if keep.dtype == np.bool_ and keep.all():
+            return self
+        return Rows(
+            self.account[keep], self.happened[keep], self.seen[keep], self.moments
+        )
+
+    def edge(self, days: int) -> Ints:
+        """Count the rows before ``as_of - days``, earlier accounts' rows included."""
+        if days not in self._edges:
+            self._edges[days] = np.searchsorted(self.key, self.moments.key - days)
+        return self._edges[days]
+
+    def late(self) -> tuple[Ints, Ints]:
+        """Find the late rows that had happened, unknown, for some snapshot.
+
+        The second part is the position of the first such snapshot.
+        """
+        if self._late is None:
+            row = np.flatnonzero(self.seen > self.happened)
+            low, high = self.moments.runs(
+                self.account[row], self.happened[row], self.seen[row]
+            )
+            some = high > low
+            self._late = row[some], low[some]
+        return self._late
+
+    def first_of_day(self) -> Bools:
+        """Mark the first known row of each account and day."""
+        return np.not_equal(np.diff(self.key, prepend=-1), 0)
+
+    def last_day(self) -> Days:
+        """Give the day of the last event known at each snapshot, ``FAR`` if none."""
+        order, seen = self._by_seen()
+        latest = np.maximum.accumulate(self.key[order])
+        return self._at(seen, latest - self.account[order] * SPAN)
+
+    def first_day(self) -> Days:
+        """Give the day of the first event known at each snapshot, ``FAR`` if none."""
+        order, seen = self._by_seen()
+        back = 2 * self.account[order] * SPAN  # accounts fall, so a minimum restarts
+        earliest = np.minimum.accumulate(self.key[order] - back) + back
+        return self._at(seen, earliest - self.account[order] * SPAN)
+
+    def _by_seen(self) -> tuple[Ints | slice, Ints]:
+        seen = key_of(self.account, self.seen)
+        if np.all(seen[1:] >= seen[:-1]):
+            return slice(None), seen
+        order = np.argsort(seen, kind="stable")
+        return order, seen[order]
+
+    def _at(self, seen: Ints, day: Ints) -> Days:
+        """Read a running value as it stood before each snapshot."""
+        out = np.full(self.moments.key.size, FAR, dtype=np.int64)
+        if day.size:
+            place = np.searchsorted(seen, self.moments.key) - 1
+            mine = (place >= 0) & (seen[place] >= self.moments.floor)
+            out[mine] = day[place[mine]] - SHIFT
+        return out
+
+
+class Tally:
+    """Rows with a whole number each, added up exactly over any window."""
+
+    def __init__(self, rows: Rows, weight: Ints) -> None:
+        self._rows, self._weight = rows, weight
+        self._sums = np.zeros(weight.size + 1, dtype=np.int64)
+        np.cumsum(weight, out=self._sums[1:])
+        self._known: dict[int, Ints] = {}
+
+    def within(self, days: int, *, skip: int = 0) -> Ints:
+        """Add up ``[as_of - skip - days, as_of - skip)``, known rows only."""
+        if skip:
+            return self.within(skip + days) - self.within(skip)
+        if days not in self._known:
+            rows = self._rows
+            total = self._sums[rows.edge(0)] - self._sums[rows.edge(days)]
+            row, low = rows.late()
+            if row.size:
+                out = np.minimum(rows.seen[row], rows.happened[row] + days)
+                key = key_of(rows.account[row], out)
+                high = np.searchsorted(rows.moments.key, key, side="right")
+                high = np.maximum(low, high)
+                total = total - rows.moments.spread(low, high, self._weight[row])
+            self._known[days] = total
+        return self._known[days]
+
+
+def recorded(coverage: Coverage, as_of: Days, *, days: int | None = None) -> Bools:
+    """Tell where a source was being recorded, as seen from each ``as_of``.
+
+    Only steps with ``known < as_of`` are read. The source is *alive* when
+    ``as_of - 1 <= max(known, last) + slack`` of the newest step that brought a later
+    day, with ``slack = max(7, twice the longest wait between two such steps so far)``:
+    silent for longer, it has stopped. It covers ``[as_of - days, as_of)`` when it is
+    alive, had begun (``first <= as_of - days``), and reports with less delay
+    (``known - last`` of that step) than the window is long.
+
+    >>> steps = Coverage(known=(10, 11), first=(3, 3), last=(10, 11))
+    >>> recorded(steps, np.array([10, 11, 19, 20]), days=7)
+    array([False,  True,  True, False])
+    """
+    known, first, last = (
+        np.array(column, dtype=np.int64)
+        for column in (coverage.known, coverage.first, coverage.last)
+    )
+    if known.size == 0:
+        return np.zeros(as_of.size, dtype=np.bool_)
+    highest = np.maximum.accumulate(last)
+    rises = np.flatnonzero(np.diff(highest, prepend=highest[0] - 1) > 0)
+    waits = np.diff(known[rises], prepend=known[0])
+    slack = np.maximum(7, 2 * np.maximum.accumulate(waits))
+    step = np.searchsorted(known, as_of) - 1
+    rise = np.searchsorted(rises, step, side="right") - 1
+    at = rises[rise]
+    fine: Bools = (step >= 0) & (as_of - 1 <= np.maximum(known, last)[at] + slack[rise])
+    if days is not None:
+        begun = np.minimum.accumulate(first)[step] <= as_of - days
+        fine &= begun & ((known - last)[at] < days)
+    return fine

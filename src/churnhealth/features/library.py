@@ -1,0 +1,258 @@
+"""The default features: they follow what the data hold, as known before a day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import cast
+
+import numpy as np
+
+from churnhealth.features.spec import Category, FeatureSpec, feature, slugs
+from churnhealth.sources.contract import FAR, EventLog, History, StateLog
+
+__all__ = ["MOST_FEATURES", "default_specs"]
+
+MOST_FEATURES = 150
+_MOST_STATES = 12
+_MOST_LEVELS = 8
+_LEAST_SHARE = 0.02
+_PLANNED_DAYS = 14
+
+Specs = Iterator[FeatureSpec]
+
+
+def default_specs(
+    history: History,
+    *,
+    windows_days: Sequence[int] = (7, 28, 90),
+    top_events: int = 12,
+    known_before: int,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> tuple[FeatureSpec, ...]:
+    """Choose the features that this history can feed, in a fixed order.
+
+    Only rows with ``known_at < known_before`` are looked at, so a choice made for
+    training cannot know what came later. ``include`` and ``exclude`` are patterns on
+    names (``product__*``); what is excluded stays out even if it is included. At most
+    ``MOST_FEATURES`` are kept: single events give way first, the rarest before others.
+    """
+
+    def wanted(spec: FeatureSpec) -> bool:
+        kept = not include or any(fnmatchcase(spec.name, p) for p in include)
+        return kept and not any(fnmatchcase(spec.name, p) for p in exclude)
+
+    windows = sorted(set(windows_days))
+    frame = [
+        *_contracts(history, known_before),
+        *_states(history, windows, known_before),
+    ]
+    for log in history.events:
+        frame.extend(_source(history, log, windows, known_before))
+    frame.extend(_attributes(history, known_before))
+    chosen = [spec for spec in frame if wanted(spec)][:MOST_FEATURES]
+    single = [
+        [spec for spec in specs if wanted(spec)]
+        for specs in _by_rank(history, windows, top_events, known_before)
+    ]
+    for specs in single:
+        if len(chosen) + len(specs) > MOST_FEATURES:
+            break
+        chosen.extend(specs)
+    return tuple(chosen)
+
+
+def _middle(windows: Sequence[int]) -> int:
+    return windows[len(windows) // 2]
+
+
+def _source(
+    history: History, log: EventLog, windows: Sequence[int], known_before: int
+) -> Specs:
+    """Yield the features over all events of one source."""
+    known = log.known_at < known_before
+    if not known.any():
+        return
+    category = _category(log, known)
+
+    def make(kind: str, days: int | None = None) -> FeatureSpec:
+        return feature(kind, source=log.name, days=days, category=category)
+
+    yield make("days_since")
+    yield make("days_since_first")
+    if log.planned:
+        yield make("days_to_next")
+        yield make("ahead", _PLANNED_DAYS)
+    if log.ended_at is not None:
+        yield make("open")
+        yield make("oldest_open")
+    for days in windows:
+        yield make("count", days)
+        yield make("active_days", days)
+        yield make("trend", days)
+        if np.unique(log.event[known]).size > 1:
+            yield make("breadth", days)
+    middle, widest = _middle(windows), windows[-1]
+    yield make("own_norm", middle)
+    yield make("active_days_trend", middle)
+    if middle >= 14:
+        yield make("active_weeks", middle)
+    yield from _people(history, log, windows, known_before, make)
+    if log.amount is not None and np.isfinite(log.amount[known]).any():
+        for days in dict.fromkeys((middle, widest)):
+            yield make("sum", days)
+        yield make("mean", widest)
+        yield make("sum_trend", middle)
+
+
+def _people(
+    history: History,
+    log: EventLog,
+    windows: Sequence[int],
+    known_before: int,
+    make: Callable[[str, int | None], FeatureSpec],
+) -> Specs:
+    known, middle = log.known_at < known_before, _middle(windows)
+    seats = _contract_column(history, "seats", known_before)
+    if log.user is not None and (log.user[known] >= 0).any():
+        for days in windows:
+            yield make("active_users", days)
+            yield make("active_users_trend", days)
+        yield make("silent_users", middle)
+        yield make("per_user", middle)
+        if seats:
+            yield make("users_share", middle)
+    if log.users is not None and np.isfinite(log.users[known]).any():
+        for days in windows:
+            yield make("mean_users", days)
+        yield make("mean_users_trend", middle)
+        if seats:
+            yield make("mean_users_share", middle)
+
+
+def _by_rank(
+    history: History, windows: Sequence[int], top_events: int, known_before: int
+) -> Iterator[list[FeatureSpec]]:
+    """Yield the features of single events: the most frequent of each source first."""
+    ranked = [(log, _top(log, top_events, known_before)) for log in history.events]
+    for rank in range(top_events):
+        for log, names in ranked:
+            if rank < len(names) > 1:
+                slug = slugs(names)[names[rank]]
+                yield _single(log, names[rank], slug, windows)
+
+
+def _single(
+    log: EventLog, item: str, slug: str, windows: Sequence[int]
+) -> list[FeatureSpec]:
+    category = cast("Category", log.categories[log.vocabulary.index(item)])
+    middle, widest = _middle(windows), windows[-1]
+    kinds = [("count", days) for days in dict.fromkeys((middle, widest))]
+    kinds.append(("trend", middle))
+    if log.user is not None:
+        kinds.append(("reach", middle))
+    return [
+        feature(
+            kind, source=log.name, item=item, slug=slug, days=days, category=category
+        )
+        for kind, days in kinds
+    ]
+
+
+def _top(log: EventLog, most: int, known_before: int) -> list[str]:
+    known = log.known_at < known_before
+    rows = np.bincount(log.event[known], minlength=len(log.vocabulary))
+    order = sorted(range(rows.size), key=lambda c: (-int(rows[c]), log.vocabulary[c]))
+    return [log.vocabulary[code] for code in order[:most] if rows[code]]
+
+
+def _category(
+    log: EventLog, known: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> Category:
+    rows = np.bincount(log.event[known], minlength=len(log.vocabulary))
+    total: Counter[str] = Counter()
+    for code, name in enumerate(log.categories):
+        total[name] += int(rows[code])
+    return cast("Category", min(total, key=lambda name: (-total[name], name)))
+
+
+def _states(history: History, windows: Sequence[int], known_before: int) -> Specs:
+    for log in history.states:
+        items = _top_states(log, known_before)
+        names = slugs(items)
+        for item in items:
+            category = cast("Category", log.categories[log.vocabulary.index(item)])
+            for kind, days in (
+                ("latest", None),
+                ("change", windows[-1]),
+                ("days_since_noted", None),
+                ("days_since_change", None),
+            ):
+                yield feature(
+                    kind,
+                    source=log.name,
+                    item=item,
+                    slug=names[item],
+                    days=days,
+                    category=category,
+                )
+
+
+def _top_states(log: StateLog, known_before: int) -> list[str]:
+    known = log.known_at < known_before
+    rows = np.bincount(log.state[known], minlength=len(log.vocabulary))
+    order = sorted(range(rows.size), key=lambda c: (-int(rows[c]), log.vocabulary[c]))
+    return [log.vocabulary[code] for code in order[:_MOST_STATES] if rows[code]]
+
+
+def _contracts(history: History, known_before: int) -> Specs:
+    contracts = history.contracts
+    if contracts is None:
+        return
+    kinds = ["tenure", "renewals"]
+    known = contracts.known_at < known_before
+    if (contracts.end[known] < FAR).any():
+        kinds.insert(1, "days_to_renewal")
+    if _contract_column(history, "value", known_before):
+        kinds += ["value", "value_change"]
+    if _contract_column(history, "seats", known_before):
+        kinds += ["seats", "seats_change"]
+    kinds += [
+        name
+        for name in ("term_months", "discount")
+        if _contract_column(history, name, known_before)
+    ]
+    for kind in kinds:
+        yield feature(kind, source="contracts", category="contract")
+
+
+def _contract_column(history: History, name: str, known_before: int) -> bool:
+    """Tell whether a contract column says anything."""
+    if history.contracts is None:
+        return False
+    known = history.contracts.known_at < known_before
+    return bool(np.isfinite(getattr(history.contracts, name)[known]).any())
+
+
+def _attributes(history: History, known_before: int) -> Specs:
+    accounts = history.accounts
+    known = accounts.known_at < known_before
+    columns = {"segment": accounts.segment, **accounts.attributes}
+    for name, texts in columns.items():
+        levels = Counter(text for text in texts[known] if text is not None)
+        if len(levels) < 2:
+            continue
+        least = _LEAST_SHARE * int(known.sum())
+        order = sorted(levels, key=lambda level: (-levels[level], level))
+        items = [f"{name}={t}" for t in order[:_MOST_LEVELS] if levels[t] >= least]
+        unique = slugs(f"{name}={text}" for text in levels)
+        for item in items:
+            yield feature(
+                "is",
+                source="accounts",
+                item=item,
+                slug=unique[item],
+                category="contract",
+            )

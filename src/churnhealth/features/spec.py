@@ -1,0 +1,238 @@
+"""Features as frozen values that name themselves and know how to be said.
+
+A name reads ``source__item__kind__28d`` in ``[a-z0-9_]``; the item of a feature over
+all events is ``all``; features without a window end after the kind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple, get_args
+
+from churnhealth.features.kinds import KINDS
+
+__all__ = [
+    "Category",
+    "FeatureSpec",
+    "Named",
+    "feature",
+    "parse_name",
+    "slugs",
+    "window_words",
+]
+
+Category = Literal["usage", "value", "experience", "contract"]
+
+_FIELDS: Mapping[str, tuple[type, ...]] = {
+    "name": (str,),
+    "kind": (str,),
+    "source": (str,),
+    "item": (str, type(None)),
+    "days": (int, type(None)),
+    "category": (str,),
+    "label": (str,),
+    "unit": (str,),
+    "phrase": (str,),
+    "direction": (int,),
+    "actionable": (bool,),
+}
+_ITEM = "all"
+_LONGEST_SLUG = 40
+_NAME = re.compile(
+    r"(?P<source>[a-z][a-z0-9_]*)__(?P<slug>[a-z0-9]+(?:_[a-z0-9]+)*)"
+    r"__(?P<kind>[a-z]+(?:_[a-z]+)*)(?:__(?P<days>[1-9][0-9]*)d)?"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeatureSpec:
+    """One column: what it measures, over which window, and how to say it.
+
+    ``item`` is the event, state or ``attribute=level`` by its own name (``None`` =
+    all events). ``phrase`` is a sentence with ``{moved}`` (rose, fell), ``{past}`` and
+    ``{value}`` to fill in. ``direction`` is +1 where more raises churn risk, -1 where
+    it lowers it, 0 where we cannot say. ``actionable``: a CSM can act on it.
+    """
+
+    name: str
+    kind: str
+    source: str
+    item: str | None
+    days: int | None
+    category: Category
+    label: str
+    unit: str
+    phrase: str
+    direction: int
+    actionable: bool
+
+    def __post_init__(self) -> None:
+        named = parse_name(self.name)
+        if (named.source, named.kind, named.days) != (
+            self.source,
+            self.kind,
+            self.days,
+        ):
+            raise ValueError(f"{self.name!r} does not name this feature")
+        if self.category not in get_args(Category):
+            raise ValueError(f"{self.name}: there is no category {self.category!r}")
+        if KINDS[self.kind].windowed != (self.days is not None):
+            raise ValueError(f"{self.name}: {self.kind} has a window, or must not")
+        if self.days is not None and self.days < 1:
+            raise ValueError(f"{self.name}: a window has at least one day")
+
+    def to_json(self) -> dict[str, str | int | bool | None]:
+        """Say it as a JSON object; ``from_json`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, object]) -> FeatureSpec:
+        """Read what ``to_json`` wrote; anything else is a ``ValueError``.
+
+        >>> spec = feature("count", source="product", item="login", days=28)
+        >>> FeatureSpec.from_json(spec.to_json()) == spec
+        True
+        """
+        if set(raw) != set(_FIELDS):
+            wrong = sorted(set(raw) ^ set(_FIELDS))
+            raise ValueError(f"a feature has other fields than we know: {wrong}")
+        for name, kinds in _FIELDS.items():
+            if type(raw[name]) not in kinds:
+                raise ValueError(f"the field {name!r} of a feature has a wrong type")
+        return cls(**dict(raw))  # type: ignore[arg-type]
+
+
+class Named(NamedTuple):
+    """What a feature's name says."""
+
+    source: str
+    slug: str
+    kind: str
+    days: int | None
+
+
+def parse_name(name: str) -> Named:
+    """Read a feature's name from the right (a source may hold ``__`` itself).
+
+    >>> parse_name("product__login__count__28d")
+    Named(source='product', slug='login', kind='count', days=28)
+    >>> parse_name("contracts__all__tenure").days is None
+    True
+    """
+    found = _NAME.fullmatch(name)
+    if found is None or found["kind"] not in KINDS:
+        raise ValueError(f"{name!r} is not the name of a feature")
+    days = None if found["days"] is None else int(found["days"])
+    return Named(found["source"], found["slug"], found["kind"], days)
+
+
+def feature(
+    kind: str,
+    *,
+    source: str,
+    item: str | None = None,
+    slug: str | None = None,
+    days: int | None = None,
+    category: Category = "usage",
+) -> FeatureSpec:
+    """Make a spec with the name, label and words its kind gives it.
+
+    >>> spec = feature("active_users", source="product", days=28)
+    >>> spec.name, spec.label
+    ('product__all__active_users__28d', 'Active users of product, last 4 weeks')
+    >>> spec.phrase
+    'Active users of product {moved} from {past} to {value} in the last 4 weeks'
+    """
+    about = KINDS[kind]
+    tail = "" if days is None else f"__{days}d"
+    words = _subject(about.subject, source=source, item=item)
+    window = window_words(days) if days is not None else ""
+    when = f", {about.when} {window}" if days is not None else ""
+    moved = " {moved} from {past} to {value}" if about.moves else ""
+    during = f" {about.during} {window}" if days is not None else ""
+    return FeatureSpec(
+        name=f"{source}__{slug or _slug(item)}__{kind}{tail}",
+        kind=kind,
+        source=source,
+        item=item,
+        days=days,
+        category=category,
+        label=f"{words}{when}",
+        unit=about.unit,
+        phrase=f"{_escaped(words)}{moved}{during}",
+        direction=about.direction if category in about.sure_in else 0,
+        actionable=about.actionable,
+    )
+
+
+def _subject(template: str, *, source: str, item: str | None) -> str:
+    spoken = source.replace("_", " ")
+    what = f"{spoken} events" if item is None else _spoken(item)
+    of = spoken if item is None else what
+    words = template.replace("{what}", what).replace("{of}", of)
+    return words[:1].upper() + words[1:]
+
+
+def _spoken(item: str) -> str:
+    """Say an event, a state or ``attribute=level`` in plain words."""
+    name, equals, level = item.partition("=")
+    return f"{name.replace('_', ' ').strip()}{' is ' if equals else ''}{level}"
+
+
+def _escaped(words: str) -> str:
+    return words.replace("{", "{{").replace("}", "}}")
+
+
+def window_words(days: int) -> str:
+    """Say a window as people do: in weeks as long as they are few, else in days.
+
+    >>> window_words(1), window_words(7), window_words(28), window_words(90)
+    ('day', 'week', '4 weeks', '90 days')
+    """
+    if days % 7 == 0 and days < 60:
+        return "week" if days == 7 else f"{days // 7} weeks"
+    return "day" if days == 1 else f"{days} days"
+
+
+def slugs(names: Iterable[str]) -> dict[str, str]:
+    """Give every name its own slug in ``[a-z0-9_]``, whatever order they come in.
+
+    Names that would share a slug are told apart by a hash of the name, except the one
+    that already is the slug.
+
+    >>> slugs(["Log in", "Émile", "all"])
+    {'Log in': 'log_in', 'all': 'all_5ef5ef', 'Émile': 'emile'}
+    >>> sorted(slugs(["log-in", "log_in"]).values())
+    ['log_in', 'log_in_a07782']
+    """
+    plain = {name: _slug(name) for name in sorted(set(names))}
+    uses = Counter(plain.values())
+    own = {n: s for n, s in plain.items() if s != _ITEM and (uses[s] == 1 or n == s)}
+    taken = set(own.values())
+    out = {}
+    for name, slug in plain.items():
+        size = 6
+        while name not in own and f"{slug}_{_hash(name, size)}" in taken:
+            size += 1
+        out[name] = own.get(name, f"{slug}_{_hash(name, size)}")
+        taken.add(out[name])
+    return out
+
+
+def _slug(name: str | None) -> str:
+    if name is None:
+        return _ITEM
+    folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "_", folded.lower()).strip("_")
+    if not slug or len(slug) > _LONGEST_SLUG:
+        return f"{slug[:_LONGEST_SLUG].strip('_') or 'x'}_{_hash(name)}"
+    return slug
+
+
+def _hash(name: str, size: int = 6) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:size]

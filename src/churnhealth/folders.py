@@ -1,0 +1,85 @@
+"""Folders that appear whole or not at all, and pointers that never point at half."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["new_folder", "publish", "write_text"]
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; it takes its name when everything went well.
+
+    A folder that already has the name is exchanged for the new one in one step.
+
+    >>> import tempfile
+    >>> home = Path(tempfile.mkdtemp())
+    >>> with new_folder(home / "a") as folder:
+    ...     _ = (folder / "x").write_text("1")
+    >>> [p.name for p in home.iterdir()]
+    ['a']
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.iterdir():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+        sync_folder(temporary)
+        if target.exists():
+            _exchange(temporary, target)
+        else:
+            temporary.rename(target)
+        sync_folder(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swap two names at once, where the system can; else the old moves aside first."""
+    swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE (linux/fs.h)
+    names = os.fsencode(one), os.fsencode(other)
+    if swap and swap(here, names[0], here, names[1], exchange) == 0:
+        return
+    aside = one.with_suffix(".old")
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Make a finished temporary file visible under its name, durably."""
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file's text in one step: readers see the old or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        publish(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Ask the disk to remember the names in a folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""From margin to colour: calibrated probability, bands and what they promise."""

@@ -1,0 +1,202 @@
+"""Which colour a probability gets, and where the cuts between colours come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.errors import TrainingError
+from churnhealth.scorers.curves import log_odds, sigmoid
+from churnhealth.sources.contract import Floats
+
+__all__ = [
+    "BANDS",
+    "BandCuts",
+    "band_cuts",
+    "base_odds_cuts",
+    "capacity_cuts",
+    "category_bands",
+    "cost_cuts",
+    "shown_bands",
+]
+
+BANDS = ("green", "yellow", "orange", "red")
+_COLOURS = np.array(BANDS, dtype=object)
+_SCORES = (100.0, 75.0, 50.0, 25.0, 0.0)
+_END = float(np.log(20.0))  # odds 20 times beyond the outer cuts end the scale
+_LEAST_MEASURED = 0.5
+_MULTIPLES = (0.5, 1.5, 3.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BandCuts:
+    """Three rising probabilities; each is the first of the worse colour.
+
+    >>> cuts = BandCuts(cuts=(0.05, 0.15, 0.3))
+    >>> cuts.band(np.array([0.049, 0.05, 0.2, 0.9])).tolist()
+    ['green', 'yellow', 'orange', 'red']
+    >>> cuts.health_score(np.array([0.05, 0.15, 0.3])).round(9).tolist()
+    [75.0, 50.0, 25.0]
+    """
+
+    cuts: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.cuts[0] < self.cuts[1] < self.cuts[2] < 1.0:
+            raise _refused(
+                f"the cuts {tuple(round(c, 6) for c in self.cuts)} do not rise"
+                " between 0 and 1"
+            )
+
+    def band(self, p: Floats) -> NDArray[np.object_]:
+        """Give the colour of each probability."""
+        return np.asarray(_COLOURS[self.level(p)], dtype=object)
+
+    def level(self, p: Floats) -> NDArray[np.intp]:
+        """Give 0 for green to 3 for red."""
+        return np.searchsorted(np.array(self.cuts), p, side="right")
+
+    def health_score(self, p: Floats) -> Floats:
+        """Give 0 to 100 (high = good): 75, 50 and 25 at the cuts.
+
+        Straight lines in log-odds between the cuts. Beyond them the outer lines end
+        at 100 where the odds are a twentieth of the first cut's, and at 0 where they
+        are twenty times the last cut's; further out the score stays there.
+        """
+        inner = log_odds(np.array(self.cuts))
+        knots = np.concatenate([[inner[0] - _END], inner, [inner[-1] + _END]])
+        return np.asarray(np.interp(log_odds(p), knots, _SCORES), np.float64)
+
+    def range_of(self, band: str) -> tuple[float, float]:
+        """Give the churn rates [low, high) that a colour promises."""
+        edges = (0.0, *self.cuts, 1.0)
+        at = BANDS.index(band)
+        return edges[at], edges[at + 1]
+
+    def to_json(self) -> list[float]:
+        """Say it as a JSON list."""
+        return list(self.cuts)
+
+    @classmethod
+    def from_json(cls, saved: Sequence[float]) -> BandCuts:
+        """Read what ``to_json`` wrote."""
+        low, middle, high = (float(c) for c in saved)
+        return cls(cuts=(low, middle, high))
+
+
+def base_odds_cuts(
+    base_rate: float, *, multiples: tuple[float, float, float] = _MULTIPLES
+) -> BandCuts:
+    """Cut at multiples of the base odds: half as likely, half more, three times.
+
+    >>> [round(c, 4) for c in base_odds_cuts(0.1).cuts]
+    [0.0526, 0.1429, 0.25]
+    """
+    base = log_odds(np.array([base_rate]))
+    if min(multiples) <= 0:
+        raise _refused("multiples of the base odds must be above 0")
+    low, middle, high = sigmoid(base + np.log(np.array(multiples))).tolist()
+    return BandCuts(cuts=(low, middle, high))
+
+
+def capacity_cuts(p: Floats, *, capacity: tuple[int, int, int]) -> BandCuts:
+    """Cut so that today about (red, orange, yellow) accounts get each colour.
+
+    A cut lies half-way (in log-odds) between the last account that fits and the
+    next; equal probabilities share a colour, so fewer or more may fall in.
+
+    >>> p = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    >>> capacity_cuts(p, capacity=(1, 2, 2)).band(p).tolist()
+    ['green', 'yellow', 'yellow', 'orange', 'orange', 'red']
+    """
+    falling = np.sort(log_odds(p))[::-1]
+    last = np.cumsum(capacity)
+    if min(capacity) < 1 or last[-1] >= falling.size:
+        raise _refused(
+            f"capacity {tuple(capacity)} needs more than {int(last[-1])} accounts"
+            f" to tell apart, there are {falling.size}"
+        )
+    middle = (falling[last - 1] + falling[last]) / 2.0
+    high, mid, low = sigmoid(middle).tolist()
+    return BandCuts(cuts=(low, mid, high))
+
+
+def cost_cuts(costs: Mapping[str, float]) -> BandCuts:
+    """Cut where the action of each colour begins to pay for itself.
+
+    ``costs`` holds ``loss`` (what a churned account costs), ``saved`` (the share of
+    churners an action keeps) and the price of the action taken at ``yellow``,
+    ``orange`` and ``red``. An action pays when ``p * saved * loss`` exceeds its price.
+
+    >>> cost_cuts({"loss": 1000, "saved": 0.2, "yellow": 10, "orange": 30,
+    ...            "red": 60}).cuts
+    (0.05, 0.15, 0.3)
+    """
+    wanted = {"loss", "saved", "yellow", "orange", "red"}
+    if set(costs) != wanted or min(costs.values(), default=0.0) <= 0.0:
+        raise _refused(f"costs need {sorted(wanted)}, all above 0; got {sorted(costs)}")
+    worth = costs["loss"] * costs["saved"]
+    low, middle, high = (costs[band] / worth for band in ("yellow", "orange", "red"))
+    return BandCuts(cuts=(low, middle, high))
+
+
+def band_cuts(
+    policy: str,
+    *,
+    base_rate: float,
+    p: Floats,
+    cuts: tuple[float, float, float] | None = None,
+    capacity: tuple[int, int, int] | None = None,
+    costs: Mapping[str, float] | None = None,
+) -> BandCuts:
+    """Make the cuts of ``[bands]``: its policy and that policy's own key.
+
+    ``cuts`` are probabilities for ``fixed`` and multiples for ``base-odds``; ``p`` is
+    the portfolio that ``capacity`` counts in. Raises ``TrainingError`` CH341.
+    """
+    match policy:
+        case "base-odds":
+            return base_odds_cuts(base_rate, multiples=cuts or _MULTIPLES)
+        case "fixed" if cuts is not None:
+            return BandCuts(cuts=cuts)
+        case "capacity" if capacity is not None:
+            return capacity_cuts(p, capacity=capacity)
+        case "cost" if costs is not None:
+            return cost_cuts(costs)
+        case _:
+            raise _refused(f"the policy {policy!r} lacks its own key or does not exist")
+
+
+def shown_bands(band: NDArray[np.object_], coverage: Floats) -> NDArray[np.object_]:
+    """Show grey where under half of the model's features were measured.
+
+    The probability and its metrics stay as they are: only the colour is withheld.
+
+    >>> shown_bands(np.array(["green", "red"], dtype=object), np.array([0.4, 0.5]))
+    array(['grey', 'red'], dtype=object)
+    """
+    return np.where(coverage < _LEAST_MEASURED, "grey", band)
+
+
+def category_bands(
+    cuts: BandCuts, z_base: Floats, effects: Mapping[str, Floats]
+) -> dict[str, NDArray[np.object_]]:
+    """Colour each category by its own effects alone, on top of the base.
+
+    >>> cuts = BandCuts(cuts=(0.05, 0.15, 0.3))
+    >>> category_bands(cuts, np.array([-2.5]), {"usage": np.array([2.0])})
+    {'usage': array(['red'], dtype=object)}
+    """
+    return {name: cuts.band(sigmoid(z_base + e)) for name, e in effects.items()}
+
+
+def _refused(what: str) -> TrainingError:
+    return TrainingError(
+        "CH341",
+        what,
+        why="a colour is a promise: its range must be plain",
+        fix="correct [bands] policy and its key: cuts, capacity or costs",
+    )

@@ -1,0 +1,109 @@
+"""The summary as a page: one file that needs no network, no script and no trust.
+
+The only file that knows Jinja, and the only place where text becomes HTML: every
+value is escaped by the one environment below, and nothing is ever marked as safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from churnhealth.folders import write_text
+from churnhealth.pages import words
+from churnhealth.pages.shape import Account, Summary
+
+__all__ = ["render_account", "render_report", "write_report"]
+
+_OWNERS = 24  # more owners than this are no longer a list that one chooses from
+
+
+def render_report(summary: Summary) -> str:
+    """Show the portfolio and every account of it as one HTML page.
+
+    >>> from churnhealth.pages.summary import summarise
+    >>> empty = {"account_id": [], "as_of": [], "status": [], "band": [],
+    ...          "churn_probability": []}
+    >>> none = {"account_id": [], "label": [], "effect_points": []}
+    >>> page = render_report(summarise(empty, none, {"company": "A & B"}))
+    >>> "A &amp; B" in page and "<script" not in page
+    True
+    """
+    owners = {o["key"]: i for i, o in enumerate(summary["owners"][:_OWNERS])}
+    page = _environment().get_template("report.html")
+    return page.render(
+        s=summary,
+        title=f"{summary['company']} – customer health",
+        owner_numbers=owners if 1 < len(summary["owners"]) <= _OWNERS else {},
+    )
+
+
+def render_account(account: Account) -> str:
+    """Show one account of a summary as a page of its own."""
+    page = _environment().get_template("account.html")
+    return page.render(a=account, title=f"{account['name']} – customer health")
+
+
+def write_report(path: Path, html: str) -> None:
+    """Write the page so that a reader sees the old or the new one, never half."""
+    write_text(path, html)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(
+        about=words.about,
+        ahead=words.days_ahead,
+        amount=words.amount,
+        bar=_bar,
+        figure=words.figure,
+        percent=words.percent,
+        points=words.points,
+    )
+    made.globals.update(
+        agreement_words=words.AGREEMENT,
+        band_names=words.BANDS,
+        band_words=words.BAND_WORDS,
+        slices=_slices,
+        status_words=words.STATUS_WORDS,
+    )
+    return made
+
+
+def _bar(points: float, scale: float) -> str:
+    """Draw a driver's bar in a box from -50 to 50, nought in the middle.
+
+    >>> _bar(2.0, 10.0), _bar(-5.0, 10.0)
+    ('M0 0h10v8H0z', 'M-25 0h25v8H-25z')
+    """
+    length = round(50 * min(1.0, abs(points) / scale), 1)
+    left = "0" if points >= 0 else f"{-length:g}"
+    return f"M{left} 0h{length:g}v8H{left}z"
+
+
+def _slices(lines: list[Mapping[str, Any]], key: str) -> list[tuple[str, float, float]]:
+    """Lay the colours side by side in a box of width 1000: (band, left, width).
+
+    >>> _slices([{"band": "green", "n": 3}, {"band": "red", "n": 1}], "n")
+    [('green', 0.0, 750.0), ('red', 750.0, 250.0)]
+    """
+    total = sum(line[key] or 0.0 for line in lines)
+    placed: list[tuple[str, float, float]] = []
+    left = 0.0
+    for line in lines:
+        width = 1000 * (line[key] or 0.0) / total if total else 0.0
+        placed.append((str(line["band"]), round(left, 1), round(width, 1)))
+        left += width
+    return placed

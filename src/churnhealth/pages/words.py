@@ -1,0 +1,176 @@
+"""How numbers, colours and questions are said to a customer success manager."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+__all__ = [
+    "AGREEMENT",
+    "BANDS",
+    "BAND_WORDS",
+    "CATEGORIES",
+    "STATUS_WORDS",
+    "about",
+    "amount",
+    "days_ahead",
+    "figure",
+    "outcome",
+    "percent",
+    "points",
+]
+
+BANDS = ("green", "yellow", "orange", "red")
+"""The colours, from best to worst."""
+
+BAND_WORDS: Mapping[str, str] = {
+    "green": "Healthy",
+    "yellow": "Watch",
+    "orange": "At risk",
+    "red": "Critical",
+    "grey": "Not enough data",
+}
+
+CATEGORIES = ("usage", "value", "experience", "contract")
+
+STATUS_WORDS: Mapping[str, str] = {
+    "scored": "Scored",
+    "announced": "Has said it will leave",
+    "grace": "Contract ended, renewal still possible",
+    "too_new": "Too new to judge",
+    "churned": "Has left",
+}
+
+AGREEMENT: Mapping[str, str] = {
+    "same": "agrees with the model",
+    "one apart": "one colour from the model",
+    "further": "contradicts the model",
+}
+
+# Fractions people say. In between, the nearest one in log-odds is taken.
+_FRACTIONS = (
+    *((1, n) for n in (1000, 500, 200, 100, 50, 30, 20, 15, 12, 10, 9, 8, 7, 6, 5)),
+    *((1, 4), (1, 3), (2, 5), (1, 2), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10)),
+    (19, 20),
+)
+_MINUS, _NONE = "\u2212", "\u2013"
+
+
+def about(probability: float) -> str:
+    """Say a probability as people do.
+
+    >>> about(0.18), about(0.36), about(0.7), about(0.0001), about(0.99)
+    ('about 1 in 6', 'about 1 in 3', 'about 2 in 3', 'under 1 in 1000', 'over 19 in 20')
+    >>> about(0.2)
+    'about 1 in 5'
+    """
+    if probability < 0.001:
+        return "under 1 in 1000"
+    if probability > 0.96:
+        return "over 19 in 20"
+    z = _logit(probability)
+    a, b = min(_FRACTIONS, key=lambda f: abs(_logit(f[0] / f[1]) - z))
+    return f"about {a} in {b}"
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))
+
+
+def percent(share: float | None, places: int = 0) -> str:
+    """Write a share in per cent; small ones keep a decimal.
+
+    >>> percent(0.184), percent(0.0042), percent(1.0), percent(0.184, 1), percent(None)
+    ('18 %', '0.4 %', '100 %', '18.4 %', '–')
+    """
+    if share is None:
+        return _NONE
+    if 0 < share < 0.01:
+        places = max(places, 1)
+    return f"{_signed(100 * share, places)} %"
+
+
+def amount(value: float | None) -> str:
+    """Write money or a count with thousands apart and no decimals.
+
+    >>> amount(1234567.4), amount(-20), amount(None)
+    ('1,234,567', '−20', '–')
+    """
+    return _NONE if value is None else _signed(value, 0)
+
+
+def points(value: float | None) -> str:
+    """Write percentage points with their sign.
+
+    >>> points(5.13), points(-0.4), points(0.01), points(None)
+    ('+5.1', '−0.4', '0.0', '–')
+    """
+    if value is None:
+        return _NONE
+    text = _signed(value, 1)
+    return f"+{text}" if value > 0 and text != "0.0" else text
+
+
+def figure(value: float | None) -> str:
+    """Write a measured value as short as it can be read.
+
+    >>> [figure(v) for v in (8.0, 0.333333, 14.26, 12345.6, -3.5, None)]
+    ['8', '0.33', '14.3', '12,346', '−3.5', '–']
+    """
+    if value is None:
+        return _NONE
+    if value == round(value) or abs(value) >= 1000:
+        return _signed(value, 0)
+    return _signed(value, 2 if abs(value) < 1 else 1)
+
+
+def _signed(value: float, places: int) -> str:
+    text = f"{value:,.{places}f}"
+    if not text.strip("-0.,"):
+        text = text.lstrip("-")  # no minus zero
+    return text.replace("-", _MINUS)
+
+
+def days_ahead(days: int | None) -> str:
+    """Say how far away a date is.
+
+    >>> days_ahead(45), days_ahead(1), days_ahead(0), days_ahead(-3), days_ahead(None)
+    ('in 45 days', 'tomorrow', 'today', '3 days ago', '')
+    """
+    if days is None:
+        return ""
+    if days in (0, 1):
+        return ("today", "tomorrow")[days]
+    if days == -1:
+        return "yesterday"
+    return f"in {days} days" if days > 0 else f"{-days} days ago"
+
+
+def outcome(question: Mapping[str, object]) -> str:
+    """Say what the probability is a probability of, after "accounts like this".
+
+    >>> outcome({"kind": "renewal"})
+    'do not renew'
+    >>> outcome({"kind": "horizon", "lead_days": 0, "horizon_days": 90})
+    'leave within 90 days'
+    >>> outcome({"kind": "horizon", "lead_days": 30, "horizon_days": 60})
+    'leave between 30 and 90 days from now'
+    >>> outcome({"kind": "inactivity", "horizon_days": 90})
+    'fall silent for the next 90 days'
+    """
+    kind = question.get("kind")
+    lead = _days(question.get("lead_days"))
+    horizon = _days(question.get("horizon_days"))
+    if kind == "renewal":
+        return "do not renew"
+    if not horizon:
+        return "leave"
+    if kind == "inactivity":
+        return f"fall silent for the next {horizon} days"
+    if lead:
+        return f"leave between {lead} and {lead + horizon} days from now"
+    return f"leave within {horizon} days"
+
+
+def _days(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,345 @@
+"""The whole way: short functions that call the rooms in order."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from churnhealth.bundle import Bundle
+from churnhealth.config import Config
+from churnhealth.errors import SourceError, TrainingError
+from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
+from churnhealth.evaluate.ladder import climb
+from churnhealth.evaluate.leaks import leaky_claim
+from churnhealth.evaluate.panel import Panel
+from churnhealth.evaluate.report import backtest_report
+from churnhealth.features.library import default_specs
+from churnhealth.features.runtime import feature_table
+from churnhealth.features.spec import FeatureSpec
+from churnhealth.health.bands import band_cuts
+from churnhealth.progress import Progress
+from churnhealth.scorers import SCORERS, scorer_class
+from churnhealth.scorers.card import Card, read_card
+from churnhealth.scorers.estimator import Scorer
+from churnhealth.scorers.rules import RuleScorer
+from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort, snapshot_grid
+from churnhealth.snapshots.labels import closing_day, data_until
+from churnhealth.sources.check import check
+from churnhealth.sources.contract import Days, Floats, History, Ints, date_of
+from churnhealth.sources.findings import Finding
+from churnhealth.sources.load import Loaded, load
+from churnhealth.sources.schema import schema_of
+
+__all__ = [
+    "Trained",
+    "build_panel",
+    "gather",
+    "judge",
+    "newest_day",
+    "train",
+]
+
+_LEFT_OUT = ("grace", "announced", "too_new", "open_ended")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Trained:
+    """A bundle, the backtest that judged its like, and the rows behind it."""
+
+    bundle: Bundle
+    report: Mapping[str, Any]
+    judged: Judged
+
+
+def gather(
+    config: Config, *, today: date, progress: Progress
+) -> tuple[Loaded, tuple[Finding, ...]]:
+    """Read the sources and check them.
+
+    Raises
+    ------
+    SourceError
+        CH150 when a finding would make the result wrong and is not allowed.
+    """
+    with progress.stage("read"):
+        loaded = load(config)
+    with progress.stage("check"):
+        findings = check(config, loaded, today=today)
+    allowed = set(config.check.allow)
+    stopping = [f for f in findings if f.stops and f.code not in allowed]
+    if stopping:
+        lines = "\n".join(f"    [{f.code}] {f.what}" for f in stopping)
+        raise SourceError(
+            "CH150",
+            f"{len(stopping)} findings stop training:\n{lines}",
+            why="a model built on these data would be wrong without looking wrong",
+            fix="mend the data, or accept a finding with `--allow CODE` or [check]"
+            " allow; `churnhealth check` tells more",
+        )
+    return loaded, findings
+
+
+def newest_day(history: History, config: Config) -> int:
+    """Give the first day that sees all the data that outcomes are read from."""
+    return data_until(history, config.question) + 1
+
+
+def build_panel(config: Config, history: History, *, progress: Progress) -> Panel:
+    """Collect the snapshots in question and compute their features."""
+    with progress.stage("snapshots"):
+        panel = _snapshots(config, history)
+        known_before = min(f.judged_at for f in fold_plan(panel, config))
+        specs = choose_specs(config, history, known_before=known_before)
+    with progress.stage("features", total=panel.cohort.account.size):
+        done = 0
+
+        def tell(so_far: int, _: int) -> None:
+            nonlocal done
+            progress.advance(so_far - done)
+            done = so_far
+
+        table = feature_table(
+            history,
+            specs,
+            account=panel.cohort.account,
+            as_of=panel.cohort.as_of,
+            gap_days=config.question.gap_days,
+            progress=tell,
+        )
+    return replace(panel, specs=specs, X=table.values)
+
+
+def choose_specs(
+    config: Config, history: History, *, known_before: int
+) -> tuple[FeatureSpec, ...]:
+    """Choose the features that the data known before a day can feed."""
+    wanted = config.features
+    specs = default_specs(
+        history,
+        windows_days=wanted.windows_days,
+        top_events=wanted.top_events,
+        known_before=known_before,
+        include=wanted.include,
+        exclude=wanted.exclude,
+    )
+    if not specs:
+        raise TrainingError(
+            "CH306",
+            "no feature is left to learn from",
+            why="a model without features cannot tell accounts apart",
+            fix="widen [features] include, or map more sources",
+        )
+    return specs
+
+
+def _snapshots(config: Config, history: History) -> Panel:
+    """Place the snapshots of the test grid and the training grid, without features."""
+    until = data_until(history, config.question)
+    account, as_of = snapshot_grid(history, config, data_until=until)
+    tests = cohort(history, config.question, account=account, as_of=as_of)
+    both, in_tests, in_trains = tests, np.ones(tests.account.size, bool), None
+    if config.snapshots.train_every is not None:
+        denser = snapshot_grid(
+            history, config, data_until=until, every=config.snapshots.train_every
+        )
+        trains = cohort(history, config.question, account=denser[0], as_of=denser[1])
+        both, in_tests, in_trains = _union(history, config, tests, trains)
+    counts = np.bincount(tests.status, minlength=len(STATUSES))
+    scored = both.scored
+    return Panel(
+        history=history,
+        question=config.question,
+        cohort=both.rows(scored),
+        specs=(),
+        X=np.empty((int(scored.sum()), 0)),
+        trains=np.ones(int(scored.sum()), bool)
+        if in_trains is None
+        else in_trains[scored],
+        tests=in_tests[scored],
+        data_until=until,
+        group=_groups(history, both.rows(scored).account),
+        left_out={name: int(counts[STATUSES.index(name)]) for name in _LEFT_OUT},
+    )
+
+
+def _union(
+    history: History, config: Config, tests: Cohort, trains: Cohort
+) -> tuple[Cohort, Any, Any]:
+    """Join two grids; say of each snapshot which grids it is on."""
+    span = history.accounts.ids.size + 1
+    key_tests = tests.as_of * span + tests.account
+    key_trains = trains.as_of * span + trains.account
+    keys = np.union1d(key_tests, key_trains)
+    both = cohort(history, config.question, account=keys % span, as_of=keys // span)
+    return both, np.isin(keys, key_tests), np.isin(keys, key_trains)
+
+
+def _groups(history: History, account: Ints) -> Ints | None:
+    """Number the groups of the rows; an account without one is its own group."""
+    names = history.accounts.group
+    if all(name is None for name in names):
+        return None
+    own = [
+        f"account {i}" if name is None else f"group {name}"
+        for i, name in enumerate(names)
+    ]
+    return np.unique(own, return_inverse=True)[1].astype(np.int64)[account]
+
+
+def scorer_makers(
+    config: Config, specs: tuple[FeatureSpec, ...]
+) -> list[Callable[[], Scorer]]:
+    """List the rungs that are allowed and apply to these features."""
+    names = tuple(spec.name for spec in specs)
+    question = config.question
+    window = (question.lead_days, question.lead_days + question.horizon_days)
+    if question.kind == "renewal":
+        window = (0, question.lead_max_days)
+    zero = np.zeros(1, np.int64)
+    embargo = int(closing_day(question, as_of=zero, end=zero)[0])
+    own: dict[str, dict[str, Any]] = {
+        "calendar": {"window": window},
+        "rules": {"card": _card(config), "specs": specs},
+        "logistic": {"embargo_days": embargo},
+        "gbm": {"embargo_days": embargo, "seed": config.model.seed},
+    }
+    applies = [
+        name
+        for name in SCORERS
+        if name in config.model.ladder
+        and scorer_class(name).applies(names)
+        and not (name == "calendar" and question.kind != "horizon")
+    ]
+
+    def maker(name: str) -> Callable[[], Scorer]:
+        build: Any = scorer_class(name)
+        return lambda: build(feature_names=names, **own.get(name, {}))
+
+    return [maker(name) for name in applies]
+
+
+def _card(config: Config) -> Card | None:
+    if config.rules.card is None:
+        return None
+    return read_card((config.folder / config.rules.card).resolve())
+
+
+def judge(
+    config: Config, panel: Panel, *, progress: Progress, leaky: bool = True
+) -> tuple[Judged, dict[str, Any]]:
+    """Run the backtest: every scorer on the same honest folds, and the report."""
+    makers = scorer_makers(config, panel.specs)
+    folds = fold_plan(panel, config)
+    with progress.stage("backtest", total=len(folds) * len(makers) * 4):
+        judged = backtest(
+            panel,
+            folds,
+            makers,
+            disjoint_groups=config.backtest.disjoint_groups,
+            advance=progress.advance,
+        )
+    with progress.stage("report"):
+        claim = leaky_claim(panel, seed=config.model.seed) if leaky else None
+        report = backtest_report(judged, panel, config, leaky=claim)
+    return judged, report
+
+
+def train(
+    config: Config,
+    loaded: Loaded,
+    findings: tuple[Finding, ...],
+    *,
+    as_of: int | None = None,
+    progress: Progress,
+) -> Trained:
+    """Judge the scorers on the past, then fit them on all that is known."""
+    history = loaded.history
+    panel = build_panel(config, history, progress=progress)
+    judged, report = judge(config, panel, progress=progress)
+    day = newest_day(history, config) if as_of is None else as_of
+    makers = scorer_makers(config, panel.specs)
+    with progress.stage("train", total=len(makers) * 4):
+        rows, _ = training_rows(panel, day)
+        ladder = climb(rows, makers, advance=progress.advance)
+    rules = ladder.rungs["rules"].scorer if "rules" in ladder.rungs else None
+    if not isinstance(rules, RuleScorer):
+        rules = RuleScorer(feature_names=panel.names, specs=panel.specs)
+        rules.fit(rows.X, rows.y, rows.account, rows.as_of)
+    bundle = Bundle(
+        as_of=day,
+        question=config.question,
+        specs=panel.specs,
+        schema=schema_of(history, config),
+        scorer=ladder.best.scorer,
+        calibrator=ladder.best.calibrator,
+        rules=rules,
+        base_rate=ladder.base_rate,
+        cuts=band_cuts(
+            config.bands.policy,
+            base_rate=ladder.base_rate,
+            p=ladder.best.probability(_newest(panel, day)),
+            cuts=config.bands.cuts,
+            capacity=config.bands.capacity,
+            costs=config.bands.costs,
+        ),
+        peers=_medians(_newest(panel, day)),
+        skill=bool(report["verdict"]["skill"]),
+        card=_card_of(config, loaded, findings, report, rows.as_of, ladder.chosen),
+    )
+    return Trained(bundle=bundle, report=report, judged=judged)
+
+
+def _newest(panel: Panel, day: int) -> Floats:
+    """Take the newest cohort before a day: all snapshots of its last four weeks."""
+    as_of = panel.cohort.as_of
+    last = int(as_of[as_of < day].max())
+    return panel.X[(last - 28 < as_of) & (as_of < day)]
+
+
+def _medians(rows: Floats) -> Floats:
+    measured = ~np.isnan(rows).all(axis=0)
+    medians = np.full(rows.shape[1], np.nan)
+    medians[measured] = np.nanmedian(rows[:, measured], axis=0)
+    return medians
+
+
+def _card_of(
+    config: Config,
+    loaded: Loaded,
+    findings: tuple[Finding, ...],
+    report: Mapping[str, Any],
+    as_of: Days,
+    chosen: str,
+) -> dict[str, Any]:
+    """Gather what people are told about a model."""
+    packages = ("churnhealth", "duckdb", "lightgbm", "numpy", "scikit-learn")
+    return {
+        "company": config.company.name,
+        "question": config.question.model_dump(mode="json"),
+        "trained_on": {
+            "from": str(date_of(as_of.min())),
+            "to": str(date_of(as_of.max())),
+            "accounts": report["data"]["accounts"],
+            "snapshots": int(as_of.size),
+            "outcomes": report["data"]["outcomes"],
+        },
+        "chosen": chosen,
+        "backtest": {k: v for k, v in report.items() if k != "question"},
+        "bands": report["bands"],
+        "metrics": report["scorers"]["chosen"],
+        "verdict": report["verdict"],
+        "findings": [f.to_json() for f in findings],
+        "allowed": sorted(config.check.allow),
+        "data_digest": loaded.digest,
+        "seed": config.model.seed,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in packages},
+        },
+    }

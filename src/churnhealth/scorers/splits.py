@@ -1,0 +1,68 @@
+"""Who judges whom inside training: later days judge earlier ones, never at random."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.scorers.estimator import Training
+
+__all__ = ["Mask", "inner_folds"]
+
+Mask = NDArray[np.bool_]
+_FEWEST = 3  # positives on either side; below it a fold says nothing
+
+
+def inner_folds(
+    rows: Training, *, embargo_days: int, blocks: int = 4
+) -> list[tuple[Mask, Mask]]:
+    """Cut training rows into (fit, judge) pairs, to choose a strength or a size.
+
+    With ``order`` the days are cut into ``blocks`` of about equally many positive
+    rows; each block but the first is judged by what lies more than ``embargo_days``
+    before it, so that no label of the fit side closes inside the judged block.
+    Without days, accounts are dealt into five hands by rank: whole, never at random.
+    """
+    timed = (
+        []
+        if rows.order is None
+        else list(
+            _by_time(rows.order, rows.y, embargo_days=embargo_days, blocks=blocks)
+        )
+    )
+    useful = [pair for pair in timed if _tells(rows, *pair)]
+    if useful:
+        return useful
+    return [pair for pair in _by_group(rows) if _tells(rows, *pair)]
+
+
+def _tells(rows: Training, fit: Mask, judge: Mask) -> bool:
+    sides = (rows.y[fit], rows.y[judge])
+    return all(min(s.sum(), s.size - s.sum()) >= _FEWEST for s in sides)
+
+
+def _by_time(
+    order: NDArray[np.int64], y: NDArray[np.float64], *, embargo_days: int, blocks: int
+) -> Iterator[tuple[Mask, Mask]]:
+    days, first = np.unique(order, return_inverse=True)
+    if days.size < 2:
+        return
+    weight = np.bincount(first, weights=y, minlength=days.size) + 1e-9
+    reached = np.cumsum(weight) / weight.sum()
+    starts = np.unique(days[np.searchsorted(reached, np.arange(1, blocks) / blocks)])
+    edges = [*starts.tolist(), int(days[-1]) + 1]
+    for low, high in pairwise(edges):
+        yield order < low - embargo_days, (order >= low) & (order < high)
+
+
+def _by_group(rows: Training) -> Iterator[tuple[Mask, Mask]]:
+    count = int(rows.groups.max()) + 1
+    positives = np.bincount(rows.groups, weights=rows.y, minlength=count)
+    rank = np.empty(count, np.int64)
+    rank[np.lexsort((np.arange(count), -positives))] = np.arange(count)
+    hand = (rank % 5)[rows.groups]
+    for held in range(5):
+        yield hand != held, hand == held

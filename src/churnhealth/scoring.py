@@ -1,0 +1,338 @@
+"""From a bundle and a history to scores: probability, colours, reasons, one row each.
+
+The same functions answer for a whole cohort at night and for one account in a request,
+so the numbers are the same to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.bundle import Bundle
+from churnhealth.errors import RequestError
+from churnhealth.explain.drivers import (
+    Explained,
+    category_log_odds,
+    driver_table,
+    explain_margin,
+)
+from churnhealth.features.runtime import compute
+from churnhealth.folders import new_folder, write_text
+from churnhealth.health.bands import BANDS, shown_bands
+from churnhealth.scorers.curves import sigmoid
+from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort
+from churnhealth.snapshots.cover import cover_at
+from churnhealth.sources.contract import FAR, Accounts, Floats, History, Ints, date_of
+from churnhealth.sources.engine import read_table, write_table
+
+__all__ = [
+    "CATEGORIES",
+    "PAST_DAYS",
+    "ScoreBook",
+    "Scored",
+    "read_current",
+    "score_history",
+    "score_matrix",
+    "write_scores",
+]
+
+CATEGORIES = ("usage", "value", "experience", "contract")
+PAST_DAYS = 91  # an account's own past: the same measure 13 weeks earlier
+_ORDER = {band: level for level, band in enumerate(BANDS)}
+Table = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Scored:
+    """What the bundle says of rows of its features (n rows).
+
+    ``band`` is grey where fewer than half of the features are measured; without skill
+    in the backtest it is the rules' colour.
+    """
+
+    explained: Explained
+    band: NDArray[np.object_]
+    health_score: Floats
+    categories: Mapping[str, NDArray[np.object_]]
+    coverage: Floats
+    rules_score: Floats
+    rules_band: NDArray[np.object_]
+    agreement: NDArray[np.object_]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ScoreBook:
+    """The two tables of one scoring run (design, section 9: Files)."""
+
+    scores: Table
+    drivers: Table
+
+
+def score_matrix(bundle: Bundle, X: Floats) -> Scored:
+    """Score rows of the bundle's features, in the bundle's column order."""
+    explained = explain_margin(
+        bundle.scorer.contributions(X),
+        slope=bundle.calibrator.slope,
+        intercept=bundle.calibrator.intercept,
+    )
+    coverage = np.mean(~np.isnan(X), axis=1) if X.size else np.zeros(len(X))
+    p = explained.probability
+    rules_band = bundle.rules.band(X)
+    band = shown_bands(bundle.cuts.band(p) if bundle.skill else rules_band, coverage)
+    parts = category_log_odds(explained, [spec.category for spec in bundle.specs])
+    categories = {
+        name: bundle.cuts.band(sigmoid(parts[name]))
+        if name in parts
+        else np.full(len(X), None)
+        for name in CATEGORIES
+    }
+    return Scored(
+        explained=explained,
+        band=band,
+        health_score=bundle.cuts.health_score(p),
+        categories=categories,
+        coverage=coverage,
+        rules_score=bundle.rules.points(X),
+        rules_band=rules_band,
+        agreement=_agreement(band, rules_band),
+    )
+
+
+def _agreement(
+    band: NDArray[Any], rules_band: NDArray[Any]
+) -> NDArray[np.object_]:
+    """Say how far the model's colour and the rules' lie apart."""
+    words: list[str | None] = []
+    for one, other in zip(band, rules_band, strict=True):
+        if one not in _ORDER or other not in _ORDER:
+            words.append(None)
+            continue
+        apart = abs(_ORDER[one] - _ORDER[other])
+        words.append(("same", "one apart", "further")[min(apart, 2)])
+    return np.array(words, dtype=object)
+
+
+def score_history(
+    bundle: Bundle,
+    history: History,
+    *,
+    as_of: int,
+    scored_at: datetime,
+    previous: Mapping[str, str] | None = None,
+    only: Sequence[int] | None = None,
+    top: int | None = None,
+) -> ScoreBook:
+    """Score everyone who is in question on ``as_of``, and list who is not.
+
+    Parameters
+    ----------
+    history
+        Rows of any time: only what was known before ``as_of`` is read.
+    previous
+        The band of each account in the run before, for movement.
+    only
+        Score these accounts (positions) alone.
+    top
+        How many drivers to keep per account; all that are not zero when ``None``.
+    """
+    account = np.arange(history.accounts.ids.size) if only is None else np.array(only)
+    days = np.full(account.size, as_of, np.int64)
+    listed = cohort(history, bundle.question, account=account, as_of=days)
+    rows = listed.rows(listed.scored)
+    X, past = _features(bundle, history, rows.account, as_of)
+    scored = score_matrix(bundle, X)
+    drivers = driver_table(
+        scored.explained,
+        bundle.specs,
+        account_ids=history.accounts.ids[rows.account],
+        as_of=date_of(as_of),
+        values=X,
+        past=past,
+        peers=bundle.peers,
+        top=top,
+    )
+    scores = _score_table(bundle, history, listed, scored, drivers, previous or {})
+    scores["scored_at"] = np.full(
+        listed.account.size, np.datetime64(scored_at.replace(tzinfo=None), "s")
+    )
+    return ScoreBook(scores={k: scores[k] for k in _SCORE_COLUMNS}, drivers=drivers)
+
+
+def _features(
+    bundle: Bundle, history: History, account: Ints, as_of: int
+) -> tuple[Floats, Floats]:
+    """Compute the features now and as they were ``PAST_DAYS`` earlier."""
+    values = compute(
+        bundle.schema.apply(history),
+        bundle.specs,
+        account=np.concatenate([account, account]),
+        as_of=np.repeat([as_of, as_of - PAST_DAYS], account.size),
+        gap_days=bundle.question.gap_days,
+    )
+    return values[: account.size], values[account.size :]
+
+
+_SCORE_COLUMNS = (
+    "account_id",
+    "name",
+    "owner",
+    "segment",
+    "value",
+    "as_of",
+    "scored_at",
+    "status",
+    "churn_probability",
+    "health_score",
+    "band",
+    "previous_band",
+    "renewal_date",
+    "days_to_renewal",
+    "expected_loss",
+    *(f"health_{name}" for name in CATEGORIES),
+    "rules_score",
+    "rules_band",
+    "agreement",
+    "coverage",
+    "top_driver",
+    "model_version",
+    "bands_version",
+)
+
+
+def _score_table(
+    bundle: Bundle,
+    history: History,
+    listed: Cohort,
+    scored: Scored,
+    drivers: Table,
+    previous: Mapping[str, str],
+) -> Table:
+    """Put one row together for every listed account."""
+    people: Accounts = history.accounts.rows(listed.account)
+    n = listed.account.size
+    ids = people.ids
+
+    def spread(values: NDArray[Any]) -> NDArray[Any]:
+        missing = np.nan if values.dtype.kind == "f" else None
+        out = np.full(n, missing, dtype=values.dtype)
+        out[listed.scored] = values
+        return out
+
+    p = spread(scored.explained.probability)
+    value = _value(history, listed)
+    end = np.where(listed.end < FAR, listed.end, np.int64(-FAR))
+    dated = end > -FAR
+    tops = _top_sentences(drivers)
+    return {
+        "account_id": ids,
+        "name": people.name,
+        "owner": people.owner,
+        "segment": people.segment,
+        "value": value,
+        "as_of": listed.as_of.astype("datetime64[D]"),
+        "status": np.array(STATUSES, dtype=object)[listed.status],
+        "churn_probability": p,
+        "health_score": spread(scored.health_score),
+        "band": spread(scored.band),
+        "previous_band": np.array([previous.get(i) for i in ids], dtype=object),
+        "renewal_date": np.where(
+            dated, end.astype("datetime64[D]"), np.datetime64("NaT")
+        ),
+        "days_to_renewal": np.where(dated, end - listed.as_of, np.nan),
+        "expected_loss": p * value * 12,
+        **{f"health_{k}": spread(v) for k, v in scored.categories.items()},
+        "rules_score": spread(scored.rules_score),
+        "rules_band": spread(scored.rules_band),
+        "agreement": spread(scored.agreement),
+        "coverage": spread(scored.coverage),
+        "top_driver": np.array([tops.get(i) for i in ids], dtype=object),
+        "model_version": np.full(n, bundle.model_version, dtype=object),
+        "bands_version": np.full(n, bundle.bands_version, dtype=object),
+    }
+
+
+def _value(history: History, listed: Cohort) -> Floats:
+    """Give the recurring monthly value in force, NaN where it is not known."""
+    if history.contracts is None:
+        return np.full(listed.account.size, np.nan)
+    cover = cover_at(
+        history.contracts, account=listed.account, as_of=listed.as_of, gap_days=0
+    )
+    values = history.contracts.value
+    if not values.size:
+        return np.full(listed.account.size, np.nan)
+    return np.where(cover.row >= 0, values[cover.row], np.nan)
+
+
+def _top_sentences(drivers: Table) -> dict[str, str]:
+    first = drivers["rank"] == 1
+    return dict(
+        zip(
+            drivers["account_id"][first].tolist(),
+            drivers["sentence"][first].tolist(),
+            strict=True,
+        )
+    )
+
+
+def write_scores(
+    book: ScoreBook,
+    out: Path,
+    *,
+    as_of: date,
+    file_format: Literal["parquet", "csv"] = "parquet",
+) -> Path:
+    """Write ``out/<as_of>/`` whole, then move the pointer ``out/current`` to it."""
+    folder = out / str(as_of)
+    with new_folder(folder) as temporary:
+        for name, table in (("scores", book.scores), ("drivers", book.drivers)):
+            safe = _unformulated(table) if file_format == "csv" else table
+            write_table(temporary / f"{name}.{file_format}", safe)
+    write_text(out / "current", f"{as_of}\n")
+    return folder
+
+
+def _unformulated(table: Table) -> Table:
+    """Put an apostrophe before texts that a spreadsheet would run as a formula."""
+
+    def safe(text: Any) -> Any:
+        starts = isinstance(text, str) and text[:1] in "=+-@\t\r＝"  # noqa: RUF001
+        return "'" + text if text and starts else text
+
+    return {
+        name: np.array([safe(t) for t in column], dtype=object)
+        if column.dtype.kind == "O"
+        else column
+        for name, column in table.items()
+    }
+
+
+def read_current(out: Path) -> ScoreBook:
+    """Read the newest scores under ``out``.
+
+    Raises
+    ------
+    RequestError
+        CH501 there are none.
+    """
+    try:
+        name = (out / "current").read_text(encoding="utf-8").strip()
+        folder = out / str(date.fromisoformat(name))
+        return ScoreBook(
+            scores=read_table(folder / "scores.parquet"),
+            drivers=read_table(folder / "drivers.parquet"),
+        )
+    except (OSError, ValueError) as error:
+        raise RequestError(
+            "CH501",
+            f"there are no scores under {out}",
+            why="pages and reports show stored scores",
+            fix="run `churnhealth score --bundle B --out DIR` (format parquet) first",
+        ) from error

@@ -1,0 +1,32 @@
+"""What is wrong with the data, all at once: each breach with a code and a way out."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from churnhealth.config import Config
+from churnhealth.sources.check_columns import column_findings
+from churnhealth.sources.check_dates import date_findings
+from churnhealth.sources.check_terms import term_findings
+from churnhealth.sources.contract import day_of
+from churnhealth.sources.findings import Finding
+from churnhealth.sources.load import Loaded
+
+__all__ = ["check"]
+
+_WEIGHT = {"error": 0, "warning": 1, "advice": 2}
+
+
+def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]:
+    """List every finding, the worst first; ``today`` is the day after which is future.
+
+    Findings that stop training are errors; `[check] allow` is left to the caller
+    (`findings.stopping`), so that the list is the same whatever is allowed.
+    """
+    found = [
+        *loaded.findings,
+        *term_findings(loaded.history),
+        *date_findings(loaded.history, config, today=day_of(today)),
+        *column_findings(loaded.history, loaded.flags, today=day_of(today)),
+    ]
+    return tuple(sorted(found, key=lambda f: (_WEIGHT[f.severity], f.code)))

@@ -1,0 +1,144 @@
+"""Do columns know more than they may: flags, attributes filled after the fact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.sources.check_terms import last_cover
+from churnhealth.sources.contract import FAR, EventLog, History, Ints, Texts
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["column_findings"]
+
+Mask = NDArray[np.bool_]
+
+_FEW = 10
+_MOST_VALUES = 10
+_FLAG_SHARE_THAT_STOPS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Ended:
+    """Which accounts were customers, and whose cover was over when the data end."""
+
+    churned: Mask
+    covered: Mask
+
+
+def column_findings(
+    history: History, flags: Mapping[str, Ints], *, today: int
+) -> list[Finding]:
+    """List what columns give away, contradict, or do not say at all."""
+    ended = _ended(history, today)
+    found: list[Finding | None] = []
+    if ended is not None:
+        for name, flag in flags.items():
+            found.append(_contradicting(history, name, flag, ended))
+    for name, values in history.accounts.attributes.items():
+        found.append(_constant(name, values))
+        if ended is not None:
+            found.append(_telling(history, name, values, ended))
+    found.append(_outcomes(flags))
+    found.append(_timeless(history))
+    found += [_userless(log) for log in history.events]
+    return [f for f in found if f is not None]
+
+
+def _ended(history: History, today: int) -> _Ended | None:
+    c = history.contracts
+    if c is None or not c.account.size:
+        return None
+    days = [c.start, c.known_at, c.cancelled_at]
+    days += [e.happened_at for e in history.events if not e.planned]
+    days += [s.known_at for s in history.states]
+    known = [d[d <= today] for d in days]
+    data_end = max((int(d.max()) for d in known if d.size), default=today)
+    last = last_cover(c, history.accounts.ids.size)
+    return _Ended(churned=(last > -FAR) & (last <= data_end), covered=last > data_end)
+
+
+def _contradicting(
+    history: History, name: str, flag: Ints, ended: _Ended
+) -> Finding | None:
+    quiet = (flag == 0) & ended.churned
+    loud = (flag == 1) & ended.covered
+    wrong = np.flatnonzero(quiet | loud)
+    if not wrong.size:
+        return None
+    what = (
+        f"{name}: false for {int(quiet.sum())} of {int(ended.churned.sum())} accounts"
+        f" whose cover has ended, true for {int(loud.sum())} of"
+        f" {int(ended.covered.sum())} that are still covered"
+    )
+    return finding(
+        "CH213",
+        what,
+        count=int(wrong.size),
+        example=str(history.accounts.ids[wrong[0]]),
+        stops=wrong.size > _FLAG_SHARE_THAT_STOPS * flag.size,
+    )
+
+
+def _constant(name: str, values: Texts) -> Finding | None:
+    distinct = set(values.tolist())
+    if len(distinct) > 1:
+        return None
+    words = "empty" if distinct == {None} else "the same"
+    what = f"attribute {name}: {words} for all {values.size} accounts"
+    return finding("CH216", what, count=int(values.size), example=name)
+
+
+def _telling(
+    history: History, name: str, values: Texts, ended: _Ended
+) -> Finding | None:
+    """Say whether an attribute gives away who churned."""
+    filled = np.array([v is not None for v in values.tolist()], dtype=bool)
+    churned, covered = ended.churned, ended.covered
+    if min(churned.sum(), covered.sum()) < _FEW:
+        return None
+    with_value = filled & churned
+    if with_value.sum() >= _FEW and not (filled & covered).any():
+        words = f"filled for {int(with_value.sum())} churned accounts and for no other"
+    elif _separates(values, churned, covered):
+        words = "its values tell churned from covered accounts without an error"
+    else:
+        return None
+    count = int(with_value.sum())
+    example = str(history.accounts.ids[np.flatnonzero(with_value)[0]]) if count else ""
+    return finding("CH214", f"attribute {name}: {words}", count=count, example=example)
+
+
+def _separates(values: Texts, churned: Mask, covered: Mask) -> bool:
+    gone = set(values[churned].tolist())
+    here = set(values[covered].tolist())
+    return len(gone | here) <= _MOST_VALUES and not gone & here
+
+
+def _outcomes(flags: Mapping[str, Ints]) -> Finding | None:
+    if not flags:
+        return None
+    names = ", ".join(sorted(flags))
+    what = f"columns that know the outcome are there and not used: {names}"
+    return finding("CH222", what, count=len(flags), example=min(flags))
+
+
+def _timeless(history: History) -> Finding | None:
+    attributes = history.accounts.attributes
+    if not attributes or bool((history.accounts.known_at > -FAR).any()):
+        return None
+    what = (
+        f"[sources.accounts]: {len(attributes)} attributes carry no date:"
+        f" {', '.join(attributes)}"
+    )
+    return finding("CH219", what, count=len(attributes), example=next(iter(attributes)))
+
+
+def _userless(log: EventLog) -> Finding | None:
+    if log.users is None or not log.users.size or not np.isnan(log.users).all():
+        return None
+    what = f"[[sources.events]] {log.name}: `users` is mapped and always empty"
+    return finding("CH218", what, count=int(log.users.size), example=log.name)

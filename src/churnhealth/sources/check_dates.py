@@ -1,0 +1,248 @@
+"""Do the rows lie where they can: not in the future, not before the customer, no gaps.
+
+Worked example: an account's contract starts on 2024-03-01 and was known that day. Use
+on 2024-02-20 is odd; use on 2024-01-15, more than 30 days early, belongs to nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from churnhealth.config import Config
+from churnhealth.sources.check_terms import first_seen, last_cover
+from churnhealth.sources.contract import (
+    FAR,
+    Days,
+    EventLog,
+    History,
+    Ints,
+    StateLog,
+    date_of,
+)
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["date_findings"]
+
+_EARLY_DAYS = 30
+_EARLY_SHARE_THAT_STOPS = 0.2
+_EDGE_DAYS = 31
+_STEADY = 0.6
+_MONTHLY = 0.9
+_SHORTEST_GAP = 7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Rows:
+    """The rows of one events or states source, as far as dates go."""
+
+    title: str
+    name: str
+    planned: bool
+    event: bool
+    account: Ints
+    happened_at: Days
+    known_at: Days
+
+
+def date_findings(history: History, config: Config, *, today: int) -> list[Finding]:
+    """List what the dates of events and states say, source by source."""
+    sources = [
+        *(_of_events(e) for e in history.events),
+        *(_of_states(s) for s in history.states),
+    ]
+    found: list[Finding | None] = []
+    for rows in sources:
+        if not rows.account.size:
+            continue
+        found.append(_future(history, rows, today))
+        found.append(_covered(history, rows))
+        if rows.planned:
+            continue
+        if rows.event:
+            found += _against_contracts(history, rows, config.question.gap_days)
+            found.append(_late(history, rows))
+        found.append(_gaps(rows))
+    found += _edges([r for r in sources if r.account.size and not r.planned])
+    found.append(_silent(history))
+    return [f for f in found if f is not None]
+
+
+def _of_events(log: EventLog) -> _Rows:
+    return _Rows(
+        title=f"[[sources.events]] {log.name}",
+        name=log.name,
+        planned=log.planned,
+        event=True,
+        account=log.account,
+        happened_at=log.happened_at,
+        known_at=log.known_at,
+    )
+
+
+def _of_states(log: StateLog) -> _Rows:
+    return _Rows(
+        title=f"[[sources.states]] {log.name}",
+        name=log.name,
+        planned=False,
+        event=False,
+        account=log.account,
+        happened_at=log.known_at,
+        known_at=log.known_at,
+    )
+
+
+def _example(history: History, accounts: Ints) -> str:
+    return str(history.accounts.ids[accounts[0]])
+
+
+def _future(history: History, rows: _Rows, today: int) -> Finding | None:
+    ahead = rows.known_at > today
+    if not rows.planned:
+        ahead = ahead | (rows.happened_at > today)
+    count = int(ahead.sum())
+    if not count:
+        return None
+    return finding(
+        "CH205",
+        f"{rows.title}: {count} of {ahead.size} rows lie after {date_of(today)}",
+        count=count,
+        example=_example(history, rows.account[ahead]),
+    )
+
+
+def _against_contracts(
+    history: History, rows: _Rows, gap_days: int
+) -> list[Finding | None]:
+    """Compare each row with its account's first and last day as a customer."""
+    if history.contracts is None:
+        return []
+    n = history.accounts.ids.size
+    first = first_seen(history.contracts, n)[rows.account]
+    last = last_cover(history.contracts, n)[rows.account]
+    customer = first < FAR
+    before = customer & (rows.happened_at < first)
+    early = int((before & (rows.happened_at < first - _EARLY_DAYS)).sum())
+    after = customer & (last < FAR) & (rows.happened_at > last + gap_days)
+    found: list[Finding | None] = []
+    if count := int(before.sum()):
+        what = (
+            f"{rows.title}: {count} of {before.size} rows"
+            f" ({_share(count, before.size)}) happened before their account's first contract, {early} of them more"
+            f" than {_EARLY_DAYS} days before"
+        )
+        stops = early > _EARLY_SHARE_THAT_STOPS * before.size
+        example = _example(history, rows.account[before])
+        found.append(finding("CH206", what, count=count, example=example, stops=stops))
+    if count := int(after.sum()):
+        what = (
+            f"{rows.title}: {count} of {after.size} rows ({_share(count, after.size)})"
+            f" happened more than {gap_days} days after the last cover ended"
+        )
+        example = _example(history, rows.account[after])
+        found.append(finding("CH220", what, count=count, example=example))
+    return found
+
+
+def _share(count: int, of: int) -> str:
+    return f"{100 * count / of:.1f} %"
+
+
+def _late(history: History, rows: _Rows) -> Finding | None:
+    lag = rows.known_at - rows.happened_at
+    late = lag > 0
+    if not late.any():
+        return None
+    q50, q90, q99 = np.quantile(lag, [0.5, 0.9, 0.99], method="lower")
+    what = (
+        f"{rows.title}: rows become known {q50} days after they happened in the median,"
+        f" {q90} for the slowest tenth, {q99} for the slowest hundredth"
+    )
+    example = _example(history, rows.account[[int(np.argmax(lag))]])
+    return finding("CH208", what, count=int(late.sum()), example=example)
+
+
+def _gaps(rows: _Rows) -> Finding | None:
+    """Find silence of the whole source where it otherwise records steadily."""
+    day = np.unique(rows.happened_at)
+    span = int(day[-1] - day[0]) + 1
+    step = np.diff(day)
+    if span < 2 * _SHORTEST_GAP or step.size < _SHORTEST_GAP:
+        return None
+    if day.size >= _STEADY * span:
+        usual = int(np.quantile(step, 0.95, method="higher"))
+        wide = step > max(_SHORTEST_GAP, 3 * usual)
+        return _gap(rows, day[:-1][wide] + 1, "stretches of days")
+    month = np.unique(day.astype("datetime64[D]").astype("datetime64[M]"))
+    months = month.astype(np.int64)
+    every = int(months[-1] - months[0]) + 1
+    if months.size < max(6, _MONTHLY * every):
+        return None
+    wide = np.diff(months) > 1
+    begin = (month[:-1][wide] + 1).astype("datetime64[D]").astype(np.int64)
+    return _gap(rows, begin, "stretches of months")
+
+
+def _gap(rows: _Rows, begin: Days, words: str) -> Finding | None:
+    if not begin.size:
+        return None
+    what = f"{rows.title}: {begin.size} {words} without a single row"
+    example = f"{rows.name} {date_of(int(begin[0]))}"
+    return finding("CH210", what, count=int(begin.size), example=example)
+
+
+def _covered(history: History, rows: _Rows) -> Finding:
+    accounts = int(np.unique(rows.account).size)
+    of = history.accounts.ids.size
+    month = rows.happened_at.astype("datetime64[D]").astype("datetime64[M]")
+    names, counts = np.unique(month, return_counts=True)
+    least = int(np.argmin(counts))
+    what = (
+        f"{rows.title}: {rows.account.size} rows from"
+        f" {date_of(int(rows.happened_at.min()))} to"
+        f" {date_of(int(rows.happened_at.max()))}, {accounts} of {of} accounts"
+        f" ({_share(accounts, of)}); fewest in {names[least]}: {counts[least]}"
+    )
+    return finding(
+        "CH211",
+        what,
+        count=int(rows.account.size),
+        example=f"{rows.name} {names[least]}",
+    )
+
+
+def _edges(sources: list[_Rows]) -> list[Finding]:
+    """Compare where each source begins and ends with the others."""
+    if len(sources) < 2:
+        return []
+    begin = {s.name: int(s.happened_at.min()) for s in sources}
+    end = {s.name: int(s.happened_at.max()) for s in sources}
+    first, last = min(begin.values()), max(end.values())
+    found = []
+    for s in sources:
+        late, early = begin[s.name] - first, last - end[s.name]
+        parts = []
+        if late > _EDGE_DAYS:
+            parts.append(f"starts {late} days after the first source")
+        if early > _EDGE_DAYS:
+            parts.append(f"stops {early} days before the last one")
+        if parts:
+            day = begin[s.name] if late > _EDGE_DAYS else end[s.name]
+            what = f"{s.title}: {' and '.join(parts)}"
+            example = f"{s.name} {date_of(day)}"
+            found.append(finding("CH212", what, count=1, example=example))
+    return found
+
+
+def _silent(history: History) -> Finding | None:
+    has = np.zeros(history.accounts.ids.size, dtype=bool)
+    for log in history.events:
+        if not log.planned:
+            has[log.account] = True
+    silent = np.flatnonzero(~has)
+    if not silent.size or not history.events:
+        return None
+    what = f"{silent.size} of {has.size} accounts have no event in any source"
+    example = _example(history, silent)
+    return finding("CH217", what, count=int(silent.size), example=example)

@@ -1,0 +1,130 @@
+"""Do the contracts make sense: ends after starts, no repeats, no overlaps."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["first_seen", "last_cover", "term_findings"]
+
+_SHARE_THAT_STOPS = 0.05
+_TITLE = "[sources.contracts]"
+
+Mask = NDArray[np.bool_]
+
+
+def term_findings(history: History) -> list[Finding]:
+    """List what the contract rows say against each other and against themselves."""
+    c = history.contracts
+    if c is None or not c.account.size:
+        return []
+    found = [
+        _contradiction(history, c, c.end < c.start, "end before they start"),
+        _contradiction(
+            history,
+            c,
+            (c.cancelled_at < c.start) & (c.known_at >= c.start),
+            "are cancelled before they start, though nobody knew of them before",
+        ),
+        _contradiction(
+            history,
+            c,
+            (c.cancelled_at > c.end) & (c.cancelled_at < FAR),
+            "are cancelled after their agreed end",
+        ),
+        _repeats(history, c),
+        _overlaps(history, c),
+        _without(history, c),
+    ]
+    return [f for f in found if f is not None]
+
+
+def first_seen(contracts: Contracts, accounts: int) -> Days:
+    """Give the first day each account had, or was known to get, a contract.
+
+    ``FAR`` for accounts without any. A registration ahead of the start counts: who is
+    already registered may use what they registered for.
+    """
+    first = np.full(accounts, FAR, dtype=np.int64)
+    np.minimum.at(
+        first, contracts.account, np.minimum(contracts.start, contracts.known_at)
+    )
+    return first
+
+
+def last_cover(contracts: Contracts, accounts: int) -> Days:
+    """Give the day each account's cover ended for the last time (``FAR`` = open)."""
+    last = np.full(accounts, -FAR, dtype=np.int64)
+    end = np.minimum(contracts.end, contracts.cancelled_at)
+    np.maximum.at(last, contracts.account, end)
+    return last
+
+
+def _example(history: History, rows: Ints) -> str:
+    return str(history.accounts.ids[rows[0]])
+
+
+def _contradiction(
+    history: History, c: Contracts, wrong: Mask, words: str
+) -> Finding | None:
+    count = int(wrong.sum())
+    if not count:
+        return None
+    return finding(
+        "CH202",
+        f"{_TITLE}: {count} of {wrong.size} rows {words}",
+        count=count,
+        example=_example(history, c.account[wrong]),
+        stops=count > _SHARE_THAT_STOPS * wrong.size,
+    )
+
+
+def _repeats(history: History, c: Contracts) -> Finding | None:
+    """Count rows that equal the row before them in every column."""
+    same = np.ones(c.account.size - 1, dtype=bool)
+    for f in fields(c):
+        column = getattr(c, f.name)
+        equal = column[1:] == column[:-1]
+        if column.dtype.kind == "f":
+            equal = equal | (np.isnan(column[1:]) & np.isnan(column[:-1]))
+        same &= equal
+    count = int(same.sum())
+    if not count:
+        return None
+    what = f"{_TITLE}: {count} of {c.account.size} rows repeat another row"
+    example = _example(history, c.account[1:][same])
+    return finding("CH203", what, count=count, example=example)
+
+
+def _overlaps(history: History, c: Contracts) -> Finding | None:
+    """Count rows that start before an earlier row of their account ended."""
+    end = np.minimum(c.end, c.cancelled_at)
+    # accounts are pushed so far apart that a running maximum never crosses them
+    reach = np.maximum.accumulate(c.account * (4 * FAR) + end)[:-1]
+    inside = c.account[1:] * (4 * FAR) + c.start[1:] < reach
+    inside &= c.account[1:] == c.account[:-1]
+    count = int(inside.sum())
+    if not count:
+        return None
+    what = (
+        f"{_TITLE}: {count} of {c.account.size} rows start before an earlier contract"
+        " of the account has ended"
+    )
+    example = _example(history, c.account[1:][inside])
+    return finding("CH204", what, count=count, example=example)
+
+
+def _without(history: History, c: Contracts) -> Finding | None:
+    has = np.zeros(history.accounts.ids.size, dtype=bool)
+    has[c.account] = True
+    without = np.flatnonzero(~has)
+    if not without.size:
+        return None
+    what = f"{without.size} of {has.size} accounts have no contract"
+    example = _example(history, without)
+    return finding("CH223", what, count=int(without.size), example=example)

@@ -1,0 +1,275 @@
+"""What a finding is, and the list of all of them.
+
+Each code says how bad it is and whether it stops training; ``docs/findings.md``
+explains every one, and a test holds the two lists together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+__all__ = ["CODES", "Code", "Finding", "finding", "stopping"]
+
+Severity = Literal["error", "warning", "advice"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Code:
+    """What is the same for every finding of a kind."""
+
+    title: str
+    severity: Severity
+    stops: bool
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One breach in the data: how often, one example, why it matters, how to mend.
+
+    ``example`` is an account id, a date or a source name, never a personal text.
+    """
+
+    code: str
+    severity: Severity
+    stops: bool
+    count: int
+    example: str
+    what: str
+    why: str
+    fix: str
+
+    def to_json(self) -> dict[str, str | int | bool]:
+        """Give the finding as plain values, in a fixed order of keys."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "stops": self.stops,
+            "count": self.count,
+            "example": self.example,
+            "what": self.what,
+            "why": self.why,
+            "fix": self.fix,
+        }
+
+
+def finding(
+    code: str, what: str, *, count: int, example: str = "", stops: bool | None = None
+) -> Finding:
+    """Make a finding of a listed code; ``stops`` overrides what the list says.
+
+    A finding that is let off with ``stops=False`` is a warning, one that stops an
+    error.
+
+    >>> finding("CH202", "[sources.contracts]: 2 rows end before they start",
+    ...         count=2, example="a1").severity
+    'error'
+    """
+    c = CODES[code]
+    made = Finding(
+        code=code,
+        severity=c.severity,
+        stops=c.stops,
+        count=count,
+        example=example,
+        what=what,
+        why=c.why,
+        fix=c.fix,
+    )
+    if stops is None or stops == c.stops:
+        return made
+    return replace(made, stops=stops, severity="error" if stops else "warning")
+
+
+def stopping(findings: Sequence[Finding], *, allow: Collection[str]) -> list[Finding]:
+    """List the findings that keep a model from being trained.
+
+    >>> one = finding("CH205", "2 rows from 2031", count=2)
+    >>> len(stopping([one], allow=())), len(stopping([one], allow=("CH205",)))
+    (1, 0)
+    """
+    return [f for f in findings if f.stops and f.code not in allow]
+
+
+def _code(severity: Severity, stops: bool, title: str, why: str, fix: str) -> Code:  # noqa: FBT001
+    return Code(title=title, severity=severity, stops=stops, why=why, fix=fix)
+
+
+CODES: Mapping[str, Code] = {
+    "CH201": _code(
+        "warning",
+        False,
+        "event ids that occur more than once",
+        "a repeated event counts twice and looks like more use",
+        "make `event_id` unique where the events are recorded; repeats inside one"
+        " account are already dropped, the earliest known is kept",
+    ),
+    "CH202": _code(
+        "error",
+        True,
+        "contract dates that contradict each other",
+        "the end of cover is the label: a wrong end is a wrong outcome",
+        "correct the rows, or leave them out with `where`",
+    ),
+    "CH203": _code(
+        "warning",
+        False,
+        "the same contract row more than once",
+        "a repeated term counts as a renewal that never was",
+        "remove the repeats, or make the query `select distinct`",
+    ),
+    "CH204": _code(
+        "warning",
+        False,
+        "contracts of one account that overlap",
+        "an add-on that is always there hides that the base contract ended",
+        "say with `where` which rows are the base contract; overlaps that remain are"
+        " merged into one period",
+    ),
+    "CH205": _code(
+        "error",
+        True,
+        "rows from the future",
+        "a date that has not been is a typing or time-zone error, and pushes the end"
+        " of the data",
+        "correct the dates; mark sources of booked dates with `planned = true`",
+    ),
+    "CH206": _code(
+        "error",
+        True,
+        "use before the first contract",
+        "rows that predate the customer belong to someone else or carry wrong dates,"
+        " so whatever is learned from them is noise",
+        "correct the join between use and account or the start of the contract; free"
+        " trials may be given as contracts of their own",
+    ),
+    "CH207": _code(
+        "warning",
+        False,
+        "rows known before they happened",
+        "clocks that disagree put rows on the wrong side of a date; we take"
+        " happened_at as the earliest day such a row could be known",
+        "correct the clock or the mapping; mark booked dates with `planned = true`",
+    ),
+    "CH208": _code(
+        "advice",
+        False,
+        "rows that arrive late",
+        "yesterday's numbers are not complete yet when the model is asked",
+        "nothing to mend: late rows are handled exactly; shorten the way from event"
+        " to table if the lag is long",
+    ),
+    "CH209": _code(
+        "advice",
+        False,
+        "no known_at: the default is used",
+        "without it we must trust that every row was there the day it happened;"
+        " corrections made later leak into the past",
+        "map `known_at` to the load or arrival time, or set `[sources]"
+        " known_at_lag_days`",
+    ),
+    "CH210": _code(
+        "warning",
+        False,
+        "days or months without a single row",
+        "a recording that stopped reads as customers who fell silent",
+        "load the missing days again, or start the snapshots after the gap",
+    ),
+    "CH211": _code(
+        "advice",
+        False,
+        "how much of the time and the accounts a source covers",
+        "features of a source are missing wherever it does not reach",
+        "nothing to mend if it is as you expect it",
+    ),
+    "CH212": _code(
+        "warning",
+        False,
+        "a source that starts or stops inside the period",
+        "silence before a source began or after it stopped is not the customer's",
+        "load the whole period, or move `[snapshots] from`; windows that are not"
+        " covered are missing, not zero",
+    ),
+    "CH213": _code(
+        "warning",
+        False,
+        "a churn flag that contradicts the contracts",
+        "one of the two is wrong, and the contracts decide the label",
+        "find out which is right before you trust either",
+    ),
+    "CH214": _code(
+        "error",
+        True,
+        "an attribute that is filled only after churn",
+        "it tells the outcome: the model would look perfect and be useless",
+        "remove it from `attributes`",
+    ),
+    "CH215": _code(
+        "warning",
+        False,
+        "rows of accounts that are not in the accounts source",
+        "their use is lost; they were left out",
+        "add the accounts, or check that both sides write the id the same way",
+    ),
+    "CH216": _code(
+        "advice",
+        False,
+        "an attribute that is empty or always the same",
+        "nothing can be learned from it",
+        "remove it from `attributes`",
+    ),
+    "CH217": _code(
+        "advice",
+        False,
+        "accounts without any event",
+        "they can only be judged by their contract",
+        "check that their ids are written alike in all sources",
+    ),
+    "CH218": _code(
+        "advice",
+        False,
+        "users mapped but hardly ever filled",
+        "active users and lost champions cannot be seen",
+        "fill `user_id`, or leave it out of `columns`",
+    ),
+    "CH219": _code(
+        "advice",
+        False,
+        "attributes without known_at",
+        "their last value is used for all of history, and may hold what was learned"
+        " after the outcome",
+        "keep only attributes that never change, or give changing ones as states",
+    ),
+    "CH220": _code(
+        "warning",
+        False,
+        "events after the last cover ended",
+        "either the contract's end is wrong or someone else is counted",
+        "compare the ends with the invoices; use after an end may be a late return",
+    ),
+    "CH221": _code(
+        "warning",
+        False,
+        "states without a value",
+        "a state that is not known cannot hold; the rows were left out",
+        "fill the value, or leave the rows out with `where`",
+    ),
+    "CH223": _code(
+        "advice",
+        False,
+        "accounts without any contract",
+        "they are never covered, so they are neither trained on nor scored",
+        "add their contracts, or check that `where` does not leave out too much",
+    ),
+    "CH222": _code(
+        "advice",
+        False,
+        "columns that know the outcome",
+        "they are not used, and must not be: they are filled in after the fact",
+        "leave them out of `attributes`",
+    ),
+}
+"""Every finding we can make, by code."""

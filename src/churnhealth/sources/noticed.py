@@ -1,0 +1,89 @@
+"""What was noticed while reading: things that can no longer be seen afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.tables import Part
+
+__all__ = ["noticed"]
+
+
+def noticed(
+    placed: Sequence[tuple[Part, int]], *, accounts_given: bool
+) -> tuple[Finding, ...]:
+    """List the findings of reading, source by source."""
+    found: list[Finding] = []
+    for part, lost in placed:
+        found += _of_rows(part)
+        found += _of_times(part)
+        if lost and accounts_given:
+            found.append(_unknown(part, lost))
+    return tuple(found)
+
+
+def _of_rows(part: Part) -> list[Finding]:
+    title, n, example = part.opened.title, part.counts, part.examples
+    found = []
+    if n.get("repeated"):
+        dropped = n.get("dropped", 0)
+        what = (
+            f"{title}: {n['repeated']} rows repeat an event id; {dropped} of them"
+            " repeat one of the same account and were left out"
+        )
+        found.append(
+            finding(
+                "CH201", what, count=n["repeated"], example=example.get("repeated", "")
+            )
+        )
+    if n.get("empty"):
+        what = f"{title}: {n['empty']} of {n['rows']} rows have no value"
+        found.append(
+            finding("CH221", what, count=n["empty"], example=example.get("empty", ""))
+        )
+    if n.get("no_user", 0) > n["rows"] // 2:
+        what = f"{title}: {n['no_user']} of {n['rows']} rows have no user"
+        found.append(
+            finding(
+                "CH218", what, count=n["no_user"], example=example.get("no_user", "")
+            )
+        )
+    return found
+
+
+def _of_times(part: Part) -> list[Finding]:
+    title, n, example = part.opened.title, part.counts, part.examples
+    found = []
+    planned = getattr(part.opened.source, "planned", False)
+    if n.get("skew") and not planned:
+        what = (
+            f"{title}: {n['skew']} of {n['rows']} rows were known before they happened"
+        )
+        found.append(
+            finding("CH207", what, count=n["skew"], example=example.get("skew", ""))
+        )
+    missing = n.get("unknown_known", 0)
+    if part.opened.table in ("events", "contracts"):
+        missing = missing if "known_at" in part.opened.columns else n["rows"]
+        if missing:
+            own = "start" if part.opened.table == "contracts" else "happened_at"
+            what = (
+                f"{title}: {missing} of {n['rows']} rows say not when they became"
+                f" known; `{own}` plus known_at_lag_days is used"
+            )
+            found.append(
+                finding("CH209", what, count=missing, example=part.opened.name)
+            )
+    return found
+
+
+def _unknown(part: Part, lost: int) -> Finding:
+    rows = part.counts["rows"]
+    what = (
+        f"{part.opened.title}: {lost} of {rows} rows belong to accounts that are not"
+        " in the accounts source"
+    )
+    example = part.examples.get("lost", "")
+    stops = lost > rows / 2
+    return finding("CH215", what, count=lost, example=example, stops=stops)

@@ -1,0 +1,326 @@
+"""Where a table comes from: open each file or query, and match its columns to ours."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from churnhealth.config import (
+    AccountsSource,
+    CategoryColumn,
+    Config,
+    EventsSource,
+    Source,
+    StatesSource,
+)
+from churnhealth.errors import SourceError
+from churnhealth.sources.contract import TABLES
+from churnhealth.sources.engine import (
+    Connection,
+    QueryError,
+    columns_of,
+    literal,
+    statements,
+)
+
+__all__ = ["Opened", "Problem", "open_sources", "raise_all"]
+
+_CSV = (".csv", ".tsv", ".txt")
+_PARQUET = (".parquet", ".pq")
+_JSON = (".json", ".jsonl", ".ndjson")
+_FLAG = re.compile(r"(^|_)(is_?)?(churn|churned|cancelled|canceled|attrition)(_|$)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing that keeps a source from being read."""
+
+    code: str
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A source that can be read: its view in DuckDB and whose column is whose.
+
+    ``columns`` maps our names to theirs, ``kinds`` theirs to DuckDB types; ``flags``
+    are columns that look like a churn flag and are read only to be checked.
+    """
+
+    table: str
+    name: str
+    title: str
+    view: str
+    source: Source
+    columns: Mapping[str, str]
+    kinds: Mapping[str, str]
+    flags: tuple[str, ...] = ()
+
+
+def raise_all(problems: Sequence[Problem]) -> None:
+    """Raise every problem as one error; do nothing when there is none.
+
+    >>> raise_all([Problem(code="CH103", what="[sources.accounts]: no rows",
+    ...                    fix="give a file with rows")])
+    Traceback (most recent call last):
+    ...
+    churnhealth.errors.SourceError: [CH103] [sources.accounts]: no rows
+      Why it matters: nothing can be learned from a source that is not read right
+      Fix: give a file with rows
+    """
+    if not problems:
+        return
+    what = problems[0].what
+    if len(problems) > 1:
+        lines = "".join(f"\n    {p.code} {p.what}" for p in problems)
+        what = f"the sources have {len(problems)} problems:{lines}"
+    raise SourceError(
+        problems[0].code,
+        what,
+        why="nothing can be learned from a source that is not read right",
+        fix="; ".join(dict.fromkeys(p.fix for p in problems)),
+    )
+
+
+def open_sources(con: Connection, config: Config) -> list[Opened]:
+    """Open every configured source, or raise one error that lists all problems.
+
+    Raises
+    ------
+    SourceError
+        CH101 no such file, CH102 no such column, CH103 no rows, CH105 failing SQL,
+        CH108 not a file we can read, CH111 a damaged file.
+    """
+    found: list[Opened] = []
+    problems: list[Problem] = []
+    for number, (table, name, title, source) in enumerate(_listed(config)):
+        one = _open(con, config.root, table, name, title, source, f"source_{number}")
+        if isinstance(one, Opened):
+            found.append(one)
+        else:
+            problems.extend(one)
+    raise_all(problems)
+    return found
+
+
+def _listed(config: Config) -> list[tuple[str, str, str, Source]]:
+    s = config.sources
+    rows: list[tuple[str, str, str, Source]] = []
+    if s.accounts is not None:
+        rows.append(("accounts", "accounts", "[sources.accounts]", s.accounts))
+    if s.contracts is not None:
+        rows.append(("contracts", "contracts", "[sources.contracts]", s.contracts))
+    rows += [("events", e.name, f"[[sources.events]] {e.name}", e) for e in s.events]
+    rows += [("states", t.name, f"[[sources.states]] {t.name}", t) for t in s.states]
+    return rows
+
+
+def _open(
+    con: Connection,
+    root: Path,
+    table: str,
+    name: str,
+    title: str,
+    source: Source,
+    view: str,
+) -> Opened | list[Problem]:
+    origin = _origin(con, root, source, title)
+    if isinstance(origin, Problem):
+        return [origin]
+    try:
+        con.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM {origin}")  # noqa: S608
+        kinds = columns_of(con, view)
+        if source.where is not None:
+            con.execute(f"SELECT 1 FROM {view} WHERE ({source.where}) LIMIT 0")  # noqa: S608
+    except QueryError as error:
+        return [reading_problem(title, source, error)]
+    columns, problems = _match(table, title, source, kinds)
+    if problems:
+        return problems
+    flags = tuple(
+        c
+        for c in kinds
+        if table in ("accounts", "contracts")
+        and _FLAG.search(c.lower())
+        and c not in columns.values()
+        and "date" not in c.lower()
+    )
+    return Opened(
+        table=table,
+        name=name,
+        title=title,
+        view=view,
+        source=source,
+        columns=columns,
+        kinds=kinds,
+        flags=flags,
+    )
+
+
+def _origin(con: Connection, root: Path, source: Source, title: str) -> str | Problem:
+    """Say in SQL where the rows come from."""
+    if source.sql is not None:
+        text = source.sql.replace("{root}", str(root).replace("'", "''"))
+        try:
+            *before, last = statements(con, text)
+            for statement in before:
+                con.execute(statement)
+        except QueryError as error:
+            return reading_problem(title, source, error)
+        return f"({last}\n) AS given"
+    path = source.path or ""
+    if "://" in path:
+        return Problem(
+            code="CH108",
+            what=f"{title}: `path` is an address, not a file",
+            fix="download it, or attach the database in `sql`",
+        )
+    files = _files(root, path)
+    if not files:
+        how = "no file matches" if glob.has_magic(path) else "there is no file"
+        return Problem(
+            code="CH101",
+            what=f"{title}: {how} {path!r} in the sources' root",
+            fix="correct `path` or `[sources] root`",
+        )
+    return _reader(files, path, title)
+
+
+def _files(root: Path, path: str) -> list[str]:
+    whole = str(root / path)
+    if not glob.has_magic(path):
+        return [whole] if Path(whole).is_file() else []
+    found = glob.glob(path, root_dir=root, recursive=True)  # noqa: PTH207 - absolute too
+    return sorted(str(root / f) for f in found if (root / f).is_file())
+
+
+def _reader(files: Sequence[str], path: str, title: str) -> str | Problem:
+    suffixes = {_suffix(f) for f in files}
+    if len(suffixes) > 1:
+        return Problem(
+            code="CH108",
+            what=f"{title}: {path!r} matches files of several kinds",
+            fix="let `path` match files of one kind",
+        )
+    if all(Path(f).stat().st_size == 0 for f in files):
+        return Problem(
+            code="CH103",
+            what=f"{title}: {path!r} is an empty file",
+            fix="give a file with rows, or remove the source",
+        )
+    suffix = suffixes.pop()
+    listed = "[" + ", ".join(literal(f) for f in files) + "]"
+    union = ", union_by_name = true" if len(files) > 1 else ""
+    if suffix in _CSV:
+        how = "header = true, all_varchar = true, quote = '\"', escape = '\"'"
+        return f"read_csv({listed}, {how}{union})"
+    if suffix in _PARQUET:
+        return f"read_parquet({listed}{union})"
+    if suffix in _JSON:
+        return f"read_json({listed}, sample_size = -1{union})"
+    return Problem(
+        code="CH108",
+        what=f"{title}: cannot tell from the name of {path!r} how to read it",
+        fix="give CSV, Parquet or JSON lines (.csv, .parquet, .jsonl), or use `sql`",
+    )
+
+
+def _suffix(file: str) -> str:
+    parts = [s.lower() for s in Path(file).suffixes]
+    if parts and parts[-1] in (".gz", ".zst"):
+        parts.pop()
+    return parts[-1] if parts else ""
+
+
+def reading_problem(title: str, source: Source, error: Exception) -> Problem:
+    """Tell what DuckDB refused, without repeating any value it may have quoted.
+
+    Its messages for syntax, names and catalogues speak of the owner's own query; those
+    about conversions and rows quote the data, so of these only the place is told.
+    """
+    kind = type(error).__name__
+    first = str(error).splitlines()[0] if str(error) else kind
+    if kind in ("BinderException", "CatalogException", "ParserException"):
+        return Problem(
+            code="CH105",
+            what=f"{title}: the query does not run: {first}",
+            fix="correct `sql` or `where`",
+        )
+    line = re.search(r"CSV Error on Line: (\d+)", str(error))
+    if source.sql is None:
+        at = f" at line {line[1]}" if line else ""
+        more = ": not UTF-8" if "unicode" in str(error).lower() else ""
+        return Problem(
+            code="CH111",
+            what=f"{title}: {source.path!r} is damaged or of another kind{at}{more}",
+            fix="write the file again as UTF-8; for other encodings use"
+            " `sql` with read_csv(..., encoding = 'latin-1')",
+        )
+    return Problem(
+        code="CH105",
+        what=f"{title}: the query failed while running ({kind})",
+        fix="run the `sql` in DuckDB; use TRY_CAST for values that may not convert",
+    )
+
+
+def _match(
+    table: str, title: str, source: Source, kinds: Mapping[str, str]
+) -> tuple[dict[str, str], list[Problem]]:
+    """Pair our columns with theirs and list whatever is not there."""
+    required, optional = TABLES[table]
+    ours = (*required, *optional)
+    theirs = {k.casefold(): k for k in kinds}
+    if source.columns:
+        wanted = dict(source.columns)
+    else:
+        wanted = {o: theirs[o] for o in ours if o in theirs}
+    here = f"it has {', '.join(kinds)}"
+    asked = dict.fromkeys([*wanted.values(), *_further(source), *source.formats])
+    absent = [
+        *(_not_ours(table, o, ours) for o in wanted if o not in ours),
+        *(_not_mapped(o, here) for o in required if o not in wanted),
+        *(
+            f"there is no column {t!r}{_nearest(t, list(kinds))}; {here}"
+            for t in asked
+            if t.casefold() not in theirs
+        ),
+    ]
+    problems = [
+        Problem(
+            code="CH102",
+            what=f"{title}: {what}",
+            fix=f"correct `columns` and what names columns; ours are {', '.join(ours)}",
+        )
+        for what in absent
+    ]
+    found = {o: theirs.get(t.casefold(), "") for o, t in wanted.items()}
+    return found, problems
+
+
+def _not_ours(table: str, name: str, ours: Sequence[str]) -> str:
+    return f"{table} have no column {name!r}{_nearest(name, ours)}"
+
+
+def _not_mapped(name: str, here: str) -> str:
+    return f"`{name}` is not mapped and no column has that name; {here}"
+
+
+def _further(source: Source) -> list[str]:
+    """List the columns of theirs that are named outside ``columns``."""
+    if isinstance(source, AccountsSource):
+        return list(source.attributes)
+    if isinstance(source, EventsSource | StatesSource) and isinstance(
+        source.category, CategoryColumn
+    ):
+        return [source.category.column]
+    return []
+
+
+def _nearest(name: str, among: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, among, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

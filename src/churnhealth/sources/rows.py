@@ -1,0 +1,404 @@
+"""Accounts that arrive in a request become the same arrays that loading makes.
+
+The rows of one account come out as that account's slice of a loaded history would:
+same order, same rounding, so that features agree to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from churnhealth.sources.contract import (
+    FAR,
+    TABLES,
+    Accounts,
+    Contracts,
+    EventLog,
+    Floats,
+    History,
+    Ints,
+    StateLog,
+    Texts,
+)
+from churnhealth.sources.given import (
+    DAY,
+    NEVER,
+    known_fields,
+    label,
+    listed,
+    moment,
+    number,
+    object_of,
+    open_moment,
+    refuse,
+    text,
+    whole,
+)
+from churnhealth.sources.quantised import MAX_SUM, rounded
+from churnhealth.sources.schema import EventsShape, Schema, StatesShape
+
+__all__ = ["history_from_rows"]
+
+Row = Mapping[str, object]
+T = TypeVar("T")
+
+_ACCOUNT = ("account_id", "profile", "contracts", "events", "states")
+_PROFILE = ("name", "segment", "owner", "group", "known_at")
+
+
+def _fields(table: str, *more: str) -> frozenset[str]:
+    required, optional = TABLES[table]
+    return frozenset((*required, *optional, *more)) - {"account_id"}
+
+
+_CONTRACT_FIELDS = _fields("contracts")
+_EVENT_FIELDS = _fields("events", "source")
+_STATE_FIELDS = _fields("states", "source")
+
+
+class _Event(NamedTuple):
+    """One event; comparing two compares the total key, field by field."""
+
+    account: int
+    happened_at: int
+    known_at: int
+    event: str
+    user: str
+    times: int
+    amount: float
+    users: float
+    ended_at: int
+
+
+class _Contract(NamedTuple):
+    account: int
+    start: int
+    end: int
+    known_at: int
+    cancelled_at: int
+    notice_at: int
+    value: float
+    seats: float
+    term_months: float
+    discount: float
+    plan: str
+
+
+class _State(NamedTuple):
+    account: int
+    state: str
+    known_at: int
+    value: float
+
+
+def history_from_rows(schema: Schema, accounts: Sequence[Row]) -> History:
+    """Turn the accounts of a request into a history, sorted by account id.
+
+    Fields are those of the design's ``POST /v1/score``. Words the model never saw get
+    entries of their own behind the schema's vocabulary.
+
+    Raises
+    ------
+    RequestError
+        CH521 a value of the wrong kind, CH522 a field that does not exist, CH523 an
+        unknown source, CH524 something required is missing, CH525 an account twice,
+        CH526 amounts too large to add up.
+
+    >>> h = history_from_rows(Schema(contracts=False), [{"account_id": "b"},
+    ...                                                 {"account_id": "a"}])
+    >>> h.accounts.ids.tolist()
+    ['a', 'b']
+    """
+    found = [_account(row, f"accounts[{i}]") for i, row in enumerate(accounts)]
+    order = sorted(range(len(found)), key=lambda i: found[i][0])
+    _refuse_repeats(found, order)
+    tables = _Tables(schema)
+    for code, i in enumerate(order):
+        tables.add(code, found[i][1], f"accounts[{i}]")
+    profiles = [found[i][1].get("profile") for i in order]
+    profiled = [
+        _profile(schema, p, f"accounts[{i}].profile")
+        for p, i in zip(profiles, order, strict=True)
+    ]
+    return History(
+        accounts=_accounts(schema, [found[i][0] for i in order], profiled),
+        contracts=_contract_table(tables.contracts) if schema.contracts else None,
+        events=tuple(_event_table(s, tables.events[s.name]) for s in schema.events),
+        states=tuple(_state_table(s, tables.states[s.name]) for s in schema.states),
+    )
+
+
+def _account(value: object, where: str) -> tuple[str, Row]:
+    row = object_of(value, where)
+    known_fields(row, _ACCOUNT, where)
+    return _required(text(row, "account_id", where), f"{where}.account_id"), row
+
+
+def _required(value: T | None, where: str) -> T:
+    if value is None:
+        raise refuse("CH524", where, "is missing", fix="give it")
+    return value
+
+
+def _refuse_repeats(found: Sequence[tuple[str, Row]], order: Sequence[int]) -> None:
+    for a, b in pairwise(order):
+        if found[a][0] == found[b][0]:
+            raise refuse(
+                "CH525",
+                f"accounts[{max(a, b)}].account_id",
+                "is there twice",
+                fix="send each account once, with all its rows",
+            )
+
+
+class _Tables:
+    """The rows of all accounts so far, by source."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.shapes = {s.name: s for s in schema.events}
+        self.contracts: list[_Contract] = []
+        self.events: dict[str, list[_Event]] = {s.name: [] for s in schema.events}
+        self.states: dict[str, list[_State]] = {s.name: [] for s in schema.states}
+
+    def add(self, account: int, row: Row, where: str) -> None:
+        """Read one account's rows."""
+        for i, value in enumerate(listed(row.get("contracts"), f"{where}.contracts")):
+            at = f"{where}.contracts[{i}]"
+            if not self.schema.contracts:
+                fix = "leave contracts out"
+                raise refuse("CH523", at, "the model has no contracts", fix=fix)
+            self.contracts.append(self._contract(account, value, at))
+        named: dict[tuple[str, str], _Event] = {}
+        for i, value in enumerate(listed(row.get("events"), f"{where}.events")):
+            self._event(account, value, f"{where}.events[{i}]", named)
+        for (source, _), event in named.items():
+            self.events[source].append(event)
+        for i, value in enumerate(listed(row.get("states"), f"{where}.states")):
+            at = f"{where}.states[{i}]"
+            state = object_of(value, at)
+            known_fields(state, _STATE_FIELDS, at)
+            source = _source(state, at, self.states)
+            self.states[source].append(_state(account, state, at))
+
+    def _contract(self, account: int, value: object, at: str) -> _Contract:
+        row = object_of(value, at)
+        known_fields(row, _CONTRACT_FIELDS, at)
+        start = _required(moment(row, "start", at), f"{at}.start")
+        cancelled = open_moment(row, "cancelled_at", at)
+        notice = open_moment(row, "notice_at", at)
+        text(row, "contract_id", at)
+        return _Contract(
+            account=account,
+            start=start,
+            end=_or(open_moment(row, "end", at), NEVER),
+            known_at=_or(moment(row, "known_at", at), start + self._lag),
+            cancelled_at=_or(cancelled, NEVER),
+            notice_at=_or(None if notice == NEVER else notice, _or(cancelled, NEVER)),
+            value=_first(number(row, "value", at)),
+            seats=_first(number(row, "seats", at)),
+            term_months=_first(number(row, "term_months", at)),
+            discount=_first(number(row, "discount", at)),
+            plan=label(row, "plan", at) or "",
+        )
+
+    @property
+    def _lag(self) -> int:
+        return self.schema.known_at_lag_days * DAY
+
+    def _event(
+        self, account: int, value: object, at: str, named: dict[tuple[str, str], _Event]
+    ) -> None:
+        row = object_of(value, at)
+        known_fields(row, _EVENT_FIELDS, at)
+        source = _source(row, at, self.events)
+        shape = self.shapes[source]
+        event = self._made(account, row, at, shape)
+        key = text(row, "event_id", at)
+        if key is None or not shape.unrepeated:
+            self.events[source].append(event)
+            return
+        before = named.get((source, key))
+        if before is None or _known_first(event) < _known_first(before):
+            named[source, key] = event
+
+    def _made(self, account: int, row: Row, at: str, shape: EventsShape) -> _Event:
+        happened = _required(moment(row, "happened_at", at), f"{at}.happened_at")
+        known = _or(moment(row, "known_at", at), happened + self._lag)
+        text(row, "item", at)
+        user, amount = text(row, "user_id", at), number(row, "amount", at)
+        users, ended = number(row, "users", at), open_moment(row, "ended_at", at)
+        has = shape.columns
+        return _Event(
+            account=account,
+            happened_at=happened,
+            known_at=known if shape.planned else max(known, happened),
+            event=text(row, "event", at) or shape.name,
+            user=(user or "") if "user_id" in has else "",
+            times=whole(row, "count", at, default=1),
+            amount=_first(amount if "amount" in has else math.nan),
+            users=_first(users if "users" in has else math.nan),
+            ended_at=_or(ended, NEVER) if "ended_at" in has else NEVER,
+        )
+
+
+def _known_first(event: _Event) -> tuple[object, ...]:
+    return (event.known_at, event.happened_at, *event[3:])
+
+
+def _source(row: Row, at: str, among: Mapping[str, object]) -> str:
+    name = _required(text(row, "source", at), f"{at}.source")
+    if name not in among:
+        known = ", ".join(sorted(among)) or "none"
+        raise refuse(
+            "CH523",
+            f"{at}.source",
+            "the model knows no such source",
+            fix=f"use one of: {known}",
+        )
+    return name
+
+
+def _state(account: int, row: Row, at: str) -> _State:
+    value = number(row, "value", at)
+    return _State(
+        account=account,
+        state=_required(text(row, "state", at), f"{at}.state"),
+        known_at=_required(moment(row, "known_at", at), f"{at}.known_at"),
+        value=_required(None if math.isnan(value) else value, f"{at}.value"),
+    )
+
+
+def _or(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value
+
+
+def _first(value: float) -> float:
+    """Let a missing number sort before all others, as DuckDB's NULLS FIRST does."""
+    return -math.inf if math.isnan(value) else value
+
+
+def _profile(schema: Schema, value: object, where: str) -> Row:
+    row = object_of({} if value is None else value, where)
+    known_fields(row, (*_PROFILE, *schema.attributes), where)
+    names = ("name", "owner", "group")
+    known = moment(row, "known_at", where)
+    return {
+        **{n: text(row, n, where) for n in names},
+        "segment": label(row, "segment", where),
+        "known_at": -FAR if known is None else known // DAY,
+        "attributes": {n: label(row, n, where) for n in schema.attributes},
+    }
+
+
+def _accounts(schema: Schema, ids: Sequence[str], rows: Sequence[Row]) -> Accounts:
+    given = [object_of(r["attributes"], "profile") for r in rows]
+    return Accounts(
+        ids=_texts(ids),
+        name=_texts(r["name"] for r in rows),
+        segment=_texts(r["segment"] for r in rows),
+        owner=_texts(r["owner"] for r in rows),
+        group=_texts(r["group"] for r in rows),
+        known_at=np.array([r["known_at"] for r in rows], dtype=np.int64),
+        attributes={n: _texts(g[n] for g in given) for n in schema.attributes},
+    )
+
+
+def _texts(values: Iterable[object]) -> Texts:
+    return np.array(list(values), dtype=object)
+
+
+def _ints(rows: Sequence[T], of: Callable[[T], int]) -> Ints:
+    return np.fromiter((of(r) for r in rows), dtype=np.int64, count=len(rows))
+
+
+def _floats(rows: Sequence[T], of: Callable[[T], float]) -> Floats:
+    found = np.fromiter((of(r) for r in rows), dtype=np.float64, count=len(rows))
+    found[np.isneginf(found)] = np.nan
+    return found
+
+
+def _contract_table(given: Sequence[_Contract]) -> Contracts:
+    rows = sorted(given)
+    return Contracts(
+        account=_ints(rows, lambda r: r.account),
+        start=_ints(rows, lambda r: r.start // DAY),
+        end=_ints(rows, lambda r: r.end // DAY),
+        cancelled_at=_ints(rows, lambda r: r.cancelled_at // DAY),
+        notice_at=_ints(rows, lambda r: r.notice_at // DAY),
+        known_at=_ints(rows, lambda r: r.known_at // DAY),
+        value=_floats(rows, lambda r: r.value),
+        seats=_floats(rows, lambda r: r.seats),
+        term_months=_floats(rows, lambda r: r.term_months),
+        discount=_floats(rows, lambda r: r.discount),
+        plan=_texts(r.plan or None for r in rows),
+    )
+
+
+def _words(
+    shape: EventsShape | StatesShape, seen: set[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Extend the vocabulary by the words it lacks, with the usual category."""
+    new = sorted(seen.difference(shape.vocabulary))
+    categories = (*shape.categories, *(shape.category for _ in new))
+    return (*shape.vocabulary, *new), categories
+
+
+def _event_table(shape: EventsShape, given: Sequence[_Event]) -> EventLog:
+    rows = sorted(given)
+    vocabulary, categories = _words(shape, {r.event for r in rows})
+    code = {word: i for i, word in enumerate(vocabulary)}
+    users = {u: i for i, u in enumerate(sorted({r.user for r in rows} - {""}))}
+    has = shape.columns
+    amount = None
+    if "amount" in has:
+        amount = _floats(rows, lambda r: r.amount)
+        if np.nansum(np.abs(amount)) * 10.0**shape.decimals >= MAX_SUM:
+            raise refuse(
+                "CH526",
+                f"events of source {shape.name}",
+                "the amounts are too large to be added up exactly",
+                fix="use the same unit as in training",
+            )
+        amount = rounded(amount, shape.decimals)
+    return EventLog(
+        name=shape.name,
+        planned=shape.planned,
+        vocabulary=vocabulary,
+        categories=categories,
+        account=_ints(rows, lambda r: r.account),
+        happened_at=_ints(rows, lambda r: r.happened_at // DAY),
+        known_at=_ints(rows, lambda r: r.known_at // DAY),
+        event=_ints(rows, lambda r: code[r.event]),
+        count=_ints(rows, lambda r: r.times),
+        amount=amount,
+        decimals=shape.decimals,
+        user=_ints(rows, lambda r: users.get(r.user, -1)) if "user_id" in has else None,
+        users=_floats(rows, lambda r: r.users) if "users" in has else None,
+        ended_at=_ints(rows, lambda r: r.ended_at // DAY)
+        if "ended_at" in has
+        else None,
+        unrepeated=shape.unrepeated,
+        coverage=shape.coverage,
+    )
+
+
+def _state_table(shape: StatesShape, given: Sequence[_State]) -> StateLog:
+    rows = sorted(given)
+    vocabulary, categories = _words(shape, {r.state for r in rows})
+    code = {word: i for i, word in enumerate(vocabulary)}
+    return StateLog(
+        name=shape.name,
+        vocabulary=vocabulary,
+        categories=categories,
+        account=_ints(rows, lambda r: r.account),
+        known_at=_ints(rows, lambda r: r.known_at // DAY),
+        state=_ints(rows, lambda r: code[r.state]),
+        value=_floats(rows, lambda r: r.value),
+        coverage=shape.coverage,
+    )

@@ -1,0 +1,234 @@
+"""What a loaded history looked like, kept with the model, so that later rows fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from churnhealth.config import Config
+from churnhealth.errors import SourceError
+from churnhealth.sources.contract import Coverage, EventLog, History, StateLog
+from churnhealth.sources.quantised import rounded
+
+__all__ = ["EventsShape", "Schema", "StatesShape", "schema_of"]
+
+_OPTIONAL = {
+    "amount": "amount",
+    "users": "users",
+    "user": "user_id",
+    "ended_at": "ended_at",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventsShape:
+    """One events source: its words, its optional columns, its fixed-point scale."""
+
+    name: str
+    planned: bool
+    vocabulary: tuple[str, ...]
+    categories: tuple[str, ...]
+    columns: tuple[str, ...]
+    decimals: int
+    unrepeated: bool
+    coverage: Coverage
+
+    @property
+    def category(self) -> str:
+        """The category of a word that was never seen: the one most words have."""
+        return _commonest(self.categories)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatesShape:
+    """One states source: its words."""
+
+    name: str
+    vocabulary: tuple[str, ...]
+    categories: tuple[str, ...]
+    coverage: Coverage
+
+    @property
+    def category(self) -> str:
+        """The category of a word that was never seen: the one most words have."""
+        return _commonest(self.categories)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """What a model expects of every history that it is shown."""
+
+    contracts: bool
+    attributes: tuple[str, ...] = ()
+    events: tuple[EventsShape, ...] = ()
+    states: tuple[StatesShape, ...] = ()
+    known_at_lag_days: int = 0
+
+    @property
+    def decimals(self) -> Mapping[str, int]:
+        """The scale of each events source, for `load(config, decimals=...)`."""
+        return {e.name: e.decimals for e in self.events}
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the schema as plain values; `from_json` reads them back."""
+        return {
+            "contracts": self.contracts,
+            "attributes": list(self.attributes),
+            "known_at_lag_days": self.known_at_lag_days,
+            "events": [
+                {
+                    "name": e.name,
+                    "planned": e.planned,
+                    "vocabulary": list(e.vocabulary),
+                    "categories": list(e.categories),
+                    "columns": list(e.columns),
+                    "decimals": e.decimals,
+                    "unrepeated": e.unrepeated,
+                    "coverage": _plain(e.coverage),
+                }
+                for e in self.events
+            ],
+            "states": [
+                {
+                    "name": s.name,
+                    "vocabulary": list(s.vocabulary),
+                    "categories": list(s.categories),
+                    "coverage": _plain(s.coverage),
+                }
+                for s in self.states
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Schema:
+        """Read what `to_json` wrote.
+
+        >>> Schema.from_json(Schema(contracts=True).to_json())
+        Schema(contracts=True, attributes=(), events=(), states=(), known_at_lag_days=0)
+        """
+        return cls(
+            contracts=bool(raw["contracts"]),
+            attributes=tuple(raw["attributes"]),
+            known_at_lag_days=int(raw["known_at_lag_days"]),
+            events=tuple(
+                EventsShape(
+                    name=e["name"],
+                    planned=bool(e["planned"]),
+                    vocabulary=tuple(e["vocabulary"]),
+                    categories=tuple(e["categories"]),
+                    columns=tuple(e["columns"]),
+                    decimals=int(e["decimals"]),
+                    unrepeated=bool(e["unrepeated"]),
+                    coverage=_coverage(e["coverage"]),
+                )
+                for e in raw["events"]
+            ),
+            states=tuple(
+                StatesShape(
+                    name=s["name"],
+                    vocabulary=tuple(s["vocabulary"]),
+                    categories=tuple(s["categories"]),
+                    coverage=_coverage(s["coverage"]),
+                )
+                for s in raw["states"]
+            ),
+        )
+
+    def apply(self, history: History) -> History:
+        """Give the same history with amounts on the scale of this schema.
+
+        Amounts that need more than six decimals must be loaded on the right scale from
+        the start (`load(config, decimals=schema.decimals)`), or they are rounded twice.
+
+        Raises
+        ------
+        SourceError
+            CH113 a source or column that the model learned from is not there.
+        """
+        missing = self._missing(history)
+        if missing:
+            raise SourceError(
+                "CH113",
+                f"the model learned from what is not configured: {', '.join(missing)}",
+                why="it would be read as silence",
+                fix="configure the same sources and columns as in training, or retrain",
+            )
+        scale = self.decimals
+        return replace(history, events=tuple(_scaled(e, scale) for e in history.events))
+
+    def _missing(self, history: History) -> list[str]:
+        events = {e.name: e for e in history.events}
+        states = {s.name for s in history.states}
+        missing = [f"states {s.name}" for s in self.states if s.name not in states]
+        for shape in self.events:
+            if shape.name not in events:
+                missing.append(f"events {shape.name}")
+                continue
+            has = _columns(events[shape.name])
+            missing += [f"{shape.name}.{c}" for c in shape.columns if c not in has]
+        if self.contracts and history.contracts is None:
+            missing.append("contracts")
+        return missing
+
+
+def schema_of(history: History, config: Config) -> Schema:
+    """Describe a loaded history."""
+    return Schema(
+        contracts=history.contracts is not None,
+        attributes=tuple(history.accounts.attributes),
+        events=tuple(_events_shape(e) for e in history.events),
+        states=tuple(_states_shape(s) for s in history.states),
+        known_at_lag_days=config.sources.known_at_lag_days,
+    )
+
+
+def _events_shape(log: EventLog) -> EventsShape:
+    return EventsShape(
+        name=log.name,
+        planned=log.planned,
+        vocabulary=log.vocabulary,
+        categories=log.categories,
+        columns=_columns(log),
+        decimals=log.decimals,
+        unrepeated=log.unrepeated,
+        coverage=log.coverage,
+    )
+
+
+def _states_shape(log: StateLog) -> StatesShape:
+    return StatesShape(
+        name=log.name,
+        vocabulary=log.vocabulary,
+        categories=log.categories,
+        coverage=log.coverage,
+    )
+
+
+def _columns(log: EventLog) -> tuple[str, ...]:
+    return tuple(o for n, o in _OPTIONAL.items() if getattr(log, n) is not None)
+
+
+def _scaled(log: EventLog, scale: Mapping[str, int]) -> EventLog:
+    decimals = scale.get(log.name, log.decimals)
+    if log.amount is None or decimals == log.decimals:
+        return log
+    return replace(log, amount=rounded(log.amount, decimals), decimals=decimals)
+
+
+def _commonest(categories: Sequence[str]) -> str:
+    return max(sorted(set(categories)), key=list(categories).count)
+
+
+def _plain(coverage: Coverage) -> dict[str, list[int]]:
+    return {
+        "known": list(coverage.known),
+        "first": list(coverage.first),
+        "last": list(coverage.last),
+    }
+
+
+def _coverage(raw: Mapping[str, Sequence[int]]) -> Coverage:
+    return Coverage(
+        known=tuple(raw["known"]), first=tuple(raw["first"]), last=tuple(raw["last"])
+    )

@@ -1,0 +1,259 @@
+"""From their columns to ours: every value converted once, every failure counted.
+
+A CSV is read as text, so that ``007`` stays ``007`` and a value that does not convert
+is seen by us instead of being guessed at. Times become UTC timestamps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from churnhealth.config import (
+    AccountsSource,
+    CategoryColumn,
+    EventsSource,
+    StatesSource,
+)
+from churnhealth.sources.contract import TABLES
+from churnhealth.sources.engine import Connection, QueryError, literal, quoted
+from churnhealth.sources.reading import Opened, Problem, reading_problem
+
+__all__ = ["attribute_column", "make_typed"]
+
+TEXT, LABEL, TIME, OPEN_TIME = "text", "label", "time", "open time"
+NUMBER, WHOLE, BLANK = "number", "whole", "blank"
+
+KINDS: Mapping[str, str] = {
+    "known_at": TIME,
+    "happened_at": TIME,
+    "start": TIME,
+    "end": OPEN_TIME,
+    "cancelled_at": OPEN_TIME,
+    "notice_at": OPEN_TIME,
+    "ended_at": OPEN_TIME,
+    "discount": NUMBER,
+    "value": NUMBER,
+    "seats": NUMBER,
+    "term_months": NUMBER,
+    "amount": NUMBER,
+    "users": NUMBER,
+    "count": WHOLE,
+}
+"""How each of our columns is read; what is not listed is text."""
+
+_WORDS = {
+    TIME: "a date or time",
+    OPEN_TIME: "a date or time",
+    NUMBER: "a number",
+    WHOLE: "a whole number of 0 or more",
+}
+_FIRST, _FAR_AWAY = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'"
+_FLOATS = ("DOUBLE", "FLOAT")
+
+
+def attribute_column(number: int) -> str:
+    """Name the typed column of the n-th attribute."""
+    return f"attribute_{number}"
+
+
+def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
+    """Read a source once into the typed table ``into``; list what did not convert.
+
+    Problems: CH103 no rows, CH104 values that do not convert, CH106 required values
+    that are missing, each with its count and first row, never with the value.
+    """
+    wanted = _wanted(opened)
+    columns: list[str] = []
+    flags: list[str] = []
+    checks: list[tuple[str, str]] = []
+    required, _ = TABLES[opened.table]
+    for ours, (theirs, kind) in wanted.items():
+        value, bad = _value(opened, theirs, kind)
+        columns.append(f"{value} AS {quoted(ours)}")
+        if bad:
+            flags.append(f"CASE WHEN {bad} THEN {1 << len(checks)} ELSE 0 END")
+            checks.append((ours, kind))
+        if ours in required:
+            blank = f"NOT ({_given(theirs)})"
+            flags.append(f"CASE WHEN {blank} THEN {1 << len(checks)} ELSE 0 END")
+            checks.append((ours, BLANK))
+    where = f" WHERE ({opened.source.where})" if opened.source.where else ""
+    sql = (
+        f"CREATE TEMP TABLE {into} AS SELECT {', '.join(columns)},"  # noqa: S608
+        f" {' + '.join(flags)} AS bad FROM {opened.view}{where}"
+    )
+    try:
+        con.execute(sql)
+    except QueryError as error:
+        return [reading_problem(opened.title, opened.source, error)]
+    return _unconverted(con, opened, into, checks)
+
+
+def _wanted(opened: Opened) -> dict[str, tuple[str, str]]:
+    """Pair the name of each typed column with their column and its kind."""
+    wanted = {o: (t, KINDS.get(o, TEXT)) for o, t in opened.columns.items()}
+    source = opened.source
+    for o in ("segment", "plan"):
+        if o in wanted:
+            wanted[o] = (wanted[o][0], LABEL)
+    theirs = {k.casefold(): k for k in opened.kinds}
+    if isinstance(source, AccountsSource):
+        for i, name in enumerate(source.attributes):
+            wanted[attribute_column(i)] = (theirs[name.casefold()], LABEL)
+    if isinstance(source, EventsSource | StatesSource) and isinstance(
+        source.category, CategoryColumn
+    ):
+        wanted["category"] = (theirs[source.category.column.casefold()], LABEL)
+    for i, name in enumerate(opened.flags):
+        wanted[f"flag_{i}"] = (name, LABEL)
+    return wanted
+
+
+def _given(theirs: str) -> str:
+    return f"nullif(trim(CAST({quoted(theirs)} AS VARCHAR)), '') IS NOT NULL"
+
+
+def _value(opened: Opened, theirs: str, kind: str) -> tuple[str, str]:
+    """Write the expression of a value and of "this one did not convert"."""
+    native = opened.kinds[theirs]
+    pattern = _format(opened, theirs)
+    if kind in (TIME, OPEN_TIME):
+        return _time(theirs, native, pattern, kind)
+    if kind in (NUMBER, WHOLE):
+        return _number(theirs, native, kind)
+    if kind == LABEL:
+        if pattern is not None and native == "VARCHAR":
+            return f"strftime({_parsed(theirs, native, pattern)}, '%Y-%m-%d')", ""
+        text = _text(theirs, native)
+        word = f"lower({text})"
+        return (
+            f"CASE WHEN {word} IN ('true', 'false') THEN {word} ELSE {text} END",
+            "",
+        )
+    return _text(theirs, native), ""
+
+
+def _format(opened: Opened, theirs: str) -> str | None:
+    for name, pattern in opened.source.formats.items():
+        if name.casefold() == theirs.casefold():
+            return pattern
+    return None
+
+
+def _text(theirs: str, native: str) -> str:
+    q = quoted(theirs)
+    if native in _FLOATS:  # a whole number that only passed through a float: 12.0
+        whole = f"CAST(CAST({q} AS HUGEINT) AS VARCHAR)"
+        return (
+            f"CASE WHEN isfinite({q}) AND {q} = trunc({q}) AND abs({q}) < 1e15"
+            f" THEN {whole} WHEN isfinite({q}) THEN CAST({q} AS VARCHAR) END"
+        )
+    return f"nullif(trim(CAST({q} AS VARCHAR)), '')"
+
+
+def _parsed(theirs: str, native: str, pattern: str | None) -> str:
+    q = quoted(theirs)
+    if native == "TIMESTAMP WITH TIME ZONE":
+        return f"({q} AT TIME ZONE 'UTC')"
+    if native == "DATE" or native.startswith("TIMESTAMP"):
+        return f"CAST({q} AS TIMESTAMP)"
+    text = f"trim(CAST({q} AS VARCHAR))"
+    if pattern is not None:
+        made = f"try_strptime({text}, {literal(pattern)})"
+        return f"(CAST({made} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+    if native == "VARCHAR":
+        return f"(TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+    return "CAST(NULL AS TIMESTAMP)"
+
+
+def _time(theirs: str, native: str, pattern: str | None, kind: str) -> tuple[str, str]:
+    """Read a time; far-away years mean "open" where a column may be open."""
+    t = _parsed(theirs, native, pattern)
+    value = f"CASE WHEN {t} >= {_FIRST} AND {t} < {_FAR_AWAY} THEN {t} END"
+    late = "" if kind == OPEN_TIME else f" OR {t} >= {_FAR_AWAY}"
+    bad = f"({_given(theirs)}) AND ({t} IS NULL OR {t} < {_FIRST}{late})"
+    return value, bad
+
+
+def _number(theirs: str, native: str, kind: str) -> tuple[str, str]:
+    """Read a number; TRUE and FALSE are 1 and 0, NaN is missing."""
+    q = quoted(theirs)
+    if native == "BOOLEAN":
+        n = f"CAST(CAST({q} AS INTEGER) AS DOUBLE)"
+    elif native == "VARCHAR":
+        text = f"lower(trim({q}))"
+        n = (
+            f"CASE {text} WHEN 'true' THEN 1.0::DOUBLE WHEN 'false' THEN 0.0::DOUBLE"
+            f" ELSE TRY_CAST({text} AS DOUBLE) END"
+        )
+    elif native.startswith(("DATE", "TIME", "INTERVAL")):
+        n = "CAST(NULL AS DOUBLE)"
+    else:
+        n = f"TRY_CAST({q} AS DOUBLE)"
+    n = f"({n})"
+    given = _given(theirs)
+    if kind == WHOLE:
+        fits = f"isfinite({n}) AND {n} = trunc({n}) AND {n} >= 0 AND {n} < 1e15"
+        value = f"CASE WHEN {fits} THEN CAST({n} AS BIGINT) END"
+        return value, f"({given}) AND ({n} IS NULL OR NOT (isnan({n}) OR ({fits})))"
+    fits = f"isfinite({n}) AND abs({n}) < 1e15"
+    bad = f"({given}) AND ({n} IS NULL OR NOT (isnan({n}) OR ({fits})))"
+    return f"CASE WHEN {fits} THEN {n} END", bad
+
+
+def _unconverted(
+    con: Connection, opened: Opened, into: str, checks: list[tuple[str, str]]
+) -> list[Problem]:
+    found = con.execute(f"SELECT count(*), bit_or(bad) FROM {into}").fetchall()[0]  # noqa: S608
+    rows, bits = int(found[0]), int(found[1] or 0)
+    if rows == 0:
+        what = f"{opened.title}: there are no rows"
+        also = " that pass `where`" if opened.source.where else ""
+        fix = "give a table with rows, or remove the source"
+        return [Problem(code="CH103", what=what + also, fix=fix)]
+    problems = []
+    for i, (ours, kind) in enumerate(checks):
+        if not bits >> i & 1:
+            continue
+        sql = f"SELECT count(*), min(rowid) + 1 FROM {into} WHERE bad & {1 << i} > 0"  # noqa: S608
+        count, first = con.execute(sql).fetchall()[0]
+        if kind == BLANK:
+            problems.append(_blank(opened, ours, int(count), int(first)))
+        else:
+            problems.append(_unread(opened, ours, kind, int(count), int(first)))
+    return problems
+
+
+def _blank(opened: Opened, ours: str, count: int, first: int) -> Problem:
+    theirs = opened.columns[ours]
+    rows = "row is" if count == 1 else "rows are"
+    return Problem(
+        code="CH106",
+        what=f"{opened.title}: {_named(ours, theirs)} is empty; {count} {rows} without"
+        f" it, the first is data row {first}{_among(opened)}",
+        fix=f'fill the column, or leave those rows out: where = "{theirs} is not null"',
+    )
+
+
+def _unread(opened: Opened, ours: str, kind: str, count: int, first: int) -> Problem:
+    theirs = opened.columns[ours]
+    values = "value is" if count == 1 else "values are"
+    fix = f"mend the values of {theirs!r}, or leave those rows out with `where`"
+    if kind in (TIME, OPEN_TIME):
+        fix = f'name the way dates are written: formats = {{ {theirs} = "%d-%m-%Y" }}'
+    elif kind == WHOLE:
+        fix += "; map measures that are not whole to `amount`"
+    return Problem(
+        code="CH104",
+        what=f"{opened.title}: {count} {values} not {_WORDS[kind]} in"
+        f" {_named(ours, theirs)}, the first in data row {first}{_among(opened)}",
+        fix=fix,
+    )
+
+
+def _named(ours: str, theirs: str) -> str:
+    return f"{theirs!r}" if theirs == ours else f"{theirs!r} (our `{ours}`)"
+
+
+def _among(opened: Opened) -> str:
+    return " of the rows that pass `where`" if opened.source.where else ""

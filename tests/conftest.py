@@ -1,0 +1,60 @@
+"""What every test may lean on: real data beside the repository, a browser, one seed."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A busy machine is not a broken program: examples are judged by their answers, not
+# by the time they took. CI draws the same examples every time.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("ci", settings.get_profile("house"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "house")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="rewrite the golden files from what the code says now",
+    )
+
+
+@pytest.fixture
+def update_golden(request):
+    return request.config.getoption("--update-golden")
+
+
+def _missing(what):
+    """Skip on a machine that lacks something; on CI nothing may be skipped."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Give the folder of a real data set by its name, as ``shared_data("crm5")``."""
+    given = os.environ.get("CHURNHEALTH_TEST_DATA")
+    root = Path(given) if given else ROOT.parent / "shared" / "data"
+
+    def folder(name):
+        if not (root / name).is_dir():
+            _missing(f"no {name} in {root}: set CHURNHEALTH_TEST_DATA to its parent")
+        return root / name
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Give the path of the system's Chromium."""
+    path = Path(os.environ.get("CHURNHEALTH_CHROMIUM", "/usr/bin/chromium"))
+    if not path.exists():
+        _missing(f"no Chromium at {path}: install it or set CHURNHEALTH_CHROMIUM")
+    return path

@@ -1,0 +1,329 @@
+"""Sentences that people would say, and none that claims a cause."""
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churnhealth.explain.phrases import WORDS
+from churnhealth.explain.wording import account_text, probability_words, sentence
+from churnhealth.features.kinds import KINDS
+from churnhealth.features.spec import FeatureSpec, feature
+
+NAN = math.nan
+CAUSES = re.compile(
+    r"\b(becaus|caus|due to|leads? to|led to|drive[ns]?|driving|result|therefore"
+    r"|thanks to|owing|makes|responsible|impact|explains?|why)",
+    re.IGNORECASE,
+)
+JARGON = re.compile(r"log-odds|shap|feature|nan\b|none\b|__|[{}]", re.IGNORECASE)
+
+
+def app(kind: str, item: str | None = "logins", days: int | None = 28) -> FeatureSpec:
+    return feature(
+        kind, source="app", item=item, days=days if KINDS[kind].windowed else None
+    )
+
+
+def state(kind: str, item: str = "nps", days: int = 90) -> FeatureSpec:
+    window = days if KINDS[kind].windowed else None
+    return feature(kind, source="surveys", item=item, days=window)
+
+
+def contract(kind: str) -> FeatureSpec:
+    return feature(kind, source="contracts", category="contract")
+
+
+def every_kind() -> list[FeatureSpec]:
+    made = []
+    for kind, about in KINDS.items():
+        item = "country=SE" if kind == "is" else "logins"
+        days = 28 if about.windowed else None
+        made.append(feature(kind, source="app", item=item, days=days))
+    return made
+
+
+# (feature, value, past, peers, effect, sentence)
+GOLDEN = [
+    (
+        feature("active_users", source="product", days=28),
+        (8, 14, 12, 0.6),
+        "Active users of product fell from 14 to 8 in the last 4 weeks;"
+        " similar accounts have 12.",
+    ),
+    (app("count"), (8, 8, NAN, 0.6), "Logins stayed at 8 in the last 4 weeks."),
+    (
+        app("count"),
+        (1204, NAN, 980.5, 0.6),
+        "Logins: 1,204 in the last 4 weeks; similar accounts have 980.5.",
+    ),
+    (
+        app("count", days=90),
+        (0, NAN, NAN, 0.6),
+        "Logins: 0 in the last 90 days, associated with higher risk.",
+    ),
+    (
+        app("count"),
+        (NAN, 14, 12, -0.6),
+        "No record of logins in the last 4 weeks, associated with lower risk.",
+    ),
+    (
+        app("users_share", item=None),
+        (0.55, 0.95, NAN, 0.2),
+        "Share of seats using app fell from 95 % to 55 % in the last 4 weeks.",
+    ),
+    (
+        app("active_days"),
+        (3, 11, NAN, 0.2),
+        "Days with logins fell from 11 to 3 in the last 4 weeks.",
+    ),
+    (
+        app("trend"),
+        (-0.25, NAN, NAN, 0.2),
+        "Logins fell by 40 % against the 4 weeks before.",
+    ),
+    (
+        app("trend", days=7),
+        (0.2, NAN, -0.25, -0.2),
+        "Logins rose by 50 % against the week before; similar accounts −40 %.",
+    ),
+    (
+        app("trend"),
+        (0.6, NAN, 1.0, -0.2),
+        "Logins rose to 4 times the 4 weeks before.",
+    ),
+    (
+        app("trend"),
+        (0.001, NAN, 0, 0.2),
+        "Logins rose by 0.2 % against the 4 weeks before; similar accounts 0 %.",
+    ),
+    (
+        app("trend"),
+        (0, NAN, NAN, 0.2),
+        "Logins held steady against the 4 weeks before.",
+    ),
+    (
+        app("trend"),
+        (-1, NAN, NAN, 0.2),
+        "Logins stopped: nothing in the last 4 weeks.",
+    ),
+    (
+        app("trend"),
+        (1, NAN, NAN, 0.2),
+        "Logins began: nothing in the 4 weeks before.",
+    ),
+    (
+        app("own_norm"),
+        (-0.5, NAN, NAN, 0.2),
+        "Logins fell by 67 % against the account's own habit.",
+    ),
+    (
+        app("days_since", item="champion_contact"),
+        (61, 33, 9, 0.2),
+        "The last champion contact was 61 days ago; among similar accounts 9 days ago.",
+    ),
+    (
+        app("days_since", item="champion_contact"),
+        (NAN, NAN, 9, 0.2),
+        "No champion contact on record, associated with higher risk.",
+    ),
+    (
+        app("oldest_open", item="ticket"),
+        (1, NAN, NAN, 0.2),
+        "The oldest open ticket is 1 day old, associated with higher risk.",
+    ),
+    (state("latest"), (3, 9, 8, 0.2), "NPS fell from 9 to 3; similar accounts have 8."),
+    (
+        state("latest", item="nps_answer"),
+        (NAN, NAN, NAN, 0),
+        "No NPS answer on record.",
+    ),
+    (
+        state("change"),
+        (-6, NAN, -1, 0.2),
+        "NPS fell by 6 in the last 90 days; similar accounts −1.",
+    ),
+    (state("change"), (0, NAN, NAN, 0.2), "NPS did not change in the last 90 days."),
+    (
+        contract("tenure"),
+        (840, 812, 400, -0.2),
+        "Customer for 2.3 years; similar accounts for 13 months.",
+    ),
+    (
+        contract("days_to_renewal"),
+        (45, 73, NAN, 0.2),
+        "The renewal is 45 days away, associated with higher risk.",
+    ),
+    (
+        contract("days_to_renewal"),
+        (NAN, NAN, NAN, -0.2),
+        "No renewal date: the contract is open-ended, associated with lower risk.",
+    ),
+    (
+        contract("value"),
+        (12000, 9500, 11250.4, 0.2),
+        "Monthly value rose from 9,500 to 12,000; similar accounts have 11,250.",
+    ),
+    (
+        contract("value_change"),
+        (-0.125, NAN, 0.03, 0.2),
+        "The contract value fell by 12 % against the term before;"
+        " similar accounts +3 %.",
+    ),
+    (
+        contract("term_months"),
+        (1, 12, NAN, 0.2),
+        "Term fell from 12 months to 1 month.",
+    ),
+    (
+        feature("is", source="accounts", item="country=SE"),
+        (1, 1, 0, 0.2),
+        "Country is SE, associated with higher risk.",
+    ),
+    (
+        feature("is", source="accounts", item="country=SE"),
+        (0, 1, 0, -0.2),
+        "Country is not SE, associated with lower risk.",
+    ),
+    (
+        feature("is", source="accounts", item="country=SE"),
+        (NAN, 1, 0, 0),
+        "No country on record.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "given_", "said"), GOLDEN, ids=lambda x: str(x)[:40])
+def test_sentences_read_as_people_speak(spec, given_, said):
+    assert sentence(spec, *given_) == said
+
+
+def test_every_word_belongs_to_a_kind():
+    assert set(WORDS) <= set(KINDS)
+
+
+@pytest.mark.parametrize("spec", every_kind(), ids=lambda s: s.kind)
+@given(
+    value=st.floats(-1, 1e6) | st.just(NAN),
+    past=st.floats(0, 1e6) | st.just(NAN),
+    peers=st.floats(-1, 1e6) | st.just(NAN),
+    effect=st.floats(-3, 3),
+)
+def test_every_kind_says_a_whole_sentence_and_no_cause(
+    spec, value, past, peers, effect
+):
+    said = sentence(spec, value, past, peers, effect)
+    assert said.endswith(".")
+    assert not said.endswith("..")
+    assert said[0].isupper()
+    assert "  " not in said
+    assert not CAUSES.search(said), said
+    assert not JARGON.search(said), said
+
+
+def test_other_numbers_make_another_sentence():
+    spec = app("count")
+    assert sentence(spec, 8, 14, 12, 0.1) != sentence(spec, 7, 14, 12, 0.1)
+    assert sentence(spec, 8, 14, 12, 0.1) != sentence(spec, 8, 15, 12, 0.1)
+    assert sentence(spec, 8, 14, 12, 0.1) != sentence(spec, 8, 14, 13, 0.1)
+
+
+def test_names_from_files_cannot_break_a_sentence():
+    spec = feature("count", source="app", item="{value} %s\x1b[31m\n", days=7, slug="x")
+    said = sentence(spec, 8, 14, NAN, 0.1)
+    assert said == "{value} %s [31m fell from 14 to 8 in the last week."
+    assert (
+        sentence(spec, NAN, 1, 1, 0) == "No record of {value} %s [31m in the last week."
+    )
+
+
+@given(st.floats(0, 1))
+def test_a_probability_is_always_said(p):
+    assert re.fullmatch(r"(about|under|over) \d+ in \d+", probability_words(p))
+
+
+SCORE = {
+    "account_id": "a1",
+    "name": "Acme",
+    "as_of": "2026-01-01",
+    "status": "scored",
+    "churn_probability": 0.2,
+    "base_probability": 0.07,
+    "health_score": 41.3,
+    "band": "orange",
+    "previous_band": "yellow",
+    "renewal_date": "2026-03-01",
+    "days_to_renewal": 59,
+    "value": 900.0,
+    "expected_loss": 2160.0,
+    "rules_score": 74.0,
+    "rules_band": "green",
+    "agreement": "further",
+    "coverage": 0.61,
+}
+DRIVERS = [
+    {"sentence": "NPS rose from 3 to 9.", "effect_points": -2.0, "label": "NPS"},
+    {"sentence": "Logins fell from 14 to 8.", "effect_points": 14.0, "label": "Logins"},
+    {"sentence": None, "effect_points": 1.0, "label": "Seats", "value": 20.0},
+]
+
+
+def test_an_account_is_told_whole():
+    assert account_text(SCORE, DRIVERS) == (
+        "Acme (a1) on 2026-01-01\n"
+        "At risk (orange): about 1 in 5 accounts like this leave (20.0 %);"
+        " health score 41 of 100.\n"
+        "Renewal on 2026-03-01, in 59 days · 900 a month · expected loss 2,160 a year"
+        " · before: Watch (yellow)\n"
+        "\n"
+        "What raises the risk, in percentage points:\n"
+        "  +14.0  Logins fell from 14 to 8.\n"
+        "   +1.0  Seats: 20.\n"
+        "What lowers the risk, in percentage points:\n"
+        "   −2.0  NPS rose from 3 to 9.\n"
+        "From 7.0 %: raising +15.0, lowering −2.0, others 0.0, together 20.0 %.\n"
+        "\n"
+        "The rules say Healthy (green), 74 of 100: contradicts the model: talk to"
+        " someone who knows the account.\n"
+        "Measured: 61 % of what the model reads; the rest had no record.\n"
+        "Associations, not causes: changing one need not change the outcome."
+    )
+
+
+def test_what_is_not_told_is_still_counted():
+    text = account_text(SCORE, DRIVERS, top=1)
+    assert "Seats" not in text
+    assert "raising +14.0, lowering −2.0, others +1.0, together 20.0 %" in text
+
+
+def test_the_services_answer_reads_the_same_as_the_files_row():
+    answer = {k: v for k, v in SCORE.items() if not k.startswith("rules_")}
+    answer["rules"] = {"score": 74, "band": "green", "reasons": []}
+    assert account_text(answer, DRIVERS) == account_text(SCORE, DRIVERS)
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("announced", "It has said that it will leave."),
+        ("grace", "Its contract has ended and may still be renewed."),
+        ("too_new", "It is too new to be judged."),
+        ("churned", "It has left."),
+    ],
+)
+def test_an_account_without_a_score_says_so(status, why):
+    row = {"account_id": "a1", "as_of": "2026-01-01", "status": status}
+    row["churn_probability"] = NAN
+    assert account_text(row, []) == f"a1 on 2026-01-01\nNo probability. {why}"
+
+
+def test_the_question_names_the_outcome():
+    text = account_text(SCORE, [], outcome="do not renew")
+    assert "accounts like this do not renew" in text
+
+
+def test_two_accounts_are_told_apart():
+    other = {**SCORE, "churn_probability": 0.3}
+    assert account_text(SCORE, DRIVERS) != account_text(other, DRIVERS)

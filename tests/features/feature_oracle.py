@@ -1,0 +1,274 @@
+"""Every kind of feature once more, in plain Python, one snapshot at a time."""
+# ruff: noqa: ARG002
+
+import math
+from itertools import pairwise
+
+import numpy as np
+from feature_histories import DECIMALS, coverage_of
+
+from churnhealth.snapshots.cover import cover_at
+from churnhealth.sources.contract import FAR
+
+NAN = math.nan
+
+
+def expected(business, history, spec, account, as_of, gap_days):
+    if spec.kind == "is":
+        known, country = business.profiles[account]
+        if known >= as_of or country is None:
+            return NAN
+        return float(spec.item.split("=")[1] == country)
+    if spec.kind in ("latest", "change", "days_since_noted", "days_since_change"):
+        return _state(business, spec, account, as_of)
+    if spec.source == "contracts":
+        return _contract(history, spec.kind, account, as_of, gap_days)
+    seats = _contract(history, "seats", account, as_of, gap_days)
+    return Past(business, spec, account, as_of, seats).value()
+
+
+class Past:
+    """What one account's events looked like on one day."""
+
+    def __init__(self, business, spec, account, as_of, seats):
+        rows = business.events[spec.source]
+        self.coverage = coverage_of(rows) if rows else None
+        self.spec, self.as_of, self.seats = spec, as_of, seats
+        self.known = [r for r in rows if r.account == account and r.known < as_of]
+
+    def rows(self, days, skip=0, *, item=True, real=False):
+        high = self.as_of - skip
+        return [
+            r
+            for r in self.known
+            if high - days <= r.happened < high
+            and (not item or self.spec.item in (None, r.name))
+            and (not real or r.count > 0)
+        ]
+
+    def value(self):
+        kind, days = self.spec.kind, self.spec.days
+        doubled = kind.endswith("trend") or kind == "silent_users"
+        window = None if days is None or kind == "ahead" else days
+        if kind != "days_since_first" and not self.recorded(
+            2 * days if doubled else window
+        ):
+            return NAN
+        return float(getattr(self, f"_{kind}")(days))
+
+    def recorded(self, days):
+        if self.coverage is None:
+            return False
+        steps = [
+            step
+            for step in zip(
+                self.coverage.known,
+                self.coverage.first,
+                self.coverage.last,
+                strict=True,
+            )
+            if step[0] < self.as_of
+        ]
+        if not steps:
+            return False
+        newest, slack, before = None, 7, None
+        for known, _, last in steps:
+            if newest is None or last > newest[1]:
+                slack = max(slack, 2 * (known - before) if before is not None else 0)
+                before, newest = known, (known, last)
+        if self.as_of - 1 > max(newest) + slack:
+            return False
+        if days is None:
+            return True
+        first = min(step[1] for step in steps)
+        return first <= self.as_of - days and newest[0] - newest[1] < days
+
+    def _count(self, days, skip=0, *, item=True):
+        return sum(r.count for r in self.rows(days, skip, item=item))
+
+    def _total(self, days, skip=0):
+        return sum(
+            round(r.amount * 10**DECIMALS)
+            for r in self.rows(days, skip)
+            if r.amount is not None
+        )
+
+    def _sum(self, days):
+        return self._total(days) / 10**DECIMALS
+
+    def _mean(self, days):
+        given = [r for r in self.rows(days) if r.amount is not None]
+        return _over(self._sum(days), len(given))
+
+    def _active_days(self, days, skip=0):
+        return len({r.happened for r in self.rows(days, skip, real=True)})
+
+    def _active_weeks(self, days):
+        return len(
+            {(self.as_of - 1 - r.happened) // 7 for r in self.rows(days, real=True)}
+            & set(range(days // 7))
+        )
+
+    def _users(self, days, skip=0, *, item=True):
+        rows = self.rows(days, skip, item=item, real=True)
+        return {r.user for r in rows if r.user >= 0}
+
+    def _active_users(self, days):
+        return len(self._users(days))
+
+    def _silent_users(self, days):
+        return len(self._users(days, days) - self._users(days))
+
+    def _users_share(self, days):
+        return _over(len(self._users(days)), self.seats)
+
+    def _reach(self, days):
+        return _over(len(self._users(days)), len(self._users(days, item=False)))
+
+    def _peaks(self, days, skip=0):
+        peaks = {}
+        for r in self.rows(days, skip):
+            if r.users is not None:
+                peaks[r.happened] = max(peaks.get(r.happened, 0), round(r.users * 100))
+        return sum(peaks.values()), len(peaks)
+
+    def _mean_users(self, days):
+        total, given = self._peaks(days)
+        return _over(total, given * 100)
+
+    def _mean_users_share(self, days):
+        return _over(self._mean_users(days), self.seats)
+
+    def _per_user(self, days):
+        return _over(self._count(days), len(self._users(days, item=False)))
+
+    def _per_day(self, days):
+        return _over(self._count(days), self._active_days(days))
+
+    def _share(self, days):
+        return _over(self._count(days), self._count(days, item=False))
+
+    def _breadth(self, days):
+        return len({r.name for r in self.rows(days, item=False, real=True)})
+
+    def _trend(self, days):
+        return _moved(self._count(days), self._count(days, days))
+
+    def _sum_trend(self, days):
+        return _moved(self._total(days), self._total(days, days))
+
+    def _active_days_trend(self, days):
+        before = self._active_days(days, days)
+        return _moved(self._active_days(days), before)
+
+    def _active_users_trend(self, days):
+        return _moved(len(self._users(days)), len(self._users(days, days)))
+
+    def _mean_users_trend(self, days):
+        (now, n), (before, m) = self._peaks(days), self._peaks(days, days)
+        return _moved(now * m, before * n) if n and m else NAN
+
+    def _own_norm(self, days):
+        real = [r.happened for r in self.rows(FAR, item=False, real=True)]
+        if not real:
+            return NAN
+        lived = min(self.as_of - days - min(real), 180)
+        if lived < days:
+            return NAN
+        before = self._count(180, seats, days)
+        return _moved(self._count(days) * lived, before * days)
+
+    def _days_since(self, days):
+        real = [r.happened for r in self.rows(FAR, real=True)]
+        return self.as_of - max(real) if real else NAN
+
+    def _days_since_first(self, days):
+        real = [r.happened for r in self.rows(FAR, real=True)]
+        return self.as_of - min(real) if real else NAN
+
+    def _still_open(self):
+        return [r for r in self.rows(FAR) if not r.ended < self.as_of]
+
+    def _open(self, days):
+        return len(self._still_open())
+
+    def _oldest_open(self, days):
+        began = [r.happened for r in self._still_open()]
+        return self.as_of - min(began) if began else NAN
+
+    def _planned(self):
+        return [
+            r
+            for r in self.known
+            if r.happened >= self.as_of and self.spec.item in (None, r.name)
+        ]
+
+    def _days_to_next(self, days):
+        ahead = [r.happened for r in self._planned()]
+        return min(ahead) - self.as_of if ahead else NAN
+
+    def _ahead(self, days):
+        return sum(r.count for r in self._planned() if r.happened < self.as_of + days)
+
+
+def _over(above, below):
+    return NAN if below == 0 or math.isnan(below) else above / below
+
+
+def _moved(now, before):
+    return _over(now - before, abs(now) + abs(before))
+
+
+def _state(business, spec, account, as_of):
+    def known(day):
+        rows = [
+            r
+            for r in business.states
+            if r.account == account and r.name == spec.item and r.known < day
+        ]
+        return sorted(rows, key=lambda r: r.known)
+
+    rows = known(as_of)
+    if not rows:
+        return NAN
+    if spec.kind == "latest":
+        return rows[-1].value
+    if spec.kind == "days_since_noted":
+        return as_of - rows[-1].known
+    if spec.kind == "change":
+        past = known(as_of - spec.days)
+        return rows[-1].value - past[-1].value if past else NAN
+    moved = [
+        after.known
+        for before, after in pairwise(rows)
+        if not same(before.value, after.value)
+    ]
+    return as_of - moved[-1] if moved else NAN
+
+
+def same(one, other):
+    """Equal, missing being equal to missing."""
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def _contract(history, kind, account, as_of, gap_days):
+    """The cover has its own oracle; what is read from its rows is checked here."""
+    terms = history.contracts
+    cover = cover_at(
+        terms, account=np.array([account]), as_of=np.array([as_of]), gap_days=gap_days
+    )
+    row, before = int(cover.row[0]), int(cover.previous_row[0])
+    if kind == "tenure":
+        return float(as_of - cover.start[0]) if cover.covered[0] else NAN
+    if kind == "days_to_renewal":
+        known = cover.covered[0] and cover.end[0] != FAR
+        return float(cover.end[0] - as_of) if known else NAN
+    if row < 0:
+        return NAN
+    if kind == "renewals":
+        return float(cover.renewals[0])
+    name = kind.removesuffix("_change")
+    now = float(getattr(terms, name)[row])
+    if name == kind:
+        return now
+    return _over(now, float(getattr(terms, name)[before])) - 1.0 if before >= 0 else NAN

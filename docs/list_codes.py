@@ -49,19 +49,20 @@ def codes_on_pages() -> set[str]:
 
 
 def raised() -> Iterator[Raised]:
-    """Read what, why and fix out of every call whose first argument is a code."""
+    """Read what, why and fix out of every call that is given a code."""
     for file in sorted(SRC.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            code = _said(node.args[0])
-            if not CODE.fullmatch(code):
+            if not isinstance(node, ast.Call):
                 continue
             given = {k.arg: _said(k.value) for k in node.keywords}
+            given |= zip(("code", "what"), map(_said, node.args), strict=False)
+            code = given.get("code", "")
+            if not CODE.fullmatch(code):
+                continue
             yield Raised(
                 code,
                 node.func.id if isinstance(node.func, ast.Name) else "",
-                _said(node.args[1]) if len(node.args) > 1 else "",
+                given.get("what", ""),
                 given.get("why", ""),
                 given.get("fix", ""),
                 str(file.relative_to(SRC)),

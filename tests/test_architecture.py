@@ -173,10 +173,10 @@ def test_planted_faults_are_found(tmp_path):
 )
 def test_looking_through_the_door_loads_nothing_heavy(code):
     program = (
-        "import sys\ntry:\n    exec({code!r})\nexcept SystemExit as end:\n"
+        f"import sys\ntry:\n    exec({code!r})\nexcept SystemExit as end:\n"
         "    assert not end.code, end.code\n"
-        "print('loaded:', sorted(set({heavy!r}) & sys.modules.keys()))"
-    ).format(code=code, heavy=HEAVY)
+        f"print('loaded:', sorted(set({HEAVY!r}) & sys.modules.keys()))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ _LARGEST = 512 * 2**20
 _MANIFEST, _DESCRIPTION, _MODEL = "MANIFEST.json", "bundle.json", "model.txt"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Bundle:
     """Everything that scoring needs, and what is known about its worth.
 
@@ -58,17 +59,17 @@ class Bundle:
     skill: bool
     card: Mapping[str, Any]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Give the model's features in the order of its columns."""
         return tuple(spec.name for spec in self.specs)
 
-    @property
+    @cached_property  # every answer names it; hashing a whole model takes a while
     def model_version(self) -> str:
         """Name the model after its training day and content."""
         return f"{np.datetime64(self.as_of, 'D')}-{_digest(_description(self))[:10]}"
 
-    @property
+    @cached_property
     def bands_version(self) -> str:
         """Name the cut-offs after their content."""
         return _digest(json.dumps(self.cuts.to_json(), sort_keys=True))[:10]

@@ -301,7 +301,9 @@ def explain(
     if as_json:
         _print_json(told)
     else:
-        typer.echo(account_text(told["score"], told["drivers"]))
+        typer.echo(
+            account_text(told["score"], told["drivers"], outcome=told["outcome"])
+        )
 
 
 @app.command()

@@ -20,6 +20,7 @@ from churnhealth.errors import ChurnHealthError, ConfigError, RequestError
 from churnhealth.evaluate.report import prediction_table
 from churnhealth.pages.render import render_report, write_report
 from churnhealth.pages.summary import summarise
+from churnhealth.pages.words import outcome
 from churnhealth.pipeline import (
     Trained,
     build_panel,
@@ -190,7 +191,8 @@ def _track(config: Config, trained: Trained, folder: Path) -> dict[str, str | No
         settings = Path(place) / "configuration.json"
         settings.write_text(config.model_dump_json(indent=1), encoding="utf-8")
         run = log_training(
-            uri=_store(config),
+            uri=config.tracking.uri,
+            folder=config.folder,
             experiment=config.tracking.experiment,
             run_name=bundle.model_version,
             params=_params(bundle),
@@ -205,15 +207,6 @@ def _track(config: Config, trained: Trained, folder: Path) -> dict[str, str | No
             alias="challenger",
         )
     return {"run_id": run.run_id, "registered_version": str(run.model_version)}
-
-
-def _store(config: Config) -> str:
-    """Resolve a relative SQLite store against the configuration's folder."""
-    prefix = "sqlite:///"
-    uri = config.tracking.uri
-    if uri.startswith(prefix) and not uri.startswith(prefix + "/"):
-        return prefix + str((config.folder / uri.removeprefix(prefix)).resolve())
-    return uri
 
 
 def _params(bundle: Bundle) -> dict[str, str | float | int]:
@@ -348,7 +341,13 @@ def explain_account(
             why="it is not covered then, or its renewal lies outside the question",
             fix="give another --as-of, or another [question]",
         )
-    return {"schema_version": 1, "score": scores[0], "drivers": drivers}
+    base = card_of(bundle)["base_probability"]
+    return {
+        "schema_version": 1,
+        "outcome": outcome(bundle.question.model_dump()),
+        "score": {**scores[0], "base_probability": base},
+        "drivers": drivers,
+    }
 
 
 def rows_of(book: ScoreBook) -> tuple[list[Row], list[Row]]:

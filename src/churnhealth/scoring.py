@@ -24,6 +24,7 @@ from churnhealth.explain.drivers import (
     explain_margin,
 )
 from churnhealth.features.runtime import compute
+from churnhealth.features.spec import FeatureSpec
 from churnhealth.folders import new_folder, write_text
 from churnhealth.health.bands import BANDS, shown_bands
 from churnhealth.scorers.curves import sigmoid
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 CATEGORIES = ("usage", "value", "experience", "contract")
-PAST_DAYS = 91  # an account's own past: the same measure 13 weeks earlier
+PAST_DAYS = 91  # 13 weeks: weekdays fall on weekdays
 _ORDER = {band: level for level, band in enumerate(BANDS)}
 Table = dict[str, NDArray[Any]]
 
@@ -69,10 +70,15 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ScoreBook:
-    """The two tables of one scoring run (design, section 9: Files)."""
+    """The two tables of one scoring run (design, section 9: Files).
+
+    ``values`` (n scored, F) are the features behind them, in the order of the scored
+    rows; ``None`` when the tables were read from disk.
+    """
 
     scores: Table
     drivers: Table
+    values: Floats | None = None
 
 
 def score_matrix(bundle: Bundle, X: Floats) -> Scored:
@@ -84,7 +90,7 @@ def score_matrix(bundle: Bundle, X: Floats) -> Scored:
     )
     coverage = np.mean(~np.isnan(X), axis=1) if X.size else np.zeros(len(X))
     p = explained.probability
-    rules_band = bundle.rules.band(X)
+    rules_band = bundle.rules.bands(X)
     band = shown_bands(bundle.cuts.band(p) if bundle.skill else rules_band, coverage)
     parts = category_log_odds(explained, [spec.category for spec in bundle.specs])
     categories = {
@@ -162,21 +168,32 @@ def score_history(
     scores["scored_at"] = np.full(
         listed.account.size, np.datetime64(scored_at.replace(tzinfo=None), "s")
     )
-    return ScoreBook(scores={k: scores[k] for k in _SCORE_COLUMNS}, drivers=drivers)
+    return ScoreBook(
+        scores={k: scores[k] for k in _SCORE_COLUMNS}, drivers=drivers, values=X
+    )
 
 
 def _features(
     bundle: Bundle, history: History, account: Ints, as_of: int
 ) -> tuple[Floats, Floats]:
-    """Compute the features now and as they were ``PAST_DAYS`` earlier."""
-    values = compute(
-        bundle.schema.apply(history),
-        bundle.specs,
-        account=np.concatenate([account, account]),
-        as_of=np.repeat([as_of, as_of - PAST_DAYS], account.size),
-        gap_days=bundle.question.gap_days,
-    )
-    return values[: account.size], values[account.size :]
+    """Compute the features now and in each account's own past.
+
+    The past of a windowed feature is one window earlier, so that "fell from 14 to 8 in
+    the last 4 weeks" is true; of all others it is ``PAST_DAYS`` earlier.
+    """
+    known = bundle.schema.apply(history)
+    now = np.full(account.size, as_of, np.int64)
+    gap_days = bundle.question.gap_days
+
+    def values(specs: Sequence[FeatureSpec], days: Ints) -> Floats:
+        return compute(known, specs, account=account, as_of=days, gap_days=gap_days)
+
+    past = np.empty((account.size, len(bundle.specs)))
+    back = np.array([spec.days or PAST_DAYS for spec in bundle.specs])
+    for days in np.unique(back):
+        mine = np.flatnonzero(back == days)
+        past[:, mine] = values([bundle.specs[i] for i in mine], now - days)
+    return values(bundle.specs, now), past
 
 
 _SCORE_COLUMNS = (

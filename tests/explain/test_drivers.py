@@ -1,5 +1,7 @@
 """Effects add up, keep their sign, and are listed strongest first."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -215,6 +217,10 @@ class TestTable:
             f[5] for f, s in zip(found["feature"], found["sentence"], strict=True) if s
         ]
         assert told == ["a", "f", "a", "f"]
+
+    def test_one_date_stands_for_all_accounts(self):
+        found = table(explained([[0.3], [0.2]]), specs("a"), as_of=date(2026, 1, 1))
+        assert found["as_of"].tolist() == [date(2026, 1, 1)] * 2
 
     def test_top_keeps_so_many_ranks(self):
         found = table(explained([[0.3, 0.2, 0.1]] * 2), specs(*"abc"), top=2)

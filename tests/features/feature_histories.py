@@ -10,11 +10,11 @@ from churnhealth.sources.contract import (
     FAR,
     Accounts,
     Contracts,
-    Coverage,
     EventLog,
     History,
     StateLog,
 )
+from churnhealth.sources.load import coverage_of
 
 DECIMALS = 2
 
@@ -64,19 +64,6 @@ class Business:
     names: tuple[str, ...] = field(default=("a", "b", "c"))
 
 
-def coverage_of(rows):
-    """What was seen of a source after each day, as steps."""
-    steps, first, last = [], None, None
-    for known in sorted({row.known for row in rows}):
-        days = [row.happened for row in rows if row.known == known]
-        low = min(days) if first is None else min(first, *days)
-        high = max(days) if last is None else max(last, *days)
-        if (low, high) != (first, last):
-            steps.append((known, low, high))
-        first, last = low, high
-    return Coverage(*(tuple(column) for column in zip(*steps, strict=True)))
-
-
 def history_of(business):
     return History(
         accounts=_accounts(business),
@@ -121,8 +108,7 @@ def _accounts(business):
 
 def _contracts(terms):
     rows = sorted(terms)
-    column = dict(zip(Term._fields, zip(*rows, strict=True), strict=True))
-    column = column or dict.fromkeys(Term._fields, ())
+    column = columns(Term, rows)
     none = np.full(len(rows), np.nan)
     return Contracts(
         account=whole(column["account"]),
@@ -142,8 +128,7 @@ def _contracts(terms):
 def _log(name, rows, business):
     vocabulary = tuple(sorted((*business.extra_names, *business.names)))
     rows = sorted(rows, key=lambda r: (r[:4], r[4], str(r[5:])))
-    column = dict(zip(Event._fields, zip(*rows, strict=True), strict=True))
-    column = column or dict.fromkeys(Event._fields, ())
+    column = columns(Event, rows)
     users = [u + business.user_offset if u >= 0 else -1 for u in column["user"]]
     return EventLog(
         name=name,
@@ -160,7 +145,7 @@ def _log(name, rows, business):
         user=whole(users),
         users=real(column["users"]),
         ended_at=whole(column["ended"]),
-        coverage=coverage_of(rows) if rows else Coverage(),
+        coverage=coverage_of(whole(column["known"]), whole(column["happened"])),
     )
 
 

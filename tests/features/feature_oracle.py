@@ -2,15 +2,30 @@
 # ruff: noqa: ARG002
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from feature_histories import DECIMALS, coverage_of
+from feature_histories import DECIMALS
 
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.contract import FAR
 
 NAN = math.nan
+
+
+@lru_cache
+def _coverage(rows):
+    """What was seen of a source after each day, as (known, first, last)."""
+    steps, first, last = [], None, None
+    for known in sorted({row.known for row in rows}):
+        days = [row.happened for row in rows if row.known == known]
+        low = min(days) if first is None else min(first, *days)
+        high = max(days) if last is None else max(last, *days)
+        if (low, high) != (first, last):
+            steps.append((known, low, high))
+        first, last = low, high
+    return steps
 
 
 def expected(business, history, spec, account, as_of, gap_days):
@@ -23,17 +38,19 @@ def expected(business, history, spec, account, as_of, gap_days):
         return _state(business, spec, account, as_of)
     if spec.source == "contracts":
         return _contract(history, spec.kind, account, as_of, gap_days)
-    seats = _contract(history, "seats", account, as_of, gap_days)
-    return Past(business, spec, account, as_of, seats).value()
+    past = Past(business, spec, account, as_of)
+    if spec.kind.endswith("users_share"):
+        past.seats = _contract(history, "seats", account, as_of, gap_days)
+    return past.value()
 
 
 class Past:
     """What one account's events looked like on one day."""
 
-    def __init__(self, business, spec, account, as_of, seats):
+    def __init__(self, business, spec, account, as_of):
         rows = business.events[spec.source]
-        self.coverage = coverage_of(rows) if rows else None
-        self.spec, self.as_of, self.seats = spec, as_of, seats
+        self.coverage = _coverage(rows)
+        self.spec, self.as_of, self.seats = spec, as_of, NAN
         self.known = [r for r in rows if r.account == account and r.known < as_of]
 
     def rows(self, days, skip=0, *, item=True, real=False):
@@ -57,8 +74,6 @@ class Past:
         return float(getattr(self, f"_{kind}")(days))
 
     def recorded(self, days):
-        if self.coverage is None:
-            return False
         steps = [
             step
             for step in zip(
@@ -175,7 +190,7 @@ class Past:
         lived = min(self.as_of - days - min(real), 180)
         if lived < days:
             return NAN
-        before = self._count(180, seats, days)
+        before = self._count(180, days)
         return _moved(self._count(days) * lived, before * days)
 
     def _days_since(self, days):

@@ -4,6 +4,7 @@ import numpy as np
 
 WORDS_A = ("Nord", "Blue", "Quanta", "Elm", "Harbor", "Vista", "Iron", "Clear", "Sol")
 WORDS_B = ("wind", "stack", "works", "labs", "field", "bridge", "mark", "path", "well")
+ENDINGS = ("AB", "GmbH", "Inc")
 OWNERS = ("Ada Berg", "Jonas Klee", "Mina Sato", "Theo Park")
 FEATURES = (
     ("Active users, 4 weeks", "usage", "Active users fell from 14 to 8 in the last 4"
@@ -19,6 +20,18 @@ FEATURES = (
     ("Discount", "contract", "The discount fell from 20 % to 5 % at the last renewal"),
     ("Term", "contract", "A 12-month term, renewed twice before"),
 )  # fmt: skip
+COLUMNS = (
+    "account_id",
+    "feature",
+    "label",
+    "category",
+    "value",
+    "own_past",
+    "peers_median",
+    "effect_log_odds",
+    "effect_points",
+    "sentence",
+)
 BANDS = ("green", "yellow", "orange", "red")
 
 CARD = {
@@ -65,7 +78,7 @@ def portfolio(n, *, names=None, drivers=10, seed=4):
     days = rng.integers(3, 179, n)
     as_of = np.datetime64("2026-01-01")
     made = [
-        f"{rng.choice(WORDS_A)}{rng.choice(WORDS_B)} {rng.choice(['AB', 'GmbH', 'Inc'])}"
+        f"{rng.choice(WORDS_A)}{rng.choice(WORDS_B)} {rng.choice(ENDINGS)}"
         for _ in range(n)
     ]
     driver_rows = _drivers(rng, p, drivers, ~off)
@@ -109,16 +122,13 @@ def _bands(p):
 
 
 def _drivers(rng, p, count, scored):
-    columns = {k: [] for k in ("account_id", "feature", "label", "category", "value",
-        "own_past", "peers_median", "effect_log_odds", "effect_points", "sentence")}  # fmt: skip
+    columns = {name: [] for name in COLUMNS}
     first = {}
     for i in np.flatnonzero(scored):
         gap = 100 * (p[i] - CARD["base_probability"])
         effect = rng.normal(0, 1 + abs(gap) / 4, count)
         effect += (gap - effect.sum()) / count
-        strongest = max(
-            range(count), key=lambda j: effect[j] * (1 if gap > 0 else -1)
-        )
+        strongest = max(range(count), key=lambda j: effect[j] * (1 if gap > 0 else -1))
         first[int(i)] = FEATURES[strongest % len(FEATURES)][2]
         for j in range(count):
             label, category, sentence = FEATURES[j % len(FEATURES)]

@@ -1,11 +1,11 @@
 """The report in a real Chromium: quiet, closed, and readable on a narrow screen."""
 
 import pytest
+from tests.pages.made_up import CARD, portfolio
+from tests.pages.test_render import HOSTILE, hostile_everywhere
 
 from churnhealth.pages.render import render_report, write_report
 from churnhealth.pages.summary import summarise
-from tests.pages.made_up import CARD, portfolio
-from tests.pages.test_render import HOSTILE, hostile_everywhere
 
 pytestmark = pytest.mark.browser
 

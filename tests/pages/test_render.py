@@ -5,10 +5,10 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
+from tests.pages.made_up import CARD, portfolio
 
 from churnhealth.pages.render import render_account, render_report, write_report
 from churnhealth.pages.summary import summarise
-from tests.pages.made_up import CARD, portfolio
 
 HOSTILE = (
     "<script>alert(1)</script>",

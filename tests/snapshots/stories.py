@@ -2,7 +2,6 @@
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-
 from tests.snapshots.oracle import Ask, Event, Term
 
 STEADY = settings(
@@ -130,7 +129,9 @@ _event = st.builds(
     st.integers(0, 1),
 )
 _booked = st.builds(
-    lambda day, ahead: Event(day, day - ahead, 9), st.integers(0, 90), st.integers(0, 30)
+    lambda day, ahead: Event(day, day - ahead, 9),
+    st.integers(0, 90),
+    st.integers(0, 30),
 )
 EVENTS = st.lists(st.lists(_event, max_size=8), min_size=1, max_size=3)
 BOOKED = st.lists(st.lists(_booked, max_size=4), min_size=1, max_size=3)

@@ -3,6 +3,7 @@
 from datetime import date
 
 import numpy as np
+from tests.snapshots.oracle import NEVER, Ask, Term
 
 from churnhealth.config import Question
 from churnhealth.snapshots.cohort import STATUSES, cohort
@@ -15,7 +16,6 @@ from churnhealth.sources.contract import (
     History,
     day_of,
 )
-from tests.snapshots.oracle import NEVER, Ask, Term
 
 assert NEVER == FAR
 
@@ -145,9 +145,7 @@ def statuses(past, ask, days):
 
 def outcomes(past, ask, snapshots, *, known_before=FAR, data_until):
     """Give [(word, closing day, outcome day)] of ``(account, as_of, end)`` rows."""
-    account, as_of, end = (
-        numbers(row[i] for row in snapshots) for i in range(3)
-    )
+    account, as_of, end = (numbers(row[i] for row in snapshots) for i in range(3))
     found = labels(
         past,
         question(ask),

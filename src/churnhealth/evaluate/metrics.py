@@ -2,7 +2,7 @@
 
 Pure functions of arrays: ``p`` probabilities, ``y`` outcomes 0/1, ``groups`` accounts.
 Intervals are 95 %, by drawing whole accounts (``health/draws.py``); the AUC's, which
-needs a pass over all rows per sample, uses the first 300 samples.
+needs a pass over all rows per sample, uses the first 500 samples.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 _TINY = 1e-12
 _BINS = 15
-_AUC_SAMPLES = 300
+_AUC_SAMPLES = 500
 _NONE = float("nan")
 
 Outcomes = Floats | Ints | NDArray[np.bool_]
@@ -52,7 +52,7 @@ def auc(p: Floats, y: Outcomes) -> float:
 
 
 def auc_interval(p: Floats, y: Outcomes, draws: Draws) -> Range:
-    """Give the account-clustered 95 % interval of the AUC (at most 300 samples)."""
+    """Give the account-clustered 95 % interval of the AUC (at most 500 samples)."""
     ranking = _Ranking.of(p, np.asarray(y, np.float64), account=draws.account)
     samples = draws.weight[:_AUC_SAMPLES]
     with np.errstate(divide="ignore", invalid="ignore"):

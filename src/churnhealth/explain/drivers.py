@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def driver_table(
     specs: Sequence[FeatureSpec],
     *,
     account_ids: Texts,
-    as_of: Days,
+    as_of: Days | date,
     values: Floats,
     past: Floats | None = None,
     peers: Floats | None = None,
@@ -153,11 +154,11 @@ def driver_table(
 ) -> dict[str, NDArray[Any]]:
     """List every account's drivers, strongest first, as ``drivers.parquet`` has them.
 
-    ``values`` (n, F) are the features; ``past`` the same an earlier time and ``peers``
+    ``values`` (n, F) are the features; ``past`` the same one window earlier, ``peers``
     the medians of similar accounts, (F,) or (n, F), both NaN or ``None`` where unknown.
-    ``as_of`` is one day or one per account. Ranks count from 1 by the size of the
-    effect, ties by name; features without effect are left out. ``top`` keeps so many
-    ranks (all of them by default: only then do the points add up). The ``worded``
+    ``as_of`` is one date, or a day number per account. Ranks count from 1 by the size
+    of the effect, ties by name; features without effect are left out. ``top`` keeps so
+    many ranks (all by default: only then do the points add up). The ``worded``
     strongest in each direction get a sentence, the others ``None``.
 
     >>> from churnhealth.features.spec import feature
@@ -184,7 +185,7 @@ def driver_table(
     told = _within(row, effects, shape[0], most=worded)
     return {
         "account_id": np.asarray(account_ids, dtype=object)[row],
-        "as_of": np.broadcast_to(as_of, shape[:1])[row].astype("datetime64[D]"),
+        "as_of": _dates(as_of, shape[0])[row],
         "rank": rank,
         "feature": _texts(s.name for s in specs)[column],
         "label": _texts(s.label for s in specs)[column],
@@ -194,6 +195,10 @@ def driver_table(
         "effect_points": 100.0 * explained.points[row, column],
         "sentence": _sentences(specs, column, effects, told, **cells),
     }
+
+
+def _dates(as_of: Days | date, n: int) -> NDArray[np.datetime64]:
+    return np.broadcast_to(np.asarray(as_of, dtype="datetime64[D]"), n)
 
 
 def _spread(cells: Floats | None, shape: tuple[int, ...]) -> Floats:

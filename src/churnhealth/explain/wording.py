@@ -66,8 +66,8 @@ def sentence(
 ) -> str:
     """Say one driver: the value, the account's own past, similar accounts.
 
-    ``past`` is the same feature an earlier time, ``peers`` the median of similar
-    accounts, ``effect`` the driver's log-odds; NaN where not known.
+    ``past`` is the same feature one window earlier (at ``as_of - spec.days``),
+    ``peers`` the median of similar accounts, ``effect`` in log-odds; NaN = not known.
 
     >>> from churnhealth.features.spec import feature
     >>> nan = float("nan")

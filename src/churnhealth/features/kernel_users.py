@@ -23,11 +23,11 @@ class _Members:
     """Rows of a batch by member (a user or an event name of one account)."""
 
     def __init__(self, account: Ints, who: Ints, happened: Days, seen: Days) -> None:
-        order = np.lexsort((happened, seen, who, account))
-        account, who, happened, seen = (
-            column[order] for column in (account, who, happened, seen)
-        )
-        new = _differs(account) | _differs(who)
+        key = account * (np.max(who, initial=0) + 1) + who
+        order = np.argsort(key, kind="stable")  # a member's days stay in order
+        key = key[order]
+        account, happened, seen = account[order], happened[order], seen[order]
+        new = _differs(key)
         once = new | _differs(happened) | _differs(seen)
         self.member = (np.cumsum(new) - 1)[once]
         self.account, self.happened, self.seen = (

@@ -129,8 +129,8 @@ def _against_contracts(
     if count := int(before.sum()):
         what = (
             f"{rows.title}: {count} of {before.size} rows"
-            f" ({_share(count, before.size)}) happened before their account's first contract, {early} of them more"
-            f" than {_EARLY_DAYS} days before"
+            f" ({_share(count, before.size)}) happened before their account's first"
+            f" contract, {early} of them more than {_EARLY_DAYS} days before"
         )
         stops = early > _EARLY_SHARE_THAT_STOPS * before.size
         example = _example(history, rows.account[before])

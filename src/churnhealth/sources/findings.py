@@ -257,19 +257,19 @@ CODES: Mapping[str, Code] = {
         "a state that is not known cannot hold; the rows were left out",
         "fill the value, or leave the rows out with `where`",
     ),
-    "CH223": _code(
-        "advice",
-        False,
-        "accounts without any contract",
-        "they are never covered, so they are neither trained on nor scored",
-        "add their contracts, or check that `where` does not leave out too much",
-    ),
     "CH222": _code(
         "advice",
         False,
         "columns that know the outcome",
         "they are not used, and must not be: they are filled in after the fact",
         "leave them out of `attributes`",
+    ),
+    "CH223": _code(
+        "advice",
+        False,
+        "accounts without any contract",
+        "they are never covered, so they are neither trained on nor scored",
+        "add their contracts, or check that `where` does not leave out too much",
     ),
 }
 """Every finding we can make, by code."""

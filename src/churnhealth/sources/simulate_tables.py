@@ -70,7 +70,7 @@ def accounts_table(
     """List the accounts, with three columns that only know better afterwards.
 
     >>> from churnhealth.sources.simulate import simulate
-    >>> sorted(set(simulate(accounts=50, years=1).tables["accounts"]["tier"]))
+    >>> sorted(set(simulate(accounts=300, years=1).tables["accounts"]["tier"]))
     ['enterprise', 'mid', 'small']
     """
     n = names.size

@@ -1,0 +1,54 @@
+# make demo: see the product work.  make test: everything that CI checks.
+SHELL := /bin/bash
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help venv demo test lint clean
+help:
+	@echo "make venv   .venv with everything (again only when the pins change)"
+	@echo "make demo   the whole way on a simulated company, ending with a page"
+	@echo "make test   ruff, mypy and all tests, as CI runs them"
+	@echo "make lint   ruff and mypy only"
+	@echo "make clean  caches and builds (not .venv, data or models)"
+
+venv: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(BIN)/python -m pip install --quiet --no-compile \
+	  --disable-pip-version-check \
+	  -e ".[serve,track,notebook,dev]" -c constraints.txt
+	@touch $@
+
+demo: venv
+	$(BIN)/churnhealth demo
+
+# Every step runs even when one before it failed; the summary tells all of them.
+define STEPS
+summary=""; status=0; \
+step() { \
+  echo "== $$1"; local began=$$SECONDS; local mark=ok; \
+  "$${@:2}" || { mark=FAILED; status=1; }; \
+  summary+=$$(printf '\n  %-6s %4d s  %s' "$$mark" $$((SECONDS - began)) "$$1"); \
+}; \
+step "ruff check" $(BIN)/ruff check --quiet .; \
+step "ruff format" $(BIN)/ruff format --quiet --check .; \
+step "mypy" $(BIN)/mypy
+endef
+
+lint: venv
+	@$(STEPS); echo "$$summary"; exit $$status
+
+# OpenMP threads that wait must not spin: two workers share two cores.
+test: venv
+	@$(STEPS); \
+	step "pytest" env OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --quiet \
+	  -n $(WORKERS) --dist loadfile --durations 10 -rfEs; \
+	echo "$$summary"; exit $$status
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
+	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,60 @@
+"""The page that lists every kind of feature, written from the kinds themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from churnhealth.features.kinds import KINDS, Family, Kind
+
+__all__ = ["features_page"]
+
+_HEADINGS: Mapping[Family, str] = {
+    "events": "Events",
+    "planned": "Planned events",
+    "states": "States",
+    "contracts": "Contracts",
+    "accounts": "Profile",
+}
+_HEAD = """\
+# Features
+
+A feature names itself: `source__item__kind__28d`. The item is an event, a state or an
+attribute level (`all` = every event of the source); the last part is the window.
+Seen from `as_of`, a window of 28 days is `[as_of - 28, as_of)`, and only rows with
+`known_at < as_of` are read.
+
+**0 or missing.** Silence is a signal: a count is 0 when its source covers the whole
+window. It is missing when the source had not begun, reports with more delay than the
+window is long, or has been silent for longer than `max(7, twice its longest wait so far
+for a later day)`. The account's own age is no reason to be missing.
+
+**Risk.** `+` more means more risk, `-` more means less, only in the categories named;
+blank where that is not for us to say. **Act.** A CSM can do something about it.
+"""
+
+
+def features_page() -> str:
+    """Write docs/features.md.
+
+    >>> features_page().splitlines()[0]
+    '# Features'
+    """
+    return "\n".join([_HEAD, *_tables()]) + "\n"
+
+
+def _tables() -> Iterator[str]:
+    for family, heading in _HEADINGS.items():
+        yield f"## {heading}\n"
+        yield "| kind | what it measures | unit | window | risk | act |"
+        yield "|---|---|---|---|---|---|"
+        for name, kind in KINDS.items():
+            if kind.family == family:
+                yield _row(name, kind)
+        yield ""
+
+
+def _row(name: str, kind: Kind) -> str:
+    sign = {1: "+", -1: "-", 0: ""}[kind.direction]
+    risk = f"{sign} ({', '.join(kind.sure_in)})" if sign else ""
+    window, act = ("yes" if flag else "" for flag in (kind.windowed, kind.actionable))
+    return f"| `{name}` | {kind.means} | {kind.unit} | {window} | {risk} | {act} |"

@@ -1,0 +1,1 @@
+"""Scores over HTTP, with the pages beside them."""

@@ -1,0 +1,210 @@
+"""What a score looks like in JSON: one shape, whatever it was made from.
+
+Numbers are not rounded: they are those of the batch, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.bundle import Bundle
+from churnhealth.explain.drivers import driver_table
+from churnhealth.scoring import CATEGORIES, ScoreBook, score_matrix
+from churnhealth.sources.contract import Floats, Texts
+
+__all__ = [
+    "Row",
+    "feature_scores",
+    "history_scores",
+    "model_card",
+    "plain_rows",
+    "stored_scores",
+]
+
+Row = dict[str, Any]
+Columns = Mapping[str, NDArray[Any]]
+
+NOT_IN_QUESTION = "not_in_question"
+_DRIVER = (
+    "feature",
+    "label",
+    "category",
+    "value",
+    "own_past",
+    "peers_median",
+    "effect_log_odds",
+    "effect_points",
+    "sentence",
+)
+_STORED = (
+    "name",
+    "owner",
+    "segment",
+    "value",
+    "renewal_date",
+    "days_to_renewal",
+    "expected_loss",
+    "previous_band",
+    "top_driver",
+    "scored_at",
+    "model_version",
+    "bands_version",
+)
+
+
+def plain_rows(table: Columns) -> list[Row]:
+    """Turn columns into rows of JSON values: no NaN, dates as text.
+
+    >>> plain_rows({"a": np.array([1.5, np.nan]), "d": np.array(["2026-01-01", "NaT"],
+    ...            dtype="datetime64[D]")})
+    [{'a': 1.5, 'd': '2026-01-01'}, {'a': None, 'd': None}]
+    """
+    columns = [_plain(column) for column in table.values()]
+    return [
+        dict(zip(table, values, strict=True)) for values in zip(*columns, strict=True)
+    ]
+
+
+def _plain(column: NDArray[Any]) -> list[Any]:
+    if column.dtype.kind == "M":
+        texts = np.datetime_as_string(column).tolist()
+        return [None if text == "NaT" else text for text in texts]
+    values = column.tolist()
+    return [None if v != v else v for v in values]
+
+
+def history_scores(
+    bundle: Bundle, book: ScoreBook, *, sent: Sequence[str], as_of: date, base: float
+) -> list[Row]:
+    """Answer for every account of a request, in the order in which it was sent."""
+    drivers = _drivers(book.drivers)
+    found: dict[str, Row] = {}
+    reasons = _reasons(bundle, book.values)
+    for row in plain_rows(book.scores):
+        i = row["account_id"]
+        scored = row["status"] == "scored"
+        told = next(reasons) if scored else []
+        found[i] = _score(row, base=base if scored else None, reasons=told)
+        found[i]["drivers"] = drivers.get(i, [])
+    return [found.get(i) or _out_of_question(i, as_of) for i in sent]
+
+
+def _reasons(bundle: Bundle, values: Floats | None) -> Any:
+    return (bundle.rules.reasons(row) for row in (() if values is None else values))
+
+
+def _score(row: Row, *, base: float | None, reasons: list[str]) -> Row:
+    return {
+        "account_id": row["account_id"],
+        "as_of": row["as_of"],
+        "status": row["status"],
+        "churn_probability": row["churn_probability"],
+        "base_probability": base,
+        "health_score": row["health_score"],
+        "band": row["band"],
+        "categories": {name: row[f"health_{name}"] for name in CATEGORIES},
+        "rules": {
+            "score": row["rules_score"],
+            "band": row["rules_band"],
+            "reasons": reasons,
+        },
+        "agreement": row["agreement"],
+        "coverage": row["coverage"],
+    }
+
+
+def _out_of_question(account_id: str, as_of: date) -> Row:
+    row: Row = dict.fromkeys(
+        ("churn_probability", "health_score", "band", "rules_score", "rules_band")
+    )
+    row |= dict.fromkeys(("agreement", "coverage"))
+    row |= {f"health_{name}": None for name in CATEGORIES}
+    row |= {
+        "account_id": account_id,
+        "as_of": str(as_of),
+        "status": NOT_IN_QUESTION,
+    }
+    return {**_score(row, base=None, reasons=[]), "drivers": []}
+
+
+def _drivers(table: Columns) -> dict[str, list[Row]]:
+    """Group a table of drivers by account; it is in order of rank already."""
+    groups: dict[str, list[Row]] = {}
+    ids = table["account_id"].tolist()
+    rows = plain_rows({name: table[name] for name in _DRIVER})
+    for account_id, row in zip(ids, rows, strict=True):
+        groups.setdefault(account_id, []).append(row)
+    return groups
+
+
+def feature_scores(
+    bundle: Bundle, ids: Texts, X: Floats, *, as_of: date, top: int
+) -> list[Row]:
+    """Answer for rows (n, F) of the bundle's features, whoever measured them."""
+    scored = score_matrix(bundle, X)
+    explained = scored.explained
+    drivers = driver_table(
+        explained,
+        bundle.specs,
+        account_ids=ids,
+        as_of=as_of,
+        values=X,
+        peers=bundle.peers,
+        top=top,
+    )
+    table = {
+        "account_id": ids,
+        "churn_probability": explained.probability,
+        "health_score": scored.health_score,
+        "band": scored.band,
+        **{f"health_{name}": scored.categories[name] for name in CATEGORIES},
+        "rules_score": scored.rules_score,
+        "rules_band": scored.rules_band,
+        "agreement": scored.agreement,
+        "coverage": scored.coverage,
+    }
+    of_account = _drivers(drivers)
+    reasons = _reasons(bundle, X)
+    answers = []
+    for row in plain_rows(table):
+        row |= {"as_of": str(as_of), "status": "scored"}
+        answer = _score(row, base=explained.base_probability, reasons=next(reasons))
+        answer["drivers"] = of_account.get(row["account_id"], [])
+        answers.append(answer)
+    return answers
+
+
+def stored_scores(
+    book: ScoreBook, *, base: Callable[[str], float | None]
+) -> tuple[list[Row], dict[str, list[Row]]]:
+    """Give stored scores as rows, and their drivers by account.
+
+    ``base`` gives the base probability of a model version, where it is known; rule
+    reasons are not stored.
+    """
+    rows = []
+    for row in plain_rows(book.scores):
+        start = base(row["model_version"]) if row["status"] == "scored" else None
+        answer = _score(row, base=start, reasons=[])
+        if row["days_to_renewal"] is not None:
+            row["days_to_renewal"] = int(row["days_to_renewal"])
+        rows.append(answer | {name: row[name] for name in _STORED})
+    return rows, _drivers(book.drivers)
+
+
+def model_card(bundle: Bundle) -> Row:
+    """Give what is told of a model: its card and the names of its versions."""
+    nothing = np.full((1, len(bundle.specs)), np.nan)
+    return {
+        **bundle.card,
+        "model_version": bundle.model_version,
+        "bands_version": bundle.bands_version,
+        "base_probability": score_matrix(bundle, nothing).explained.base_probability,
+        "cuts": bundle.cuts.to_json(),
+        "skill": bundle.skill,
+    }

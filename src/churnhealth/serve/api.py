@@ -1,0 +1,425 @@
+"""The routes: what is asked over HTTP, and what is answered (docs/http.md).
+
+A plain Starlette application: it runs under BentoML, under uvicorn and in a test alike.
+What it serves is one immutable ``Serving``, held by ``Live`` and replaced whole, so
+that an answer never mixes two models.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from churnhealth.bundle import Bundle
+from churnhealth.config import Serve
+from churnhealth.errors import ChurnHealthError
+from churnhealth.pages.render import render_account
+from churnhealth.scoring import score_history
+from churnhealth.serve.answers import (
+    Row,
+    feature_scores,
+    history_scores,
+    model_card,
+)
+from churnhealth.serve.guard import LOOPBACK, Guard, Observe, refused, strict_json
+from churnhealth.serve.openapi import openapi
+from churnhealth.serve.stored import SORTS, Stored, StoredScores, choose
+from churnhealth.sources.contract import Floats, Texts, day_of
+from churnhealth.sources.engine import texts
+from churnhealth.sources.given import known_fields, listed, number, object_of, text
+from churnhealth.sources.rows import history_from_rows
+
+__all__ = ["Live", "Serving", "create_app", "make_serving"]
+
+T = TypeVar("T")
+
+_SCORING_THREADS = 2  # more would wait for each other: the work is the processor's
+_MOST_DRIVERS = 1_000
+_LARGEST_PAGE = 500
+_BANDS = ("green", "yellow", "orange", "red", "grey")
+_PAGE = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline';"
+    " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+_NO_SCORES = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>No scores yet</title>
+<link rel="icon" href="data:,">
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;
+padding:0 1rem}</style></head><body><h1>No scores yet</h1>
+<p>This service answers <code>POST /v1/score</code>, but it was started without stored
+scores, so there is no portfolio to show. Make some, then start it with them:</p>
+<pre>churnhealth score --bundle BUNDLE --out SCORES
+churnhealth serve --bundle BUNDLE --scores SCORES</pre></body></html>
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Serving:
+    """One model and the scores beside it; ``stored`` is ``None`` without scores."""
+
+    bundle: Bundle
+    card: Row
+    stored: StoredScores | None
+
+
+@dataclass(kw_only=True, slots=True)
+class Live:
+    """What is served at this moment, and why nothing is if nothing is."""
+
+    serving: Serving | None = None
+    refusal: ChurnHealthError | None = None
+
+    def now(self) -> Serving:
+        """Give what is served; raises ``RequestError`` CH518 while nothing is."""
+        if self.serving is None:
+            why = f" ({self.refusal.code})" if self.refusal else ""
+            raise refused(
+                "CH518", f"no model is loaded{why}", fix="ask /readyz before you call"
+            )
+        return self.serving
+
+
+def make_serving(bundle: Bundle, *, scores: Path | None = None) -> Serving:
+    """Make a bundle ready to serve: one thread per request, first call done."""
+    card = model_card(bundle)  # names the version before a setting is changed
+    if "num_threads" in bundle.scorer.get_params():
+        bundle.scorer.set_params(num_threads=1)
+
+    def base(model_version: str) -> float | None:
+        known = model_version == card["model_version"]
+        return float(card["base_probability"]) if known else None
+
+    stored = None if scores is None else StoredScores(scores, card=card, base=base)
+    return Serving(bundle=bundle, card=card, stored=stored)
+
+
+def create_app(
+    live: Live,
+    settings: Serve,
+    *,
+    more: Sequence[Route] = (),
+    observe: Observe | None = None,
+) -> Starlette:
+    """Make the application: our routes behind our guard.
+
+    ``more`` are routes of the shell around us; ``observe`` is told of every answer.
+    """
+    api = _Api(live, settings)
+    get = ["GET"]
+    routes = [
+        Route("/v1/score", api.score, methods=["POST"]),
+        Route("/v1/score/features", api.score_features, methods=["POST"]),
+        Route("/v1/accounts", api.accounts, methods=get),
+        Route("/v1/accounts/{account_id:path}", api.account, methods=get),
+        Route("/v1/model", api.model, methods=get),
+        Route("/v1/features", api.features, methods=get),
+        Route("/livez", api.livez, methods=get),
+        Route("/readyz", api.readyz, methods=get),
+        Route("/openapi.json", api.openapi, methods=get),
+        Route("/accounts/{account_id:path}", api.account_page, methods=get),
+        Route("/", api.portfolio_page, methods=get),
+        *more,
+    ]
+    guard = Middleware(
+        Guard,
+        routes=routes,
+        hosts=LOOPBACK if settings.host in LOOPBACK else None,
+        max_bytes=int(settings.max_body_mb * 2**20),
+        observe=observe,
+    )
+    return Starlette(routes=routes, middleware=[guard])
+
+
+class _Api:
+    """The endpoints; each reads what is served once, at its beginning."""
+
+    def __init__(self, live: Live, settings: Serve) -> None:
+        self._live = live
+        self._settings = settings
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def _work(self, work: Callable[[], T]) -> T:
+        """Run what takes long beside the event loop, so that /livez answers."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(_SCORING_THREADS)
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+    async def score(self, request: Request) -> Response:
+        """Score accounts from their raw history."""
+        serving = self._live.now()
+        top = _drivers_asked(_query(request, "drivers"), otherwise=0)
+        body = await request.body()
+        return await self._work(lambda: self._scored(serving, body, top))
+
+    def _scored(self, serving: Serving, body: bytes, top: int) -> Response:
+        given = object_of(strict_json(body), "body")
+        known_fields(given, ("as_of", "accounts"), "body")
+        as_of = _as_of(given)
+        accounts = self._some(given, "accounts")
+        sent = [_account_id(a, f"accounts[{i}]") for i, a in enumerate(accounts)]
+        history = history_from_rows(serving.bundle.schema, accounts)
+        book = score_history(
+            serving.bundle,
+            history,
+            as_of=day_of(as_of),
+            scored_at=datetime.combine(as_of, time(), UTC),  # is not in the answer
+            top=top,
+        )
+        base = serving.card["base_probability"]
+        rows = history_scores(serving.bundle, book, sent=sent, as_of=as_of, base=base)
+        return _scores(serving, rows)
+
+    async def score_features(self, request: Request) -> Response:
+        """Score rows of features that were computed elsewhere."""
+        serving = self._live.now()
+        top = _drivers_asked(_query(request, "drivers"), otherwise=0)
+        body = await request.body()
+        return await self._work(lambda: self._scored_features(serving, body, top))
+
+    def _scored_features(self, serving: Serving, body: bytes, top: int) -> Response:
+        given = object_of(strict_json(body), "body")
+        known_fields(given, ("as_of", "rows"), "body")
+        as_of = _as_of(given)
+        ids, X = _matrix(serving.bundle, self._some(given, "rows"))
+        rows = feature_scores(serving.bundle, ids, X, as_of=as_of, top=top)
+        return _scores(serving, rows)
+
+    def _some(self, body: Mapping[str, object], name: str) -> Sequence[Row]:
+        rows = listed(body.get(name), name)
+        most = self._settings.max_accounts
+        if not rows:
+            fix = "send at least one account"
+            raise refused("CH524", "is missing or empty", fix=fix, where=name)
+        if len(rows) > most:
+            what = f"holds more than {most} accounts"
+            fix = "send fewer at a time, or raise [serve] max_accounts"
+            raise refused("CH517", what, fix=fix, where=name)
+        return [dict(object_of(row, f"{name}[{i}]")) for i, row in enumerate(rows)]
+
+    def _stored(self) -> StoredScores:
+        stored = self._live.now().stored
+        if stored is None:
+            raise refused(
+                "CH501",
+                "the service was started without stored scores",
+                fix="run `churnhealth score`, then serve with --scores DIR",
+            )
+        return stored
+
+    async def accounts(self, request: Request) -> Response:
+        """List stored scores: filtered, sorted, a page at a time."""
+        query = _query(request, "band", "owner", "segment", "sort", "page", "page_size")
+        bands = [band for band in query.get("band", "").split(",") if band]
+        sort = query.get("sort") or SORTS[0]
+        _one_of("band", bands, _BANDS)
+        _one_of("sort", [sort], SORTS)
+        page = _count(query, "page", low=1, high=10**9, otherwise=1)
+        size = _count(query, "page_size", low=1, high=_LARGEST_PAGE, otherwise=50)
+        stored = self._stored()
+
+        def chosen() -> Response:
+            rows = choose(
+                stored.newest().rows,
+                bands=bands,
+                owner=query.get("owner") or None,
+                segment=query.get("segment") or None,
+                sort=sort,
+            )
+            shown = rows[(page - 1) * size : page * size]
+            numbers = {"total": len(rows), "page": page, "page_size": size}
+            return _json({**numbers, "accounts": shown})
+
+        return await self._work(chosen)
+
+    async def account(self, request: Request) -> Response:
+        """Give one account's stored score with its drivers."""
+        query = _query(request, "drivers")
+        top = _drivers_asked(query, otherwise=_MOST_DRIVERS)
+        stored = self._stored()
+        account_id = request.path_params["account_id"]
+
+        def found() -> Response:
+            run = stored.newest()
+            row = run.by_id.get(account_id)
+            if row is None:
+                raise _no_account()
+            return _json({**row, "drivers": run.drivers.get(account_id, [])[:top]})
+
+        return await self._work(found)
+
+    async def model(self, request: Request) -> Response:
+        """Give the model's card."""
+        _query(request)
+        return _json(self._live.now().card)
+
+    async def features(self, request: Request) -> Response:
+        """List the features the model reads, with the median of similar accounts."""
+        _query(request)
+        bundle = self._live.now().bundle
+        peers = [None if np.isnan(v) else v for v in bundle.peers.tolist()]
+        pairs = zip(bundle.specs, peers, strict=True)
+        rows = [{**spec.to_json(), "peers_median": peer} for spec, peer in pairs]
+        return _json({"model_version": bundle.model_version, "features": rows})
+
+    async def livez(self, _: Request) -> Response:
+        """Say that the process answers."""
+        return _json({"status": "alive"})
+
+    async def readyz(self, _: Request) -> Response:
+        """Say which model serves; 503 while none does."""
+        bundle = self._live.now().bundle
+        versions = (bundle.model_version, bundle.bands_version)
+        named = dict(zip(("model_version", "bands_version"), versions, strict=True))
+        return _json({"status": "ready", **named})
+
+    async def openapi(self, _: Request) -> Response:
+        """Describe the interface for programs."""
+        return _json(openapi())
+
+    async def portfolio_page(self, request: Request) -> Response:
+        """Show the stored scores as a page."""
+        _query(request)
+        stored = self._live.now().stored
+        if stored is None:
+            return HTMLResponse(_NO_SCORES, headers=_PAGE)
+        html = await self._work(lambda: stored.newest().report)
+        return HTMLResponse(html, headers=_PAGE)
+
+    async def account_page(self, request: Request) -> Response:
+        """Show one account as a page."""
+        _query(request)
+        stored = self._stored()
+        account_id = request.path_params["account_id"]
+
+        def found(run: Stored) -> str:
+            account = run.accounts.get(account_id)
+            if account is None:
+                raise _no_account()
+            return render_account(account)
+
+        html = await self._work(lambda: found(stored.newest()))
+        return HTMLResponse(html, headers=_PAGE)
+
+
+def _json(value: object) -> Response:
+    content = json.dumps(
+        value, allow_nan=False, ensure_ascii=False, separators=(",", ":")
+    )
+    return Response(content.encode("utf-8"), media_type="application/json")
+
+
+def _scores(serving: Serving, rows: Sequence[Row]) -> Response:
+    bundle = serving.bundle
+    versions = {
+        "model_version": bundle.model_version,
+        "bands_version": bundle.bands_version,
+    }
+    return _json({**versions, "scores": rows})
+
+
+def _no_account() -> ChurnHealthError:
+    return refused(
+        "CH503",
+        "there is no such account in the stored scores",
+        fix="check the id: it is the text in the accounts source, case and zeros"
+        " included",
+    )
+
+
+def _query(request: Request, *allowed: str) -> dict[str, str]:
+    """Take the query's parameters: each known, each once."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in allowed or name in found:
+            known = ", ".join(allowed) or "none"
+            what = "a parameter that does not exist here, or is there twice"
+            raise refused("CH516", what, fix=f"known: {known}", where="query")
+        found[name] = value
+    return found
+
+
+def _count(
+    query: Mapping[str, str], name: str, *, low: int, high: int, otherwise: int
+) -> int:
+    value = query.get(name)
+    if value is None:
+        return otherwise
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+        what = f"is not a whole number from {low} to {high}"
+        raise refused("CH516", what, fix="give digits only", where=f"query.{name}")
+    return int(value)
+
+
+def _drivers_asked(query: Mapping[str, str], *, otherwise: int) -> int:
+    return _count(query, "drivers", low=0, high=_MOST_DRIVERS, otherwise=otherwise)
+
+
+def _one_of(name: str, given: Sequence[str], known: Sequence[str]) -> None:
+    if not set(given) <= set(known):
+        fix = f"use {', '.join(known)}"
+        raise refused("CH516", "is not known", fix=fix, where=f"query.{name}")
+
+
+def _as_of(body: Mapping[str, object]) -> date:
+    value = body.get("as_of")
+    if value is None:
+        fix = 'give the day to look from, such as "2026-01-31"'
+        raise refused("CH524", "is missing", fix=fix, where="as_of")
+    try:
+        if isinstance(value, str) and re.fullmatch(
+            r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value
+        ):
+            found = date.fromisoformat(value)
+            if 1900 <= found.year < 2200:
+                return found
+    except ValueError:
+        pass
+    raise refused(
+        "CH502", "is not a date", fix='write "YYYY-MM-DD", a UTC day', where="as_of"
+    )
+
+
+def _account_id(row: Mapping[str, object], where: str) -> str:
+    found = text(row, "account_id", where)
+    if found is None:
+        raise refused("CH524", "is missing", fix="give it", where=f"{where}.account_id")
+    return found
+
+
+def _matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
+    """Bring rows of named features into the model's order; what is absent is NaN."""
+    column = {name: i for i, name in enumerate(bundle.names)}
+    X = np.full((len(rows), len(column)), np.nan)
+    ids: dict[str, None] = {}
+    for i, row in enumerate(rows):
+        where = f"rows[{i}]"
+        known_fields(row, ("account_id", "features"), where)
+        account_id = _account_id(row, where)
+        if account_id in ids:
+            fix = "send one row per account"
+            place = f"{where}.account_id"
+            raise refused("CH525", "is there twice", fix=fix, where=place)
+        ids[account_id] = None
+        given = object_of(row.get("features"), f"{where}.features")
+        unknown = sum(name not in column for name in given)
+        if unknown:
+            what = f"{unknown} of its names are no features of this model"
+            fix = "GET /v1/features lists them"
+            raise refused("CH527", what, fix=fix, where=f"{where}.features")
+        for name in given:
+            X[i, column[name]] = number(given, name, f"{where}.features")
+    return texts(ids), X

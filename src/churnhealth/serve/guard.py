@@ -1,0 +1,350 @@
+"""What may come in: the host, the path, the method, the type, the size and strict JSON.
+
+One pure ASGI layer before every route. Whatever is refused is refused in one shape,
+``{"error": {"code", "message", "where"}}``, and what was sent is repeated neither in an
+answer nor in a log line: there only its route, its status and its time appear.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, NoReturn
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from churnhealth.errors import ChurnHealthError, RequestError
+
+__all__ = ["LOOPBACK", "Guard", "Observe", "error_response", "refused", "strict_json"]
+
+Observe = Callable[[str, int, float], None]
+"""Told of every answer: the route's template, the status, the seconds it took."""
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Names under which a service that is bound to loopback may be called."""
+
+log = logging.getLogger("churnhealth.serve")
+
+_DEEPEST = 16
+_UNKNOWN = "(unknown)"
+_STATUS = {
+    "CH501": 404,
+    "CH503": 404,
+    "CH510": 404,
+    "CH511": 405,
+    "CH512": 415,
+    "CH513": 413,
+    "CH515": 421,
+    "CH517": 413,
+    "CH518": 503,
+    "CH519": 500,
+}
+_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+def refused(code: str, what: str, *, fix: str, where: str = "") -> RequestError:
+    """Make the error for a request that cannot be answered as it is."""
+    why = "an answer to a misread question would look like any other"
+    return RequestError(code, what, why=why, fix=fix, where=where)
+
+
+def error_response(error: ChurnHealthError, *, headers: Sequence[str] = ()) -> Response:
+    """Say an error in the one shape that all our errors have."""
+    message = error.what.removeprefix(f"{error.where}: ")
+    body = {"code": error.code, "message": f"{message}: {error.fix}"}
+    status = _STATUS.get(error.code, 400 if isinstance(error, RequestError) else 500)
+    return JSONResponse(
+        {"error": {**body, "where": error.where}},
+        status_code=status,
+        headers={"allow": ", ".join(headers)} if headers else None,
+    )
+
+
+class _NotJSONError(ValueError):
+    """A text that Python's reader takes, but that is no JSON we can trust."""
+
+
+def strict_json(body: bytes) -> object:
+    """Read JSON as its standard has it: nothing twice, nothing that is no number.
+
+    Raises
+    ------
+    RequestError
+        CH514 for anything else, without repeating any of it.
+
+    >>> strict_json(b'{"a": [1, 2.5, null]}')
+    {'a': [1, 2.5, None]}
+    >>> strict_json(b'{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+    ...
+    churnhealth.errors.RequestError: [CH514] the body names a field twice
+      Why it matters: an answer to a misread question would look like any other
+      Fix: send strict JSON (RFC 8259) in UTF-8
+    """
+    what = "the body is not JSON"
+    try:
+        text = body.decode("utf-8")
+        if _too_deep(body):
+            raise _NotJSONError("the body is nested too deeply")
+        value: object = json.loads(
+            text, object_pairs_hook=_once, parse_constant=_no_constant
+        )
+        if re.search(r"\\u[dD][89a-fA-F]", text):
+            # half a character: could be compared, but never be written again
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
+    except UnicodeError:
+        what = "the body is not text in UTF-8"
+    except _NotJSONError as error:
+        what = str(error)
+    except (ValueError, RecursionError):
+        pass
+    raise refused("CH514", what, fix="send strict JSON (RFC 8259) in UTF-8")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _NotJSONError("the body names a field twice")
+    return found
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise _NotJSONError("the body holds NaN or Infinity, which are no numbers")
+
+
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _too_deep(body: bytes) -> bool:
+    """Say whether brackets are nested deeper than any request of ours.
+
+    Innermost pairs are taken away as often as the depth that is allowed: a few passes
+    over the brackets alone. Brackets inside texts are only looked for if they disturb.
+
+    >>> _too_deep(b"[" * 17 + b"]" * 17), _too_deep(b"[" * 16 + b"]" * 16)
+    (True, False)
+    >>> _too_deep(b'["[[[[[[[[[[[[[[[[[[[["]')
+    False
+    """
+    return _left_over(body) and _left_over(_STRING.sub(b"", body))
+
+
+def _left_over(body: bytes) -> bool:
+    brackets = body.translate(None, _NO_BRACKETS)
+    for _ in range(_DEEPEST):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return bool(brackets)
+
+
+class _Found(NamedTuple):
+    template: str
+    reads: bool
+
+
+class Guard:
+    """An ASGI layer that lets through only what a route of ours can answer.
+
+    ``hosts`` are the names the service may be called by (``None``: any), ``max_bytes``
+    caps a body, ``observe`` is told of every answer.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        routes: Sequence[Route],
+        hosts: frozenset[str] | None,
+        max_bytes: int,
+        observe: Observe | None = None,
+    ) -> None:
+        self.app = app
+        self.routes = routes
+        self.hosts = hosts
+        self.max_bytes = max_bytes
+        self.observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, answer = time.perf_counter(), _Answer(send)
+        found = _Found(_UNKNOWN, reads=False)
+        try:
+            self._known_host(scope)
+            found = self._route(scope)
+            body = await self._body(scope, receive) if found.reads else b""
+            await self.app(scope, _replay(body, receive), answer)
+        except ChurnHealthError as error:
+            await answer.refuse(error, scope, receive)
+        except Exception as error:  # noqa: BLE001 (its text may repeat what was sent)
+            await answer.refuse(_internal(error), scope, receive)
+        self._tell(scope, found.template, answer, time.perf_counter() - began)
+
+    def _known_host(self, scope: Scope) -> None:
+        """Refuse other names than ours: a page elsewhere may point its own at us."""
+        if self.hosts is None:
+            return
+        given = Headers(scope=scope).getlist("host")
+        name = re.sub(r":\d{1,5}$", "", given[0]).strip("[]") if given else ""
+        if len(given) != 1 or name.lower() not in self.hosts:
+            names = ", ".join(sorted(self.hosts))
+            raise refused(
+                "CH515",
+                "the service is not known by this host name",
+                fix=f"call it as one of {names}",
+                where="Host",
+            )
+
+    def _route(self, scope: Scope) -> _Found:
+        allowed: set[str] = set()
+        for route in self.routes:
+            match, _ = route.matches(scope)
+            if match is Match.FULL:
+                return _Found(route.path, reads="POST" in (route.methods or ()))
+            if match is Match.PARTIAL:
+                allowed |= route.methods or set()
+        if not allowed:
+            fix = "docs/http.md lists what there is"
+            raise refused("CH510", "there is no such path", fix=fix)
+        raise _NotAllowedError(sorted(allowed))
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        headers = Headers(scope=scope)
+        kind = [part.strip().lower() for part in _only(headers).split(";")]
+        plain = kind[0] == "application/json" and kind[1:] in ([], ["charset=utf-8"])
+        if not plain or headers.get("content-encoding", "identity") != "identity":
+            raise refused(
+                "CH512",
+                "the body is not declared as plain JSON",
+                fix="send Content-Type: application/json and no Content-Encoding",
+                where="Content-Type",
+            )
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length[:20]) > self.max_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise refused("CH514", "the body ended early", fix="send all of it")
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self.max_bytes:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    def _too_large(self) -> RequestError:
+        return refused(
+            "CH513",
+            f"the body is larger than {self.max_bytes / 2**20:g} MB",
+            fix="send fewer accounts at a time, or raise [serve] max_body_mb",
+        )
+
+    def _tell(self, scope: Scope, route: str, answer: _Answer, took: float) -> None:
+        log.info(
+            "%s %s %s %s %.1f ms",
+            answer.request_id,
+            "-" if route == _UNKNOWN else scope["method"],
+            route,
+            answer.status,
+            1000 * took,
+        )
+        if self.observe is not None:
+            self.observe(route, answer.status, took)
+
+
+class _NotAllowedError(RequestError):
+    """A path of ours, asked in a way it does not know."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(
+            "CH511",
+            "the path does not know this method",
+            why="a request that is not understood must not be guessed at",
+            fix=f"use {' or '.join(allowed)}",
+        )
+
+
+def _only(headers: Headers) -> str:
+    given = headers.getlist("content-type")
+    return given[0] if len(given) == 1 else ""
+
+
+def _internal(error: Exception) -> ChurnHealthError:
+    """Log where it failed and with what kind of error, and say only that it did."""
+    places = traceback.extract_tb(error.__traceback__)[-4:]
+    trail = " < ".join(f"{p.name}:{p.lineno}" for p in reversed(places))
+    log.error("CH519 %s in %s", type(error).__name__, trail)
+    return ChurnHealthError(
+        "CH519",
+        "the service failed to answer this request",
+        why="the fault is ours, not the request's",
+        fix="the log names the place; please report it",
+    )
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body that was already read once more, then what really comes."""
+    given = False
+
+    async def replayed() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
+
+
+class _Answer:
+    """The way out: every answer gets our headers and is remembered by its status."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.status = 0
+        self.request_id = uuid.uuid4().hex[:16]
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own: Mapping[bytes, bytes] = dict(message.get("headers", ()))
+            added = [(k, v) for k, v in _HEADERS if k not in own]
+            added.append((b"x-request-id", self.request_id.encode()))
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
+        await self.send(message)
+
+    async def refuse(
+        self, error: ChurnHealthError, scope: Scope, receive: Receive
+    ) -> None:
+        """Answer with an error, unless an answer has already begun."""
+        if self.status:
+            return
+        allowed = error.allowed if isinstance(error, _NotAllowedError) else ()
+        response = error_response(error, headers=allowed)
+        await response(scope, receive, self)

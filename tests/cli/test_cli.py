@@ -1,0 +1,178 @@
+"""The command line on the simulated company, as a newcomer would type it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from churnhealth.sources.engine import read_table
+
+
+def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "churnhealth.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200"},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole demo run, stopped before serving."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = run("demo", "--no-serve", "--dir", "company", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "verdict:" in done.stdout
+    assert done.stderr == ""  # nothing is drawn where there is no terminal
+    return folder / "company"
+
+
+def test_the_demo_leaves_a_model_scores_and_a_report(demo: Path) -> None:
+    assert (demo / "model" / "MANIFEST.json").is_file()
+    assert (demo / "scores" / "current").read_text().strip() == "2026-01-01"
+    assert "<html" in (demo / "report.html").read_text()
+    assert (demo / "mlflow.db").is_file()
+
+
+def test_scores_have_the_promised_columns_and_drivers_add_up(demo: Path) -> None:
+    scores = read_table(demo / "scores" / "2026-01-01" / "scores.parquet")
+    drivers = read_table(demo / "scores" / "2026-01-01" / "drivers.parquet")
+    assert list(scores)[:8] == [
+        "account_id",
+        "name",
+        "owner",
+        "segment",
+        "value",
+        "as_of",
+        "scored_at",
+        "status",
+    ]
+    assert set(scores["status"]) <= {
+        "scored",
+        "announced",
+        "grace",
+        "too_new",
+        "churned",
+    }
+    scored = scores["status"] == "scored"
+    p = scores["churn_probability"][scored].astype(float)
+    assert ((p > 0) & (p < 1)).all()
+    assert np.isnan(scores["churn_probability"][~scored].astype(float)).all()
+    z = np.log(p / (1 - p))
+    total = {i: 0.0 for i in scores["account_id"][scored]}
+    for account, effect in zip(
+        drivers["account_id"], drivers["effect_log_odds"], strict=True
+    ):
+        total[account] += effect
+    base = z - np.array([total[i] for i in scores["account_id"][scored]])
+    assert np.ptp(base) < 1e-9
+
+
+def test_score_again_gives_the_same_bits(demo: Path, tmp_path: Path) -> None:
+    words = ("--bundle", "model", "--config", "churnhealth.toml")
+    done = run("score", *words, "--out", str(tmp_path), "--json", folder=demo)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    again = read_table(Path(told["folder"]) / "scores.parquet")
+    before = read_table(demo / "scores" / "2026-01-01" / "scores.parquet")
+    for name in before:
+        if name != "scored_at":
+            assert np.array_equal(
+                before[name], again[name], equal_nan=before[name].dtype.kind == "f"
+            ), name
+
+
+def test_training_again_gives_the_same_bundle(demo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "again"
+    done = run("train", "--out", str(out), "--json", folder=demo)
+    assert done.returncode == 0, done.stderr
+    for name in ("MANIFEST.json", "bundle.json"):
+        assert (out / name).read_bytes() == (demo / "model" / name).read_bytes()
+
+
+def test_explain_says_why_in_words(demo: Path) -> None:
+    scores = read_table(demo / "scores" / "2026-01-01" / "scores.parquet")
+    account = scores["account_id"][scores["status"] == "scored"][0]
+    done = run("explain", account, "--bundle", "model", folder=demo)
+    assert done.returncode == 0, done.stderr
+    assert "not causes" in done.stdout
+
+
+def test_features_are_written_for_one_day(demo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "features.parquet"
+    done = run("features", "--as-of", "2025-06-01", "--out", str(out), folder=demo)
+    assert done.returncode == 0, done.stderr
+    table = read_table(out)
+    assert list(table)[:2] == ["account_id", "as_of"]
+    assert len(table["account_id"]) == len(set(table["account_id"])) > 100
+
+
+def test_backtest_prints_json_and_writes_predictions(
+    demo: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "p.parquet"
+    words = ("backtest", "--json", "--predictions", str(out))
+    done = run(*words, folder=demo)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    wanted = "schema_version question data folds scorers group_disjoint bands"
+    assert list(report) == [*wanted.split(), "lead_time", "leaky", "verdict"]
+    table = read_table(out)
+    assert len(table["label"]) == report["folds"][0]["n_test"]
+    assert {"p_constant", "p_rules", "p_gbm", "p_chosen", "band"} <= set(table)
+    keys = list(zip(table["account_id"], table["as_of"], strict=True))
+    assert len(keys) == len(set(keys))
+
+
+def test_check_reports_findings_with_codes(demo: Path) -> None:
+    done = run("check", "--json", folder=demo)
+    assert done.returncode == 0, done.stderr
+    findings = json.loads(done.stdout)["findings"]
+    assert all(f["code"].startswith("CH") and f["fix"] for f in findings)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "exit_code"),
+    [
+        (("check", "--config", "nothing.toml"), "CH001", 2),
+        (("explain", "nobody", "--bundle", "model"), "CH503", 2),
+        (("score", "--bundle", "data", "--out", "x"), "CH401", 2),
+        (("features", "--out", "x.txt"), "CH004", 2),
+        (("features", "--out", "x.csv", "--as-of", "soon"), "CH502", 2),
+        (("report", "--scores", "nowhere", "--out", "r.html"), "CH501", 2),
+        (("backtest", "--test-from", "2031-01-01"), "CH303", 2),
+    ],
+)
+def test_a_mistake_is_told_with_a_code_and_no_traceback(
+    demo: Path, words: tuple[str, ...], code: str, exit_code: int
+) -> None:
+    done = run(*words, folder=demo)
+    assert done.returncode == exit_code, done.stderr
+    assert f"[{code}]" in done.stderr
+    assert "Fix:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_one_changed_byte_in_a_bundle_is_refused(demo: Path, tmp_path: Path) -> None:
+    for name in sorted(p.name for p in (demo / "model").iterdir()):
+        copy = tmp_path / name.replace(".", "_")
+        copy.mkdir()
+        for file in (demo / "model").iterdir():
+            (copy / file.name).write_bytes(file.read_bytes())
+        content = bytearray((copy / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copy / name).write_bytes(bytes(content))
+        done = run("score", "--bundle", str(copy), "--out", "s", folder=demo)
+        assert done.returncode == 2
+        assert "[CH40" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import numpy as np
+from feature_histories import Business, Event, State, Term, history_of
+
+from churnhealth.features.library import MOST_FEATURES, default_specs
+from churnhealth.sources.contract import FAR
+
+
+def login(account, day, *, name="a", known=None):
+    return Event(account, day, known or day, name, 1, 2.5, 1, None, FAR)
+
+
+def business(**more):
+    names = tuple(f"event {i}" for i in range(40))
+    rows = [login(0, day, name=names[day % 40]) for day in range(200)]
+    rows += [login(1, day, name=names[0]) for day in range(50)]
+    return Business(
+        accounts=3,
+        profiles=((0, "SE"), (0, "DK"), (0, "SE")),
+        events={"product": tuple(rows), "plans": (login(0, 10),)},
+        states=(State(0, 3, "x", 1.0),),
+        terms=(Term(0, 0, 365, FAR, FAR, 0, 10.0, 5.0),),
+        names=(*names, "a"),
+        **more,
+    )
+
+
+def names(history=None, **more):
+    history = history_of(business()) if history is None else history
+    specs = default_specs(history, **{"known_before": FAR, **more})
+    return [spec.name for spec in specs]
+
+
+def test_names_are_unique_and_their_number_is_bounded():
+    found = names(top_events=200)
+    assert len(set(found)) == len(found) <= MOST_FEATURES
+
+
+def test_every_table_gives_its_features():
+    found = names()
+    for name in (
+        "contracts__all__days_to_renewal",
+        "contracts__all__value",
+        "product__all__active_users__28d",
+        "product__all__users_share__28d",
+        "product__all__sum__90d",
+        "product__all__oldest_open",
+        "product__event_0__count__28d",
+        "plans__all__ahead__14d",
+        "plans__all__days_to_next",
+        "surveys__x__latest",
+        "accounts__country_se__is",
+    ):
+        assert name in found
+
+
+def test_the_most_frequent_events_come_first_and_no_more_than_asked():
+    found = names(top_events=3)
+    single = {n for n in found if n.startswith("product__event_")}
+    assert {n.split("__")[1] for n in single} == {"event_0", "event_1", "event_10"}
+
+
+def test_a_source_of_one_event_repeats_nothing():
+    assert not [n for n in names() if n.startswith("plans__a__")]
+
+
+def test_exclude_wins_over_include():
+    found = names(include=("product__*",), exclude=("*__trend__*",))
+    assert found
+    assert all(n.startswith("product__") and "__trend__" not in n for n in found)
+
+
+def test_columns_that_say_nothing_give_no_features():
+    history = history_of(business())
+    terms = replace(history.contracts, seats=np.full(1, np.nan))
+    found = names(replace(history, contracts=terms))
+    assert not [n for n in found if "seats" in n or "users_share" in n]
+
+
+def test_nothing_is_chosen_before_anything_is_known():
+    assert names(known_before=-100) == []
+
+
+def test_a_level_shared_by_few_accounts_is_no_feature():
+    history = history_of(business())
+    many = 200
+    country = np.array(["SE", "DK"] * 99 + ["FO", None], dtype=object)
+    blank = np.full(many, None, dtype=object)
+    accounts = replace(
+        history.accounts,
+        ids=blank,
+        name=blank,
+        owner=blank,
+        group=blank,
+        segment=blank,
+        known_at=np.zeros(many, dtype=np.int64),
+        attributes={"country": country},
+    )
+    levels = [n for n in names(replace(history, accounts=accounts)) if "__is" in n]
+    assert levels == ["accounts__country_dk__is", "accounts__country_se__is"]

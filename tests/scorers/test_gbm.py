@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, roc_auc_score
+
+from churnhealth.scorers import scorer_from_json
+from churnhealth.scorers.curves import sigmoid
+from churnhealth.scorers.gbm import GbmScorer
+from churnhealth.scorers.matrix import MatrixError
+
+
+def bent(accounts=500, looks=6, seed=0, skill=1.0):
+    """A risk no line can follow: only the middle of the first feature churns."""
+    random = np.random.default_rng(seed)
+    account = np.tile(np.arange(accounts), looks)
+    order = np.repeat(np.arange(looks) * 30, accounts)
+    X = random.normal(size=(account.size, 6))
+    z = -3 + skill * 3.0 * (np.abs(X[:, 0]) < 0.5)
+    y = (random.random(account.size) < sigmoid(z)).astype(int)
+    return X, y, account, order
+
+
+def test_it_follows_what_no_line_can():
+    X, y, account, order = bent()
+    early, late = order < 120, order >= 120
+    scorer = GbmScorer(max_rounds=200).fit(
+        X[early], y[early], account[early], order[early]
+    )
+    assert roc_auc_score(y[late], scorer.decision_function(X[late])) > 0.72
+
+
+def test_on_noise_it_stays_near_the_base_rate():
+    X, y, account, order = bent(skill=0.0)
+    early, late = order < 90, order >= 90
+    scorer = GbmScorer().fit(X[early], y[early], account[early], order[early])
+    p = scorer.predict_proba(X[late])[:, 1]
+    constant = np.full(p.size, y[early].mean())
+    assert log_loss(y[late], p) < log_loss(y[late], constant) + 0.001
+
+
+def test_threads_change_the_time_and_not_the_model():
+    rows = bent(accounts=200)
+    one = GbmScorer(num_threads=1, max_rounds=30).fit(*rows)
+    two = GbmScorer(num_threads=2, max_rounds=30).fit(*rows)
+    assert one.model_text == two.model_text
+
+
+def test_the_seed_draws_other_accounts():
+    rows = bent(accounts=200)
+    one = GbmScorer(seed=1, rounds=20).fit(*rows)
+    two = GbmScorer(seed=2, rounds=20).fit(*rows)
+    assert one.model_text != two.model_text
+
+
+def test_a_value_missing_for_the_first_time_reads_as_the_median_not_as_zero():
+    X, y, account, order = bent()
+    X = X + 100.0  # zero lies far outside
+    scorer = GbmScorer(rounds=30).fit(X, y, account, order)
+    gone, middle = X[:5].copy(), X[:5].copy()
+    gone[:, 0], middle[:, 0] = np.nan, np.median(X[:, 0])
+    assert np.array_equal(
+        scorer.decision_function(gone), scorer.decision_function(middle)
+    )
+
+
+def test_a_monotone_feature_never_turns_round():
+    X, y, account, order = bent()
+    up = (1, 0, 0, 0, 0, 0)
+    scorer = GbmScorer(rounds=60, monotone=up).fit(X, y, account, order)
+    grid = np.zeros((50, 6))
+    grid[:, 0] = np.linspace(-3, 3, 50)
+    assert (np.diff(scorer.decision_function(grid)) >= 0).all()
+
+
+def test_contributions_are_lightgbms_own():
+    import lightgbm
+
+    X, y, account, order = bent(accounts=100)
+    scorer = GbmScorer(rounds=20).fit(X, y, account, order)
+    own = lightgbm.Booster(model_str=scorer.model_text).predict(X, pred_contrib=True)
+    assert np.array_equal(scorer.contributions(X)[:, :-1], own[:, :-1])
+
+
+def test_it_is_not_rebuilt_without_its_trees():
+    scorer = GbmScorer(rounds=5).fit(*bent(accounts=50))
+    with pytest.raises(MatrixError, match="CH325"):
+        scorer_from_json(scorer.to_json())

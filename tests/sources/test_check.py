@@ -1,0 +1,265 @@
+"""Findings: each breach shows up with its count and example, and stops when it must."""
+
+from datetime import date
+
+import pytest
+
+from churnhealth.sources.check import check
+from churnhealth.sources.findings import stopping
+from churnhealth.sources.load import load
+
+TODAY = date(2026, 1, 1)
+
+
+def found(config, code, *, today=TODAY):
+    findings = check(config, load(config), today=today)
+    return [f for f in findings if f.code == code]
+
+
+def days(account, first, count, *, month="2025-03"):
+    return "".join(f"{account},{month}-{d:02d}\n" for d in range(first, first + count))
+
+
+def test_sound_data_stop_nothing(company):
+    config = company()
+    assert stopping(check(config, load(config), today=TODAY), allow=()) == []
+
+
+def test_findings_come_worst_first(company):
+    text = "account_id,happened_at\na1,2025-03-01\na1,2031-01-01\n"
+    config = company(files={"events.csv": text})
+    order = [f.severity for f in check(config, load(config), today=TODAY)]
+    weight = {"error": 0, "warning": 1, "advice": 2}
+    assert order == sorted(order, key=weight.get)
+    assert order[0] == "error"
+
+
+def test_a_finding_is_plain_values(company):
+    config = company()
+    row = check(config, load(config), today=TODAY)[0].to_json()
+    assert set(row) == {
+        "code",
+        "severity",
+        "stops",
+        "count",
+        "example",
+        "what",
+        "why",
+        "fix",
+    }
+
+
+def test_rows_from_the_future_stop(company):
+    text = "account_id,happened_at\na1,2025-03-01\na1,2031-01-01\n"
+    config = company(files={"events.csv": text})
+    [f] = found(config, "CH205")
+    assert (f.count, f.example, f.stops) == (1, "a1", True)
+
+
+def test_booked_dates_may_lie_ahead(company):
+    text = "account_id,happened_at,known_at\na1,2031-01-01,2025-03-01\n"
+    events = [{"name": "meetings", "path": "events.csv", "planned": True}]
+    assert found(company(files={"events.csv": text}, events=events), "CH205") == []
+
+
+@pytest.mark.parametrize(("early", "stops"), [(1, False), (3, True)])
+def test_use_long_before_the_first_contract_stops_when_it_is_more_than_a_fifth(
+    company, early, stops
+):
+    text = "account_id,happened_at\n" + "a1,2024-06-01\n" * early
+    text += days("a1", 1, 7)
+    [f] = found(company(files={"events.csv": text}), "CH206")
+    assert (f.count, f.stops) == (early, stops)
+    assert f.severity == ("error" if stops else "warning")
+
+
+def test_use_after_registration_and_before_the_start_is_no_breach(company):
+    files = {
+        "contracts.csv": "account_id,start,known_at\na1,2025-03-01,2024-12-01\n",
+        "events.csv": "account_id,happened_at\na1,2025-01-05\n",
+    }
+    assert found(company(files=files), "CH206") == []
+
+
+def test_contract_rows_that_contradict_themselves_stop(company):
+    text = (
+        "account_id,start,end,cancelled_at\n"
+        "a1,2025-03-01,2025-02-01,\n"
+        "a2,2025-03-01,2026-01-01,2024-01-01\n"
+        "a3,2025-03-01,2025-06-01,2025-09-01\n"
+    )
+    whats = [f.what for f in found(company(files={"contracts.csv": text}), "CH202")]
+    assert any("end before they start" in w for w in whats)
+    assert any("cancelled before they start" in w for w in whats)
+    assert any("cancelled after their agreed end" in w for w in whats)
+
+
+def test_a_registration_withdrawn_before_the_start_is_no_breach(company):
+    text = (
+        "account_id,start,known_at,cancelled_at\na1,2025-03-01,2025-01-01,2025-02-01\n"
+    )
+    assert found(company(files={"contracts.csv": text}), "CH202") == []
+
+
+def test_repeated_and_overlapping_contracts_are_counted(company):
+    row = "a1,2025-01-01,2026-01-01\n"
+    text = "account_id,start,end\n" + row * 2 + "a1,2025-06-01,2026-06-01\n"
+    text += "a2,2025-01-01,2025-06-01\na2,2025-06-01,2026-01-01\n"
+    config = company(files={"contracts.csv": text})
+    assert [f.count for f in found(config, "CH203")] == [1]
+    assert [f.count for f in found(config, "CH204")] == [2]
+
+
+def test_accounts_without_a_contract_or_an_event_are_counted(company):
+    files = {
+        "contracts.csv": "account_id,start\na1,2025-01-01\n",
+        "events.csv": "account_id,happened_at\na2,2025-03-01\n",
+    }
+    config = company(files=files)
+    assert [f.example for f in found(config, "CH223")] == ["a2"]
+    assert [f.example for f in found(config, "CH217")] == ["a1"]
+
+
+def test_late_rows_are_described(company):
+    text = "account_id,happened_at,known_at\n"
+    text += "a1,2025-03-01,2025-03-01\na1,2025-03-01,2025-03-11\n" * 10
+    [f] = found(company(files={"events.csv": text}), "CH208")
+    assert f.count == 10
+    assert (
+        "0 days after they happened in the median, 10 for the slowest tenth" in f.what
+    )
+
+
+def test_missing_known_at_is_told(company):
+    assert {f.example for f in found(company(), "CH209")} == {"contracts", "product"}
+
+
+def test_a_gap_in_a_daily_source_is_found_and_weekends_are_not(company):
+    daily = "account_id,happened_at\n" + days("a1", 1, 31, month="2025-03")
+    daily += days("a1", 15, 15, month="2025-04")
+    config = company(files={"events.csv": daily})
+    assert [f.example for f in found(config, "CH210")] == ["product 2025-04-01"]
+    start = date(2025, 3, 3).toordinal()
+    work = [date.fromordinal(start + n) for n in range(120)]
+    weekdays = "".join(f"a1,{d}\n" for d in work if d.weekday() < 5)
+    config = company(files={"events.csv": "account_id,happened_at\n" + weekdays})
+    assert found(config, "CH210") == []
+
+
+def test_a_month_without_rows_in_a_monthly_source_is_found(company):
+    months = [f"{y}-{m:02d}" for y in (2024, 2025) for m in range(1, 13)]
+    rows = "".join(f"a1,{m}-01\n" for m in months if m != "2024-05")
+    config = company(files={"events.csv": "account_id,happened_at\n" + rows})
+    [f] = found(config, "CH210")
+    assert f.example == "product 2024-05-01"
+
+
+def test_a_source_that_stops_early_is_told(company):
+    files = {
+        "events.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-12-01\n",
+        "calls.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-06-01\n",
+    }
+    events = [
+        {"name": "product", "path": "events.csv"},
+        {"name": "calls", "path": "calls.csv"},
+    ]
+    [f] = found(company(files=files, events=events), "CH212")
+    assert "calls: stops 183 days before the last one" in f.what
+
+
+def test_coverage_tells_share_and_weakest_month(company):
+    [f] = found(company(), "CH211")
+    assert "2 of 2 accounts (100.0 %)" in f.what
+    assert f.example == "product 2025-03"
+
+
+def test_events_after_the_last_cover_are_counted_beyond_the_gap(company):
+    files = {
+        "contracts.csv": "account_id,start,end\na1,2025-01-01,2025-02-01\n",
+        "events.csv": "account_id,happened_at\na1,2025-02-20\na1,2025-06-01\n",
+    }
+    assert [f.count for f in found(company(files=files), "CH220")] == [1]
+
+
+@pytest.fixture
+def forty(company):
+    """Forty accounts, every second one cancelled in the middle of 2025."""
+
+    def build(attribute, name="reason", *, use=True):
+        gone = [i % 2 == 0 for i in range(40)]
+        contracts = "".join(
+            f"a{i:02d},2025-01-01,{'2025-06-01' if g else ''}\n"
+            for i, g in enumerate(gone)
+        )
+        rows = "".join(f"a{i:02d},{attribute(i, g)}\n" for i, g in enumerate(gone))
+        events = "".join(f"a{i:02d},2025-12-01\n" for i in range(40))
+        accounts = {"path": "accounts.csv"}
+        if use:
+            accounts["attributes"] = [name]
+        return company(
+            files={
+                "contracts.csv": "account_id,start,cancelled_at\n" + contracts,
+                "accounts.csv": f"account_id,{name}\n" + rows,
+                "events.csv": "account_id,happened_at\n" + events,
+            },
+            sources={"accounts": accounts},
+        )
+
+    return build
+
+
+def test_an_attribute_filled_only_after_churn_stops(forty):
+    config = forty(lambda _, gone: "too dear" if gone else "")
+    [f] = found(config, "CH214")
+    assert (f.stops, f.count, f.example) == (True, 20, "a00")
+
+
+def test_an_attribute_that_tells_the_outcome_without_error_stops(forty):
+    config = forty(lambda _, gone: "lost" if gone else "customer", "phase")
+    assert len(found(config, "CH214")) == 1
+    assert found(forty(lambda i, _: "xy"[i % 3 == 0], "phase"), "CH214") == []
+
+
+def test_flags_that_contradict_the_contracts_stop_when_many_do(forty):
+    honest = forty(lambda _, gone: str(gone), "churn_flag", use=False)
+    assert found(honest, "CH213") == []
+    assert len(found(honest, "CH222")) == 1
+    wrong = forty(lambda *_: "false", "churn_flag", use=False)
+    [f] = found(wrong, "CH213")
+    assert (f.count, f.stops) == (20, True)
+    assert "false for 20 of 20" in f.what
+    few = forty(lambda i, gone: str(gone != (i == 0)), "churn_flag", use=False)
+    [f] = found(few, "CH213")
+    assert (f.count, f.stops) == (1, False)
+
+
+def test_constant_attributes_and_attributes_without_a_date_are_told(forty):
+    config = forty(lambda *_: "SE", "country")
+    assert [f.example for f in found(config, "CH216")] == ["country"]
+    assert [f.example for f in found(config, "CH219")] == ["country"]
+
+
+def test_users_that_are_hardly_ever_there_are_told(company):
+    text = "account_id,happened_at,user_id\n"
+    text += "a1,2025-03-01,\na1,2025-03-01,\na1,2025-03-02,u\n"
+    assert [f.count for f in found(company(files={"events.csv": text}), "CH218")] == [2]
+    text = "account_id,happened_at,users\na1,2025-03-01,\n"
+    assert [f.count for f in found(company(files={"events.csv": text}), "CH218")] == [1]
+
+
+def test_most_rows_of_unknown_accounts_stop(company):
+    files = {
+        "accounts.csv": "account_id\na1\n",
+        "events.csv": "account_id,happened_at\na1,2025-03-01\n" + "x,2025-03-01\n" * 5,
+    }
+    config = company(files=files, sources={"accounts": {"path": "accounts.csv"}})
+    stops = {f.what.split(":")[0]: f.stops for f in found(config, "CH215")}
+    assert stops["[[sources.events]] product"]
+
+
+def test_an_inactivity_question_needs_no_contracts(company):
+    config = company()
+    bare = config.sources.model_copy(update={"contracts": None})
+    config = config.model_copy(update={"sources": bare})
+    assert found(config, "CH206") == []
+    assert stopping(check(config, load(config), today=TODAY), allow=()) == []

@@ -1,0 +1,204 @@
+"""Sources that cannot be read: each problem is told with its way out, all at once."""
+
+import numpy as np
+import pytest
+
+from churnhealth.errors import SourceError
+from churnhealth.sources.engine import write_table
+from churnhealth.sources.load import load
+
+
+def refused(config):
+    with pytest.raises(SourceError) as caught:
+        load(config)
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+def events(**more):
+    return [{"name": "product", "path": "events.csv", **more}]
+
+
+def test_a_missing_file_is_named(company):
+    error = refused(company(events=[{"name": "product", "path": "usage.csv"}]))
+    assert error.code == "CH101"
+    assert "'usage.csv'" in error.what
+    assert "correct `path`" in error.fix
+
+
+def test_a_glob_that_matches_nothing_is_told(company):
+    error = refused(company(events=[{"name": "product", "path": "log/*.csv"}]))
+    assert "no file matches 'log/*.csv'" in error.what
+
+
+def test_a_missing_column_lists_those_that_exist_and_the_nearest(company):
+    columns = {"account_id": "acount_id", "happened_at": "happened_at"}
+    error = refused(company(events=events(columns=columns)))
+    assert error.code == "CH102"
+    assert "did you mean 'account_id'" in error.what
+    assert "it has account_id, happened_at" in error.what
+
+
+def test_a_required_column_that_is_not_mapped_is_told(company):
+    error = refused(company(events=events(columns={"account_id": "account_id"})))
+    assert "`happened_at` is not mapped" in error.what
+
+
+def test_a_column_that_is_not_ours_is_told_with_the_nearest(company):
+    columns = {
+        "account_id": "account_id",
+        "happened_at": "happened_at",
+        "amonut": "happened_at",
+    }
+    error = refused(company(events=events(columns=columns)))
+    assert "did you mean 'amount'" in error.what
+
+
+@pytest.mark.parametrize("text", ["", "account_id,happened_at\n"])
+def test_an_empty_table_is_refused(company, text):
+    assert refused(company(files={"events.csv": text})).code == "CH103"
+
+
+def test_a_filter_that_leaves_nothing_is_told(company):
+    error = refused(company(events=events(where="account_id = 'x'")))
+    assert error.code == "CH103"
+    assert "that pass `where`" in error.what
+
+
+def test_dates_that_do_not_convert_are_counted_and_the_first_row_named(company):
+    text = "account_id,happened_at\na1,2025-03-01\na1,31-12-2025\na1,soon\n"
+    error = refused(company(files={"events.csv": text}))
+    assert error.code == "CH104"
+    assert "2 values are not a date or time in 'happened_at'" in error.what
+    assert "the first in data row 2" in error.what
+    assert "%d-%m-%Y" in error.fix
+
+
+@pytest.mark.parametrize("bad", ["12,5", "-1", "2.5", "many", "1e30", "inf"])
+def test_a_count_must_be_a_whole_number(company, bad):
+    text = f'account_id,happened_at,count\na1,2025-03-01,1\na1,2025-03-02,"{bad}"\n'
+    error = refused(company(files={"events.csv": text}))
+    assert error.code == "CH104"
+    assert "1 value is not a whole number of 0 or more" in error.what
+    assert "data row 2" in error.what
+
+
+def test_no_message_repeats_a_value(company):
+    secret = "canary@example.org"
+    text = f"account_id,happened_at,count\na1,{secret},{secret}\n"
+    assert secret not in str(refused(company(files={"events.csv": text})))
+    cast = "select account_id, cast(happened_at as date) as happened_at"
+    config = company(
+        files={"events.csv": text},
+        events=[{"name": "p", "sql": f"{cast} from read_csv('{{root}}/events.csv')"}],
+    )
+    error = refused(config)
+    assert error.code == "CH105"
+    assert secret not in str(error)
+
+
+@pytest.mark.parametrize("year", ["1066-10-14", "2525-01-01"])
+def test_dates_outside_1900_to_2199_are_typing_errors(company, year):
+    text = f"account_id,happened_at\na1,{year}\n"
+    assert refused(company(files={"events.csv": text})).code == "CH104"
+
+
+def test_numbers_are_no_dates(company, tmp_path):
+    given = {"account_id": np.array([1, 2]), "happened_at": np.array([45000, 45001])}
+    write_table(tmp_path / "e.parquet", given)
+    error = refused(company(events=[{"name": "p", "path": "e.parquet"}]))
+    assert error.code == "CH104"
+
+
+def test_a_missing_account_id_is_refused(company):
+    text = "account_id,happened_at\na1,2025-03-01\n  ,2025-03-01\n"
+    error = refused(company(files={"events.csv": text}))
+    assert error.code == "CH106"
+    assert "1 row is without it, the first is data row 2" in error.what
+
+
+def test_an_account_that_stands_twice_is_refused(company):
+    files = {"accounts.csv": "account_id\na1\na1\na2\n"}
+    error = refused(
+        company(files=files, sources={"accounts": {"path": "accounts.csv"}})
+    )
+    assert error.code == "CH107"
+    assert "'a1'" in error.what
+
+
+def test_a_query_with_a_mistake_tells_it(company):
+    error = refused(company(events=[{"name": "p", "sql": "select * form x"}]))
+    assert error.code == "CH105"
+    assert "syntax error" in error.what
+    error = refused(company(events=events(where="nope = 1")))
+    assert error.code == "CH105"
+    assert "nope" in error.what
+
+
+@pytest.mark.parametrize("path", ["https://example.org/x.csv", "events.xlsx"])
+def test_what_we_do_not_read_is_refused(company, path):
+    files = {"events.xlsx": "account_id"}
+    error = refused(company(files=files, events=[{"name": "p", "path": path}]))
+    assert error.code == "CH108"
+
+
+def test_a_category_we_do_not_know_is_refused(company):
+    text = "account_id,happened_at,area\na1,2025-03-01,gossip\n"
+    error = refused(
+        company(files={"events.csv": text}, events=events(category={"column": "area"}))
+    )
+    assert error.code == "CH109"
+
+
+def test_amounts_that_would_not_add_up_exactly_are_refused(company):
+    rows = "a1,2025-03-01,900000000000000\n" * 6000
+    text = "account_id,happened_at,amount\n" + rows
+    assert refused(company(files={"events.csv": text})).code == "CH110"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("broken.parquet", b"PAR1 and then nothing"),
+        ("latin.csv", b"account_id,happened_at\n" + b"J\xf6rg,2025-03-01\n" * 3),
+        ("ragged.csv", b"account_id,happened_at\na1,2025-03-01\na1,2025-03-01,9,9\n"),
+    ],
+)
+def test_a_damaged_file_is_refused_without_showing_its_rows(company, name, content):
+    files = {name: content}
+    error = refused(company(files=files, events=[{"name": "p", "path": name}]))
+    assert error.code in ("CH111", "CH102")
+    assert "J" not in error.what.replace("JSON", "")
+
+
+def test_ids_that_never_meet_are_refused(company):
+    files = {"accounts.csv": "account_id\n001\n002\n"}
+    error = refused(
+        company(files=files, sources={"accounts": {"path": "accounts.csv"}})
+    )
+    assert error.code == "CH112"
+
+
+def test_all_problems_are_told_in_one_go(company):
+    config = company(
+        files={"events.csv": "account_id,happened_at\na1,never\n"},
+        contracts={"path": "nowhere.csv"},
+        events=[
+            {"name": "one", "path": "gone.csv"},
+            {"name": "two", "path": "events.csv", "columns": {"account_id": "who"}},
+        ],
+    )
+    error = refused(config)
+    assert "the sources have 4 problems" in error.what
+    assert error.what.count("CH101") == 2
+    assert error.what.count("CH102") == 2
+
+
+def test_values_of_several_sources_are_told_in_one_go(company):
+    config = company(
+        files={
+            "contracts.csv": "account_id,start,value\na1,never,lots\n",
+            "events.csv": "account_id,happened_at\na1,never\n",
+        }
+    )
+    assert refused(config).what.count("CH104") == 3

@@ -25,7 +25,6 @@ class Raised(NamedTuple):
     """One place that raises a code."""
 
     code: str
-    kind: str
     what: str
     why: str
     fix: str
@@ -61,7 +60,6 @@ def raised() -> Iterator[Raised]:
                 continue
             yield Raised(
                 code,
-                node.func.id if isinstance(node.func, ast.Name) else "",
                 given.get("what", ""),
                 given.get("why", ""),
                 given.get("fix", ""),
@@ -82,7 +80,7 @@ def _said(node: ast.expr) -> str:
 
 def markdown(entry: Raised) -> str:
     """Write one entry of the page."""
-    one_line = [" ".join(text.split()) for text in entry[2:5]]
+    one_line = [" ".join(text.split()) for text in entry[1:4]]
     return "| {} | {} | {} | {} |".format(entry.code, *one_line)
 
 
@@ -91,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--missing", action="store_true")
     known = codes_on_pages() if parser.parse_args().missing else set()
-    entries = sorted({e for e in raised() if e.code not in known and e.kind})
+    entries = sorted({e for e in raised() if e.code not in known})
     sys.stdout.writelines(markdown(e) + f" <!-- {e.file} -->\n" for e in entries)
     silent = codes_in_source().keys() - {e.code for e in entries} - known
     sys.stdout.writelines(f"not read: {code}\n" for code in sorted(silent))

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from churnhealth.config import Config, parse_config
+from churnhealth.scorers.card import parse_card
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -105,3 +106,10 @@ def test_pages_that_messages_name_exist():
     for file in (ROOT / "src").rglob("*.py"):
         named |= set(re.findall(r"docs/\w+\.md", file.read_text(encoding="utf-8")))
     assert [page for page in sorted(named) if not (ROOT / page).exists()] == []
+
+
+def test_the_example_scorecard_is_accepted():
+    page = (DOCS / "rules.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.+?)```", page, flags=re.DOTALL)
+    card = parse_card(tomllib.loads(example))
+    assert [stage.name for stage in card.stages] == ["onboarding", "everyone else"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -439,14 +440,19 @@ def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -
     command = [
         *(sys.executable, "-m", "bentoml", "serve"),
         "churnhealth.serve.service:ChurnHealth",
-        *("--host", settings.host, "--port", str(settings.port)),
+        *("--host", "127.0.0.1" if settings.host == "localhost" else settings.host),
+        *("--port", str(settings.port)),
     ]
     with tempfile.TemporaryDirectory() as place:
         environment.setdefault("BENTOML_HOME", place)
         process = subprocess.Popen(command, env=environment)  # noqa: S603
+        # whoever stops us means the service: it must not live on alone
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:
             return process.wait()
         except KeyboardInterrupt:
             process.terminate()
             return process.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
 

@@ -40,7 +40,7 @@ def run_demo(
     folder.mkdir(parents=True, exist_ok=True)
     with progress.stage("simulate"):
         company = simulate(accounts=accounts, seed=seed, until=_UNTIL)
-        write_company(company, folder / "data", file_format="parquet")
+        write_company(company, folder / "data", file_format="csv")
     text = files("churnhealth").joinpath("demo.toml").read_text(encoding="utf-8")
     write_text(folder / "churnhealth.toml", text)
     config = read_config(folder / "churnhealth.toml")

@@ -31,7 +31,7 @@ from churnhealth.scorers.curves import sigmoid
 from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.contract import FAR, Accounts, Floats, History, Ints, date_of
-from churnhealth.sources.engine import read_table, write_table
+from churnhealth.sources.engine import QueryError, read_table, write_table
 
 __all__ = [
     "CATEGORIES",
@@ -83,14 +83,15 @@ class ScoreBook:
 
 def score_matrix(bundle: Bundle, X: Floats) -> Scored:
     """Score rows of the bundle's features, in the bundle's column order."""
+    no_parts = np.empty((0, X.shape[1] + 1))  # scorers refuse an empty matrix
     explained = explain_margin(
-        bundle.scorer.contributions(X),
+        bundle.scorer.contributions(X) if len(X) else no_parts,
         slope=bundle.calibrator.slope,
         intercept=bundle.calibrator.intercept,
     )
     coverage = np.mean(~np.isnan(X), axis=1) if X.size else np.zeros(len(X))
     p = explained.probability
-    rules_band = bundle.rules.bands(X)
+    rules_band = bundle.rules.bands(X) if len(X) else np.empty(0, dtype=object)
     band = shown_bands(bundle.cuts.band(p) if bundle.skill else rules_band, coverage)
     parts = category_log_odds(explained, [spec.category for spec in bundle.specs])
     categories = {
@@ -105,7 +106,7 @@ def score_matrix(bundle: Bundle, X: Floats) -> Scored:
         health_score=bundle.cuts.health_score(p),
         categories=categories,
         coverage=coverage,
-        rules_score=bundle.rules.points(X),
+        rules_score=bundle.rules.points(X) if len(X) else np.empty(0),
         rules_band=rules_band,
         agreement=_agreement(band, rules_band),
     )
@@ -346,7 +347,7 @@ def read_current(out: Path) -> ScoreBook:
             scores=read_table(folder / "scores.parquet"),
             drivers=read_table(folder / "drivers.parquet"),
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, QueryError) as error:
         raise RequestError(
             "CH501",
             f"there are no scores under {out}",

@@ -74,16 +74,7 @@ class Past:
         return float(getattr(self, f"_{kind}")(days))
 
     def recorded(self, days):
-        steps = [
-            step
-            for step in zip(
-                self.coverage.known,
-                self.coverage.first,
-                self.coverage.last,
-                strict=True,
-            )
-            if step[0] < self.as_of
-        ]
+        steps = [step for step in self.coverage if step[0] < self.as_of]
         if not steps:
             return False
         newest, slack, before = None, 7, None

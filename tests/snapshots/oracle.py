@@ -198,6 +198,8 @@ def label(terms, events, ask, as_of, end, *, known_before=NEVER, data_until):
     """Say what became of a covered (or active) account: yes, no, censored, left."""
     if closes(ask, as_of, end) > data_until:
         return "censored"
+    if ask.kind == "renewal" and closes(ask, as_of, end) >= known_before:
+        return "censored"  # cover from that very day on is known only after it
     if ask.kind == "renewal":
         return _renewal(terms, ask, end, known_before)
     if ask.kind == "horizon":
@@ -256,12 +258,15 @@ def due(terms, as_of, gap, *, anchor, every, first_day, last_day):
 def newest_day(terms, sources):
     """Give the default ``data_until``: of each source its newest day, then the oldest.
 
+    What was booked ahead counts from the day on which it was known.
+
     ``terms`` or ``sources`` (lists of event days) may be ``None``: not needed.
     """
     newest = []
     if terms is not None:
-        days = [t.start for t in terms]
-        days += [t.cancelled_at for t in terms if t.cancelled_at is not None]
+        days = [min(t.start, t.known_at) for t in terms]
+        stops = [t for t in terms if t.cancelled_at is not None]
+        days += [min(t.cancelled_at, t.learned_at) for t in stops]
         newest.append(max(days))
     newest.extend(max(days) for days in sources or ())
     return min(newest)

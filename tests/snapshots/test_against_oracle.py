@@ -39,16 +39,6 @@ def flat(company):
     return [(a, t) for a, terms in enumerate(company) for t in terms]
 
 
-def mixed(terms, ask, known_before, day):
-    """Two products end on one day in two ways, and only one of them counts.
-
-    The design does not say which; `test_cohort` and `test_labels` hold the reading
-    that both count ("any of"), and until it is settled it is left out here.
-    """
-    period = oracle.period_at(terms, known_before, ask.gap, day)
-    return len(ask.churn_when) == 1 and period is not None and len(period.kinds) == 2
-
-
 @STEADY
 @given(companies())
 def test_cover_is_the_oracles_on_every_day(drawn):
@@ -66,10 +56,7 @@ def test_cover_is_the_oracles_on_every_day(drawn):
         assert (found.start[i], found.end[i]) == (seen.start, seen.end), where
         told = {"cancelled"} if found.announced_cancel[i] else set()
         told |= {"not_renewed"} if found.announced_lapse[i] else set()
-        if len(seen.announced) < 2:  # see `mixed`
-            assert told == seen.announced, where
-        else:
-            assert told, where
+        assert told == seen.announced, where
 
 
 @STEADY
@@ -80,8 +67,7 @@ def test_status_start_and_end_are_the_oracles_on_every_day(data):
     found = statuses(history(company), ask, DAYS)
     for a, terms in enumerate(company):
         for t in DAYS:
-            if not mixed(terms, ask, t, t):
-                assert found.get((a, t)) == oracle.status(terms, [], ask, t), (a, t)
+            assert found.get((a, t)) == oracle.status(terms, [], ask, t), (a, t)
 
 
 def covered_snapshots(company, ask):
@@ -109,8 +95,6 @@ def test_horizon_labels_are_the_oracles(data):
     for (a, t, end), (word, closes, day) in zip(rows, found, strict=True):
         terms = company[a]
         assert closes == oracle.closes(ask, t, end)
-        if mixed(terms, ask, known_before, t):
-            continue
         expected = oracle.label(
             terms, [], ask, t, end, known_before=known_before, data_until=until
         )
@@ -135,19 +119,12 @@ def test_renewal_labels_are_the_oracles(data):
     )
     for (a, t, end), (word, closes, _) in zip(rows, found, strict=True):
         assert closes == oracle.closes(ask, t, end)
-        if end == oracle.NEVER or _stopped_at(company[a], ask, t, end):
+        if end == oracle.NEVER:
             continue
         expected = oracle.label(
             company[a], [], ask, t, end, known_before=known_before, data_until=until
         )
         assert word == expected, (a, t)
-
-
-def _stopped_at(terms, ask, as_of, end):
-    """A stop already known at as_of; see the xfail of that name in `test_labels`."""
-    known = oracle.pieces(terms, as_of)
-    early = any(p.early and p.until == end for p in known)
-    return early and "cancelled" not in ask.churn_when
 
 
 @STEADY
@@ -264,12 +241,6 @@ def test_anchored_grids_are_the_oracles(data):
     assert found == expected_grid(company, gap, plan)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`_period_end` uses hindsight: a stop that was noticed late, or a booking"
-    " that was withdrawn, removes dates on which, by what was known then, the account"
-    " was covered",
-)
 @pytest.mark.parametrize(
     ("terms", "known_then"),
     [

@@ -190,11 +190,6 @@ def test_from_defaults_to_the_first_day_with_a_full_widest_window():
     assert looked_at(past, every="day", data_until="2023-12-01")[0] == (0, "2023-04-01")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`until` only *defaults* to the last uncensored date; given by the owner it"
-    " is still capped by it, so censored snapshots are neither kept nor counted",
-)
 def test_until_given_by_the_owner_holds_beyond_the_last_uncensored_date():
     past = history([[term("2023-01-01", "2024-01-01")]])
     found = looked_at(
@@ -203,11 +198,6 @@ def test_until_given_by_the_owner_holds_beyond_the_last_uncensored_date():
     assert found[-1] == (0, "2023-05-01")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="`first_day` is asked even when `from` is given, and knows no empty table",
-)
 def test_an_empty_contract_table_gives_an_empty_grid():
     plan = {"every": 30, "anchor": "start", "from": "2023-01-01"}
     assert looked_at(history([[]]), data_until="2023-12-01", **plan) == []

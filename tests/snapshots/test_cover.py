@@ -219,11 +219,6 @@ def test_a_silent_account_stays_in_the_cohort():
     assert found[0, day("2023-06-01")][0] == "scored"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="two products end on one day, one told to stop early and one told not to"
-    " renew: 'any of' churn_when is announced; `_announced` sees only the early stop",
-)
 def test_an_end_in_two_ways_is_announced_under_either():
     ask = Ask("horizon", horizon=60, gap=30, churn_when=("not_renewed",))
     terms = [

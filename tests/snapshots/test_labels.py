@@ -169,11 +169,6 @@ def test_renewed_and_lost_accounts_with_one_end_close_on_one_day():
         assert before == "censored"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`renewal: its end plus gap` leaves out the gap's last day: a fold judged"
-    " at 31 Mar trains on churn that did not happen (horizon closes a day later)",
-)
 def test_a_fold_never_trains_on_a_renewal_that_can_still_come():
     # end 1 Mar + 30 = 31 Mar. Renewed from 31 Mar, known on 31 Mar: no churn.
     # A fold judged at 31 Mar reads rows known before it, and calls the label closed.
@@ -194,11 +189,6 @@ def test_a_horizon_fold_never_trains_on_a_return_that_can_still_come():
         assert found == label
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the end that was known was an early stop, and `_renewal` counts it as a"
-    " missed renewal because cover reached just that end",
-)
 def test_a_stop_known_when_we_looked_is_no_missed_renewal():
     # stops on 1 Mar instead of 1 Dec, told on 10 Jan; only missed renewals count, so
     # it is not announced and not churn
@@ -210,11 +200,6 @@ def test_a_stop_known_when_we_looked_is_no_missed_renewal():
     assert outcome(terms, ask, "2023-02-01") == "no"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="two products end on one day in two ways: 'any of' churn_when holds; `merge`"
-    " lets the row that starts last decide",
-)
 @pytest.mark.parametrize(
     ("first", "second"), [("2022-01-01", "2022-06-01"), ("2022-06-01", "2022-01-01")]
 )
@@ -360,12 +345,6 @@ def test_data_until_may_be_pinned():
     assert data_until(past, pinned) == day("2023-07-31")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the default takes a start (or stop) booked ahead for a day that was"
-    " recorded; by the design's letter, against its 'files that stop must never read"
-    " as churn'",
-)
 @pytest.mark.parametrize(
     "ahead",
     [

@@ -217,11 +217,6 @@ def same_grid(drawn):
     return True
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`_period_end` uses hindsight: a stop that is learned of later removes"
-    " earlier dates from a grid anchored at the start",
-)
 @STEADY
 @example(
     (
@@ -273,11 +268,6 @@ def test_a_closed_horizon_label_is_final_when_news_is_never_late(drawn):
     assert final(drawn)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a renewal label closes at `end + gap`, but cover that starts on that very"
-    " day still counts as renewed and is known only after it",
-)
 @STEADY
 @example(
     (

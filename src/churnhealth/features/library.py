@@ -209,7 +209,7 @@ def _top_states(log: StateLog, known_before: int) -> list[str]:
 
 def _contracts(history: History, known_before: int) -> Specs:
     contracts = history.contracts
-    if contracts is None:
+    if contracts is None or not (contracts.known_at < known_before).any():
         return
     kinds = ["tenure", "renewals"]
     known = contracts.known_at < known_before

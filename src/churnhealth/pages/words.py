@@ -78,16 +78,18 @@ def _logit(p: float) -> float:
 
 
 def percent(share: float | None, places: int = 0) -> str:
-    """Write a share in per cent; small ones keep a decimal.
+    r"""Write a share in per cent; small ones keep a decimal.
 
-    >>> percent(0.184), percent(0.0042), percent(1.0), percent(0.184, 1), percent(None)
-    ('18 %', '0.4 %', '100 %', '18.4 %', '–')
+    >>> [percent(x).replace("\xa0", " ") for x in (0.184, 0.0042, 1.0, None)]
+    ['18 %', '0.4 %', '100 %', '–']
+    >>> percent(0.184, 1)  # a number and its sign stay on one line
+    '18.4\xa0%'
     """
     if share is None:
         return _NONE
     if 0 < share < 0.01:
         places = max(places, 1)
-    return f"{_signed(100 * share, places)} %"
+    return f"{_signed(100 * share, places)}\u00a0%"
 
 
 def amount(value: float | None) -> str:

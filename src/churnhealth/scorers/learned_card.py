@@ -17,7 +17,8 @@ __all__ = ["ExpectedFeature", "learn_card"]
 _SHARES: Mapping[str, float] = {"usage": 50.0, "value": 30.0, "experience": 20.0}
 _LINES: Mapping[str, int] = {"usage": 5, "value": 3, "experience": 2}
 _TOO_ALIKE = 0.75
-_LEAST_MEASURED = 0.5
+_LEAST_MEASURED = 0.2  # of the rows; a missing line gives its weight away
+_NOT_HEALTH = ("__days_since_first", "__tenure", "__is")  # who they are, not how
 
 
 class ExpectedFeature(Protocol):
@@ -88,7 +89,9 @@ def _candidates(
         )
         x = rows.X[:, column]
         measured = ~np.isnan(x)
-        if category not in _LINES or measured.mean() < _LEAST_MEASURED:
+        if category not in _LINES or name.endswith(_NOT_HEALTH):
+            continue
+        if measured.mean() < _LEAST_MEASURED:
             continue
         above = rank_separation(x[measured], rows.y[measured] > 0) - 0.5
         sign = 1 if above > 0 else -1

@@ -189,18 +189,18 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, answer = time.perf_counter(), _Answer(send)
-        found = _Found(_UNKNOWN, reads=False)
+        answer = _Answer(send, method=scope["method"], observe=self.observe)
         try:
             self._known_host(scope)
             found = self._route(scope)
+            answer.route = found.template
             body = await self._body(scope, receive) if found.reads else b""
             await self.app(scope, _replay(body, receive), answer)
         except ChurnHealthError as error:
             await answer.refuse(error, scope, receive)
         except Exception as error:  # noqa: BLE001 (its text may repeat what was sent)
             await answer.refuse(_internal(error), scope, receive)
-        self._tell(scope, found.template, answer, time.perf_counter() - began)
+        answer.tell()
 
     def _known_host(self, scope: Scope) -> None:
         """Refuse other names than ours: a page elsewhere may point its own at us."""
@@ -264,18 +264,6 @@ class Guard:
             fix="send fewer accounts at a time, or raise [serve] max_body_mb",
         )
 
-    def _tell(self, scope: Scope, route: str, answer: _Answer, took: float) -> None:
-        log.info(
-            "%s %s %s %s %.1f ms",
-            answer.request_id,
-            "-" if route == _UNKNOWN else scope["method"],
-            route,
-            answer.status,
-            1000 * took,
-        )
-        if self.observe is not None:
-            self.observe(route, answer.status, took)
-
 
 class _NotAllowedError(RequestError):
     """A path of ours, asked in a way it does not know."""
@@ -323,28 +311,47 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 class _Answer:
-    """The way out: every answer gets our headers and is remembered by its status."""
+    """The way out: every answer gets our headers, and is told of once."""
 
-    def __init__(self, send: Send) -> None:
-        self.send = send
-        self.status = 0
-        self.request_id = uuid.uuid4().hex[:16]
+    def __init__(self, send: Send, *, method: str, observe: Observe | None) -> None:
+        self.route = _UNKNOWN
+        self._send = send
+        self._method = method
+        self._observe = observe
+        self._status = 0
+        self._told = False
+        self._began = time.perf_counter()
+        self._request_id = uuid.uuid4().hex[:16]
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self._status = message["status"]
             own: Mapping[bytes, bytes] = dict(message.get("headers", ()))
             added = [(k, v) for k, v in _HEADERS if k not in own]
-            added.append((b"x-request-id", self.request_id.encode()))
+            added.append((b"x-request-id", self._request_id.encode()))
             message = {**message, "headers": [*message.get("headers", ()), *added]}
-        await self.send(message)
+        elif not message.get("more_body", False):
+            self.tell()
+        await self._send(message)
 
     async def refuse(
         self, error: ChurnHealthError, scope: Scope, receive: Receive
     ) -> None:
         """Answer with an error, unless an answer has already begun."""
-        if self.status:
+        if self._status:
             return
         allowed = error.allowed if isinstance(error, _NotAllowedError) else ()
         response = error_response(error, headers=allowed)
         await response(scope, receive, self)
+
+    def tell(self) -> None:
+        """Write the line of this answer: nothing that the caller chose stands in it."""
+        if self._told:
+            return
+        self._told = True
+        took = time.perf_counter() - self._began
+        method = "-" if self.route == _UNKNOWN else self._method
+        line = (self._request_id, method, self.route, self._status, 1000 * took)
+        log.info("%s %s %s %s %.1f ms", *line)
+        if self._observe is not None:
+            self._observe(self.route, self._status, took)

@@ -23,7 +23,7 @@ Every = str | int
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fold:
-    """Train on what was known before ``judged_at``, test on ``[test_from, test_to)``."""
+    """Train on what was known before ``judged_at``; test on [test_from, test_to)."""
 
     judged_at: int
     test_from: int

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from churnhealth.config import Config, Question
 from churnhealth.snapshots.calendar import calendar_days
-from churnhealth.snapshots.cover import SPAN, Cover, cover_at, known_terms, merge
+from churnhealth.snapshots.cover import SPAN, Cover, cover_at
 from churnhealth.snapshots.labels import closing_day, contracts_of
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
 
@@ -52,8 +52,8 @@ def cohort(
     """Sort out who of the given (account, as_of) is in question, and who is not.
 
     Snapshots that the question does not concern at all (not a customer yet; a renewal
-    further away than ``lead_max_days``) are dropped. ``open_ended`` cover has no
-    renewal to ask about: it is listed so that it can be counted.
+    further away than ``lead_max_days`` that nobody has given notice on) are dropped.
+    ``open_ended`` cover has no renewal to ask about: it is listed to be counted.
     """
     order = np.lexsort((account, as_of))
     account, as_of = account[order], as_of[order]
@@ -120,15 +120,14 @@ def _active(
 def first_day(history: History, *, widest_window: int) -> int:
     """Find the first day whose widest feature window is full.
 
-    Without any events it is the day after the first contract began.
+    The events source with the most rows decides: a few old invoices do not make up
+    for usage that was not yet recorded. Without any events it is the day after the
+    first contract began.
     """
-    starts = [
-        int(log.happened_at.min())
-        for log in history.events
-        if not log.planned and log.account.size
-    ]
-    if starts:
-        return min(starts) + widest_window
+    logs = [log for log in history.events if not log.planned and log.account.size]
+    if logs:
+        largest = max(logs, key=lambda log: log.account.size)
+        return int(largest.happened_at.min()) + widest_window
     return int(contracts_of(history).start.min()) + 1
 
 
@@ -143,13 +142,15 @@ def snapshot_grid(
     snapshots, question = config.snapshots, config.question
     every = every or snapshots.every
     wide = max(config.features.windows_days)
-    low = first_day(history, widest_window=wide)
-    if snapshots.from_ is not None:
+    if snapshots.from_ is None:
+        low = first_day(history, widest_window=wide)
+    else:
         low = day_of(snapshots.from_)
-    zero = np.zeros(1, np.int64)
-    high = data_until - int(closing_day(question, as_of=zero, end=zero)[0])
-    if snapshots.until is not None:
-        high = min(high, day_of(snapshots.until))
+    if snapshots.until is None:
+        zero = np.zeros(1, np.int64)
+        high = data_until - int(closing_day(question, as_of=zero, end=zero)[0])
+    else:
+        high = day_of(snapshots.until)
     if snapshots.anchor == "calendar":
         days = np.array(calendar_days(every, first=low, last=high), dtype=np.int64)
         accounts = np.arange(history.accounts.ids.size)
@@ -162,15 +163,15 @@ def _anchored(
 ) -> tuple[Ints, Days]:
     """Count days from each account's own start, or back from its renewal.
 
-    Every term proposes dates, with hindsight; only those stay that were due by what
-    was known on the day itself: a term that continues a period does not start one, and
-    a renewal that was already known has moved the end.
+    Every term proposes dates as far as its account's agreed ends go; only those stay
+    that were due by what was known on the day itself: a term that continues a period
+    does not start one, and a renewal that was already known has moved the end.
     """
     plan, contracts = config.snapshots, contracts_of(history)
     gap_days = config.question.gap_days
     if plan.anchor == "start":
         first = contracts.start + plan.first_day
-        last = np.minimum(_period_end(contracts, gap_days), high)
+        last = np.minimum(_furthest_end(contracts), high)
         row, step = _steps(first, last, every)
         as_of = first[row] + step * every
     else:
@@ -191,17 +192,12 @@ def _anchored(
     return pairs[1], pairs[0]
 
 
-def _period_end(contracts: Contracts, gap_days: int) -> Days:
-    """Find, with hindsight, how far the period of each term goes."""
-    periods = merge(known_terms(contracts, known_before=FAR), gap_days=gap_days)
-    if not periods.start.size:
-        return contracts.start
-    at = np.searchsorted(
-        periods.account * SPAN + periods.start,
-        contracts.account * SPAN + contracts.start,
-        side="right",
-    )
-    return np.maximum(periods.end[np.maximum(at - 1, 0)], contracts.end)
+def _furthest_end(contracts: Contracts) -> Days:
+    """Find how far the agreed ends of each row's account go, known yet or not."""
+    size = int(contracts.account.max(initial=-1)) + 1
+    furthest = np.zeros(size, np.int64)
+    np.maximum.at(furthest, contracts.account, contracts.end)
+    return furthest[contracts.account]
 
 
 def _steps(first: Days, last: Days, every: int) -> tuple[Ints, Ints]:

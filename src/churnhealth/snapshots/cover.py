@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from churnhealth.sources.contract import FAR, Contracts, Days, Ints
 
-__all__ = ["SPAN", "Cover", "Periods", "Terms", "cover_at", "known_terms", "merge"]
+__all__ = [
+    "SPAN",
+    "Cover",
+    "Periods",
+    "Terms",
+    "cover_at",
+    "endings",
+    "known_terms",
+    "merge",
+]
 
 Flags = NDArray[np.bool_]
 
@@ -65,12 +74,17 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Periods:
-    """Merged periods of cover: ``early`` says that the end was an early stop."""
+    """Merged periods of cover, and how each ended.
+
+    ``early``: something that reached the end was stopped there early; ``agreed``:
+    something was agreed to end there. Two products may end on one day in both ways.
+    """
 
     account: Ints
     start: Days
     end: Days
     early: Flags
+    agreed: Flags
 
 
 def known_terms(contracts: Contracts, *, known_before: int) -> Terms:
@@ -109,11 +123,32 @@ def merge(terms: Terms, *, gap_days: int) -> Periods:
     end = terms.reach[np.append(head[1:], begins.size)[: head.size] - 1]
     period = np.cumsum(begins) - 1
     reaches = terms.until == end[period]
-    early = np.zeros(head.size, bool)
-    early[period[reaches]] = terms.early[reaches]  # the last row to reach it decides
     return Periods(
-        account=terms.account[head], start=terms.start[head], end=end, early=early
+        account=terms.account[head],
+        start=terms.start[head],
+        end=end,
+        early=_some(period, reaches & terms.early, head.size),
+        agreed=_some(period, reaches & ~terms.early, head.size),
     )
+
+
+def _some(group: Ints, rows: Flags, n: int) -> Flags:
+    """Say for each group whether it has any of these rows."""
+    return np.bincount(group[rows], minlength=n) > 0
+
+
+def endings(terms: Terms) -> tuple[Flags, Flags]:
+    """Say of each row's ``reach`` whether it was an early stop, and an agreed end."""
+    fresh = np.ones(terms.reach.size, bool)
+    fresh[1:] = (terms.reach[1:] != terms.reach[:-1]) | (
+        terms.account[1:] != terms.account[:-1]
+    )
+    group = np.cumsum(fresh) - 1
+    n = int(group[-1]) + 1 if group.size else 0
+    reaches = terms.until == terms.reach
+    early = _some(group, reaches & terms.early, n)
+    agreed = _some(group, reaches & ~terms.early, n)
+    return early[group], agreed[group]
 
 
 def _begins(segment: Ints, start: Days, reach: Days, gap_days: int) -> Flags:
@@ -237,9 +272,9 @@ def _announced(
     """
     ends = np.bincount(period[at_end], minlength=n)
     told = np.bincount(period[at_end & stopped], minlength=n)
-    told_early = np.bincount(period[at_end & stopped & early], minlength=n)
     announced = (ends > 0) & (told == ends)
-    return announced & (told_early > 0), announced & (told_early == 0)
+    at_once = _some(period, at_end & early, n)
+    return announced & at_once, announced & _some(period, at_end & ~early, n)
 
 
 def _in_force(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.config import Question
-from churnhealth.snapshots.cover import SPAN, known_terms, merge
+from churnhealth.snapshots.cover import SPAN, endings, known_terms, merge
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
 
 NO, YES, CENSORED, LEFT_EARLY = 0, 1, 2, 3
 Codes = NDArray[np.int8]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -83,7 +84,7 @@ def labels(
         answer = _renewal if question.kind == "renewal" else _horizon
         contracts = contracts_of(history)
         code, outcome = answer(contracts, question, snapshots, known_before)
-    code = np.where(closes > data_until, CENSORED, code)
+    code = np.where(_open(question, closes, known_before, data_until), CENSORED, code)
     return Labels(
         code=code.astype(np.int8),
         closes=closes,
@@ -107,6 +108,18 @@ def contracts_of(history: History) -> Contracts:
     return history.contracts
 
 
+def _open(
+    question: Question, closes: Days, known_before: int, data_until: int
+) -> Flags:
+    """Say which labels have not closed yet.
+
+    Cover that starts on the last day of the gap still renews; it is known only after
+    that day, so a fold judged on it must not call the label closed.
+    """
+    unseen = (question.kind == "renewal") & (closes >= known_before)
+    return (closes > data_until) | unseen
+
+
 def closing_day(question: Question, *, as_of: Days, end: Days) -> Days:
     """Give the day on which each label is known, whichever way it comes out."""
     if question.kind == "renewal":
@@ -126,7 +139,8 @@ def _horizon(
     )
     stop = np.where(at >= 0, _take(periods.end, at), -1)
     from_, to = _window(question, snapshots.as_of)
-    counts = _counts(question, _take(periods.early, at))
+    early, agreed = _take(periods.early, at), _take(periods.agreed, at)
+    counts = _counts(question, early, agreed)
     churned = (from_ <= stop) & (stop < to) & counts
     return np.where(stop < from_, LEFT_EARLY, np.where(churned, YES, NO)), stop
 
@@ -139,8 +153,10 @@ def _renewal(
     latest = snapshots.end + question.gap_days + 1
     at = _last_before(terms.account, terms.start, snapshots.account, latest)
     reach = np.where(at >= 0, _take(terms.reach, at), -1)
-    lost = (reach <= snapshots.end) & _counts(question, reach < snapshots.end)
-    return np.where(lost, YES, NO), snapshots.end
+    early, agreed = (_take(ending, at) for ending in endings(terms))
+    short = reach < snapshots.end  # the end that was known was not reached
+    counts = _counts(question, short | early, ~short & agreed)
+    return np.where((reach <= snapshots.end) & counts, YES, NO), snapshots.end
 
 
 def _last_before(account: Ints, start: Days, whose: Ints, day: Days) -> Ints:
@@ -159,10 +175,10 @@ def _window(question: Question, as_of: Days) -> tuple[Days, Days]:
     return from_, from_ + question.horizon_days
 
 
-def _counts(question: Question, early: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Say which ends count as churn under ``churn_when``."""
+def _counts(question: Question, early: Flags, agreed: Flags) -> Flags:
+    """Say which ends count as churn under any of ``churn_when``."""
     when = question.churn_when
-    return np.where(early, "cancelled" in when, "not_renewed" in when)
+    return (early & ("cancelled" in when)) | (agreed & ("not_renewed" in when))
 
 
 def _inactive(
@@ -188,8 +204,9 @@ def data_until(history: History, question: Question) -> int:
     """Find the day up to which outcomes can be seen, unless the owner pinned it.
 
     The earliest, over the sources that the label needs, of the newest day in each:
-    ``happened_at`` of events, ``start`` and ``cancelled_at`` of contracts, never an
-    agreed end. Files that stop must not read as churn.
+    ``happened_at`` of events, ``start`` and ``cancelled_at`` of contracts (or the day
+    they were known, where that is earlier), never an agreed end. Files that stop must
+    not read as churn.
     """
     if question.data_until is not None:
         return day_of(question.data_until)
@@ -199,7 +216,9 @@ def data_until(history: History, question: Question) -> int:
         if question.kind == "inactivity" and not log.planned and log.account.size
     ]
     if question.kind != "inactivity" and history.contracts is not None:
-        stops = history.contracts.cancelled_at
-        days = np.concatenate([history.contracts.start, stops[stops < FAR]])
-        newest = [int(days.max())]
+        rows = history.contracts
+        # A start or a stop that was booked ahead proves its booking, not its day.
+        begun = np.minimum(rows.start, rows.known_at)
+        stopped = np.minimum(rows.cancelled_at, rows.notice_at)[rows.cancelled_at < FAR]
+        newest = [int(np.concatenate([begun, stopped]).max())]
     return min(newest)

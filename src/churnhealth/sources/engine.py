@@ -80,7 +80,9 @@ def fetch(con: Connection, sql: str) -> dict[str, np.ndarray[Any, Any]]:
     """Run a query and give its columns, missing values as in `read_table`."""
     found = con.execute(sql)
     kinds = {d[0]: str(d[1]) for d in found.description or ()}
-    return {k: _unmasked(v, kinds[k]) for k, v in found.fetchnumpy().items()}
+    columns = {k: _unmasked(v, kinds[k]) for k, v in found.fetchnumpy().items()}
+    # one zero: -0.0 equals 0.0, but its bits do not, and JSON may bring either
+    return {k: v + 0.0 if v.dtype.kind == "f" else v for k, v in columns.items()}
 
 
 def write_table(path: Path, columns: Mapping[str, np.ndarray[Any, Any]]) -> None:

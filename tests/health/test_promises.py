@@ -1,0 +1,98 @@
+import json
+
+import numpy as np
+import pytest
+
+from churnhealth.health.bands import BandCuts, base_odds_cuts
+from churnhealth.health.draws import account_draws, rate_interval
+from churnhealth.health.promises import Promise, broken, promises
+from churnhealth.scorers.curves import sigmoid
+
+CUTS = BandCuts(cuts=(0.1, 0.2, 0.4))
+
+
+def truthful(rows=20_000, seed=0):
+    random = np.random.default_rng(seed)
+    p = sigmoid(random.normal(-2, 1, rows))
+    return p, (random.random(rows) < p).astype(float), np.arange(rows) % (rows // 5)
+
+
+def test_true_probabilities_keep_every_promise():
+    p, y, account = truthful()
+    told = promises(base_odds_cuts(y.mean()), p, y, account, seed=1)
+    assert [t.kept for t in told] == [True] * 4
+    assert broken(told, skill=True) == ()
+    assert sum(t.n for t in told) == p.size
+
+
+def test_probabilities_half_as_high_as_they_should_be_break_them():
+    p, y, account = truthful()
+    told = promises(base_odds_cuts(y.mean() / 2), p / 2.5, y, account, seed=1)
+    assert not all(t.kept for t in told)
+    assert "promises" in broken(told, skill=True)[0]
+
+
+def test_an_empty_band_is_null_and_broken_only_where_the_data_have_skill():
+    p, y = np.full(100, 0.15), (np.arange(100) % 7 == 0).astype(float)
+    told = promises(CUTS, p, y, np.arange(100), seed=1)
+    assert told[0] == Promise(band="green", low=0.0, high=0.1, n=0)
+    assert told[0].kept is None
+    assert broken(told, skill=False) == ()
+    assert len(broken(told, skill=True)) == 3
+
+
+def test_kept_needs_an_interval_narrower_than_the_range_when_outside():
+    # 3 of 10 accounts in a band that promises 10 to 20 %: too few to tell, not kept
+    p, y = np.full(10, 0.15), np.r_[np.ones(3), np.zeros(7)]
+    assert promises(CUTS, p, y, np.arange(10), seed=1)[1].kept is False
+    # 21 % of 4,000: just outside, but the narrow interval reaches in
+    p, y = np.full(4000, 0.15), np.arange(4000) % 100 < 20.4
+    y[:25] = True
+    yellow = promises(CUTS, p, y, np.arange(4000), seed=1)[1]
+    assert yellow.observed > 0.2
+    assert yellow.kept is True
+
+
+def test_a_greener_band_that_churns_more_breaks_the_order():
+    p = np.r_[np.full(1000, 0.15), np.full(1000, 0.3)]
+    y = np.r_[np.arange(1000) % 4 == 0, np.arange(1000) % 5 == 0]
+    told = promises(CUTS, p, y, np.arange(2000), seed=1)
+    assert "yellow churned more (25.0%) than orange (20.0%)" in broken(
+        told, skill=False
+    )
+
+
+def test_rows_of_one_account_do_not_make_us_surer():
+    y = (np.arange(400) % 10 == 0).astype(float)
+    alone = rate_interval(y, np.arange(400), seed=1)
+    tenfold = rate_interval(np.repeat(y, 10), np.repeat(np.arange(400), 10), seed=1)
+    assert tenfold == pytest.approx(alone)
+
+
+def test_no_churn_among_few_accounts_is_no_certainty():
+    # rule of three on accounts: 1 - 0.05 ** (1 / 30)
+    rows, account = np.zeros(300), np.arange(300) % 30
+    low, high = rate_interval(rows, account, seed=1)
+    assert (low, high) == (0.0, pytest.approx(0.095034, abs=1e-6))
+    assert rate_interval(rows + 1, account, seed=1) == pytest.approx((1 - high, 1.0))
+
+
+def test_the_interval_is_the_one_of_the_textbook_when_rows_are_accounts():
+    y = (np.arange(2000) % 5 == 0).astype(float)
+    low, high = rate_interval(y, np.arange(2000), seed=1, samples=4000)
+    error = 1.96 * np.sqrt(0.2 * 0.8 / 2000)
+    assert (low, high) == pytest.approx((0.2 - error, 0.2 + error), abs=0.002)
+
+
+def test_every_sample_draws_as_many_accounts_as_there_are():
+    draws = account_draws(np.array([5, 5, 8, 9]), seed=3, samples=50)
+    assert (draws.weight.sum(axis=1) == 3).all()
+    again = account_draws(np.array([5, 5, 8, 9]), seed=3, samples=50)
+    assert np.array_equal(draws.weight, again.weight)
+
+
+def test_saved_and_read_again_they_are_the_same():
+    p, y, account = truthful(500)
+    for promise in promises(CUTS, p, y, account, seed=1, samples=50):
+        text = json.dumps(promise.to_json())
+        assert Promise.from_json(json.loads(text)) == promise

@@ -1,0 +1,266 @@
+import copy
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churnhealth.errors import TrainingError
+from churnhealth.scorers.card import parse_card, read_card
+from churnhealth.scorers.curves import sigmoid
+from churnhealth.scorers.rules import RuleScorer
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "rules-simulated.toml"
+NAMES = ("tenure", "logins", "goals", "nps", "tickets")
+CARD = tomllib.loads(
+    """
+name = "Hand made"
+[categories]
+usage = 50
+value = 30
+experience = 20
+
+[[stages]]
+name = "onboarding"
+when = "tenure < 90"
+[[stages.measures]]
+label = "Logins"
+category = "usage"
+feature = "logins"
+points = [[0, 0], [10, 100]]
+
+[[stages]]
+name = "everyone"
+[[stages.measures]]
+label = "Logins"
+category = "usage"
+feature = "logins"
+green = 20
+red = 5
+[[stages.measures]]
+label = "Goals"
+category = "value"
+feature = "goals"
+green = 0.8
+red = 0.2
+graded = true
+[[stages.measures]]
+label = "Support"
+category = "experience"
+green_when = "nps >= 9 and tickets <= 1"
+red_when = "nps <= 5 or tickets >= 6"
+[[stages.flags]]
+label = "Nobody logs in"
+when = "logins == 0"
+ceiling = 20
+"""
+)
+N = np.nan
+
+
+def by_hand(card=CARD):
+    """Fit on rows in which more of everything good means less churn."""
+    random = np.random.default_rng(0)
+    X = np.column_stack(
+        [
+            random.uniform(0, 700, 800),
+            random.poisson(12, 800),
+            random.uniform(0, 1, 800),
+            random.integers(0, 11, 800),
+            random.poisson(2, 800),
+        ]
+    ).astype(float)
+    z = -1.5 - 0.1 * (X[:, 1] - 12) - 2 * (X[:, 2] - 0.5)
+    y = (random.random(800) < sigmoid(z)).astype(int)
+    return RuleScorer(feature_names=NAMES, card=card).fit(X, y), X, y
+
+
+def points_of(*rows):
+    return by_hand()[0].points(np.array(rows, float)).round(6).tolist()
+
+
+def test_green_is_all_red_is_nothing_and_neither_is_half():
+    # usage 50 + value 30 + experience 20
+    assert points_of([400, 20, 0.8, 9, 1]) == [100.0]
+    assert points_of([400, 5, 0.2, 5, 6]) == [0.0]
+    assert points_of([400, 10, 0.5, 7, 3]) == [50.0]
+
+
+def test_a_graded_line_runs_from_red_to_green():
+    # 50 * 1 + 30 * (0.35 - 0.2) / 0.6 + 20 * 1
+    assert points_of([400, 30, 0.35, 10, 0]) == [77.5]
+
+
+def test_a_young_account_has_a_card_of_its_own():
+    scorer, _, _ = by_hand()
+    rows = np.array([[89, 4, 0.0, 0, 9], [90, 4, 0.0, 0, 9], [N, 30, 1, 10, 0]])
+    assert scorer.stages(rows) == ["onboarding", "everyone", "everyone"]
+    assert scorer.points(rows)[0] == pytest.approx(40.0)
+
+
+def test_a_missing_line_gives_its_weight_to_the_others():
+    # goals missing: 50 : 20 -> logins green 100, support yellow 50
+    assert points_of([400, 30, N, 7, 3]) == [round(100 * (50 + 10) / 70, 6)]
+
+
+def test_a_line_of_two_features_is_missing_when_both_are():
+    scorer, _, _ = by_hand()
+    rows = np.array([[400, 30, 0.5, N, 7.0], [400, 30, 0.5, N, N]])
+    assert scorer.coverage(rows) == pytest.approx([1.0, 0.8])
+
+
+def test_too_much_missing_is_grey():
+    scorer, _, _ = by_hand()
+    rows = np.array([[400, 30, N, N, N], [400, N, 1.0, N, N], [400, N, N, N, N]])
+    assert scorer.coverage(rows) == pytest.approx([0.5, 0.3, 0.0])
+    assert scorer.bands(rows).tolist() == ["green", "grey", "grey"]
+    assert np.isnan(scorer.points(rows)).tolist() == [False, False, True]
+    assert np.isfinite(scorer.decision_function(rows)).all()
+
+
+def test_a_red_flag_caps_the_points_and_is_told_first():
+    scorer, _, _ = by_hand()
+    row = np.array([400, 0, 1.0, 10, 0.0])
+    # without the flag: value 30 + experience 20 = 50
+    assert scorer.points(row[None])[0] == pytest.approx(20.0)
+    assert scorer.reasons(row)[0] == "Red flag: Nobody logs in (at most 20 points)"
+
+
+def test_reasons_are_sentences_with_the_most_points_lost_first():
+    scorer, _, _ = by_hand()
+    assert scorer.reasons(np.array([400, 3, N, 10, 0])) == [
+        "Logins 3: red (0 of 71 points)",
+        "Support: green (29 of 29 points)",
+        "Goals: not measured, its weight goes to others",
+    ]
+
+
+def test_each_share_of_the_points_is_a_contribution():
+    scorer, _, _ = by_hand()
+    row = np.array([[400, 30, 0.35, 7, 3]])
+    parts = scorer.contributions(row)[0]
+    worth = 0.3 * (25.0 - scorer.middle_)  # goals: 25 points of 100, weight 0.3
+    assert parts[2] == pytest.approx(scorer.slope_ * worth)
+    assert parts[3] == parts[4]  # one line of two features: in equal parts
+    assert parts[0] == 0.0
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 9999))
+def test_more_points_never_mean_more_risk(seed):
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(60, 5)) * [200, 8, 1, 5, 3] + [300, 10, 0.5, 5, 2]
+    X[random.random(X.shape) < 0.2] = np.nan
+    y = random.random(60) < 0.5  # noise may point either way
+    if y.all() or not y.any():
+        return
+    scorer = RuleScorer(feature_names=NAMES, card=CARD).fit(X, y.astype(int))
+    points, p = scorer.points(X), scorer.predict_proba(X)[:, 1]
+    known = ~np.isnan(points)
+    order = np.argsort(points[known])
+    assert (np.diff(p[known][order]) <= 1e-12).all()
+    assert ((points[known] >= 0) & (points[known] <= 100)).all()
+
+
+def test_a_feature_that_does_not_exist_is_refused_with_the_nearest():
+    card = copy.deepcopy(CARD)
+    card["stages"][1]["flags"][0]["when"] = "login == 0"
+    with pytest.raises(
+        TrainingError, match=r"CH332.*\n.*login: the nearest is `logins`"
+    ):
+        by_hand(card)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: c["categories"].pop("usage"), "measures of .'usage'. without"),
+        (lambda c: c["stages"][1].update(when="tenure > 3"), "last stage must have no"),
+        (lambda c: c["stages"][0].pop("when"), "hides those below"),
+        (lambda c: c["stages"][1]["measures"][0].pop("red"), "`green` and `red`"),
+        (lambda c: c["stages"][1]["measures"][0].update(red=20), "must differ"),
+        (
+            lambda c: c["stages"][0]["measures"][0].update(points=[[1, 2]]),
+            "two or more",
+        ),
+        (lambda c: c["stages"][1]["flags"][0].update(when="logins"), "not a condition"),
+        (lambda c: c["stages"][1]["flags"][0].update(limit=3), "flags.0.limit"),
+        (lambda c: c.update(stages=[]), "stages"),
+    ],
+)
+def test_a_card_that_makes_no_sense_is_refused(change, told):
+    card = copy.deepcopy(CARD)
+    change(card)
+    with pytest.raises(TrainingError, match=rf"(?s)CH331.*{told}"):
+        parse_card(card)
+
+
+def test_an_unreadable_file_is_refused(tmp_path):
+    with pytest.raises(TrainingError, match="CH330"):
+        read_card(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("name = ")
+    with pytest.raises(TrainingError, match="CH330"):
+        read_card(tmp_path / "bad.toml")
+
+
+def test_the_example_card_has_the_stages_of_a_customers_life():
+    card = read_card(EXAMPLE)
+    names = {stage.name for stage in card.stages}
+    assert names == {"onboarding", "renewal", "adoption", "maturity"}
+    for stage in card.stages:
+        worth = card.worth(stage)
+        share = (worth["usage"] + worth["value"]) / sum(worth.values())
+        assert share == pytest.approx(0.8)
+
+
+@dataclass(frozen=True)
+class Expected:
+    name: str
+    category: str
+    label: str
+    direction: int
+
+
+def learned(directions, rows=2000):
+    """Logins lower the risk, tickets raise it, the third column is noise."""
+    random = np.random.default_rng(1)
+    X = np.column_stack([random.poisson(10, rows), random.poisson(2, rows)])
+    X = np.column_stack([X, random.normal(size=rows), random.uniform(0, 900, rows)])
+    z = -2 - 0.2 * (X[:, 0] - 10) + 0.5 * (X[:, 1] - 2)
+    y = (random.random(rows) < sigmoid(z)).astype(int)
+    names = ("logins", "tickets", "noise", "contracts__all__tenure")
+    kinds = ("usage", "experience", "value", "contract")
+    labels = ("Logins", "Tickets", "Noise", "Tenure")
+    specs = tuple(map(Expected, names, kinds, labels, directions))
+    return RuleScorer(feature_names=names, specs=specs).fit(X, y), X
+
+
+def test_the_learned_card_takes_the_expected_directions():
+    scorer, X = learned((-1, 1, 0, 0))
+    lines = {m.feature: m for m in scorer.card_.stages[0].measures}
+    assert lines["logins"].green > lines["logins"].red
+    assert lines["tickets"].green < lines["tickets"].red
+    assert "contracts__all__tenure" not in lines
+    # thresholds are the fifths of what was seen
+    assert lines["logins"].red == np.quantile(X[:, 0], 0.2)
+    assert lines["logins"].green == np.quantile(X[:, 0], 0.8)
+
+
+def test_a_line_whose_data_contradict_its_direction_is_left_out():
+    scorer, _ = learned((1, 1, 0, 0))  # "more logins raise the risk" is not so
+    assert "logins" not in scorer.card_.features
+
+
+def test_the_learned_card_is_short_and_without_near_copies():
+    random = np.random.default_rng(2)
+    true = random.normal(size=3000)
+    X = true[:, None] + 0.2 * random.normal(size=(3000, 40))
+    X[:, 20:] = random.normal(size=(3000, 20))
+    y = (random.random(3000) < sigmoid(-2 + true)).astype(int)
+    card = RuleScorer().fit(X, y).card_
+    assert len(card.features) <= 10
+    assert len([f for f in card.features if int(f[1:]) < 20]) == 1
+    assert card.learned

@@ -1,0 +1,215 @@
+"""The real thing: `churnhealth serve` in a process of its own, asked over a socket."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from churnhealth.bundle import load_bundle
+from churnhealth.serve.answers import plain_rows
+from tests.serve.served import AS_OF, strict
+
+DEADLINE = 60.0  # seconds: far more than a start takes, even on a busy machine
+CANARY = "zebra-7341"
+
+
+class Service:
+    """A started service: ask it, read what it wrote."""
+
+    def __init__(self, process, port, log):
+        self.process = process
+        self.port = port
+        self.log = log
+
+    def ask(self, method, path, body=None, **headers):
+        """Send one request over a connection of its own: (status, headers, text)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            content = None if body is None else json.dumps(body)
+            given = {"content-type": "application/json"} if content else {}
+            connection.request(method, path, content, {**given, **headers})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+        finally:
+            connection.close()
+
+    def until_ready(self):
+        """Wait for /readyz, but not for ever."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            try:
+                if self.ask("GET", "/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            # asking again at once would take the processor that it needs to start
+            time.sleep(0.1)
+        pytest.fail("not ready:\n" + self.log.read_text())
+
+    def signal_all(self, number):
+        """Signal the whole family; nobody may live on alone."""
+        os.killpg(self.process.pid, number)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def command(*args):
+    return [sys.executable, "-m", "churnhealth.cli", "serve", *map(str, args)]
+
+
+@contextmanager
+def started(folder, *args):
+    port, log = free_port(), folder / "service.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command(*args, "--port", port),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            start_new_session=True,
+        )
+    service = Service(process, port, log)
+    try:
+        service.until_ready()
+        yield service
+    finally:
+        try:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+        finally:
+            try:
+                service.signal_all(signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # as it should be: nobody is left
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def service(bundle_folder, scores_folder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("service")
+    bundle = ("--bundle", bundle_folder, "--scores", scores_folder)
+    with started(folder, *bundle) as running:
+        yield running
+
+
+def test_a_score_over_the_wire_equals_the_batch_to_the_last_bit(service, book, raw):
+    scores = {row["account_id"]: row for row in plain_rows(book.scores)}
+    drivers = {}
+    for row in plain_rows(book.drivers):
+        drivers.setdefault(row["account_id"], []).append(row)
+    ids = [i for i, row in scores.items() if row["status"] == "scored"]
+    for sent in (ids[:1], ids[1:2], ids[2:12]):
+        body = {"as_of": str(AS_OF), "accounts": [raw(i) for i in sent]}
+        status, _, text = service.ask("POST", "/v1/score?drivers=1000", body)
+        assert status == 200, text
+        for i, score in zip(sent, strict(text)["scores"], strict=True):
+            assert score["account_id"] == i
+            for name in ("churn_probability", "health_score", "band", "coverage"):
+                assert score[name] == scores[i][name]
+            for name in ("feature", "value", "own_past", "effect_log_odds", "sentence"):
+                told = [d[name] for d in score["drivers"]]
+                assert told == [d[name] for d in drivers[i]]
+
+
+def test_readiness_names_the_model_that_the_bundle_holds(service, bundle):
+    status, _, text = service.ask("GET", "/readyz")
+    assert (status, strict(text)["model_version"]) == (200, bundle.model_version)
+    assert service.ask("GET", "/livez")[0] == 200
+
+
+def test_the_page_is_ours_and_loads_nothing_from_elsewhere(service):
+    status, headers, text = service.ask("GET", "/")
+    assert (status, "<script" in text) == (200, False)
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    for path in ("/static_content/", "/docs.json", "/schema.json", "/healthz"):
+        status, _, text = service.ask("GET", path)
+        assert (status, strict(text)["error"]["code"]) == (404, "CH510")
+
+
+def test_metrics_have_a_series_per_route_not_per_account(service, book):
+    for i in book.scores["account_id"][:5]:
+        assert service.ask("GET", f"/v1/accounts/{i}")[0] == 200
+        service.ask("GET", f"/{CANARY}/{i}")
+    status, _, text = service.ask("GET", "/metrics")
+    assert status == 200
+    assert 'route="/v1/accounts/{account_id:path}",status="200"' in text
+    assert CANARY not in text
+    assert book.scores["account_id"][0] not in text
+
+
+def test_errors_over_the_wire_have_our_shape_and_the_log_keeps_no_value(service):
+    account = {"account_id": CANARY, "events": [{"source": CANARY}]}
+    for method, path, body, wanted in (
+        ("GET", f"/v1/accounts/{CANARY}", None, (404, "CH503")),
+        ("GET", f"/{CANARY}", None, (404, "CH510")),
+        ("DELETE", "/v1/model", None, (405, "CH511")),
+        ("POST", "/v1/score", {"as_of": str(AS_OF), "accounts": [account]},
+         (400, "CH523")),
+        ("POST", "/v1/score", [CANARY], (400, "CH521")),
+    ):  # fmt: skip
+        status, _, text = service.ask(method, path, body)
+        assert (status, strict(text)["error"]["code"]) == wanted
+        assert CANARY not in text
+    status, _, text = service.ask("GET", "/", Host="evil.example")
+    assert (status, strict(text)["error"]["code"]) == (421, "CH515")
+    log = service.log.read_text()
+    assert "POST /v1/score 400" in log
+    assert CANARY not in log
+
+
+def test_a_stop_is_quick_and_leaves_nobody_behind(bundle_folder, tmp_path):
+    with started(tmp_path, "--bundle", bundle_folder) as service:
+        assert "No scores yet" in service.ask("GET", "/")[2]
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(timeout=30) == 0
+        with pytest.raises(ProcessLookupError):
+            service.signal_all(signal.SIGTERM)
+
+
+def test_killed_without_warning_it_leaves_the_bundle_whole(
+    bundle_folder, scores_folder, tmp_path
+):
+    version = load_bundle(bundle_folder).model_version
+    before = {p.name: p.read_bytes() for p in bundle_folder.iterdir()}
+    bundle = ("--bundle", bundle_folder, "--scores", scores_folder)
+    with started(tmp_path, *bundle) as service:
+        service.signal_all(signal.SIGKILL)
+        service.process.wait()
+    assert {p.name: p.read_bytes() for p in bundle_folder.iterdir()} == before
+    assert load_bundle(bundle_folder).model_version == version
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "model.txt", "MANIFEST.json"])
+def test_a_damaged_bundle_is_refused_before_anything_starts(
+    bundle_folder, tmp_path, name
+):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(bundle_folder, damaged)
+    content = bytearray((damaged / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (damaged / name).write_bytes(bytes(content))
+    done = subprocess.run(
+        command("--bundle", damaged, "--port", free_port()),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("[CH40")
+    assert "Fix:" in done.stderr
+    assert "Traceback" not in done.stderr

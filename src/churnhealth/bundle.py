@@ -25,7 +25,6 @@ from churnhealth.health.bands import BandCuts
 from churnhealth.health.calibrate import Calibrator
 from churnhealth.scorers import scorer_from_json
 from churnhealth.scorers.estimator import Scorer
-from churnhealth.scorers.gbm import GbmScorer
 from churnhealth.scorers.rules import RuleScorer
 from churnhealth.sources.contract import Floats
 from churnhealth.sources.schema import Schema
@@ -102,7 +101,8 @@ def _description(bundle: Bundle) -> str:
 
 
 def _model_text(bundle: Bundle) -> str | None:
-    return bundle.scorer.model_text if isinstance(bundle.scorer, GbmScorer) else None
+    text: str | None = getattr(bundle.scorer, "model_text", None)
+    return text
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> Path:

@@ -73,7 +73,7 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Say which.")] = False,  # noqa: FBT002
+    version: Annotated[bool, typer.Option("--version", help="Say which.")] = False,
 ) -> None:
     if version:
         typer.echo(__version__)
@@ -128,8 +128,8 @@ def check(
     allow: Allow = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 3 when a finding stops training.")
-    ] = False,  # noqa: FBT002
-    as_json: AsJson = False,  # noqa: FBT002
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read all sources and report every breach at once."""
     from churnhealth.sources.check import check as find
@@ -165,11 +165,11 @@ def features(
     as_of: AsOf = None,
     grid: Annotated[
         bool, typer.Option("--grid", help="All dates of [snapshots].")
-    ] = False,  # noqa: FBT002
+    ] = False,
     allow: Allow = None,
 ) -> None:
     """Write the feature table: account_id, as_of, one column per feature."""
-    from churnhealth.commands import write_features
+    from churnhealth.commands.learn import write_features
 
     settings = _read(config, allow)
     with _progress() as progress:
@@ -197,10 +197,10 @@ def backtest(
         Path | None, typer.Option("--predictions", help="A .parquet or .csv file.")
     ] = None,
     allow: Allow = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """Judge every scorer on the same honest folds."""
-    from churnhealth.commands import run_backtest, with_backtest
+    from churnhealth.commands.learn import run_backtest, with_backtest
     from churnhealth.evaluate.report import report_text
 
     settings = with_backtest(_read(config, allow), test_from=test_from, origins=origins)
@@ -223,10 +223,10 @@ def train(
         typer.Option("--out", help="The bundle's folder; default models/<version>."),
     ] = None,
     allow: Allow = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """Train, judge, calibrate, and write a bundle and an MLflow run."""
-    from churnhealth.commands import train_bundle
+    from churnhealth.commands.learn import train_bundle
     from churnhealth.evaluate.report import report_text
 
     settings = _read(config, allow)
@@ -252,10 +252,10 @@ def score(
     file_format: Annotated[
         str, typer.Option("--format", help="parquet or csv.")
     ] = "parquet",
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """Score the whole cohort: scores, bands and drivers."""
-    from churnhealth.commands import score_cohort
+    from churnhealth.commands.tell import score_cohort
 
     settings = _read(config)
     with _progress() as progress:
@@ -282,10 +282,10 @@ def explain(
     bundle: BundleFolder,
     config: ConfigFile = _DEFAULT_CONFIG,
     as_of: AsOf = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """Say in words why one account has its score."""
-    from churnhealth.commands import explain_account
+    from churnhealth.commands.tell import explain_account
     from churnhealth.explain.wording import account_text
 
     settings = _read(config)
@@ -315,7 +315,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the portfolio and its accounts as one HTML file."""
-    from churnhealth.commands import write_portfolio
+    from churnhealth.commands.tell import write_portfolio
 
     with _progress() as progress, progress.stage("report"):
         size = write_portfolio(scores, out, bundle_folder=bundle)
@@ -335,7 +335,7 @@ def serve(
     port: Annotated[int | None, typer.Option("--port")] = None,
 ) -> None:
     """Serve scores over HTTP (BentoML) with the pages beside them."""
-    from churnhealth.commands import serve_bundle
+    from churnhealth.commands.tell import serve_bundle
     from churnhealth.config import Serve
 
     settings = Serve() if config is None else _read(config).serve
@@ -354,7 +354,7 @@ def demo(
     port: Annotated[int, typer.Option("--port", min=1, max=65_535)] = 3000,
     no_serve: Annotated[
         bool, typer.Option("--no-serve", help="Stop before serving the pages.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
     """Go the whole way on the simulated company, ending with a page."""
     from churnhealth.demo import run_demo
@@ -376,7 +376,7 @@ def demo(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002
+def doctor(as_json: AsJson = False) -> None:
     """Say which versions are here, what is missing, and the command that adds it."""
     from churnhealth.doctor import examine
 

@@ -7,12 +7,8 @@ from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from churnhealth.commands import (
-    score_cohort,
-    serve_bundle,
-    train_bundle,
-    write_portfolio,
-)
+from churnhealth.commands.learn import train_bundle
+from churnhealth.commands.tell import score_cohort, serve_bundle, write_portfolio
 from churnhealth.config import read_config
 from churnhealth.evaluate.report import report_text
 from churnhealth.folders import write_text

@@ -181,7 +181,7 @@ def _union(
 
 
 def _groups(history: History, account: Ints) -> Ints | None:
-    """Number the groups of the rows; an account without one is its own group."""
+    """Give each row its group as a number; an account without one is its own."""
     names = history.accounts.group
     if all(name is None for name in names):
         return None
@@ -213,6 +213,7 @@ def scorer_makers(
         name
         for name in SCORERS
         if name in config.model.ladder
+        and name != "blend"  # the ladder makes it of two fitted rungs
         and scorer_class(name).applies(names)
         and not (name == "calendar" and question.kind != "horizon")
     ]

@@ -190,8 +190,8 @@ def refused(answer, status, code, where, caplog):
 
 @pytest.fixture(autouse=True)
 def every_line(caplog):
-    caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.WARNING, logger="httpx")  # the client's own lines
+    caplog.set_level(logging.DEBUG)  # the last one also sets what is captured
 
 
 @pytest.mark.parametrize("name", BODIES)

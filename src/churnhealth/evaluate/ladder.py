@@ -1,8 +1,9 @@
 """Which scorer to trust: each is judged on later dates inside the training period.
 
-From the simplest rung up: constant, recency, calendar, rules, logistic, gbm. A higher
-rung is only chosen when it beats the simpler ones by more than their noise (the
-one-standard-error rule, paired by account: Breiman and others 1984, section 3.4.3).
+From the simplest rung up: constant, recency, calendar, rules, logistic, gbm, and the
+blend of the last two. A rung must beat the constant by more than one standard error of
+the paired gain, clustered by account; of those that do, the one with the least loss is
+chosen. Where none does, the rules are left, unproven.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.panel import distinct
 from churnhealth.health.calibrate import Calibrator, fit_calibrator
+from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import Days, Floats, Ints
@@ -23,9 +25,9 @@ from churnhealth.sources.contract import Days, Floats, Ints
 __all__ = ["FEW", "Ladder", "Rung", "TrainingRows", "climb", "inner_origins"]
 
 FEW = 20  # distinct accounts that churned: below it, rules only
-ORDER = ("constant", "recency", "calendar", "rules", "logistic", "gbm")
+ORDER = ("constant", "recency", "calendar", "rules", "logistic", "gbm", "blend")
 SELF_CALIBRATED = ("constant", "recency", "calendar")  # their margins are rates
-_LEARNED = ("logistic", "gbm")
+_LEARNED = ("logistic", "gbm")  # not with few outcomes; the blend is made of them
 _SHARES = (0.45, 0.65, 0.82)  # of the outcomes known at an inner origin
 _LEAST_KNOWN, _LEAST_LATER = 8, 5
 _CANDIDATES = 40
@@ -113,9 +115,15 @@ def climb(
     held = _later_margins(rows, made, names, origins, advance)
     later = np.concatenate(held.row) if held.row else np.zeros(0, np.int64)
     rungs, losses = {}, {}
+    fitted: dict[str, Scorer] = {}
     for name in names:
-        scorer = made[name]().fit(rows.X, rows.y, rows.account, rows.as_of)
+        fitted[name] = made[name]().fit(rows.X, rows.y, rows.account, rows.as_of)
         advance()
+    if set(_LEARNED) <= set(names):
+        fitted["blend"] = BlendScorer.of([fitted[name] for name in _LEARNED])
+        pairs = zip(*(held.margin[name] for name in _LEARNED), strict=True)
+        held.margin["blend"] = [(one + other) / 2.0 for one, other in pairs]
+    for name, scorer in fitted.items():
         margin = np.concatenate(held.margin[name]) if held.row else np.zeros(0)
         calibrator = _calibrator(name, margin, rows, later)
         loss = _losses(calibrator.probability(margin), rows.y[later])
@@ -211,7 +219,7 @@ def _losses(p: Floats, y: Ints) -> Floats:
 def _choose(
     rows: TrainingRows, later: Ints, losses: Mapping[str, Floats], *, few: bool
 ) -> tuple[str, tuple[str, ...]]:
-    """Take the simplest rung that is within one standard error of the best."""
+    """Take the rung that gains most over the constant, if beyond its noise."""
     fallback = "rules" if "rules" in losses else next(iter(losses))
     if few:
         return fallback, (
@@ -220,14 +228,27 @@ def _choose(
         )
     if not later.size:
         return fallback, ("too few outcomes on later dates to compare scorers: rules",)
-    means = {name: float(loss.mean()) for name, loss in losses.items()}
-    best = min(means, key=lambda name: means[name])
-    for name, loss in losses.items():
-        gap = loss - losses[best]
-        noise = _clustered_error(gap, rows.account[later])
-        if gap.mean() <= noise:
-            return name, (_because(name, best, means, noise),)
-    return best, ()
+    account = rows.account[later]
+    base = losses.get(
+        "constant", _losses(np.full(later.size, rows.y.mean()), rows.y[later])
+    )
+    gains = {name: base - loss for name, loss in losses.items() if name != "constant"}
+    proven = {
+        name: float(gain.mean())
+        for name, gain in gains.items()
+        if gain.mean() > _clustered_error(gain, account)
+    }
+    if not proven:
+        return fallback, (
+            "no scorer gains more than its noise over the constant on later dates"
+            " inside the training period",
+        )
+    best = max(proven, key=lambda name: proven[name])
+    noise = _clustered_error(gains[best], account)
+    return best, (
+        f"{best} gains most over the constant on later dates inside the training"
+        f" period: {proven[best]:.4f} in log loss (standard error {noise:.4f})",
+    )
 
 
 def _clustered_error(values: Floats, account: Ints) -> float:
@@ -235,16 +256,3 @@ def _clustered_error(values: Floats, account: Ints) -> float:
     _, whose = np.unique(account, return_inverse=True)
     sums = np.bincount(whose, weights=values - values.mean())
     return float(np.sqrt(np.square(sums).sum()) / values.size)
-
-
-def _because(name: str, best: str, means: Mapping[str, float], noise: float) -> str:
-    if name == best:
-        return (
-            f"{name} has the lowest log loss on later dates inside the training"
-            f" period ({means[name]:.4f}); simpler scorers lose by more than the noise"
-        )
-    return (
-        f"{name} ({means[name]:.4f}) is the simplest scorer within one standard error"
-        f" ({noise:.4f}) of the best, {best} ({means[best]:.4f}), on later dates inside"
-        " the training period"
-    )

@@ -33,8 +33,8 @@ def backtest_report(
     """Judge all scorers on the test rows (design, section 9: ``backtest --json``)."""
     draws = account_draws(judged.account, seed=config.model.seed)
     constant = judged.p.get("constant", judged.rate)
-    scorers = {
-        name: figures(p, judged.y, draws, constant=constant)
+    scorers: dict[str, dict[str, Any]] = {
+        name: dict(figures(p, judged.y, draws, constant=constant))
         for name, p in judged.p.items()
     }
     scorers["chosen"] = {"name": judged.chosen, **scorers["chosen"]}

@@ -20,6 +20,7 @@ SCORERS: Mapping[str, tuple[str, str]] = {
     "rules": ("churnhealth.scorers.rules", "RuleScorer"),
     "logistic": ("churnhealth.scorers.logistic", "LogisticScorer"),
     "gbm": ("churnhealth.scorers.gbm", "GbmScorer"),
+    "blend": ("churnhealth.scorers.blend", "BlendScorer"),
 }
 """Where each scorer lives; nothing is imported before it is asked for."""
 
@@ -52,7 +53,7 @@ def scorer_from_json(
     array([0.])
     """
     kind: Any = scorer_class(str(saved["scorer"]))
-    if saved["scorer"] == "gbm":
+    if saved["scorer"] in ("gbm", "blend"):
         scorer: Scorer = kind.from_json(saved, model_text=model_text)
     else:
         scorer = kind.from_json(saved)

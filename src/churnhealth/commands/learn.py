@@ -1,0 +1,202 @@
+"""The verbs that learn: the feature table, the backtest, training a bundle."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from churnhealth.bundle import Bundle, load_bundle, save_bundle
+from churnhealth.config import Config, parse_config
+from churnhealth.errors import ConfigError
+from churnhealth.evaluate.report import prediction_table
+from churnhealth.features.runtime import feature_table
+from churnhealth.pipeline import (
+    Trained,
+    build_panel,
+    choose_specs,
+    gather,
+    judge,
+    newest_day,
+    train,
+)
+from churnhealth.progress import Progress
+from churnhealth.snapshots.cohort import cohort
+from churnhealth.sources.contract import date_of
+from churnhealth.sources.engine import write_table
+
+__all__ = ["run_backtest", "train_bundle", "with_backtest", "write_features"]
+
+
+def with_backtest(config: Config, **given: str | None) -> Config:
+    """Override keys of [backtest] with what was typed; the rules stay the same."""
+    changes = {k: v for k, v in given.items() if v is not None}
+    if not changes:
+        return config
+    raw = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    raw["backtest"] = {**raw.get("backtest", {}), **changes}
+    return parse_config(raw, folder=config.folder)
+
+
+def write_features(
+    config: Config,
+    out: Path,
+    *,
+    as_of: int | None,
+    grid: bool,
+    today: date,
+    progress: Progress,
+) -> tuple[int, int]:
+    """Write the feature table of one date or of the whole grid; give its shape."""
+    _needs_suffix(out)
+    loaded, _ = gather(config, today=today, progress=progress)
+    history = loaded.history
+    if grid:
+        panel = build_panel(config, history, progress=progress)
+        account, days, names, X = (
+            panel.cohort.account,
+            panel.cohort.as_of,
+            panel.names,
+            panel.X,
+        )
+    else:
+        day = newest_day(history, config) if as_of is None else as_of
+        everyone = np.arange(history.accounts.ids.size)
+        listed = cohort(
+            history,
+            config.question,
+            account=everyone,
+            as_of=np.full(everyone.size, day, np.int64),
+        )
+        rows = listed.rows(listed.scored)
+        with progress.stage("features"):
+            table = feature_table(
+                history,
+                choose_specs(config, history, known_before=day),
+                account=rows.account,
+                as_of=rows.as_of,
+                gap_days=config.question.gap_days,
+            )
+        account, days, names, X = rows.account, rows.as_of, table.names, table.values
+    columns = {
+        "account_id": history.accounts.ids[account],
+        "as_of": days.astype("datetime64[D]"),
+        **{name: X[:, i] for i, name in enumerate(names)},
+    }
+    write_table(out, columns)
+    return X.shape[0], X.shape[1]
+
+
+def _needs_suffix(out: Path) -> None:
+    if out.suffix not in {".parquet", ".csv"}:
+        raise ConfigError(
+            "CH004",
+            f"{out.name} is neither .parquet nor .csv",
+            why="the suffix says how the table is written",
+            fix="end the file's name in .parquet or .csv",
+        )
+
+
+def run_backtest(
+    config: Config, *, predictions: Path | None, today: date, progress: Progress
+) -> dict[str, Any]:
+    """Judge every scorer; write the predictions of the test rows if asked to."""
+    if predictions is not None:
+        _needs_suffix(predictions)
+    loaded, _ = gather(config, today=today, progress=progress)
+    panel = build_panel(config, loaded.history, progress=progress)
+    judged, report = judge(config, panel, progress=progress)
+    if predictions is not None:
+        ids = loaded.history.accounts.ids
+        write_table(predictions, prediction_table(judged, report, ids))
+    return report
+
+
+def train_bundle(
+    config: Config,
+    *,
+    out: Path | None,
+    as_of: int | None,
+    today: date,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Train, write the bundle, log the run."""
+    loaded, findings = gather(config, today=today, progress=progress)
+    trained = train(config, loaded, findings, as_of=as_of, progress=progress)
+    bundle = trained.bundle
+    folder = out or config.folder / "models" / bundle.model_version
+    with progress.stage("bundle"):
+        save_bundle(bundle, folder)
+        load_bundle(folder)  # what was written can be read, before anyone relies on it
+    with progress.stage("track"):
+        run = _track(config, trained, folder)
+    return {
+        "schema_version": 1,
+        "bundle": str(folder),
+        "model_version": bundle.model_version,
+        "bands_version": bundle.bands_version,
+        "backtest": trained.report,
+        **run,
+    }
+
+
+def _track(config: Config, trained: Trained, folder: Path) -> dict[str, str | None]:
+    """Log the run to MLflow, where that is wanted and installed."""
+    if not config.tracking.uri or find_spec("mlflow") is None:
+        return {"run_id": None, "registered_version": None}
+    from churnhealth.evaluate.plots import bands_plot, calibration_plot, lift_plot
+    from churnhealth.tracking import log_training
+
+    bundle, judged = trained.bundle, trained.judged
+    with tempfile.TemporaryDirectory() as place:
+        plots = [Path(place) / f"{n}.png" for n in ("calibration", "lift", "bands")]
+        calibration_plot(judged.y, judged.p["chosen"], plots[0])
+        lift_plot(judged.y, judged.p["chosen"], plots[1])
+        bands_plot(trained.report["bands"], plots[2])
+        report = Path(place) / "backtest.json"
+        report.write_text(json.dumps(trained.report, indent=1), encoding="utf-8")
+        settings = Path(place) / "configuration.json"
+        settings.write_text(config.model_dump_json(indent=1), encoding="utf-8")
+        run = log_training(
+            uri=config.tracking.uri,
+            folder=config.folder,
+            experiment=config.tracking.experiment,
+            run_name=bundle.model_version,
+            params=_params(bundle),
+            metrics=_metrics(trained.report),
+            tags={
+                "model_version": bundle.model_version,
+                "data_digest": str(bundle.card["data_digest"]),
+                "skill": str(bundle.skill),
+            },
+            artifacts=[*plots, report, settings, folder],
+            register_as=config.tracking.experiment,
+            alias="challenger",
+        )
+    return {"run_id": run.run_id, "registered_version": str(run.model_version)}
+
+
+def _params(bundle: Bundle) -> dict[str, str | float | int]:
+    return {
+        "question": bundle.question.kind,
+        "chosen": str(bundle.card["chosen"]),
+        "features": len(bundle.specs),
+        "seed": int(bundle.card["seed"]),
+        "base_rate": bundle.base_rate,
+        "as_of": str(date_of(bundle.as_of)),
+    }
+
+
+def _metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        f"{scorer}.{name}": float(value)
+        for scorer, metrics in report["scorers"].items()
+        for name, value in metrics.items()
+        if isinstance(value, int | float)
+    }

@@ -1,0 +1,89 @@
+"""The average of several scorers' margins: parts still add up, noise averages out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from churnhealth.scorers import scorer_from_json
+from churnhealth.scorers.estimator import Scorer, Training
+from churnhealth.sources.contract import Floats
+
+__all__ = ["BlendScorer"]
+
+
+class BlendScorer(Scorer):
+    """The mean margin of its ``members``, which are scorers over the same columns.
+
+    >>> from churnhealth.scorers.baselines import ConstantScorer
+    >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 0, 0, 1]
+    >>> blend = BlendScorer(members=(ConstantScorer(), ConstantScorer())).fit(X, y)
+    >>> one = ConstantScorer().fit(X, y)
+    >>> bool(blend.decision_function([[5.0]]) == one.decision_function([[5.0]]))
+    True
+    """
+
+    name: ClassVar[str] = "blend"
+    members_: tuple[Scorer, ...]
+
+    def __init__(
+        self,
+        *,
+        feature_names: tuple[str, ...] | None = None,
+        members: Sequence[Scorer] = (),
+    ) -> None:
+        self.feature_names = feature_names
+        self.members = members
+
+    @classmethod
+    def of(cls, fitted: Sequence[Scorer]) -> Self:
+        """Blend scorers that are fitted already."""
+        first = fitted[0]
+        blend = cls(feature_names=first.names_)
+        blend.names_, blend.n_features_in_ = first.names_, first.n_features_in_
+        blend.classes_ = first.classes_
+        blend.members_ = tuple(fitted)
+        return blend
+
+    def _learn(self, rows: Training) -> None:
+        y = rows.y.astype(np.int64)
+        self.members_ = tuple(
+            m.fit(rows.X, y, rows.groups, rows.order) for m in self.members
+        )
+
+    def _margin(self, X: Floats) -> Floats:
+        return np.asarray(
+            np.mean([m.decision_function(X) for m in self.members_], axis=0)
+        )
+
+    def _parts(self, X: Floats) -> Floats:
+        return np.asarray(np.mean([m.contributions(X) for m in self.members_], axis=0))
+
+    @property
+    def model_text(self) -> str | None:
+        """The text of the one member that has trees; ``None`` without."""
+        texts = (getattr(m, "model_text", None) for m in self.members_)
+        return next((text for text in texts if text is not None), None)
+
+    def _json_params(self) -> dict[str, Any]:
+        return {}  # the members are kept whole, fitted
+
+    def _state(self) -> dict[str, object]:
+        return {"members": [m.to_json() for m in self.members_]}
+
+    @classmethod
+    def from_json(
+        cls, saved: Mapping[str, Any], *, model_text: str | None = None
+    ) -> Self:
+        """Rebuild from ``to_json`` and the verified text of the member with trees."""
+        return cls.of(
+            [
+                scorer_from_json(member, model_text=model_text)
+                for member in saved["state"]["members"]
+            ]
+        )
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        raise NotImplementedError("a blend is rebuilt by from_json as a whole")

@@ -197,7 +197,7 @@ def test_no_snapshots_and_no_features_give_empty_tables():
 
 def test_a_source_that_is_not_there_is_refused_by_name():
     spec = feature("count", source="billing", days=7)
-    with pytest.raises(InputError, match=r"CH210.*events billing"):
+    with pytest.raises(InputError, match=r"CH350.*events billing"):
         compute(
             history_of(_empty()), [spec], account=ACCOUNT, as_of=AS_OF, gap_days=GAP
         )

@@ -24,6 +24,7 @@ if str(ROOT) not in sys.path:
 
 from tests.serve.served import AS_OF, RawRows, client_of
 
+
 @pytest.fixture(scope="session")
 def config():
     return read_config(ROOT / "examples" / "simulated.toml")

@@ -65,7 +65,7 @@ def compute(
     Raises
     ------
     InputError
-        CH210: a spec reads a source that this history does not have.
+        CH350: a spec reads a source that this history does not have.
     """
     _refuse_unknown_sources(history, specs)
     out = np.empty((account.size, len(specs)), dtype=np.float64)
@@ -136,7 +136,7 @@ def _refuse_unknown_sources(history: History, specs: Sequence[FeatureSpec]) -> N
     if absent:
         named = ", ".join(f"{table} {name}".strip() for table, name in absent)
         raise InputError(
-            "CH210",
+            "CH350",
             f"the features read what this history does not have: {named}",
             why="a feature without its source would silently be missing everywhere",
             fix="map these sources as they were mapped in training, or train again",

@@ -1,0 +1,93 @@
+"""The description says what the routes do: held against both, not against hope."""
+
+import json
+
+import pytest
+
+from churnhealth.config import Serve
+from churnhealth.serve.api import Live, create_app
+from churnhealth.serve.openapi import openapi
+from churnhealth.sources.contract import TABLES
+from tests.serve.served import AS_OF, post
+
+SCHEMAS = openapi()["components"]["schemas"]
+TYPES = {
+    "string": str,
+    "number": (int, float),
+    "integer": int,
+    "boolean": bool,
+    "null": type(None),
+    "object": dict,
+    "array": list,
+}
+
+
+def check(value, schema, where=""):
+    """Hold a value against a schema: the part of JSON Schema that ours uses."""
+    if "$ref" in schema:
+        schema = SCHEMAS[schema["$ref"].rpartition("/")[2]]
+    if "enum" in schema:
+        assert value in schema["enum"], where
+        return
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    assert any(isinstance(value, TYPES[k]) for k in kinds), f"{where}: {value!r}"
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            check(item, schema["items"], f"{where}[{i}]")
+    if isinstance(value, dict):
+        fields = schema.get("properties", {})
+        assert set(schema.get("required", ())) <= set(value), where
+        assert schema.get("additionalProperties", True) or set(value) <= set(fields)
+        for name in set(value) & set(fields):
+            check(value[name], fields[name], f"{where}.{name}")
+
+
+def answer_of(path, method="get"):
+    content = openapi()["paths"][path][method]["responses"]["200"]["content"]
+    return content["application/json"]["schema"]
+
+
+def test_every_route_is_described_and_nothing_else():
+    app = create_app(Live(), Serve())
+    served = {
+        (route.path.replace(":path", ""), method.lower())
+        for route in app.routes
+        for method in route.methods - {"HEAD"}
+    }
+    told = {(path, m) for path, ms in openapi()["paths"].items() for m in ms}
+    assert served - told == {("/openapi.json", "get")}
+    assert told <= served
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/accounts", "/v1/model", "/v1/features", "/livez", "/readyz"]
+)
+def test_answers_are_as_described(client, path):
+    check(client.get(path).json(), answer_of(path))
+
+
+def test_scores_are_as_described(client, book, raw):
+    ids = book.scores["account_id"].tolist()[:20]
+    body = {"as_of": str(AS_OF), "accounts": [raw(i) for i in ids]}
+    check(body, SCHEMAS["ScoreRequest"])
+    answer = post(client, "/v1/score?drivers=5", body).json()
+    check(answer, answer_of("/v1/score", "post"))
+    one = client.get(f"/v1/accounts/{ids[0]}").json()
+    check(one, answer_of("/v1/accounts/{account_id}"))
+    assert len(one["drivers"]) > 0
+
+
+def test_errors_are_as_described(client):
+    check(client.get("/nowhere").json(), SCHEMAS["Error"])
+
+
+@pytest.mark.parametrize("table", ["contracts", "events", "states"])
+def test_the_fields_of_a_request_are_those_of_the_tables(table):
+    required, optional = TABLES[table]
+    more = set() if table == "contracts" else {"source"}
+    fields = set(SCHEMAS[table.removesuffix("s").title()]["properties"])
+    assert fields == {*required, *optional} - {"account_id"} | more
+
+
+def test_it_is_served(client):
+    assert client.get("/openapi.json").json() == json.loads(json.dumps(openapi()))

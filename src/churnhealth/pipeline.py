@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.bundle import Bundle
-from churnhealth.config import Config
+from churnhealth.config import Config, Question
 from churnhealth.errors import SourceError, TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
 from churnhealth.evaluate.ladder import climb
@@ -125,6 +125,9 @@ def choose_specs(
         windows_days=wanted.windows_days,
         top_events=wanted.top_events,
         known_before=known_before,
+        ends_within=_window(config.question)[1]
+        if config.question.kind == "horizon"
+        else None,
         include=wanted.include,
         exclude=wanted.exclude,
     )
@@ -198,13 +201,10 @@ def scorer_makers(
     """List the rungs that are allowed and apply to these features."""
     names = tuple(spec.name for spec in specs)
     question = config.question
-    window = (question.lead_days, question.lead_days + question.horizon_days)
-    if question.kind == "renewal":
-        window = (0, question.lead_max_days)
     zero = np.zeros(1, np.int64)
     embargo = int(closing_day(question, as_of=zero, end=zero)[0])
     own: dict[str, dict[str, Any]] = {
-        "calendar": {"window": window},
+        "calendar": {"window": _window(question)},
         "rules": {"card": _card(config), "specs": specs},
         "logistic": {"embargo_days": embargo},
         "gbm": {"embargo_days": embargo, "seed": config.model.seed},
@@ -223,6 +223,11 @@ def scorer_makers(
         return lambda: build(feature_names=names, **own.get(name, {}))
 
     return [maker(name) for name in applies]
+
+
+def _window(question: Question) -> tuple[int, int]:
+    """Give the days from as_of that the outcome window spans."""
+    return question.lead_days, question.lead_days + question.horizon_days
 
 
 def _card(config: Config) -> Card | None:

@@ -112,9 +112,7 @@ def score_matrix(bundle: Bundle, X: Floats) -> Scored:
     )
 
 
-def _agreement(
-    band: NDArray[Any], rules_band: NDArray[Any]
-) -> NDArray[np.object_]:
+def _agreement(band: NDArray[Any], rules_band: NDArray[Any]) -> NDArray[np.object_]:
     """Say how far the model's colour and the rules' lie apart."""
     words: list[str | None] = []
     for one, other in zip(band, rules_band, strict=True):

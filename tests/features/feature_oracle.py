@@ -37,7 +37,7 @@ def expected(business, history, spec, account, as_of, gap_days):
     if spec.kind in ("latest", "change", "days_since_noted", "days_since_change"):
         return _state(business, spec, account, as_of)
     if spec.source == "contracts":
-        return _contract(history, spec.kind, account, as_of, gap_days)
+        return _contract(history, spec.kind, account, as_of, gap_days, spec.days)
     past = Past(business, spec, account, as_of)
     if spec.kind.endswith("users_share"):
         past.seats = _contract(history, "seats", account, as_of, gap_days)
@@ -257,7 +257,7 @@ def same(one, other):
     return one == other or (math.isnan(one) and math.isnan(other))
 
 
-def _contract(history, kind, account, as_of, gap_days):
+def _contract(history, kind, account, as_of, gap_days, days=None):
     """The cover has its own oracle; what is read from its rows is checked here."""
     terms = history.contracts
     cover = cover_at(
@@ -269,6 +269,8 @@ def _contract(history, kind, account, as_of, gap_days):
     if kind == "days_to_renewal":
         known = cover.covered[0] and cover.end[0] != FAR
         return float(cover.end[0] - as_of) if known else NAN
+    if kind == "ends_within":
+        return float(cover.end[0] - as_of < days) if cover.covered[0] else NAN
     if row < 0:
         return NAN
     if kind == "renewals":

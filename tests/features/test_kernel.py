@@ -30,7 +30,8 @@ GAP = 10
 def specs_of(kind):
     about = KINDS[kind]
     if about.family == "contracts":
-        return [feature(kind, source="contracts")]
+        days = 9 if about.windowed else None
+        return [feature(kind, source="contracts", days=days)]
     if about.family == "accounts":
         return [feature(kind, source="accounts", item="country=SE")]
     if about.family == "states":

@@ -76,8 +76,12 @@ def test_contributions_are_lightgbms_own():
 
     X, y, account, order = bent(accounts=100)
     scorer = GbmScorer(rounds=20).fit(X, y, account, order)
-    own = lightgbm.Booster(model_str=scorer.model_text).predict(X, pred_contrib=True)
-    assert np.array_equal(scorer.contributions(X)[:, :-1], own[:, :-1])
+    used = scorer.used_
+    trees = lightgbm.Booster(model_str=scorer.model_text)
+    own = trees.predict(X[:, used], pred_contrib=True)
+    parts = scorer.contributions(X)
+    assert np.array_equal(parts[:, used], own[:, :-1])
+    assert trees.feature_name() == [f"f{j}" for j in used]
 
 
 def test_it_is_not_rebuilt_without_its_trees():

@@ -4,7 +4,8 @@ from sklearn.metrics import roc_auc_score
 
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.estimator import Training
-from churnhealth.scorers.logistic import LogisticScorer, learn_lens
+from churnhealth.scorers.lens import learn_lens
+from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.scorers.splits import inner_folds
 
 
@@ -85,7 +86,45 @@ def test_an_absence_counts_only_when_it_tells_something():
     X[(y > 0) & (random.random(2000) < 0.5), 0] = np.nan
     X[random.random(2000) < 0.2, 1] = np.nan
     lens = learn_lens(X, y, np.arange(2000))
-    assert lens.flagged.tolist() == [0]
+    absences = lens.source[lens.kind == 2]
+    assert absences.tolist() == [0]
+
+
+def test_columns_are_centred_and_noise_is_shrunk():
+    X, y, account, _ = noisy(400, skill=1.5)
+    lens = learn_lens(X, y.astype(float), account)
+    columns = lens.seen(X)
+    np.testing.assert_allclose(columns.mean(axis=0), 0.0, atol=1e-9)
+    spread = columns.std(axis=0)
+    lines = lens.kind == 0
+    true = spread[lines & (lens.source == 0)]
+    assert (spread <= 1.0).all()
+    assert true > 0.9
+    assert np.median(spread[lens.source != 0]) < 0.5
+
+
+def test_evidence_counts_accounts_and_not_rows():
+    X, y, account, _ = noisy(300, skill=0.5)
+    once = learn_lens(X, y.astype(float), account)
+    rows = np.repeat(np.arange(y.size), 5)
+    often = learn_lens(X[rows], y[rows].astype(float), account[rows])
+    np.testing.assert_allclose(often.gain, once.gain, atol=0.02)
+
+
+def test_it_follows_a_risk_that_bends():
+    random = np.random.default_rng(0)
+    x = random.uniform(0, 300, 6000)  # days to renewal: only the near end matters
+    y = (random.random(6000) < sigmoid(-3 + 3 * (x < 60))).astype(int)
+    scorer = LogisticScorer(penalties=(30.0,)).fit(x[:, None], y)
+    near, middle, far = scorer.predict_proba(np.array([[20.0], [150.0], [290.0]]))[:, 1]
+    assert near > 4 * middle
+    assert abs(middle - far) < 0.05
+
+
+def test_features_that_never_move_leave_the_base_rate():
+    y = np.arange(100) % 10 == 0
+    p = LogisticScorer().fit(np.ones((100, 2)), y.astype(int)).predict_proba
+    assert p(np.ones((1, 2)))[0, 1] == pytest.approx(10.5 / 101)
 
 
 def test_the_base_is_the_margin_at_the_training_mean():

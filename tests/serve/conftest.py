@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
-from tests.serve.served import AS_OF, RawRows, client_of
+from tests.serve.served import AS_OF, RawRows, client_of  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.serve.served import AS_OF, client_of, post, strict
 
 from churnhealth.features.runtime import feature_table
 from churnhealth.scoring import score_history, write_scores
@@ -9,7 +10,6 @@ from churnhealth.serve.answers import plain_rows
 from churnhealth.serve.api import Live, make_serving
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.rows import history_from_rows
-from tests.serve.served import AS_OF, client_of, post, strict
 
 DAY = day_of(AS_OF)
 

@@ -3,12 +3,12 @@
 import json
 
 import pytest
+from tests.serve.served import AS_OF, post
 
 from churnhealth.config import Serve
 from churnhealth.serve.api import Live, create_app
 from churnhealth.serve.openapi import openapi
 from churnhealth.sources.contract import TABLES
-from tests.serve.served import AS_OF, post
 
 SCHEMAS = openapi()["components"]["schemas"]
 TYPES = {

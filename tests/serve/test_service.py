@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
+from tests.serve.served import AS_OF, strict
 
 from churnhealth.bundle import load_bundle
 from churnhealth.serve.answers import plain_rows
-from tests.serve.served import AS_OF, strict
 
 DEADLINE = 60.0  # seconds: far more than a start takes, even on a busy machine
 CANARY = "zebra-7341"
@@ -91,10 +91,8 @@ def started(folder, *args):
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=30)
         finally:
-            try:
+            with suppress(ProcessLookupError):  # as it should be: nobody is left
                 service.signal_all(signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # as it should be: nobody is left
             process.wait()
 
 

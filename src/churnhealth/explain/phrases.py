@@ -13,8 +13,10 @@ __all__ = [
     "ALONE",
     "ATTRIBUTE",
     "BAND_WORDS",
+    "ENDING",
     "NOT_CAUSES",
     "NO_ATTRIBUTE",
+    "NO_ENDING",
     "STATUS_WORDS",
     "WORDS",
     "Level",
@@ -168,6 +170,11 @@ WORDS: Mapping[str, Level | Move] = {
 """Words by kind of feature; any other kind is a plain level."""
 
 ATTRIBUTE = {1.0: "{attribute} is {level}", 0.0: "{attribute} is not {level}"}
+ENDING = {
+    1.0: "The contract ends within {window}",
+    0.0: "The contract does not end within {window}",
+}
+NO_ENDING = "No contract in force on record"
 NO_ATTRIBUTE = "No {lower} on record"
 ALONE = ", associated with {} risk"
 """Said only where neither the past nor peers show on which side of normal it lies."""

@@ -26,7 +26,9 @@ from churnhealth.explain.phrases import (
     ALONE,
     ATTRIBUTE,
     BAND_WORDS,
+    ENDING,
     NO_ATTRIBUTE,
+    NO_ENDING,
     NOT_CAUSES,
     STATUS_WORDS,
     WORDS,
@@ -88,6 +90,8 @@ def speaker(spec: FeatureSpec) -> Say:
     """Prepare the words of one feature, so that many accounts are told fast."""
     if spec.kind == "is":
         return _attribute(spec)
+    if spec.kind == "ends_within":
+        return _ending(spec)
     words = WORDS.get(spec.kind, Level())
     fixed = _fixed_words(spec)
     if isinstance(words, Move):
@@ -202,6 +206,16 @@ def _attribute(spec: FeatureSpec) -> Say:
 
     def say(value: float, _past: float, _peers: float, effect: float) -> str:
         fact = ATTRIBUTE.get(value, NO_ATTRIBUTE).format(**fixed)
+        return fact + _alone(effect) + "."
+
+    return say
+
+
+def _ending(spec: FeatureSpec) -> Say:
+    window = window_words(spec.days or 0)
+
+    def say(value: float, _past: float, _peers: float, effect: float) -> str:
+        fact = ENDING.get(value, NO_ENDING).format(window=window)
         return fact + _alone(effect) + "."
 
     return say

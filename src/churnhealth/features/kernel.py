@@ -14,7 +14,12 @@ from typing import cast
 import numpy as np
 
 from churnhealth.errors import InputError
-from churnhealth.features.kernel_contracts import CONTRACT_KINDS, Terms, level
+from churnhealth.features.kernel_contracts import (
+    CONTRACT_KINDS,
+    Terms,
+    ends_within,
+    level,
+)
 from churnhealth.features.kernel_events import EVENT_KINDS, Events, mean_users
 from churnhealth.features.kernel_moments import Moments, quotient
 from churnhealth.features.kernel_states import STATE_KINDS, States
@@ -27,8 +32,11 @@ __all__ = ["COMPUTED", "compute"]
 
 _EVENT_KINDS = {**EVENT_KINDS, **USER_KINDS}
 _SEAT_KINDS = ("users_share", "mean_users_share")
+_ALONE = ("ends_within", "is")
 
-COMPUTED = frozenset({*_EVENT_KINDS, *_SEAT_KINDS, *STATE_KINDS, *CONTRACT_KINDS, "is"})
+COMPUTED = frozenset(
+    {*_EVENT_KINDS, *_SEAT_KINDS, *STATE_KINDS, *CONTRACT_KINDS, *_ALONE}
+)
 """The kinds the kernel has a function for."""
 
 
@@ -105,6 +113,8 @@ class _Batch:
             return self._share_of_seats(spec, days)
         if kind in STATE_KINDS:
             return STATE_KINDS[kind](self._states[spec.source], spec.item, days)
+        if kind == "ends_within":
+            return ends_within(self._in_force(), days)
         if kind in CONTRACT_KINDS:
             return CONTRACT_KINDS[kind](self._in_force())
         return level(self._history.accounts, self._moments, spec.item or "")

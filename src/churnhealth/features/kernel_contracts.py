@@ -10,7 +10,7 @@ from churnhealth.features.kernel_moments import Moments, quotient
 from churnhealth.snapshots.cover import Cover, cover_at
 from churnhealth.sources.contract import FAR, Accounts, Contracts, Floats, Ints
 
-__all__ = ["CONTRACT_KINDS", "ContractKind", "Terms", "level"]
+__all__ = ["CONTRACT_KINDS", "ContractKind", "Terms", "ends_within", "level"]
 
 
 class Terms:
@@ -56,6 +56,13 @@ def _days_to_renewal(terms: Terms) -> Floats:
     cover = terms.cover
     ends = cover.covered & (cover.end != FAR)
     return np.where(ends, cover.end - terms.moments.as_of, np.nan)
+
+
+def ends_within(terms: Terms, days: int) -> Floats:
+    """Say whether a known end of cover lies in ``[as_of, as_of + days)``."""
+    cover, as_of = terms.cover, terms.moments.as_of
+    soon = (cover.end < as_of + days).astype(np.float64)
+    return np.where(cover.covered, soon, np.nan)
 
 
 def _renewals(terms: Terms) -> Floats:

@@ -232,6 +232,17 @@ KINDS: Mapping[str, Kind] = {
         "days to renewal",
         "days",
     ),
+    "ends_within": Kind(
+        family="contracts",
+        means="1 if a known end of cover lies in the next days, 0 if not",
+        subject="contract ends",
+        unit="yes",
+        windowed=True,
+        actionable=False,
+        when="within",
+        during="within",
+        moves=False,
+    ),
     "renewals": _contract("terms before this one", "renewals so far", "terms"),
     "value": _contract("monthly value in force", "monthly value", "money"),
     "value_change": _contract(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churnhealth.features.spec import Category, FeatureSpec, feature, slugs
 from churnhealth.sources.contract import FAR, EventLog, History, StateLog
@@ -20,7 +21,16 @@ _MOST_LEVELS = 8
 _LEAST_SHARE = 0.02
 _PLANNED_DAYS = 14
 
+_SPAN = 1 << 25
+
 Specs = Iterator[FeatureSpec]
+Known = NDArray[np.bool_]
+
+
+class Make(Protocol):
+    """Build a feature over all events of one source."""
+
+    def __call__(self, kind: str, days: int | None = None) -> FeatureSpec: ...
 
 
 def default_specs(
@@ -29,6 +39,7 @@ def default_specs(
     windows_days: Sequence[int] = (7, 28, 90),
     top_events: int = 12,
     known_before: int,
+    ends_within: int | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
 ) -> tuple[FeatureSpec, ...]:
@@ -37,7 +48,8 @@ def default_specs(
     Only rows with ``known_at < known_before`` are looked at, so a choice made for
     training cannot know what came later. ``include`` and ``exclude`` are patterns on
     names (``product__*``); what is excluded stays out even if it is included. At most
-    ``MOST_FEATURES`` are kept: single events give way first, the rarest before others.
+    ``MOST_FEATURES`` are kept: attributes give way first, then the rarest events.
+    ``ends_within`` asks whether a known end of cover lies in the question's own window.
     """
 
     def wanted(spec: FeatureSpec) -> bool:
@@ -46,12 +58,11 @@ def default_specs(
 
     windows = sorted(set(windows_days))
     frame = [
-        *_contracts(history, known_before),
+        *_contracts(history, known_before, ends_within),
         *_states(history, windows, known_before),
     ]
     for log in history.events:
         frame.extend(_source(history, log, windows, known_before))
-    frame.extend(_attributes(history, known_before))
     chosen = [spec for spec in frame if wanted(spec)][:MOST_FEATURES]
     single = [
         [spec for spec in specs if wanted(spec)]
@@ -61,7 +72,8 @@ def default_specs(
         if len(chosen) + len(specs) > MOST_FEATURES:
             break
         chosen.extend(specs)
-    return tuple(chosen)
+    profile = [spec for spec in _attributes(history, known_before) if wanted(spec)]
+    return tuple([*chosen, *profile][:MOST_FEATURES])
 
 
 def _middle(windows: Sequence[int]) -> int:
@@ -88,17 +100,13 @@ def _source(
     if log.ended_at is not None:
         yield make("open")
         yield make("oldest_open")
-    for days in windows:
-        yield make("count", days)
-        yield make("active_days", days)
-        yield make("trend", days)
-        if np.unique(log.event[known]).size > 1:
-            yield make("breadth", days)
     middle, widest = _middle(windows), windows[-1]
-    yield make("own_norm", middle)
-    yield make("active_days_trend", middle)
-    if middle >= 14:
-        yield make("active_weeks", middle)
+    if _is_dense(log, known):
+        yield from _rhythm(log, known, windows, make)
+    else:
+        for days in dict.fromkeys((middle, widest)):
+            yield make("count", days)
+        yield make("trend", widest)
     yield from _people(history, log, windows, known_before, make)
     if log.amount is not None and np.isfinite(log.amount[known]).any():
         for days in dict.fromkeys((middle, widest)):
@@ -107,12 +115,37 @@ def _source(
         yield make("sum_trend", middle)
 
 
+def _is_dense(log: EventLog, known: Known) -> bool:
+    """Say whether accounts that do it at all do it at least weekly."""
+    days = np.unique(log.account[known] * _SPAN + log.happened_at[known])
+    accounts = days // _SPAN
+    first = np.flatnonzero(np.diff(accounts, prepend=-1))
+    spans = np.diff(np.append(first, days.size))
+    lived = days[first + spans - 1] - days[first] + 1
+    return bool(days.size >= lived.sum() / 7)
+
+
+def _rhythm(log: EventLog, known: Known, windows: Sequence[int], make: Make) -> Specs:
+    """Yield what only makes sense of things done often."""
+    for days in windows:
+        yield make("count", days)
+        yield make("active_days", days)
+        yield make("trend", days)
+        if np.unique(log.event[known]).size > 1:
+            yield make("breadth", days)
+    middle = _middle(windows)
+    yield make("own_norm", middle)
+    yield make("active_days_trend", middle)
+    if middle >= 14:
+        yield make("active_weeks", middle)
+
+
 def _people(
     history: History,
     log: EventLog,
     windows: Sequence[int],
     known_before: int,
-    make: Callable[[str, int | None], FeatureSpec],
+    make: Make,
 ) -> Specs:
     known, middle = log.known_at < known_before, _middle(windows)
     seats = _contract_column(history, "seats", known_before)
@@ -168,9 +201,7 @@ def _top(log: EventLog, most: int, known_before: int) -> list[str]:
     return [log.vocabulary[code] for code in order[:most] if rows[code]]
 
 
-def _category(
-    log: EventLog, known: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> Category:
+def _category(log: EventLog, known: Known) -> Category:
     rows = np.bincount(log.event[known], minlength=len(log.vocabulary))
     total: Counter[str] = Counter()
     for code, name in enumerate(log.categories):
@@ -207,7 +238,9 @@ def _top_states(log: StateLog, known_before: int) -> list[str]:
     return [log.vocabulary[code] for code in order[:_MOST_STATES] if rows[code]]
 
 
-def _contracts(history: History, known_before: int) -> Specs:
+def _contracts(
+    history: History, known_before: int, ends_within_days: int | None
+) -> Specs:
     contracts = history.contracts
     if contracts is None or not (contracts.known_at < known_before).any():
         return
@@ -226,6 +259,13 @@ def _contracts(history: History, known_before: int) -> Specs:
     ]
     for kind in kinds:
         yield feature(kind, source="contracts", category="contract")
+    if ends_within_days is not None and "days_to_renewal" in kinds:
+        yield feature(
+            "ends_within",
+            source="contracts",
+            days=ends_within_days,
+            category="contract",
+        )
 
 
 def _contract_column(history: History, name: str, known_before: int) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.scorers.curves import sigmoid
+from churnhealth.scorers.curves import log_odds, sigmoid
 from churnhealth.scorers.matrix import (
     column_names,
     column_of,
@@ -296,6 +296,9 @@ def ridge(
     """
     from sklearn.linear_model import LogisticRegression
 
+    if X.shape[1] == 0:  # nothing told anything: the base rate is all there is
+        share = np.array([(y.sum() + 0.5) / (y.size + 1.0)])
+        return np.zeros(0), float(log_odds(share)[0])
     model = LogisticRegression(
         C=1.0 / penalty, solver="lbfgs", tol=1e-6, max_iter=2000, warm_start=True
     )

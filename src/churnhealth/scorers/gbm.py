@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from churnhealth.scorers.curves import log_odds, sigmoid
-from churnhealth.scorers.estimator import Scorer, Training
+from churnhealth.scorers.estimator import Scorer, Training, one_thread
+from churnhealth.scorers.lens import learn_lens
 from churnhealth.scorers.matrix import refuse
 from churnhealth.scorers.splits import Mask, inner_folds
 from churnhealth.sources.contract import Floats, Ints
@@ -61,6 +63,11 @@ class GbmScorer(Scorer):
         self.embargo_days = embargo_days
 
     def _learn(self, rows: Training) -> None:
+        # Features without evidence only give trees noise to split on.
+        with one_thread():
+            lens = learn_lens(rows.X, rows.y, rows.groups)
+        self.used_ = np.unique(lens.source) if lens.source.size else np.array([0])
+        rows = replace(rows, X=rows.X[:, self.used_])
         self.median_ = _medians(rows.X)
         self.rounds_ = self.rounds or self._choose(rows)
         everyone = np.ones(rows.y.size, bool)
@@ -117,7 +124,7 @@ class GbmScorer(Scorer):
             rows.X[fit],
             y,
             init_score=np.full(y.size, _level(y)),
-            feature_name=[f"f{i}" for i in range(rows.X.shape[1])],
+            feature_name=[f"f{j}" for j in self.used_],
         )
         for later in more.get("valid_sets", ()):
             later.set_reference(known)
@@ -144,11 +151,12 @@ class GbmScorer(Scorer):
             "verbosity": -1,
         }
         if self.monotone is not None:
-            settings["monotone_constraints"] = list(self.monotone)
+            settings["monotone_constraints"] = [self.monotone[j] for j in self.used_]
             settings["monotone_constraints_method"] = "intermediate"
         return settings
 
     def _filled(self, X: Floats) -> Floats:
+        X = X[:, self.used_]
         # Trees that never met a missing value in a column would read it as zero.
         gaps = np.isnan(X) & ~np.isnan(self.median_)
         return np.where(gaps, self.median_, X) if gaps.any() else X
@@ -160,11 +168,13 @@ class GbmScorer(Scorer):
         return self.start_ + np.asarray(raised, np.float64)
 
     def _parts(self, X: Floats) -> Floats:
-        parts = self.booster_.predict(
+        found = self.booster_.predict(
             self._filled(X), pred_contrib=True, num_threads=self.num_threads
         )
-        parts = np.array(parts, np.float64)
-        parts[:, -1] += self.start_
+        found = np.asarray(found, np.float64)
+        parts = np.zeros((X.shape[0], X.shape[1] + 1))
+        parts[:, self.used_] = found[:, :-1]
+        parts[:, -1] = found[:, -1] + self.start_
         return parts
 
     @property
@@ -194,11 +204,17 @@ class GbmScorer(Scorer):
 
     def _state(self) -> dict[str, object]:
         median = [None if np.isnan(m) else m for m in self.median_.tolist()]
-        return {"rounds": self.rounds_, "start": self.start_, "median": median}
+        return {
+            "rounds": self.rounds_,
+            "start": self.start_,
+            "used": self.used_.tolist(),
+            "median": median,
+        }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.rounds_ = int(state["rounds"])
         self.start_ = float(state["start"])
+        self.used_ = np.array(state["used"], np.int64)
         self.median_ = np.array(
             [np.nan if m is None else m for m in state["median"]], np.float64
         )

@@ -8,10 +8,9 @@ that an answer never mixes two models.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,12 +34,21 @@ from churnhealth.serve.answers import (
     history_scores,
     model_card,
 )
+from churnhealth.serve.asked import (
+    MOST_DRIVERS,
+    count,
+    day_asked,
+    drivers_asked,
+    feature_matrix,
+    id_of,
+    one_of,
+    query,
+)
 from churnhealth.serve.guard import LOOPBACK, Guard, Observe, refused, strict_json
 from churnhealth.serve.openapi import openapi
 from churnhealth.serve.stored import SORTS, Stored, StoredScores, choose
-from churnhealth.sources.contract import Floats, Texts, day_of
-from churnhealth.sources.engine import texts
-from churnhealth.sources.given import known_fields, listed, number, object_of, text
+from churnhealth.sources.contract import day_of
+from churnhealth.sources.given import known_fields, listed, object_of
 from churnhealth.sources.rows import history_from_rows
 
 __all__ = ["Live", "Serving", "create_app", "make_serving"]
@@ -48,7 +56,6 @@ __all__ = ["Live", "Serving", "create_app", "make_serving"]
 T = TypeVar("T")
 
 _SCORING_THREADS = 2  # more would wait for each other: the work is the processor's
-_MOST_DRIVERS = 1_000
 _LARGEST_PAGE = 500
 _BANDS = ("green", "yellow", "orange", "red", "grey")
 _PAGE = {
@@ -161,16 +168,16 @@ class _Api:
     async def score(self, request: Request) -> Response:
         """Score accounts from their raw history."""
         serving = self._live.now()
-        top = _drivers_asked(_query(request, "drivers"), otherwise=0)
+        top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
         return await self._work(lambda: self._scored(serving, body, top))
 
     def _scored(self, serving: Serving, body: bytes, top: int) -> Response:
         given = object_of(strict_json(body), "body")
         known_fields(given, ("as_of", "accounts"), "body")
-        as_of = _as_of(given)
+        as_of = day_asked(given)
         accounts = self._some(given, "accounts")
-        sent = [_account_id(a, f"accounts[{i}]") for i, a in enumerate(accounts)]
+        sent = [id_of(a, f"accounts[{i}]") for i, a in enumerate(accounts)]
         history = history_from_rows(serving.bundle.schema, accounts)
         book = score_history(
             serving.bundle,
@@ -186,15 +193,15 @@ class _Api:
     async def score_features(self, request: Request) -> Response:
         """Score rows of features that were computed elsewhere."""
         serving = self._live.now()
-        top = _drivers_asked(_query(request, "drivers"), otherwise=0)
+        top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
         return await self._work(lambda: self._scored_features(serving, body, top))
 
     def _scored_features(self, serving: Serving, body: bytes, top: int) -> Response:
         given = object_of(strict_json(body), "body")
         known_fields(given, ("as_of", "rows"), "body")
-        as_of = _as_of(given)
-        ids, X = _matrix(serving.bundle, self._some(given, "rows"))
+        as_of = day_asked(given)
+        ids, X = feature_matrix(serving.bundle, self._some(given, "rows"))
         rows = feature_scores(serving.bundle, ids, X, as_of=as_of, top=top)
         return _scores(serving, rows)
 
@@ -222,21 +229,21 @@ class _Api:
 
     async def accounts(self, request: Request) -> Response:
         """List stored scores: filtered, sorted, a page at a time."""
-        query = _query(request, "band", "owner", "segment", "sort", "page", "page_size")
-        bands = [band for band in query.get("band", "").split(",") if band]
-        sort = query.get("sort") or SORTS[0]
-        _one_of("band", bands, _BANDS)
-        _one_of("sort", [sort], SORTS)
-        page = _count(query, "page", low=1, high=10**9, otherwise=1)
-        size = _count(query, "page_size", low=1, high=_LARGEST_PAGE, otherwise=50)
+        asked = query(request, "band", "owner", "segment", "sort", "page", "page_size")
+        bands = [band for band in asked.get("band", "").split(",") if band]
+        sort = asked.get("sort") or SORTS[0]
+        one_of("band", bands, _BANDS)
+        one_of("sort", [sort], SORTS)
+        page = count(asked, "page", low=1, high=10**9, otherwise=1)
+        size = count(asked, "page_size", low=1, high=_LARGEST_PAGE, otherwise=50)
         stored = self._stored()
 
         def chosen() -> Response:
             rows = choose(
                 stored.newest().rows,
                 bands=bands,
-                owner=query.get("owner") or None,
-                segment=query.get("segment") or None,
+                owner=asked.get("owner") or None,
+                segment=asked.get("segment") or None,
                 sort=sort,
             )
             shown = rows[(page - 1) * size : page * size]
@@ -247,8 +254,8 @@ class _Api:
 
     async def account(self, request: Request) -> Response:
         """Give one account's stored score with its drivers."""
-        query = _query(request, "drivers")
-        top = _drivers_asked(query, otherwise=_MOST_DRIVERS)
+        asked = query(request, "drivers")
+        top = drivers_asked(asked, otherwise=MOST_DRIVERS)
         stored = self._stored()
         account_id = request.path_params["account_id"]
 
@@ -263,12 +270,12 @@ class _Api:
 
     async def model(self, request: Request) -> Response:
         """Give the model's card."""
-        _query(request)
+        query(request)
         return _json(self._live.now().card)
 
     async def features(self, request: Request) -> Response:
         """List the features the model reads, with the median of similar accounts."""
-        _query(request)
+        query(request)
         bundle = self._live.now().bundle
         peers = [None if np.isnan(v) else v for v in bundle.peers.tolist()]
         pairs = zip(bundle.specs, peers, strict=True)
@@ -292,7 +299,7 @@ class _Api:
 
     async def portfolio_page(self, request: Request) -> Response:
         """Show the stored scores as a page."""
-        _query(request)
+        query(request)
         stored = self._live.now().stored
         if stored is None:
             return HTMLResponse(_NO_SCORES, headers=_PAGE)
@@ -301,7 +308,7 @@ class _Api:
 
     async def account_page(self, request: Request) -> Response:
         """Show one account as a page."""
-        _query(request)
+        query(request)
         stored = self._stored()
         account_id = request.path_params["account_id"]
 
@@ -338,88 +345,3 @@ def _no_account() -> ChurnHealthError:
         fix="check the id: it is the text in the accounts source, case and zeros"
         " included",
     )
-
-
-def _query(request: Request, *allowed: str) -> dict[str, str]:
-    """Take the query's parameters: each known, each once."""
-    found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in allowed or name in found:
-            known = ", ".join(allowed) or "none"
-            what = "a parameter that does not exist here, or is there twice"
-            raise refused("CH516", what, fix=f"known: {known}", where="query")
-        found[name] = value
-    return found
-
-
-def _count(
-    query: Mapping[str, str], name: str, *, low: int, high: int, otherwise: int
-) -> int:
-    value = query.get(name)
-    if value is None:
-        return otherwise
-    if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
-        what = f"is not a whole number from {low} to {high}"
-        raise refused("CH516", what, fix="give digits only", where=f"query.{name}")
-    return int(value)
-
-
-def _drivers_asked(query: Mapping[str, str], *, otherwise: int) -> int:
-    return _count(query, "drivers", low=0, high=_MOST_DRIVERS, otherwise=otherwise)
-
-
-def _one_of(name: str, given: Sequence[str], known: Sequence[str]) -> None:
-    if not set(given) <= set(known):
-        fix = f"use {', '.join(known)}"
-        raise refused("CH516", "is not known", fix=fix, where=f"query.{name}")
-
-
-def _as_of(body: Mapping[str, object]) -> date:
-    value = body.get("as_of")
-    if value is None:
-        fix = 'give the day to look from, such as "2026-01-31"'
-        raise refused("CH524", "is missing", fix=fix, where="as_of")
-    try:
-        if isinstance(value, str) and re.fullmatch(
-            r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value
-        ):
-            found = date.fromisoformat(value)
-            if 1900 <= found.year < 2200:
-                return found
-    except ValueError:
-        pass
-    raise refused(
-        "CH502", "is not a date", fix='write "YYYY-MM-DD", a UTC day', where="as_of"
-    )
-
-
-def _account_id(row: Mapping[str, object], where: str) -> str:
-    found = text(row, "account_id", where)
-    if found is None:
-        raise refused("CH524", "is missing", fix="give it", where=f"{where}.account_id")
-    return found
-
-
-def _matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
-    """Bring rows of named features into the model's order; what is absent is NaN."""
-    column = {name: i for i, name in enumerate(bundle.names)}
-    X = np.full((len(rows), len(column)), np.nan)
-    ids: dict[str, None] = {}
-    for i, row in enumerate(rows):
-        where = f"rows[{i}]"
-        known_fields(row, ("account_id", "features"), where)
-        account_id = _account_id(row, where)
-        if account_id in ids:
-            fix = "send one row per account"
-            place = f"{where}.account_id"
-            raise refused("CH525", "is there twice", fix=fix, where=place)
-        ids[account_id] = None
-        given = object_of(row.get("features"), f"{where}.features")
-        unknown = sum(name not in column for name in given)
-        if unknown:
-            what = f"{unknown} of its names are no features of this model"
-            fix = "GET /v1/features lists them"
-            raise refused("CH527", what, fix=fix, where=f"{where}.features")
-        for name in given:
-            X[i, column[name]] = number(given, name, f"{where}.features")
-    return texts(ids), X

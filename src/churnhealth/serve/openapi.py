@@ -16,6 +16,7 @@ Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "number"}
+_INTEGER: Schema = {"type": "integer"}
 _DAY: Schema = {"type": "string", "format": "date"}
 _MOMENT: Schema = {
     "type": "string",
@@ -136,7 +137,7 @@ _STORED_FIELDS: dict[str, Schema] = {
     **dict.fromkeys(("name", "owner", "segment", "top_driver"), _maybe(_TEXT)),
     **dict.fromkeys(("value", "expected_loss"), _maybe(_NUMBER)),
     "renewal_date": _maybe(_DAY),
-    "days_to_renewal": {"type": ["integer", "null"]},
+    "days_to_renewal": _maybe(_INTEGER),
     "previous_band": _BAND,
     **dict.fromkeys(("scored_at", "model_version", "bands_version"), _TEXT),
 }
@@ -187,7 +188,7 @@ _SCHEMAS: dict[str, Schema] = {
     ),
     "Page": _object(
         {
-            **dict.fromkeys(("total", "page", "page_size"), {"type": "integer"}),
+            **dict.fromkeys(("total", "page", "page_size"), _INTEGER),
             "accounts": _list(_ref("StoredScore")),
         },
         *("total", "page", "page_size", "accounts"),

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from churnhealth.errors import RequestError
 from churnhealth.sources.contract import FAR
@@ -25,9 +26,12 @@ __all__ = [
     "object_of",
     "open_moment",
     "refuse",
+    "required",
     "text",
     "whole",
 ]
+
+T = TypeVar("T")
 
 DAY = 86_400_000_000
 """A day in microseconds."""
@@ -55,6 +59,13 @@ def refuse(code: str, where: str, what: str, *, fix: str) -> RequestError:
         fix=fix,
         where=where,
     )
+
+
+def required(value: T | None, where: str) -> T:
+    """Refuse what is missing."""
+    if value is None:
+        raise refuse("CH524", where, "is missing", fix="give it")
+    return value
 
 
 def object_of(value: object, where: str) -> Mapping[str, object]:

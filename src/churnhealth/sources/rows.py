@@ -36,6 +36,7 @@ from churnhealth.sources.given import (
     object_of,
     open_moment,
     refuse,
+    required,
     text,
     whole,
 )
@@ -136,13 +137,7 @@ def history_from_rows(schema: Schema, accounts: Sequence[Row]) -> History:
 def _account(value: object, where: str) -> tuple[str, Row]:
     row = object_of(value, where)
     known_fields(row, _ACCOUNT, where)
-    return _required(text(row, "account_id", where), f"{where}.account_id"), row
-
-
-def _required(value: T | None, where: str) -> T:
-    if value is None:
-        raise refuse("CH524", where, "is missing", fix="give it")
-    return value
+    return required(text(row, "account_id", where), f"{where}.account_id"), row
 
 
 def _refuse_repeats(found: Sequence[tuple[str, Row]], order: Sequence[int]) -> None:
@@ -189,7 +184,7 @@ class _Tables:
     def _contract(self, account: int, value: object, at: str) -> _Contract:
         row = object_of(value, at)
         known_fields(row, _CONTRACT_FIELDS, at)
-        start = _required(moment(row, "start", at), f"{at}.start")
+        start = required(moment(row, "start", at), f"{at}.start")
         cancelled = open_moment(row, "cancelled_at", at)
         notice = open_moment(row, "notice_at", at)
         text(row, "contract_id", at)
@@ -228,7 +223,7 @@ class _Tables:
             named[source, key] = event
 
     def _made(self, account: int, row: Row, at: str, shape: EventsShape) -> _Event:
-        happened = _required(moment(row, "happened_at", at), f"{at}.happened_at")
+        happened = required(moment(row, "happened_at", at), f"{at}.happened_at")
         known = _or(moment(row, "known_at", at), happened + self._lag)
         text(row, "item", at)
         user, amount = text(row, "user_id", at), number(row, "amount", at)
@@ -252,7 +247,7 @@ def _known_first(event: _Event) -> tuple[object, ...]:
 
 
 def _source(row: Row, at: str, among: Mapping[str, object]) -> str:
-    name = _required(text(row, "source", at), f"{at}.source")
+    name = required(text(row, "source", at), f"{at}.source")
     if name not in among:
         known = ", ".join(sorted(among)) or "none"
         raise refuse(
@@ -268,9 +263,9 @@ def _state(account: int, row: Row, at: str) -> _State:
     value = number(row, "value", at)
     return _State(
         account=account,
-        state=_required(text(row, "state", at), f"{at}.state"),
-        known_at=_required(moment(row, "known_at", at), f"{at}.known_at"),
-        value=_required(None if math.isnan(value) else value, f"{at}.value"),
+        state=required(text(row, "state", at), f"{at}.state"),
+        known_at=required(moment(row, "known_at", at), f"{at}.known_at"),
+        value=required(None if math.isnan(value) else value, f"{at}.value"),
     )
 
 

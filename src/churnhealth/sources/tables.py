@@ -83,47 +83,23 @@ def read_events(
     the earliest known one stays.
     """
     has = opened.columns
-    name = f"coalesce(event, {literal(opened.name)})" if "event" in has else ""
-    event = name or literal(opened.name)
+    word = literal(opened.name)
+    event = f"coalesce(event, {word})" if "event" in has else word
     ids = _encode(con, typed, "account_id", "codes_account")
     words = _encode(con, typed, event, "codes_event")
+    if "user_id" in has:
+        _encode(con, typed, "user_id", "codes_user")
     late = f"happened_at + INTERVAL {lag} DAY"
     known = f"coalesce(known_at, {late})" if "known_at" in has else late
     if not planned:
         known = f"greatest({known}, happened_at)"
-    select = [
-        "a.code AS account",
-        f"{_day('t.happened_at')} AS happened_at",
-        f"{_day('t.known')} AS known_at",
-        "e.code AS event",
-        "t.count_ AS count",
-    ]
-    order = ["a.code", "t.happened_at", "t.known", "e.code"]
-    join = " JOIN codes_account a ON a.id = t.account_id JOIN codes_event e ON"
-    join += " e.id = t.event_"
-    if "user_id" in has:
-        _encode(con, typed, "user_id", "codes_user")
-        join += " LEFT JOIN codes_user u ON u.id = t.user_id"
-        select.append("coalesce(u.code, -1) AS user_id")
-        order.append("coalesce(u.code, -1)")
-    order.append("t.count_")
-    for column in ("amount", "users"):
-        if column in has:
-            select.append(f"t.{column}")
-            order.append(f"t.{column} NULLS FIRST")
-    if "ended_at" in has:
-        select.append(f"coalesce({_day('t.ended_at')}, {FAR}) AS ended_at")
-        order.append("t.ended_at NULLS LAST")
     count = "coalesce(count, 1)" if "count" in has else "1::BIGINT"
     rows = (
         f"SELECT *, {event} AS event_, {known} AS known, {count} AS count_ FROM {typed}"  # noqa: S608
     )
     if "event_id" in has:
         rows = _unrepeated(rows, has)
-    found = fetch(
-        con,
-        f"SELECT {', '.join(select)} FROM ({rows}) t{join} ORDER BY {', '.join(order)}",  # noqa: S608
-    )
+    found = fetch(con, _sorted_events(rows, has))
     counts, examples = _event_counts(con, typed, has)
     counts["dropped"] = counts["rows"] - found["account"].size
     return Part(
@@ -135,6 +111,34 @@ def read_events(
         counts=counts,
         examples=examples,
     )
+
+
+def _sorted_events(rows: str, has: Mapping[str, str]) -> str:
+    """Write the query that encodes the rows and sorts them by their total key."""
+    select = [
+        "a.code AS account",
+        f"{_day('t.happened_at')} AS happened_at",
+        f"{_day('t.known')} AS known_at",
+        "e.code AS event",
+        "t.count_ AS count",
+    ]
+    order = ["a.code", "t.happened_at", "t.known", "e.code"]
+    join = "JOIN codes_account a ON a.id = t.account_id"
+    join += " JOIN codes_event e ON e.id = t.event_"
+    if "user_id" in has:
+        join += " LEFT JOIN codes_user u ON u.id = t.user_id"
+        select.append("coalesce(u.code, -1) AS user_id")
+        order.append("coalesce(u.code, -1)")
+    order.append("t.count_")
+    for column in ("amount", "users"):
+        if column in has:
+            select.append(f"t.{column}")
+            order.append(f"t.{column} NULLS FIRST")
+    if "ended_at" in has:
+        select.append(f"coalesce({_day('t.ended_at')}, {FAR}) AS ended_at")
+        order.append("t.ended_at NULLS LAST")
+    key = ", ".join(order)
+    return f"SELECT {', '.join(select)} FROM ({rows}) t {join} ORDER BY {key}"  # noqa: S608
 
 
 def _unrepeated(rows: str, has: Mapping[str, str]) -> str:

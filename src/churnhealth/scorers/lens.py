@@ -1,0 +1,202 @@
+"""How a line sees raw features: compressed, clipped, bent twice, weighed by evidence.
+
+All of it is learned from training rows only. A feature ``x`` is read as
+``t = clip(signed log1p(x))``; a missing value takes the training median. Its columns
+are ``t`` itself, ``max(t - knot, 0)`` at the thirds of what training saw, and whether
+it was missing where that tells something. Every column is standardised and then
+shrunk by how surely it has to do with churn, so that ridge falls on noise first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.sources.contract import Floats, Ints
+
+__all__ = ["Lens", "learn_lens"]
+
+Mask = NDArray[np.bool_]
+_LINE, _BEND, _ABSENCE = 0, 1, 2
+_THIRDS = (1.0 / 3.0, 2.0 / 3.0)
+_RARE = 0.01  # an absence in fewer rows than this (or in all but them) is noise
+_TELLING = 2.0  # standard errors that an absence must show
+_HALF = 9.0  # a column three standard errors from nothing keeps half its variance
+_MOST_COLUMNS = 160
+_ROWS = 4096  # rows seen at a time, so that memory stays small
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Lens:
+    """Columns of a linear model, each made of one feature; sorted by feature.
+
+    Column ``c`` is ``(raw - centre[c]) * gain[c]`` with mean 0 over training rows,
+    where ``raw`` is the line, bend or absence (``kind``) of feature ``source[c]``.
+    """
+
+    low: Floats
+    high: Floats
+    middle: Floats
+    source: Ints
+    kind: Ints
+    knot: Floats
+    centre: Floats
+    gain: Floats
+
+    def seen(self, X: Floats) -> Floats:
+        """Give the columns (n, K) of raw features (n, F)."""
+        out = np.empty((X.shape[0], self.source.size))
+        for at in range(0, X.shape[0], _ROWS):
+            out[at : at + _ROWS] = (self._raw(X[at : at + _ROWS]) - self.centre) * (
+                self.gain
+            )
+        return out
+
+    def by_feature(self, each: Floats, width: int) -> Floats:
+        """Add up columns (n, K) feature by feature: (n, ``width``)."""
+        parts = np.zeros((each.shape[0], width))
+        if self.source.size:
+            used, start = np.unique(self.source, return_index=True)
+            parts[:, used] = np.add.reduceat(each, start, axis=1)
+        return parts
+
+    def _raw(self, X: Floats) -> Floats:
+        missing = np.isnan(X)
+        t = np.where(missing, self.middle, np.clip(stretch(X), self.low, self.high))
+        raw = t[:, self.source]
+        bends, absences = self.kind == _BEND, self.kind == _ABSENCE
+        raw[:, bends] = np.maximum(raw[:, bends] - self.knot[bends], 0.0)
+        raw[:, absences] = missing[:, self.source[absences]]
+        return raw
+
+    def to_json(self) -> dict[str, object]:
+        """Say it as a JSON object; ``from_json`` reads it back."""
+        return {name: getattr(self, name).tolist() for name in Lens.__slots__}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Lens:
+        """Read what ``to_json`` wrote."""
+        whole = ("source", "kind")
+        parts: dict[str, Any] = {
+            name: np.array(values, np.int64 if name in whole else np.float64)
+            for name, values in saved.items()
+        }
+        return cls(**parts)
+
+
+def learn_lens(X: Floats, y: Floats, groups: Ints) -> Lens:
+    """Learn all of a lens from training rows; ``groups`` are their accounts."""
+    low, middle, high, knots = _quantiles(X)
+    source, kind, knot = _candidates(np.isnan(X), knots, low, high)
+    plain = Lens(
+        low=low,
+        high=high,
+        middle=middle,
+        source=source,
+        kind=kind,
+        knot=knot,
+        centre=np.zeros(source.size),
+        gain=np.ones(source.size),
+    )
+    centre, spread, evidence = _weigh(plain, X, y, groups)
+    alive = (spread > 1e-9) & ((kind != _ABSENCE) | (evidence > _TELLING))
+    strongest = np.argsort(-np.where(alive, evidence, -1.0), kind="stable")
+    kept = np.sort(strongest[: min(int(alive.sum()), _MOST_COLUMNS)])
+    sure = evidence[kept] ** 2
+    return Lens(
+        low=low,
+        high=high,
+        middle=middle,
+        source=source[kept],
+        kind=kind[kept],
+        knot=knot[kept],
+        centre=centre[kept],
+        gain=np.sqrt(sure / (sure + _HALF)) / spread[kept],
+    )
+
+
+def stretch(x: Floats) -> Floats:
+    """Compress long tails on both sides of zero.
+
+    >>> stretch(np.array([0.0, np.e - 1.0, 1.0 - np.e]))
+    array([ 0.,  1., -1.])
+    """
+    return np.sign(x) * np.log1p(np.abs(x))
+
+
+def _quantiles(X: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Give per column the 0.2, 50 and 99.8 % quantile of t, and its thirds (2, F)."""
+    asked = (0.002, 0.5, 0.998, *_THIRDS)
+    found = np.zeros((len(asked), X.shape[1]))
+    for j in range(X.shape[1]):
+        known = X[~np.isnan(X[:, j]), j]
+        if known.size:
+            found[:, j] = np.quantile(stretch(known), asked)
+    return found[0], found[1], found[2], found[3:]
+
+
+def _candidates(
+    missing: Mask, knots: Floats, low: Floats, high: Floats
+) -> tuple[Ints, Ints, Floats]:
+    """List every column that could be made: its feature, its kind and its knot."""
+    rows: list[tuple[int, int, float]] = []
+    patterns: set[bytes] = set()
+    for j in range(missing.shape[1]):
+        rows.append((j, _LINE, 0.0))
+        inside = np.unique(knots[:, j])
+        bends = inside[(inside > low[j]) & (inside < high[j])]
+        rows.extend((j, _BEND, float(knot)) for knot in bends)
+        if not _RARE < missing[:, j].mean() < 1.0 - _RARE:
+            continue
+        pattern = np.packbits(missing[:, j]).tobytes()
+        if pattern not in patterns:  # of columns absent together the first tells it
+            patterns.add(pattern)
+            rows.append((j, _ABSENCE, 0.0))
+    source, kind, knot = zip(*rows, strict=True)
+    return np.array(source), np.array(kind), np.array(knot)
+
+
+def _weigh(
+    plain: Lens, X: Floats, y: Floats, groups: Ints
+) -> tuple[Floats, Floats, Floats]:
+    """Give mean, spread and evidence of each column.
+
+    Evidence is the score statistic of a model with this column alone, in standard
+    errors that count accounts, not rows.
+    """
+    count, columns = int(groups.max()) + 1, plain.source.size
+    total, squares = np.zeros(columns), np.zeros(columns)
+    for at in range(0, X.shape[0], _ROWS):
+        raw = plain._raw(X[at : at + _ROWS])
+        total += raw.sum(axis=0)
+        squares += np.square(raw).sum(axis=0)
+    mean = total / X.shape[0]
+    spread = np.sqrt(np.maximum(squares / X.shape[0] - mean**2, 0.0))
+    spread[spread <= 1e-7 * np.maximum(1.0, np.abs(mean))] = 0.0
+    order = np.argsort(groups, kind="stable")
+    pull = y - y.mean()
+    score, noise = np.zeros(columns), np.full(columns, 1e-12)
+    starts = np.searchsorted(groups[order], np.arange(count + 1))
+    for low, high in _runs(starts):
+        mine = order[starts[low] : starts[high]]
+        if not mine.size:
+            continue
+        each = (plain._raw(X[mine]) - mean) * pull[mine, None]
+        filled = np.unique(groups[mine], return_index=True)[1]
+        sums = np.add.reduceat(each, filled, axis=0)
+        score += sums.sum(axis=0)
+        noise += np.square(sums).sum(axis=0)
+    return mean, spread, np.abs(score) / np.sqrt(noise)
+
+
+def _runs(starts: Ints) -> list[tuple[int, int]]:
+    """Cut accounts into runs of about ``_ROWS`` rows, no account cut in two."""
+    last = starts.size - 1
+    wanted = np.arange(0, int(starts[-1]) + _ROWS, _ROWS)
+    edges = np.unique(np.minimum(np.searchsorted(starts, wanted), last)).tolist()
+    return list(pairwise(edges))

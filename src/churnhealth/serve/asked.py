@@ -1,0 +1,120 @@
+"""What was asked: parameters and bodies, taken exactly or refused with their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+from starlette.requests import Request
+
+from churnhealth.bundle import Bundle
+from churnhealth.serve.guard import refused
+from churnhealth.sources.contract import Floats, Texts
+from churnhealth.sources.engine import texts
+from churnhealth.sources.given import known_fields, number, object_of, text
+
+__all__ = [
+    "MOST_DRIVERS",
+    "count",
+    "day_asked",
+    "drivers_asked",
+    "feature_matrix",
+    "id_of",
+    "one_of",
+    "query",
+]
+
+Row = Mapping[str, object]
+
+MOST_DRIVERS = 1_000
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def query(request: Request, *allowed: str) -> dict[str, str]:
+    """Take the query's parameters: each known, each once."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in allowed or name in found:
+            known = ", ".join(allowed) or "none"
+            what = "a parameter that does not exist here, or is there twice"
+            raise refused("CH516", what, fix=f"known: {known}", where="query")
+        found[name] = value
+    return found
+
+
+def count(
+    asked: Mapping[str, str], name: str, *, low: int, high: int, otherwise: int
+) -> int:
+    """Take a whole number between two others, digits only."""
+    value = asked.get(name)
+    if value is None:
+        return otherwise
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+        what = f"is not a whole number from {low} to {high}"
+        raise refused("CH516", what, fix="give digits only", where=f"query.{name}")
+    return int(value)
+
+
+def drivers_asked(asked: Mapping[str, str], *, otherwise: int) -> int:
+    """Take how many drivers are wanted."""
+    return count(asked, "drivers", low=0, high=MOST_DRIVERS, otherwise=otherwise)
+
+
+def one_of(name: str, given: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse a word that is not among those we know."""
+    if not set(given) <= set(known):
+        fix = f"use {', '.join(known)}"
+        raise refused("CH516", "is not known", fix=fix, where=f"query.{name}")
+
+
+def day_asked(body: Mapping[str, object]) -> date:
+    """Take the day to look from: never a default, never a time."""
+    value = body.get("as_of")
+    if value is None:
+        fix = 'give the day to look from, such as "2026-01-31"'
+        raise refused("CH524", "is missing", fix=fix, where="as_of")
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            found = date.fromisoformat(value)
+            if 1900 <= found.year < 2200:
+                return found
+    except ValueError:
+        pass
+    raise refused(
+        "CH502", "is not a date", fix='write "YYYY-MM-DD", a UTC day', where="as_of"
+    )
+
+
+def id_of(row: Mapping[str, object], where: str) -> str:
+    """Take an account's id as text."""
+    found = text(row, "account_id", where)
+    if found is None:
+        raise refused("CH524", "is missing", fix="give it", where=f"{where}.account_id")
+    return found
+
+
+def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
+    """Bring rows of named features into the model's order; what is absent is NaN."""
+    column = {name: i for i, name in enumerate(bundle.names)}
+    X = np.full((len(rows), len(column)), np.nan)
+    ids: dict[str, None] = {}
+    for i, row in enumerate(rows):
+        where = f"rows[{i}]"
+        known_fields(row, ("account_id", "features"), where)
+        account_id = id_of(row, where)
+        if account_id in ids:
+            fix = "send one row per account"
+            place = f"{where}.account_id"
+            raise refused("CH525", "is there twice", fix=fix, where=place)
+        ids[account_id] = None
+        given = object_of(row.get("features"), f"{where}.features")
+        unknown = sum(name not in column for name in given)
+        if unknown:
+            what = f"{unknown} of its names are no features of this model"
+            fix = "GET /v1/features lists them"
+            raise refused("CH527", what, fix=fix, where=f"{where}.features")
+        for name in given:
+            X[i, column[name]] = number(given, name, f"{where}.features")
+    return texts(ids), X

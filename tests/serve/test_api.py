@@ -1,5 +1,7 @@
 """What the service answers, in process, on a real bundle."""
 
+import threading
+
 import numpy as np
 import pytest
 from tests.serve.served import AS_OF, client_of, post, strict
@@ -269,3 +271,18 @@ def test_before_a_model_is_loaded_only_livez_says_yes(bundle_folder):
             assert answer.status_code == 503
             assert answer.json()["error"]["code"] == "CH518"
         assert post(client, "/v1/score", {}).status_code == 503
+
+
+def test_a_question_waits_for_a_model_that_is_still_being_loaded(bundle):
+    live = Live(loading=threading.Event())
+
+    def load():
+        live.serving = make_serving(bundle)
+        live.loading.set()
+
+    with client_of(live) as client:
+        assert client.get("/readyz").status_code == 503
+        loader = threading.Timer(0.2, load)
+        loader.start()
+        assert client.get("/v1/model").status_code == 200
+        loader.join()

@@ -56,9 +56,20 @@ class Service:
             time.sleep(0.1)
         pytest.fail("not ready:\n" + self.log.read_text())
 
-    def signal_all(self, number):
-        """Signal the whole family; nobody may live on alone."""
-        os.killpg(self.process.pid, number)
+    def until_gone(self):
+        """Wait until nobody listens any more, but not for ever."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            except OSError:
+                return
+            time.sleep(0.1)
+        pytest.fail("somebody still listens:\n" + self.log.read_text())
+
+    def kill_group(self):
+        """Kill the starter and the supervisor; workers have groups of their own."""
+        os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def free_port():
@@ -92,8 +103,9 @@ def started(folder, *args):
             process.wait(timeout=30)
         finally:
             with suppress(ProcessLookupError):  # as it should be: nobody is left
-                service.signal_all(signal.SIGKILL)
+                service.kill_group()
             process.wait()
+            service.until_gone()
 
 
 @pytest.fixture(scope="module")
@@ -175,18 +187,24 @@ def test_a_stop_is_quick_and_leaves_nobody_behind(bundle_folder, tmp_path):
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=30) == 0
         with pytest.raises(ProcessLookupError):
-            service.signal_all(signal.SIGTERM)
+            service.kill_group()
+        service.until_gone()
 
 
-def test_killed_without_warning_it_leaves_the_bundle_whole(
-    bundle_folder, scores_folder, tmp_path
+@pytest.mark.parametrize("who", ["the starter", "starter and supervisor"])
+def test_killed_without_warning_all_stop_and_the_bundle_is_whole(
+    bundle_folder, scores_folder, tmp_path, who
 ):
     version = load_bundle(bundle_folder).model_version
     before = {p.name: p.read_bytes() for p in bundle_folder.iterdir()}
     bundle = ("--bundle", bundle_folder, "--scores", scores_folder)
     with started(tmp_path, *bundle) as service:
-        service.signal_all(signal.SIGKILL)
+        if who == "the starter":
+            service.process.kill()
+        else:
+            service.kill_group()
         service.process.wait()
+        service.until_gone()
     assert {p.name: p.read_bytes() for p in bundle_folder.iterdir()} == before
     assert load_bundle(bundle_folder).model_version == version
 
@@ -211,3 +229,16 @@ def test_a_damaged_bundle_is_refused_before_anything_starts(
     assert done.stderr.startswith("[CH40")
     assert "Fix:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_said_at_once(bundle_folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = subprocess.run(
+            command("--bundle", bundle_folder, "--port", taken.getsockname()[1]),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("[CH007]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -239,12 +240,15 @@ def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -
             why="without keys anyone who can reach it could read every score",
             fix="keep host = 127.0.0.1 and put an authenticating proxy before it",
         )
+    address = "127.0.0.1" if settings.host == "localhost" else settings.host
+    _refuse_busy(address, settings.port)
     load_bundle(bundle_folder)  # a bad bundle is told of here, not in a worker's log
     environment = {
         **os.environ,
         "BENTOML_DO_NOT_TRACK": "True",
         "CHURNHEALTH_BUNDLE": str(bundle_folder.resolve()),
         "CHURNHEALTH_SERVE": settings.model_dump_json(),
+        "CHURNHEALTH_STARTER": str(os.getpid()),
     }
     if scores is not None:
         read_current(scores)
@@ -252,8 +256,7 @@ def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -
     command = [
         *(sys.executable, "-m", "bentoml", "serve"),
         "churnhealth.serve.service:ChurnHealth",
-        *("--host", "127.0.0.1" if settings.host == "localhost" else settings.host),
-        *("--port", str(settings.port)),
+        *("--host", address, "--port", str(settings.port)),
     ]
     with tempfile.TemporaryDirectory() as place:
         environment.setdefault("BENTOML_HOME", place)
@@ -267,3 +270,16 @@ def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -
             return process.wait()
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _refuse_busy(address: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.create_server((address, port), family=family).close()
+    except OSError as error:
+        raise ConfigError(
+            "CH007",
+            f"port {port} cannot be listened on: {error.strerror}",
+            why="callers would reach another program, or none",
+            fix="stop what uses it, or give another --port",
+        ) from error

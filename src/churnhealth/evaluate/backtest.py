@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb
+from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb, unfitted
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.calendar import Fold, fold_days, newest_quarter
@@ -209,8 +209,7 @@ def _disjoint(panel: Panel, result: FoldResult, scorers: Makers) -> Floats | Non
     if train.size == 0 or y.min() == y.max():
         return None
     chosen = result.ladder.best
-    make = next(s for s in scorers if s().name == result.ladder.chosen)
-    scorer = make().fit(
+    scorer = unfitted(result.ladder.chosen, scorers).fit(
         panel.X[train], y, panel.cohort.account[train], panel.cohort.as_of[train]
     )
     margin = scorer.decision_function(panel.X[result.test])

@@ -22,7 +22,15 @@ from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import Days, Floats, Ints
 
-__all__ = ["FEW", "Ladder", "Rung", "TrainingRows", "climb", "inner_origins"]
+__all__ = [
+    "FEW",
+    "Ladder",
+    "Rung",
+    "TrainingRows",
+    "climb",
+    "inner_origins",
+    "unfitted",
+]
 
 FEW = 20  # distinct accounts that churned: below it, rules only
 ORDER = ("constant", "recency", "calendar", "rules", "logistic", "gbm", "blend")
@@ -138,6 +146,14 @@ def climb(
         reasons=reasons,
         origins=tuple(origins),
     )
+
+
+def unfitted(name: str, scorers: Sequence[Callable[[], Scorer]]) -> Scorer:
+    """Make the rung called ``name`` anew."""
+    made = {s().name: s for s in scorers}
+    if name == "blend":
+        return BlendScorer(members=tuple(made[member]() for member in _LEARNED))
+    return made[name]()
 
 
 def _needs_both(rows: TrainingRows) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 import anyio
@@ -55,6 +56,7 @@ __all__ = ["Live", "Serving", "create_app", "make_serving"]
 
 T = TypeVar("T")
 
+_LONGEST_LOAD = 30.0  # seconds
 _SCORING_THREADS = 2  # more would wait for each other: the work is the processor's
 _LARGEST_PAGE = 500
 _BANDS = ("green", "yellow", "orange", "red", "grey")
@@ -85,10 +87,15 @@ class Serving:
 
 @dataclass(kw_only=True, slots=True)
 class Live:
-    """What is served at this moment, and why nothing is if nothing is."""
+    """What is served at this moment, and why nothing is if nothing is.
+
+    ``loading`` is set when the first model was loaded or refused; until then questions
+    wait, since another worker may have said that the service is ready.
+    """
 
     serving: Serving | None = None
     refusal: ChurnHealthError | None = None
+    loading: Event | None = None
 
     def now(self) -> Serving:
         """Give what is served; raises ``RequestError`` CH518 while nothing is."""
@@ -159,6 +166,13 @@ class _Api:
         self._settings = settings
         self._limiter: anyio.CapacityLimiter | None = None
 
+    async def _serving(self) -> Serving:
+        """Give what is served; one that is still being loaded is waited for."""
+        loading = self._live.loading
+        if loading is not None and not loading.is_set():
+            await anyio.to_thread.run_sync(loading.wait, _LONGEST_LOAD)
+        return self._live.now()
+
     async def _work(self, work: Callable[[], T]) -> T:
         """Run what takes long beside the event loop, so that /livez answers."""
         if self._limiter is None:
@@ -167,7 +181,7 @@ class _Api:
 
     async def score(self, request: Request) -> Response:
         """Score accounts from their raw history."""
-        serving = self._live.now()
+        serving = await self._serving()
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
         return await self._work(lambda: self._scored(serving, body, top))
@@ -192,7 +206,7 @@ class _Api:
 
     async def score_features(self, request: Request) -> Response:
         """Score rows of features that were computed elsewhere."""
-        serving = self._live.now()
+        serving = await self._serving()
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
         return await self._work(lambda: self._scored_features(serving, body, top))
@@ -217,8 +231,8 @@ class _Api:
             raise refused("CH517", what, fix=fix, where=name)
         return [dict(object_of(row, f"{name}[{i}]")) for i, row in enumerate(rows)]
 
-    def _stored(self) -> StoredScores:
-        stored = self._live.now().stored
+    async def _stored(self) -> StoredScores:
+        stored = (await self._serving()).stored
         if stored is None:
             raise refused(
                 "CH501",
@@ -236,7 +250,7 @@ class _Api:
         one_of("sort", [sort], SORTS)
         page = count(asked, "page", low=1, high=10**9, otherwise=1)
         size = count(asked, "page_size", low=1, high=_LARGEST_PAGE, otherwise=50)
-        stored = self._stored()
+        stored = await self._stored()
 
         def chosen() -> Response:
             rows = choose(
@@ -256,7 +270,7 @@ class _Api:
         """Give one account's stored score with its drivers."""
         asked = query(request, "drivers")
         top = drivers_asked(asked, otherwise=MOST_DRIVERS)
-        stored = self._stored()
+        stored = await self._stored()
         account_id = request.path_params["account_id"]
 
         def found() -> Response:
@@ -271,12 +285,12 @@ class _Api:
     async def model(self, request: Request) -> Response:
         """Give the model's card."""
         query(request)
-        return _json(self._live.now().card)
+        return _json((await self._serving()).card)
 
     async def features(self, request: Request) -> Response:
         """List the features the model reads, with the median of similar accounts."""
         query(request)
-        bundle = self._live.now().bundle
+        bundle = (await self._serving()).bundle
         peers = [None if np.isnan(v) else v for v in bundle.peers.tolist()]
         pairs = zip(bundle.specs, peers, strict=True)
         rows = [{**spec.to_json(), "peers_median": peer} for spec, peer in pairs]
@@ -300,7 +314,7 @@ class _Api:
     async def portfolio_page(self, request: Request) -> Response:
         """Show the stored scores as a page."""
         query(request)
-        stored = self._live.now().stored
+        stored = (await self._serving()).stored
         if stored is None:
             return HTMLResponse(_NO_SCORES, headers=_PAGE)
         html = await self._work(lambda: stored.newest().report)
@@ -309,7 +323,7 @@ class _Api:
     async def account_page(self, request: Request) -> Response:
         """Show one account as a page."""
         query(request)
-        stored = self._stored()
+        stored = await self._stored()
         account_id = request.path_params["account_id"]
 
         def found(run: Stored) -> str:

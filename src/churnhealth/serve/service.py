@@ -4,14 +4,17 @@ Only this file knows BentoML. Its own routes and pages (the index page loads a t
 cannot be reached: all that comes in goes to our guard, and only ``/metrics`` and the
 start and end of a process go to BentoML. Settings come from the environment, which
 ``churnhealth serve`` fills: CHURNHEALTH_BUNDLE (a folder), CHURNHEALTH_SERVE (the
-``[serve]`` section as JSON) and CHURNHEALTH_SCORES (a folder; may be absent).
+``[serve]`` section as JSON), CHURNHEALTH_SCORES (a folder; may be absent) and
+CHURNHEALTH_STARTER (its own process id).
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,8 @@ __all__ = ["ChurnHealth"]
 
 _SETTINGS = Serve.model_validate_json(os.environ.get("CHURNHEALTH_SERVE", "{}"))
 _ADDRESS = "127.0.0.1" if _SETTINGS.host == "localhost" else _SETTINGS.host
-_LIVE = Live()
+_LOADING = threading.Event()
+_LIVE = Live(loading=_LOADING)
 
 
 class _Shell:
@@ -90,6 +94,9 @@ class ChurnHealth:
     def __init__(self) -> None:
         _log_to_stderr()
         threading.Thread(target=_load, name="load", daemon=True).start()
+        threading.Thread(
+            target=_watch, args=(os.getppid(),), name="watch", daemon=True
+        ).start()
 
 
 def _load() -> None:
@@ -110,6 +117,33 @@ def _load() -> None:
         _LIVE.refusal = _no_bundle()
         log.error("not ready: %s while loading", type(error).__name__)
         raise
+    finally:
+        _LOADING.set()
+
+
+def _watch(supervisor: int) -> None:
+    """Stop when those who started us were killed: nobody could stop us afterwards.
+
+    The supervisor is BentoML's first process; CHURNHEALTH_STARTER is the process of
+    ``churnhealth serve`` above it, if that started it.
+    """
+    starter = int(os.environ.get("CHURNHEALTH_STARTER", "0"))
+    while os.getppid() == supervisor:
+        if starter and not _lives(starter):
+            os.kill(supervisor, signal.SIGTERM)
+            return
+        time.sleep(1.0)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _no_bundle() -> BundleError:

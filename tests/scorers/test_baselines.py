@@ -70,9 +70,9 @@ def test_the_calendar_scorer_knows_one_thing():
     scorer = CalendarScorer(feature_names=names, window=(30, 90)).fit(ends[:, None], y)
     days = np.array([[29.9], [30.0], [89.9], [90.0], [np.nan]])
     p = scorer.predict_proba(days)[:, 1]
-    # two imagined positives at the base rate 23.5 / 401
-    added = 2 / (23.5 / 401)
-    inside, outside = 22 / (100 + added), 5 / (300 + added)
+    # half an imagined positive at the base rate 23.5 / 401
+    added = 0.5 / (23.5 / 401)
+    inside, outside = 20.5 / (100 + added), 3.5 / (300 + added)
     assert p == pytest.approx([outside, inside, inside, outside, outside])
 
 

@@ -55,6 +55,14 @@ def test_too_few_outcomes_give_no_folds_and_the_strongest_penalty():
     assert LogisticScorer().fit(X, y, account, order).penalty_ == 3000.0
 
 
+def test_few_outcomes_never_get_a_weak_penalty():
+    X, _, account, order = noisy(400, skill=0)
+    y = np.zeros(2400, int)
+    y[np.arange(0, 2400, 120)] = 1  # 20 outcomes
+    X[:, 0] += 3 * y  # however well a feature tells them apart
+    assert LogisticScorer().fit(X, y, account, order).penalty_ >= 400.0
+
+
 def test_noise_gets_a_strong_penalty_and_signal_a_weaker_one():
     noise = LogisticScorer().fit(*noisy(400, skill=0.0))
     signal = LogisticScorer().fit(*noisy(400, skill=2.0))

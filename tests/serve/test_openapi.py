@@ -1,12 +1,15 @@
 """The description says what the routes do: held against both, not against hope."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from tests.serve.served import AS_OF, post
 
 from churnhealth.config import Serve
 from churnhealth.serve.api import Live, create_app
+from churnhealth.serve.guard import STATUS
 from churnhealth.serve.openapi import openapi
 from churnhealth.sources.contract import TABLES
 
@@ -91,3 +94,12 @@ def test_the_fields_of_a_request_are_those_of_the_tables(table):
 
 def test_it_is_served(client):
     assert client.get("/openapi.json").json() == json.loads(json.dumps(openapi()))
+
+
+def test_every_route_and_every_code_stands_on_the_page():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text("utf-8")
+    for path, methods in openapi()["paths"].items():
+        for method in methods:
+            assert f"| `{method.upper()} {path}` |" in page
+    for code, status in STATUS.items():
+        assert re.search(rf"^\| {status} \| .*{code}", page, flags=re.MULTILINE), code

@@ -239,7 +239,9 @@ class CalendarScorer(_OneFeatureScorer):
         inside = self._inside(x)
         self.level_ = np.array(
             [
-                smoothed_log_odds(rows.y[side].sum(), side.sum(), rate=rows.rate)
+                smoothed_log_odds(
+                    rows.y[side].sum(), side.sum(), rate=rows.rate, imagined=0.5
+                )
                 for side in (~inside, inside)
             ]
         )

@@ -11,6 +11,7 @@ from churnhealth.sources.contract import Floats
 
 __all__ = [
     "fit_line",
+    "level_shift",
     "log_odds",
     "monotone",
     "rank_separation",
@@ -42,16 +43,18 @@ def log_odds(p: Floats) -> Floats:
     return np.log(inside) - np.log1p(-inside)
 
 
-def smoothed_log_odds(positives: float, rows: float, *, rate: float) -> float:
-    """Say the log-odds of a group after two imagined positives at ``rate``.
+def smoothed_log_odds(
+    positives: float, rows: float, *, rate: float, imagined: float = 2.0
+) -> float:
+    """Say the log-odds of a group after a few ``imagined`` positives at ``rate``.
 
     A group without a positive stays finite, and a small one stays near ``rate``.
 
     >>> round(smoothed_log_odds(0, 100, rate=0.1), 3)
     -4.078
     """
-    rows_added = 2.0 / max(rate, _TINY)
-    share = (positives + 2.0) / (rows + rows_added)
+    rows_added = imagined / max(rate, _TINY)
+    share = (positives + imagined) / (rows + rows_added)
     return float(log_odds(np.array([min(share, 1.0)]))[0])
 
 
@@ -103,6 +106,23 @@ def fit_line(
         if moved < 1e-10:
             break
     return float(beta[0]), float(beta[1])
+
+
+def level_shift(margin: Floats, y: Floats) -> float:
+    """Find what to add to all margins so that they expect the positives seen.
+
+    >>> round(level_shift(np.zeros(4), np.array([0.0, 0.0, 0.0, 1.0])), 4)
+    -1.0986
+    """
+    seen = float(np.clip(y.mean(), 0.5 / y.size, 1.0 - 0.5 / y.size))
+    shift = 0.0
+    for _ in range(30):
+        p = sigmoid(margin + shift)
+        step = (float(p.mean()) - seen) / max(float(np.mean(p * (1.0 - p))), _TINY)
+        shift -= float(np.clip(step, -1.0, 1.0))
+        if abs(step) < 1e-9:
+            break
+    return shift
 
 
 def _penalised(

@@ -16,6 +16,7 @@ from churnhealth.sources.contract import Floats, Ints
 __all__ = ["LogisticScorer"]
 
 _PENALTIES = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+_OUTCOMES_TIMES_PENALTY = 8000.0  # 27 outcomes: 300 and stronger; 270: 30 and stronger
 
 
 class LogisticScorer(Scorer):
@@ -48,7 +49,10 @@ class LogisticScorer(Scorer):
             )
 
     def _choose(self, rows: Training) -> float:
+        # Few outcomes cannot tell weak penalties apart, only overfit them.
+        least = _OUTCOMES_TIMES_PENALTY / max(rows.outcomes, 1)
         grid = sorted(self.penalties, reverse=True)
+        grid = [penalty for penalty in grid if penalty >= least] or grid[:1]
         folds = inner_folds(rows, embargo_days=self.embargo_days)
         if len(grid) == 1 or not folds:
             return grid[0]

@@ -72,8 +72,9 @@ def plain_rows(table: Columns) -> list[Row]:
 
 def _plain(column: NDArray[Any]) -> list[Any]:
     if column.dtype.kind == "M":
-        texts = np.datetime_as_string(column).tolist()
-        return [None if text == "NaT" else text for text in texts]
+        days = column.dtype == np.dtype("datetime64[D]")
+        texts = np.datetime_as_string(column, unit="D" if days else "s").tolist()
+        return [None if t == "NaT" else t if days else f"{t}Z" for t in texts]
     values = column.tolist()
     return [None if v != v else v for v in values]
 

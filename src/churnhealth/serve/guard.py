@@ -23,7 +23,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churnhealth.errors import ChurnHealthError, RequestError
 
-__all__ = ["LOOPBACK", "Guard", "Observe", "error_response", "refused", "strict_json"]
+__all__ = [
+    "LOOPBACK",
+    "STATUS",
+    "Guard",
+    "Observe",
+    "error_response",
+    "refused",
+    "strict_json",
+]
 
 Observe = Callable[[str, int, float], None]
 """Told of every answer: the route's template, the status, the seconds it took."""
@@ -35,7 +43,7 @@ log = logging.getLogger("churnhealth.serve")
 
 _DEEPEST = 16
 _UNKNOWN = "(unknown)"
-_STATUS = {
+STATUS = {
     "CH501": 404,
     "CH503": 404,
     "CH510": 404,
@@ -47,6 +55,8 @@ _STATUS = {
     "CH518": 503,
     "CH519": 500,
 }
+"""The status of a code; requests' other codes are 400."""
+
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -66,7 +76,7 @@ def error_response(error: ChurnHealthError, *, headers: Sequence[str] = ()) -> R
     """Say an error in the one shape that all our errors have."""
     message = error.what.removeprefix(f"{error.where}: ")
     body = {"code": error.code, "message": f"{message}: {error.fix}"}
-    status = _STATUS.get(error.code, 400 if isinstance(error, RequestError) else 500)
+    status = STATUS.get(error.code, 400 if isinstance(error, RequestError) else 500)
     return JSONResponse(
         {"error": {**body, "where": error.where}},
         status_code=status,

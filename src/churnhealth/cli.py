@@ -133,6 +133,7 @@ def check(
 ) -> None:
     """Read all sources and report every breach at once."""
     from churnhealth.sources.check import check as find
+    from churnhealth.sources.findings import stopping
     from churnhealth.sources.load import load
 
     settings = _read(config, allow)
@@ -147,12 +148,11 @@ def check(
         for finding in findings:
             typer.echo(str(finding))
         typer.echo(f"{len(findings)} findings")
-    allowed = set(settings.check.allow)
-    stopping = [f.code for f in findings if f.stops and f.code not in allowed]
-    if strict and stopping:
+    broken = {f.code for f in stopping(findings, allow=settings.check.allow)}
+    if strict and broken:
         raise GateError(
             "CH902",
-            f"findings that stop training: {', '.join(sorted(set(stopping)))}",
+            f"findings that stop training: {', '.join(sorted(broken))}",
             why="a model built on these data would be wrong without looking wrong",
             fix="mend the data, or accept them with --allow CODE",
         )

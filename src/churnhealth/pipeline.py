@@ -32,7 +32,7 @@ from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort, snapshot_grid
 from churnhealth.snapshots.labels import closing_day, data_until
 from churnhealth.sources.check import check
 from churnhealth.sources.contract import Days, Floats, History, Ints, date_of
-from churnhealth.sources.findings import Finding
+from churnhealth.sources.findings import Finding, stopping
 from churnhealth.sources.load import Loaded, load
 from churnhealth.sources.schema import schema_of
 
@@ -68,16 +68,15 @@ def gather(
         CH150 when a finding would make the result wrong and is not allowed.
     """
     with progress.stage("read"):
-        loaded = load(config)
+        loaded = load(config, report=lambda _: progress.advance())
     with progress.stage("check"):
         findings = check(config, loaded, today=today)
-    allowed = set(config.check.allow)
-    stopping = [f for f in findings if f.stops and f.code not in allowed]
-    if stopping:
-        lines = "\n".join(f"    [{f.code}] {f.what}" for f in stopping)
+    broken = stopping(findings, allow=config.check.allow)
+    if broken:
+        lines = "\n".join(f"    [{f.code}] {f.what}" for f in broken)
         raise SourceError(
             "CH150",
-            f"{len(stopping)} findings stop training:\n{lines}",
+            f"{len(broken)} findings stop training:\n{lines}",
             why="a model built on these data would be wrong without looking wrong",
             fix="mend the data, or accept a finding with `--allow CODE` or [check]"
             " allow; `churnhealth check` tells more",

@@ -69,7 +69,7 @@ def test_scores_have_the_promised_columns_and_drivers_add_up(demo: Path) -> None
     assert ((p > 0) & (p < 1)).all()
     assert np.isnan(scores["churn_probability"][~scored].astype(float)).all()
     z = np.log(p / (1 - p))
-    total = {i: 0.0 for i in scores["account_id"][scored]}
+    total = dict.fromkeys(scores["account_id"][scored], 0.0)
     for account, effect in zip(
         drivers["account_id"], drivers["effect_log_odds"], strict=True
     ):

@@ -286,3 +286,25 @@ def test_a_question_waits_for_a_model_that_is_still_being_loaded(bundle):
         loader.start()
         assert client.get("/v1/model").status_code == 200
         loader.join()
+
+
+def test_a_request_long_after_training_still_measures_what_it_sends(bundle, book, raw):
+    """The rows vouch for their sources: windows are counted, not missing."""
+    later = max(e.coverage.known[-1] for e in bundle.schema.events) + 120
+    account = raw(some(book, n=1)[0])
+    wanted = [s for s in bundle.specs if s.name == "product__all__count__28d"]
+    where = {"account": np.zeros(1, np.int64), "as_of": np.array([later])}
+    seen = {
+        name: feature_table(
+            history_from_rows(schema, [account]),
+            wanted,
+            gap_days=bundle.question.gap_days,
+            **where,
+        ).values[0, 0]
+        for name, schema in (
+            ("stale", bundle.schema),
+            ("vouched", bundle.schema.vouched(later)),
+        )
+    }
+    assert np.isnan(seen["stale"])
+    assert seen["vouched"] == 0.0

@@ -399,7 +399,7 @@ plain = st.recursive(
     | st.integers(-(10**30), 10**30)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text("ab[]{}\"\\"), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text('ab[]{}"\\'), inner),
     max_leaves=20,
 )
 

@@ -100,7 +100,7 @@ def _ready(
     with progress.stage("bundle"):
         bundle = load_bundle(bundle_folder)
     with progress.stage("read"):
-        history = load(config).history
+        history = load(config, decimals=bundle.schema.decimals).history
     return bundle, history, newest_day(history, config) if as_of is None else as_of
 
 

@@ -72,10 +72,7 @@ def fit_calibrator(
     """
     outcome = np.asarray(y, np.float64)
     _refuse_unusable(margin, outcome)
-    positives = float(outcome.sum())
-    churned = outcome > 0
-    outcomes = positives if groups is None else float(np.unique(groups[churned]).size)
-    weight = outcomes / positives if positives else 1.0
+    weight = _outcomes_per_positive(outcome, groups)
     # Around the margin's own centre slope and level hardly disturb each other.
     centre = float(margin.mean())
     x = margin - centre
@@ -92,6 +89,13 @@ def fit_calibrator(
         )
     slope = max(slope, _FLATTEST / 2.0)
     return Calibrator(slope=slope, intercept=level - slope * centre)
+
+
+def _outcomes_per_positive(y: Floats, groups: Ints | None) -> float:
+    positives = float(y.sum())
+    if groups is None or not positives:
+        return 1.0
+    return float(np.unique(groups[y > 0]).size) / positives
 
 
 def _refuse_unusable(margin: Floats, y: Floats) -> None:

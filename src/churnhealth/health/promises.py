@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -69,28 +69,34 @@ def promises(
     level, outcome = cuts.level(p), np.asarray(y, np.float64)
     told = []
     for at, band in enumerate(BANDS):
-        low, high = cuts.range_of(band)
         mine = level == at
-        if not mine.any():
-            told.append(Promise(band=band, low=low, high=high, n=0))
-            continue
-        observed = float(outcome[mine].mean())
-        interval = rate_interval(
-            outcome[mine], groups[mine], seed=seed, samples=samples
+        empty = Promise(
+            band=band,
+            low=cuts.range_of(band)[0],
+            high=cuts.range_of(band)[1],
+            n=int(mine.sum()),
         )
-        told.append(
-            Promise(
-                band=band,
-                low=low,
-                high=high,
-                n=int(mine.sum()),
-                predicted=float(p[mine].mean()),
-                observed=observed,
-                interval=interval,
-                kept=_kept((low, high), observed, interval),
+        if empty.n:
+            interval = rate_interval(
+                outcome[mine], groups[mine], seed=seed, samples=samples
             )
-        )
+            told.append(_judged(empty, p[mine], outcome[mine], interval))
+        else:
+            told.append(empty)
     return tuple(told)
+
+
+def _judged(
+    promise: Promise, p: Floats, y: Floats, interval: tuple[float, float]
+) -> Promise:
+    observed = float(y.mean())
+    return replace(
+        promise,
+        predicted=float(p.mean()),
+        observed=observed,
+        interval=interval,
+        kept=_kept((promise.low, promise.high), observed, interval),
+    )
 
 
 def _kept(

@@ -135,6 +135,29 @@ class Schema:
             ),
         )
 
+    def vouched(self, as_of: int) -> Schema:
+        """Give the schema as seen from a later day: who sends rows vouches for them.
+
+        A request holds one account's rows, so that its sources still run cannot be
+        seen from it. The steps of training stay; from the newest on, each source
+        counts as recorded until the day before ``as_of``.
+
+        >>> seen = Coverage(known=(10,), first=(3,), last=(9,))
+        >>> shape = StatesShape(name="nps", vocabulary=("nps",),
+        ...                     categories=("experience",), coverage=seen)
+        >>> Schema(contracts=True, states=(shape,)).vouched(21).states[0].coverage
+        Coverage(known=(10, 17, 20), first=(3, 3, 3), last=(9, 17, 20))
+        """
+        return replace(
+            self,
+            events=tuple(
+                replace(e, coverage=_until(e.coverage, as_of)) for e in self.events
+            ),
+            states=tuple(
+                replace(s, coverage=_until(s.coverage, as_of)) for s in self.states
+            ),
+        )
+
     def apply(self, history: History) -> History:
         """Give the same history with amounts on the scale of this schema.
 
@@ -226,6 +249,17 @@ def _plain(coverage: Coverage) -> dict[str, list[int]]:
         "first": list(coverage.first),
         "last": list(coverage.last),
     }
+
+
+def _until(coverage: Coverage, as_of: int) -> Coverage:
+    if not coverage.known or coverage.known[-1] >= as_of - 1:
+        return coverage
+    days = (*range(coverage.known[-1] + 7, as_of - 1, 7), as_of - 1)
+    return Coverage(
+        known=(*coverage.known, *days),
+        first=(*coverage.first, *(coverage.first[-1] for _ in days)),
+        last=(*coverage.last, *(max(coverage.last[-1], day) for day in days)),
+    )
 
 
 def _coverage(raw: Mapping[str, Sequence[int]]) -> Coverage:

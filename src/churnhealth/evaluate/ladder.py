@@ -3,7 +3,8 @@
 From the simplest rung up: constant, recency, calendar, rules, logistic, gbm, and the
 blend of the last two. A rung must beat the constant by more than one standard error of
 the paired gain, clustered by account; of those that do, the one with the least loss is
-chosen. Where none does, the rules are left, unproven.
+chosen, or the blend if it is within one standard error of it. Where none does, the
+rules are left, unproven.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from churnhealth.errors import TrainingError
 from churnhealth.evaluate.panel import distinct
 from churnhealth.health.calibrate import Calibrator, fit_calibrator
 from churnhealth.scorers.blend import BlendScorer
+from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import Days, Floats, Ints
@@ -107,8 +109,10 @@ def climb(
 ) -> Ladder:
     """Fit every scorer, calibrate on later dates, and choose.
 
-    Calibrators are fitted on margins of rows later than those the scorer was fitted
-    on; then every scorer is fitted again on all rows.
+    Slopes are fitted on margins of rows later than those the scorer was fitted on;
+    then every scorer is fitted again on all rows, whose churn rate sets the level. The
+    level of the later rows is left out on purpose: it is the drift between two parts
+    of the training period, and the scorer that is kept has seen both.
 
     Raises
     ------
@@ -132,9 +136,8 @@ def climb(
         pairs = zip(*(held.margin[name] for name in _LEARNED), strict=True)
         held.margin["blend"] = [(one + other) / 2.0 for one, other in pairs]
     for name, scorer in fitted.items():
-        margin = np.concatenate(held.margin[name]) if held.row else np.zeros(0)
-        calibrator = _calibrator(name, margin, rows, later)
-        loss = _losses(calibrator.probability(margin), rows.y[later])
+        calibrator = _calibrator(name, scorer, rows, held)
+        loss = _losses_at_own_level(rows, held, name, calibrator.slope)
         losses[name] = loss
         mean = float(loss.mean()) if loss.size else None
         rungs[name] = Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean)
@@ -220,22 +223,45 @@ def _later_margins(
 
 
 def _calibrator(
-    name: str, margin: Floats, rows: TrainingRows, later: Ints
+    name: str, scorer: Scorer, rows: TrainingRows, held: _Held
 ) -> Calibrator:
-    if name in SELF_CALIBRATED or not later.size:
+    if name in SELF_CALIBRATED or not held.row:
         return Calibrator(slope=1.0, intercept=0.0)
-    return fit_calibrator(margin, rows.y[later], groups=rows.account[later])
+    levelled = [
+        margin + level_shift(margin, rows.y[row].astype(np.float64))
+        for margin, row in zip(held.margin[name], held.row, strict=True)
+    ]
+    later = np.concatenate(held.row)
+    slope = fit_calibrator(
+        np.concatenate(levelled), rows.y[later], groups=rows.account[later]
+    ).slope
+    known = slope * scorer.decision_function(rows.X)
+    return Calibrator(
+        slope=slope, intercept=level_shift(known, rows.y.astype(np.float64))
+    )
 
 
-def _losses(p: Floats, y: Ints) -> Floats:
-    p = np.clip(p, 1e-12, 1 - 1e-12)
-    return -np.where(y == 1, np.log(p), np.log1p(-p))
+def _losses_at_own_level(
+    rows: TrainingRows, held: _Held, name: str, slope: float
+) -> Floats:
+    """Give each later row's log loss, every block at its own churn rate."""
+    parts = [np.zeros(0)]
+    for margin, row in zip(held.margin[name], held.row, strict=True):
+        y = rows.y[row].astype(np.float64)
+        z = slope * margin
+        z = z + level_shift(z, y)
+        parts.append(np.logaddexp(0.0, z) - y * z)
+    return np.concatenate(parts)
 
 
 def _choose(
     rows: TrainingRows, later: Ints, losses: Mapping[str, Floats], *, few: bool
 ) -> tuple[str, tuple[str, ...]]:
-    """Take the rung that gains most over the constant, if beyond its noise."""
+    """Take the rung that gains most over the constant, if beyond its noise.
+
+    The blend is taken when it is within one standard error of the best: an average
+    is hurt less by having been chosen by chance.
+    """
     fallback = "rules" if "rules" in losses else next(iter(losses))
     if few:
         return fallback, (
@@ -245,9 +271,7 @@ def _choose(
     if not later.size:
         return fallback, ("too few outcomes on later dates to compare scorers: rules",)
     account = rows.account[later]
-    base = losses.get(
-        "constant", _losses(np.full(later.size, rows.y.mean()), rows.y[later])
-    )
+    base = losses.get("constant", losses[fallback])
     gains = {name: base - loss for name, loss in losses.items() if name != "constant"}
     proven = {
         name: float(gain.mean())
@@ -260,10 +284,15 @@ def _choose(
             " inside the training period",
         )
     best = max(proven, key=lambda name: proven[name])
+    if "blend" in proven:
+        behind = gains[best] - gains["blend"]
+        if behind.mean() <= _clustered_error(behind, account):
+            best = "blend"
     noise = _clustered_error(gains[best], account)
     return best, (
-        f"{best} gains most over the constant on later dates inside the training"
-        f" period: {proven[best]:.4f} in log loss (standard error {noise:.4f})",
+        f"{best} gains {proven[best]:.4f} in log loss (standard error {noise:.4f}) over"
+        " the constant on later dates inside the training period, and no scorer gains"
+        " more beyond noise",
     )
 
 

@@ -33,9 +33,10 @@ def main():
     with tempfile.TemporaryDirectory() as place, Progress() as progress:
         folder = Path(place)
         write_company(company, folder / "data", file_format="csv")
-        text = files("churnhealth").joinpath("demo.toml").read_text(encoding="utf-8")
-        (folder / "churnhealth.toml").write_text(text, encoding="utf-8")
-        config = read_config(folder / "churnhealth.toml")
+        for name in ("demo.toml", "rules-simulated.toml"):
+            text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")
+        config = read_config(folder / "demo.toml")
         history = load(config).history
         panel = build_panel(config, history, progress=progress)
         judged, report = judge(config, panel, progress=progress, leaky=False)

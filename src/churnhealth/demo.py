@@ -18,6 +18,10 @@ from churnhealth.sources.simulate import simulate, write_company
 __all__ = ["run_demo"]
 
 _UNTIL = date(2026, 1, 1)
+_SETTINGS = {
+    "demo.toml": "churnhealth.toml",
+    "rules-simulated.toml": "rules-simulated.toml",
+}
 
 
 def run_demo(
@@ -37,8 +41,9 @@ def run_demo(
     with progress.stage("simulate"):
         company = simulate(accounts=accounts, seed=seed, until=_UNTIL)
         write_company(company, folder / "data", file_format="csv")
-    text = files("churnhealth").joinpath("demo.toml").read_text(encoding="utf-8")
-    write_text(folder / "churnhealth.toml", text)
+    for name, kept_as in _SETTINGS.items():
+        text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
+        write_text(folder / kept_as, text)
     config = read_config(folder / "churnhealth.toml")
     done = train_bundle(
         config, out=folder / "model", as_of=None, today=today, progress=progress

@@ -41,6 +41,7 @@ _LEARNED = ("logistic", "gbm")  # not with few outcomes; the blend is made of th
 _SHARES = (0.45, 0.65, 0.82)  # of the outcomes known at an inner origin
 _LEAST_KNOWN, _LEAST_LATER = 8, 5
 _CANDIDATES = 40
+_MANY = 500  # outcomes at which half of a steepening is believed
 
 Codes = NDArray[np.int8]
 
@@ -232,13 +233,28 @@ def _calibrator(
         for margin, row in zip(held.margin[name], held.row, strict=True)
     ]
     later = np.concatenate(held.row)
-    slope = fit_calibrator(
+    found = fit_calibrator(
         np.concatenate(levelled), rows.y[later], groups=rows.account[later]
     ).slope
+    slope = _steepened(found, distinct(rows.account[later][rows.y[later] == 1]))
     known = slope * scorer.decision_function(rows.X)
     return Calibrator(
         slope=slope, intercept=level_shift(known, rows.y.astype(np.float64))
     )
+
+
+def _steepened(slope: float, outcomes: int) -> float:
+    """Trust a slope above 1 only as far as many outcomes carry it.
+
+    The inner fits saw fewer outcomes and were held back more than the one that is
+    kept, so their margins are flatter: steepening the kept one as much doubles up.
+
+    >>> _steepened(0.8, 50), round(_steepened(1.5, 50), 3), _steepened(1.5, 500)
+    (0.8, 1.045, 1.25)
+    """
+    if slope <= 1.0:
+        return slope
+    return 1.0 + (slope - 1.0) * outcomes / (outcomes + _MANY)
 
 
 def _losses_at_own_level(

@@ -113,7 +113,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> Path:
     files[_MANIFEST] = _manifest(
         {n: {"sha256": _digest(t), "size": len(t.encode())} for n, t in files.items()}
     )
-    with new_folder(folder) as temporary:
+    with new_folder(folder, ours={_DESCRIPTION, _MODEL, _MANIFEST}) as temporary:
         for name, text in files.items():
             (temporary / name).write_text(text, encoding="utf-8")
     return folder

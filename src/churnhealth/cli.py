@@ -63,9 +63,10 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         named = Path(error.filename).name if isinstance(error.filename, str) else ""
+        named = "a file" if not named or named.startswith(".") else named
         sys.stderr.write(
-            f"[CH901] the system refused {named or 'a file'}: {error.strerror}\n"
-            "  Why it matters: nothing was left half-written, but nothing was done\n"
+            f"[CH901] the system refused {named}: {error.strerror}\n"
+            "  Why it matters: nothing was left half-written\n"
             "  Fix: check the path, the permissions and the space on the disk\n"
         )
         sys.exit(1)
@@ -108,7 +109,7 @@ def _day(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return day_of(date.fromisoformat(text))
+        return day_of(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date())
     except ValueError as error:
         raise RequestError(
             "CH502",
@@ -332,7 +333,7 @@ def serve(
         Path | None, typer.Option("--config", "-c", help="For its [serve] section.")
     ] = None,
     host: Annotated[str | None, typer.Option("--host")] = None,
-    port: Annotated[int | None, typer.Option("--port")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65_535)] = None,
 ) -> None:
     """Serve scores over HTTP (BentoML) with the pages beside them."""
     from churnhealth.commands.tell import serve_bundle

@@ -6,26 +6,31 @@ import ctypes
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from churnhealth.errors import ConfigError
 
 __all__ = ["new_folder", "publish", "write_text"]
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
     """Give a temporary folder to fill; it takes its name when everything went well.
 
-    A folder that already has the name is exchanged for the new one in one step.
+    A folder that already has the name is exchanged for the new one in one step, but
+    only if it holds nothing but files of the names in ``ours``: what somebody else put
+    there is never deleted (``ConfigError`` CH009).
 
     >>> import tempfile
     >>> home = Path(tempfile.mkdtemp())
-    >>> with new_folder(home / "a") as folder:
+    >>> with new_folder(home / "a", ours={"x"}) as folder:
     ...     _ = (folder / "x").write_text("1")
     >>> [p.name for p in home.iterdir()]
     ['a']
     """
+    _refuse_foreign(target, ours)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
     temporary.mkdir()
@@ -42,6 +47,19 @@ def new_folder(target: Path) -> Iterator[Path]:
         sync_folder(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refuse_foreign(target: Path, ours: Collection[str]) -> None:
+    if not target.exists():
+        return
+    foreign = target.is_file() or {p.name for p in target.iterdir()} - set(ours)
+    if foreign:
+        raise ConfigError(
+            "CH009",
+            f"{target.name} already holds something that this program did not write",
+            why="writing there would delete it",
+            fix="give a folder that is empty or does not exist yet",
+        )
 
 
 def _exchange(one: Path, other: Path) -> None:

@@ -13,16 +13,16 @@ import numpy as np
 
 from churnhealth.bundle import Bundle
 from churnhealth.config import Config, Question
-from churnhealth.errors import SourceError, TrainingError
+from churnhealth.errors import ConfigError, SourceError, TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
-from churnhealth.evaluate.ladder import climb
+from churnhealth.evaluate.ladder import TrainingRows, climb
 from churnhealth.evaluate.leaks import leaky_claim
-from churnhealth.evaluate.panel import Panel
+from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.report import backtest_report
 from churnhealth.features.library import default_specs
 from churnhealth.features.runtime import feature_table
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.health.bands import band_cuts
+from churnhealth.health.bands import BandCuts
 from churnhealth.progress import Progress
 from churnhealth.scorers import SCORERS, scorer_class
 from churnhealth.scorers.card import Card, read_card
@@ -31,8 +31,8 @@ from churnhealth.scorers.rules import RuleScorer
 from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort, snapshot_grid
 from churnhealth.snapshots.labels import closing_day, data_until
 from churnhealth.sources.check import check
-from churnhealth.sources.contract import Days, Floats, History, Ints, date_of
-from churnhealth.sources.findings import Finding, stopping
+from churnhealth.sources.contract import Floats, History, Ints, date_of
+from churnhealth.sources.findings import CODES, Finding, stopping
 from churnhealth.sources.load import Loaded, load
 from churnhealth.sources.schema import schema_of
 
@@ -67,6 +67,14 @@ def gather(
     SourceError
         CH150 when a finding would make the result wrong and is not allowed.
     """
+    unknown = sorted(set(config.check.allow) - set(CODES))
+    if unknown:
+        raise ConfigError(
+            "CH010",
+            f"there is no finding {', '.join(unknown)} to allow",
+            why="a finding that is allowed by a wrong name would still stop training",
+            fix="docs/findings.md lists the codes",
+        )
     with progress.stage("read"):
         loaded = load(config, report=lambda _: progress.advance())
     with progress.stage("check"):
@@ -200,8 +208,9 @@ def scorer_makers(
     """List the rungs that are allowed and apply to these features."""
     names = tuple(spec.name for spec in specs)
     question = config.question
+    longest = np.array([question.lead_max_days])  # a renewal closes after its own end
     zero = np.zeros(1, np.int64)
-    embargo = int(closing_day(question, as_of=zero, end=zero)[0])
+    embargo = int(closing_day(question, as_of=zero, end=longest)[0])
     own: dict[str, dict[str, Any]] = {
         "calendar": {"window": _window(question)},
         "rules": {"card": _card(config), "specs": specs},
@@ -216,6 +225,14 @@ def scorer_makers(
         and scorer_class(name).applies(names)
         and not (name == "calendar" and question.kind != "horizon")
     ]
+
+    if not applies:
+        raise TrainingError(
+            "CH308",
+            "no scorer is left that applies to this question and these sources",
+            why="without a scorer there is no probability",
+            fix="allow more under [model] ladder; leave the key out for all",
+        )
 
     def maker(name: str) -> Callable[[], Scorer]:
         build: Any = scorer_class(name)
@@ -263,15 +280,24 @@ def train(
     as_of: int | None = None,
     progress: Progress,
 ) -> Trained:
-    """Judge the scorers on the past, then fit them on all that is known."""
-    history = loaded.history
+    """Judge the scorers on the past, then fit them on all that was known on a day.
+
+    What was judged is what is kept: the scorer that the backtest chose and its cuts.
+
+    Raises
+    ------
+    TrainingError
+        CH307 for a day that the data do not reach, and as ``backtest`` does.
+    """
+    config, history, day = _standing_on(config, loaded.history, as_of)
     panel = build_panel(config, history, progress=progress)
     judged, report = judge(config, panel, progress=progress)
-    day = newest_day(history, config) if as_of is None else as_of
     makers = scorer_makers(config, panel.specs)
     with progress.stage("train", total=len(makers) * 4):
         rows, _ = training_rows(panel, day)
         ladder = climb(rows, makers, advance=progress.advance)
+    chosen = judged.chosen if judged.chosen in ladder.rungs else ladder.chosen
+    best = ladder.rungs[chosen]
     rules = ladder.rungs["rules"].scorer if "rules" in ladder.rungs else None
     if not isinstance(rules, RuleScorer):
         rules = RuleScorer(feature_names=panel.names, specs=panel.specs)
@@ -281,23 +307,39 @@ def train(
         question=config.question,
         specs=panel.specs,
         schema=schema_of(history, config),
-        scorer=ladder.best.scorer,
-        calibrator=ladder.best.calibrator,
+        scorer=best.scorer,
+        calibrator=best.calibrator,
         rules=rules,
         base_rate=ladder.base_rate,
-        cuts=band_cuts(
-            config.bands.policy,
-            base_rate=ladder.base_rate,
-            p=ladder.best.probability(_newest(panel, day)),
-            cuts=config.bands.cuts,
-            capacity=config.bands.capacity,
-            costs=config.bands.costs,
-        ),
+        cuts=BandCuts.from_json([band["low"] for band in report["bands"]][1:]),
         peers=_medians(_newest(panel, day)),
         skill=bool(report["verdict"]["skill"]),
-        card=_card_of(config, loaded, findings, report, rows.as_of, ladder.chosen),
+        card=_card_of(config, loaded, findings, report, rows, chosen),
     )
     return Trained(bundle=bundle, report=report, judged=judged)
+
+
+def _standing_on(
+    config: Config, history: History, as_of: int | None
+) -> tuple[Config, History, int]:
+    """Cut the history and the question to what was known before a day."""
+    newest = newest_day(history, config)
+    if as_of is None or as_of == newest:
+        return config, history, newest
+    if as_of > newest:
+        raise TrainingError(
+            "CH307",
+            f"the data do not reach {date_of(as_of)}: the newest day is"
+            f" {date_of(newest)}",
+            why="after the files stop nobody renews: everyone would be learned as lost",
+            fix="leave --as-of out, or load newer data",
+        )
+    pinned = config.question.data_until
+    if pinned is not None:
+        until = min(pinned, date_of(as_of))
+        question = config.question.model_copy(update={"data_until": until})
+        config = config.model_copy(update={"question": question})
+    return config, history.as_known(as_of), as_of
 
 
 def _newest(panel: Panel, day: int) -> Floats:
@@ -319,7 +361,7 @@ def _card_of(
     loaded: Loaded,
     findings: tuple[Finding, ...],
     report: Mapping[str, Any],
-    as_of: Days,
+    rows: TrainingRows,
     chosen: str,
 ) -> dict[str, Any]:
     """Gather what people are told about a model."""
@@ -328,11 +370,11 @@ def _card_of(
         "company": config.company.name,
         "question": config.question.model_dump(mode="json"),
         "trained_on": {
-            "from": str(date_of(as_of.min())),
-            "to": str(date_of(as_of.max())),
-            "accounts": report["data"]["accounts"],
-            "snapshots": int(as_of.size),
-            "outcomes": report["data"]["outcomes"],
+            "from": str(date_of(rows.as_of.min())),
+            "to": str(date_of(rows.as_of.max())),
+            "accounts": distinct(rows.account),
+            "snapshots": int(rows.as_of.size),
+            "outcomes": rows.outcomes,
         },
         "chosen": chosen,
         "backtest": {k: v for k, v in report.items() if k != "question"},

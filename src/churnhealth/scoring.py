@@ -305,14 +305,26 @@ def write_scores(
     as_of: date,
     file_format: Literal["parquet", "csv"] = "parquet",
 ) -> Path:
-    """Write ``out/<as_of>/`` whole, then move the pointer ``out/current`` to it."""
+    """Write ``out/<as_of>/`` whole, then move ``out/current`` forward to it.
+
+    Parquet is always written, since the pages read it; CSV stands beside it if asked.
+    """
     folder = out / str(as_of)
-    with new_folder(folder) as temporary:
-        for name, table in (("scores", book.scores), ("drivers", book.drivers)):
-            safe = _unformulated(table) if file_format == "csv" else table
-            write_table(temporary / f"{name}.{file_format}", safe)
-    write_text(out / "current", f"{as_of}\n")
+    tables = {"scores": book.scores, "drivers": book.drivers}
+    ours = {f"{name}.{suffix}" for name in tables for suffix in ("parquet", "csv")}
+    with new_folder(folder, ours=ours) as temporary:
+        for name, table in tables.items():
+            write_table(temporary / f"{name}.parquet", table)
+            if file_format == "csv":
+                write_table(temporary / f"{name}.csv", _unformulated(table))
+    if str(as_of) >= _current(out):
+        write_text(out / "current", f"{as_of}\n")
     return folder
+
+
+def _current(out: Path) -> str:
+    pointer = out / "current"
+    return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
 
 
 def _unformulated(table: Table) -> Table:

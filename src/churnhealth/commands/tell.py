@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,27 +23,18 @@ from churnhealth.pages.summary import summarise
 from churnhealth.pages.words import outcome
 from churnhealth.pipeline import newest_day
 from churnhealth.progress import Progress
-from churnhealth.scoring import (
-    ScoreBook,
-    read_current,
-    score_history,
-    score_matrix,
-    write_scores,
-)
+from churnhealth.scoring import read_current, score_history, write_scores
+from churnhealth.serve.answers import model_card, plain_rows
 from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.engine import read_table
 from churnhealth.sources.load import load
 
 __all__ = [
-    "card_of",
     "explain_account",
-    "plain_rows",
     "score_cohort",
     "serve_bundle",
     "write_portfolio",
 ]
-
-Row = dict[str, Any]
 
 
 def score_cohort(
@@ -149,7 +139,7 @@ def explain_account(
     book = score_history(
         bundle, history, as_of=day, scored_at=now, only=[int(found[0])]
     )
-    scores, drivers = rows_of(book)
+    scores, drivers = plain_rows(book.scores), plain_rows(book.drivers)
     if not scores:
         raise RequestError(
             "CH504",
@@ -157,7 +147,7 @@ def explain_account(
             why="it is not covered then, or its renewal lies outside the question",
             fix="give another --as-of, or another [question]",
         )
-    base = card_of(bundle)["base_probability"]
+    base = model_card(bundle)["base_probability"]
     return {
         "schema_version": 1,
         "outcome": outcome(bundle.question.model_dump()),
@@ -166,55 +156,13 @@ def explain_account(
     }
 
 
-def rows_of(book: ScoreBook) -> tuple[list[Row], list[Row]]:
-    """Give both tables as rows of JSON values: no NaN, dates as text."""
-    return plain_rows(book.scores), plain_rows(book.drivers)
-
-
-def plain_rows(table: Mapping[str, Any]) -> list[Row]:
-    """Turn columns into rows of JSON values.
-
-    >>> plain_rows({"a": np.array([1.5, np.nan]), "d": np.array(["2026-01-01", "NaT"],
-    ...            dtype="datetime64[D]")})
-    [{'a': 1.5, 'd': '2026-01-01'}, {'a': None, 'd': None}]
-    """
-    columns = {name: [_plain(v) for v in column] for name, column in table.items()}
-    return [
-        dict(zip(columns, values, strict=True))
-        for values in zip(*columns.values(), strict=True)
-    ]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.datetime64):
-        return None if np.isnat(value) else str(value)
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and np.isnan(value) else value
-
-
 def write_portfolio(scores: Path, out: Path, *, bundle_folder: Path | None) -> int:
     """Write the report of the newest scores; give its size in bytes."""
     book = read_current(scores)
-    card = card_of(None if bundle_folder is None else load_bundle(bundle_folder))
+    card = {} if bundle_folder is None else model_card(load_bundle(bundle_folder))
     html = render_report(summarise(book.scores, book.drivers, card))
     write_report(out, html)
     return out.stat().st_size
-
-
-def card_of(bundle: Bundle | None) -> dict[str, Any]:
-    """Give what is told of a model: its card and the names of its versions."""
-    if bundle is None:
-        return {}
-    base = score_matrix(bundle, np.full((1, len(bundle.specs)), np.nan)).explained
-    return {
-        **bundle.card,
-        "model_version": bundle.model_version,
-        "bands_version": bundle.bands_version,
-        "base_probability": base.base_probability,
-        "cuts": bundle.cuts.to_json(),
-        "skill": bundle.skill,
-    }
 
 
 def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -> int:

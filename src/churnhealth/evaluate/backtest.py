@@ -32,7 +32,11 @@ Advance = Callable[[], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FoldResult:
-    """One fold: its ladder, its rows and what each scorer said of the test rows."""
+    """One fold: its ladder, its rows and what each scorer said of the test rows.
+
+    ``newest_p`` is what the chosen scorer says of the newest training cohort: the
+    portfolio that capacity is counted in.
+    """
 
     fold: Fold
     ladder: Ladder
@@ -40,6 +44,7 @@ class FoldResult:
     train_codes: NDArray[np.int8]
     test: Ints
     p: Mapping[str, Floats]
+    newest_p: Floats
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -156,7 +161,9 @@ def backtest(
         p={n: np.concatenate([r.p[n] for r in results]) for n in names},
         chosen=chosen,
         disjoint=_disjoint(panel, results[-1], scorers) if len(results) == 1 else None,
-        reasons=results[-1].ladder.reasons,
+        reasons=next(
+            r.ladder.reasons for r in reversed(results) if r.ladder.chosen == chosen
+        ),
     )
 
 
@@ -179,6 +186,7 @@ def _fold(
     ladder = climb(rows, scorers, advance=advance)
     p = {n: r.probability(panel.X[test]) for n, r in ladder.rungs.items()}
     p["chosen"] = p[ladder.chosen]
+    newest = rows.as_of == rows.as_of.max()
     return FoldResult(
         fold=fold,
         ladder=ladder,
@@ -186,6 +194,7 @@ def _fold(
         train_codes=rows.y.astype(np.int8),
         test=test,
         p=p,
+        newest_p=ladder.best.probability(rows.X[newest]),
     )
 
 

@@ -4,7 +4,7 @@ From the simplest rung up: constant, recency, calendar, rules, logistic, gbm, an
 blend of the last two. A rung must beat the constant by more than one standard error of
 the paired gain, clustered by account; of those that do, the one with the least loss is
 chosen, or the blend if it is within one standard error of it. Where none does, the
-rules are left, unproven.
+constant is left; with few outcomes the rules are all there is, and it is said.
 """
 
 from __future__ import annotations
@@ -278,16 +278,17 @@ def _choose(
     The blend is taken when it is within one standard error of the best: an average
     is hurt less by having been chosen by chance.
     """
-    fallback = "rules" if "rules" in losses else next(iter(losses))
+    rules = "rules" if "rules" in losses else next(iter(losses))
+    nothing = "constant" if "constant" in losses else rules
     if few:
-        return fallback, (
+        return rules, (
             f"only {rows.outcomes} accounts churned in training (fewer than {FEW}):"
             " rules only",
         )
     if not later.size:
-        return fallback, ("too few outcomes on later dates to compare scorers: rules",)
+        return rules, ("too few outcomes on later dates to compare scorers: rules",)
     account = rows.account[later]
-    base = losses.get("constant", losses[fallback])
+    base = losses[nothing]
     gains = {name: base - loss for name, loss in losses.items() if name != "constant"}
     proven = {
         name: float(gain.mean())
@@ -295,7 +296,7 @@ def _choose(
         if gain.mean() > _clustered_error(gain, account)
     }
     if not proven:
-        return fallback, (
+        return nothing, (
             "no scorer gains more than its noise over the constant on later dates"
             " inside the training period",
         )

@@ -67,7 +67,8 @@ class Panel:
         Exactly ``labels(rows with known_at < t, data_until = t)`` for snapshots taken
         before ``t``.
         """
-        code = self.labels(known_before=judged_at, data_until=judged_at).code
+        until = min(judged_at, self.data_until)  # no later: the files end there
+        code = self.labels(known_before=judged_at, data_until=until).code
         usable = self.trains & (self.cohort.as_of < judged_at)
         return np.where(usable, code, np.int8(CENSORED))
 

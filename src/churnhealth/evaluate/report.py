@@ -72,7 +72,7 @@ def _cuts(judged: Judged, config: Config) -> BandCuts:
     return band_cuts(
         config.bands.policy,
         base_rate=judged.folds[-1].ladder.base_rate,
-        p=judged.p["chosen"],
+        p=judged.folds[-1].newest_p,
         cuts=config.bands.cuts,
         capacity=config.bands.capacity,
         costs=config.bands.costs,

@@ -20,6 +20,7 @@ from churnhealth.sources.contract import (
     Ints,
     StateLog,
     date_of,
+    day_of,
 )
 from churnhealth.sources.findings import Finding, finding
 
@@ -31,6 +32,7 @@ _EDGE_DAYS = 31
 _STEADY = 0.6
 _MONTHLY = 0.9
 _SHORTEST_GAP = 7
+_BOOKED_DAYS = 45
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -52,7 +54,7 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
         *(_of_events(e) for e in history.events),
         *(_of_states(s) for s in history.states),
     ]
-    found: list[Finding | None] = []
+    found: list[Finding | None] = [_beyond(history, config)]
     for rows in sources:
         if not rows.account.size:
             continue
@@ -190,6 +192,33 @@ def _gap(rows: _Rows, begin: Days, words: str) -> Finding | None:
     what = f"{rows.title}: {begin.size} {words} without a single row"
     example = f"{rows.name} {date_of(int(begin[0]))}"
     return finding("CH210", what, count=int(begin.size), example=example)
+
+
+def _beyond(history: History, config: Config) -> Finding | None:
+    """Find outcomes that would be read from days after the files stop."""
+    seen = [
+        int(e.happened_at.max())
+        for e in history.events
+        if e.account.size and not e.planned
+    ]
+    rows = history.contracts
+    begun = None if rows is None or not rows.start.size else rows
+    newest = (
+        [] if begun is None else [int(np.minimum(begun.start, begun.known_at).max())]
+    )
+    pinned = config.question.data_until
+    if pinned is not None:
+        last, until = max([*seen, *newest], default=None), day_of(pinned)
+        slack, named = _SHORTEST_GAP, "[question] data_until"
+    elif config.question.kind != "inactivity" and seen and newest:
+        last, until = max(seen), newest[0]
+        slack, named = _BOOKED_DAYS, "the newest contract start"
+    else:
+        return None
+    if last is None or until - last <= slack:
+        return None
+    what = f"{named} lies {until - last} days after the newest row of the other data"
+    return finding("CH224", what, count=1, example=str(date_of(until)))
 
 
 def _covered(history: History, rows: _Rows) -> Finding:

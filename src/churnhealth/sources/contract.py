@@ -8,6 +8,7 @@ order the files had.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -173,6 +174,15 @@ class Coverage:
     first: tuple[int, ...] = ()
     last: tuple[int, ...] = ()
 
+    def before(self, day: int) -> Coverage:
+        """Give the steps that were known before a day.
+
+        >>> Coverage(known=(3, 9), first=(1, 1), last=(3, 9)).before(9)
+        Coverage(known=(3,), first=(1,), last=(3,))
+        """
+        n = bisect_left(self.known, day)
+        return Coverage(known=self.known[:n], first=self.first[:n], last=self.last[:n])
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class EventLog:
@@ -233,6 +243,21 @@ class StateLog:
         return replace(self, **{n: getattr(self, n)[keep] for n in names})
 
 
+def _unnoticed(rows: Contracts, day: int) -> Contracts:
+    later = rows.notice_at >= day
+    return replace(
+        rows,
+        notice_at=np.where(later, FAR, rows.notice_at),
+        cancelled_at=np.where(later, FAR, rows.cancelled_at),
+    )
+
+
+def _unended(log: EventLog, day: int) -> EventLog:
+    if log.ended_at is None:
+        return log
+    return replace(log, ended_at=np.where(log.ended_at >= day, FAR, log.ended_at))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class History:
     """Everything a business gave us; ``account`` columns index ``accounts``."""
@@ -241,6 +266,30 @@ class History:
     contracts: Contracts | None
     events: tuple[EventLog, ...] = ()
     states: tuple[StateLog, ...] = ()
+
+    def as_known(self, day: int) -> History:
+        """Give what was known before a day, as files cut on that day would hold it.
+
+        Later rows are gone; a stop, a notice or an end noticed later has not happened.
+        """
+
+        def cut(table: Any) -> Any:
+            return table.rows(table.known_at < day)
+
+        contracts = (
+            None if self.contracts is None else _unnoticed(cut(self.contracts), day)
+        )
+        return History(
+            accounts=self.accounts,
+            contracts=contracts,
+            events=tuple(
+                _unended(replace(cut(e), coverage=e.coverage.before(day)), day)
+                for e in self.events
+            ),
+            states=tuple(
+                replace(cut(s), coverage=s.coverage.before(day)) for s in self.states
+            ),
+        )
 
     def batch(self, low: int, high: int) -> History:
         """Take the accounts ``low:high`` with their rows, accounts counted from 0.

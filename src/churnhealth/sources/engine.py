@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import duckdb
 import numpy as np
 
+from churnhealth.errors import ChurnHealthError
 from churnhealth.folders import publish
 from churnhealth.sources.contract import Texts
 
@@ -110,6 +111,13 @@ def write_table(path: Path, columns: Mapping[str, np.ndarray[Any, Any]]) -> None
                 {"path": str(temporary)},
             )
             publish(temporary, path)
+        except (duckdb.IOException, OSError) as error:
+            raise ChurnHealthError(
+                "CH905",
+                f"{path.name} cannot be written",
+                why="what stood there before is unchanged",
+                fix="check the folder, its permissions and the space on the disk",
+            ) from error
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -134,6 +142,8 @@ def _select(name: str, column: np.ndarray[Any, Any]) -> str:
         return f"make_timestamp(nullif({q}, {_NAT}) * 1000000) AS {q}"
     if column.dtype.kind == "f":
         return f"CASE WHEN isnan({q}) THEN NULL ELSE {q} END AS {q}"
+    if column.dtype.kind == "O":  # all missing would be of no type at all
+        return f"CAST({q} AS VARCHAR) AS {q}"
     return f"{q}"
 
 

@@ -42,6 +42,16 @@ class Finding:
     why: str
     fix: str
 
+    def __str__(self) -> str:
+        """Say it as errors are said."""
+        stops = ", stops training" if self.stops else ""
+        example = f" (for example {self.example})" if self.example else ""
+        return (
+            f"[{self.code}] {self.severity}{stops}: {self.what}{example}\n"
+            f"  Why it matters: {self.why}\n"
+            f"  Fix: {self.fix}"
+        )
+
     def to_json(self) -> dict[str, str | int | bool]:
         """Give the finding as plain values, in a fixed order of keys."""
         return {
@@ -270,6 +280,14 @@ CODES: Mapping[str, Code] = {
         "accounts without any contract",
         "they are never covered, so they are neither trained on nor scored",
         "add their contracts, or check that `where` does not leave out too much",
+    ),
+    "CH224": _code(
+        "error",
+        True,
+        "outcomes are read beyond the end of the data",
+        "after the files stop nobody renews: everyone would be labelled as lost",
+        "set [question] data_until to the day the extract reaches to, or map `known_at`"
+        " of contracts that were booked ahead",
     ),
 }
 """Every finding we can make, by code."""

@@ -1,0 +1,162 @@
+"""Folders and files appear whole or not at all, whatever happens on the way."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from churnhealth.folders import new_folder, publish, write_text
+
+
+def contents(folder):
+    return {p.name: p.read_text() for p in folder.iterdir()}
+
+
+def fill(folder, text):
+    for name in ("one", "two", "three"):
+        (folder / name).write_text(text)
+
+
+def test_a_folder_takes_its_name_when_everything_went_well(tmp_path):
+    target = tmp_path / "deep" / "down" / "folder"
+    with new_folder(target) as folder:
+        fill(folder, "x")
+        assert not target.exists()
+        assert folder.parent == target.parent  # the same disk: one step to rename
+    assert contents(target) == {"one": "x", "two": "x", "three": "x"}
+    assert [p.name for p in target.parent.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_after_an_error_nothing_has_changed_and_nothing_is_left(tmp_path, before):
+    target = tmp_path / "folder"
+    if before:
+        with new_folder(target) as folder:
+            fill(folder, "old")
+
+    def fail():
+        with new_folder(target) as folder:
+            fill(folder, "new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [p.name for p in tmp_path.iterdir()] == (["folder"] if before else [])
+    if before:
+        assert set(contents(target).values()) == {"old"}
+
+
+def test_a_folder_that_is_there_is_exchanged_whole(tmp_path):
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "stale").write_text("stale")
+    with new_folder(target) as folder:
+        fill(folder, "new")
+        assert contents(target) == {"stale": "stale"}
+    assert set(contents(target)) == {"one", "two", "three"}
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_the_name_is_there_at_every_moment(tmp_path):
+    target = tmp_path / "folder"
+    with new_folder(target) as folder:
+        fill(folder, "0")
+    done = []
+
+    def write():
+        for i in range(60):
+            with new_folder(target) as folder:
+                fill(folder, str(i))
+        done.append(True)
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        missed = 0
+        while not done and not writer.done():
+            missed += not (target / "one").exists()
+        writer.result(timeout=60)
+    assert missed == 0
+
+
+def test_a_file_s_text_is_replaced_in_one_step(tmp_path):
+    path = tmp_path / "new" / "pointer"
+    write_text(path, "2026-01-01\n")
+    write_text(path, "2026-02-01 ü\n")
+    assert path.read_text(encoding="utf-8") == "2026-02-01 ü\n"
+    assert [p.name for p in path.parent.iterdir()] == ["pointer"]
+
+
+def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "pointer"
+    write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "\udc80")
+    assert contents(tmp_path) == {"pointer": "old"}
+
+
+def test_a_pointer_never_points_at_half(tmp_path):
+    path = tmp_path / "pointer"
+    texts = ["a" * 5000, "b" * 9000]
+    write_text(path, texts[0])
+
+    def write():
+        for i in range(150):
+            write_text(path, texts[i % 2])
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        while not writer.done():
+            assert path.read_text() in texts
+        writer.result()
+
+
+def test_a_finished_file_is_published_under_its_name(tmp_path):
+    (tmp_path / ".x.tmp").write_text("done")
+    publish(tmp_path / ".x.tmp", tmp_path / "x")
+    assert contents(tmp_path) == {"x": "done"}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from churnhealth.folders import write_text
+
+path = Path(sys.argv[1])
+for at in range(1, 100):
+    pid = os.fork()
+    if pid == 0:
+        count = 0
+
+        def watch(event, args):
+            global count
+            count += 1
+            if count == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(watch)
+        write_text(path, "new" * 1000)
+        os._exit(0)
+    killed = os.WTERMSIG(os.waitpid(pid, 0)[1])
+    print(path.read_text()[:3], path.stat().st_size)
+    if not killed:
+        break
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 needs a Unix")
+def test_killed_at_any_moment_a_text_is_the_old_or_the_new(tmp_path):
+    path = tmp_path / "pointer"
+    write_text(path, "old")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.split("\n")[:-1]
+    assert set(lines) == {"old 3", "new 3000"}
+    assert lines.count("old 3") >= 2

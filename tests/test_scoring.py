@@ -467,19 +467,14 @@ def test_texts_that_a_spreadsheet_would_run_are_disarmed_in_csv(tmp_path):
     assert p == column("churn_probability")[has_score()].tolist()
 
 
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
-@pytest.mark.parametrize("space", [" ", "\n", "\u00a0"])
 @pytest.mark.xfail(
-    strict=True,
-    reason="a blank before the sign hides it; some spreadsheets trim blanks of a CSV",
+    strict=True, reason="a line feed before the sign is not seen (OWASP lists it)"
 )
-def test_a_blank_before_the_sign_does_not_hide_a_formula(tmp_path, sign, space):
-    n = column("account_id").size
-    names = np.full(n, f"{space}{sign}1+1", dtype=object)
+def test_a_line_feed_before_the_sign_does_not_hide_a_formula(tmp_path):
+    names = np.full(column("account_id").size, "\n=1+1", dtype=object)
     attack = replace(book(), scores={**book().scores, "name": names})
     folder = write_scores(attack, tmp_path, as_of=date_of(AS_OF), file_format="csv")
-    text = (folder / "scores.csv").read_text(encoding="utf-8")
-    assert f"'{space}{sign}1+1" in text
+    assert "'\n=1+1" in (folder / "scores.csv").read_text(encoding="utf-8")
 
 
 def test_parquet_keeps_texts_as_they_are(tmp_path):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from churnhealth.health.calibrate import Calibrator
 from churnhealth.scorers import scorer_from_json
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.scorers.rules import RuleScorer
-from churnhealth.sources.contract import Floats
+from churnhealth.sources.contract import Floats, Texts
 from churnhealth.sources.schema import Schema
 
 __all__ = ["Bundle", "load_bundle", "save_bundle"]
@@ -40,7 +40,8 @@ _MANIFEST, _DESCRIPTION, _MODEL = "MANIFEST.json", "bundle.json", "model.txt"
 class Bundle:
     """Everything that scoring needs, and what is known about its worth.
 
-    ``peers`` holds the median of each feature over the newest training cohort;
+    ``peers`` holds the median of each feature over the newest training cohort,
+    ``segment_peers`` the same per segment, where a segment has enough accounts;
     ``skill`` says whether the backtest showed any: without it the colours are the
     rules'. ``card`` is what is told to people: question, folds, metrics, promises.
     """
@@ -57,6 +58,12 @@ class Bundle:
     peers: Floats
     skill: bool
     card: Mapping[str, Any]
+    segment_peers: Mapping[str, Floats] = field(default_factory=dict)
+
+    def peers_of(self, segment: Texts) -> Floats:
+        """Give the medians of similar accounts for accounts of these segments."""
+        rows = [self.segment_peers.get(s, self.peers) for s in segment]
+        return np.array(rows).reshape(len(rows), len(self.specs))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -79,7 +86,6 @@ def _digest(text: str) -> str:
 
 
 def _description(bundle: Bundle) -> str:
-    peers = [None if np.isnan(v) else float(v) for v in bundle.peers]
     text = _model_text(bundle)
     described = {
         "schema_version": SCHEMA_VERSION,
@@ -93,11 +99,20 @@ def _description(bundle: Bundle) -> str:
         "rules": bundle.rules.to_json(),
         "base_rate": bundle.base_rate,
         "cuts": bundle.cuts.to_json(),
-        "peers": peers,
+        "peers": _plain(bundle.peers),
+        "segment_peers": {k: _plain(v) for k, v in bundle.segment_peers.items()},
         "skill": bundle.skill,
         "card": dict(bundle.card),
     }
     return json.dumps(described, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _plain(medians: Floats) -> list[float | None]:
+    return [None if np.isnan(v) else float(v) for v in medians]
+
+
+def _medians(saved: list[float | None]) -> Floats:
+    return np.array([np.nan if v is None else v for v in saved], dtype=np.float64)
 
 
 def _model_text(bundle: Bundle) -> str | None:
@@ -145,7 +160,6 @@ def load_bundle(folder: Path) -> Bundle:
     rules = scorer_from_json(raw["rules"])
     if not isinstance(rules, RuleScorer):
         raise _refusal("CH404", f"{folder.name} has no rules", fix="train again")
-    peers = [np.nan if v is None else v for v in raw["peers"]]
     return Bundle(
         as_of=raw["as_of"],
         question=Question.model_validate(raw["question"]),
@@ -156,7 +170,8 @@ def load_bundle(folder: Path) -> Bundle:
         rules=rules,
         base_rate=raw["base_rate"],
         cuts=BandCuts.from_json(raw["cuts"]),
-        peers=np.array(peers, dtype=np.float64),
+        peers=_medians(raw["peers"]),
+        segment_peers={k: _medians(v) for k, v in raw["segment_peers"].items()},
         skill=raw["skill"],
         card=raw["card"],
     )

@@ -168,10 +168,18 @@ def features(
         bool, typer.Option("--grid", help="All dates of [snapshots].")
     ] = False,
     allow: Allow = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the feature table: account_id, as_of, one column per feature."""
     from churnhealth.commands.learn import write_features
 
+    if grid and as_of is not None:
+        raise RequestError(
+            "CH507",
+            "--as-of and --grid exclude each other",
+            why="one asks for a day, the other for all days of [snapshots]",
+            fix="give one of the two",
+        )
     settings = _read(config, allow)
     with _progress() as progress:
         rows, columns = write_features(
@@ -182,7 +190,12 @@ def features(
             today=_today(),
             progress=progress,
         )
-    typer.echo(f"{rows} snapshots x {columns} features -> {out}")
+    if as_json:
+        _print_json(
+            {"schema_version": 1, "rows": rows, "features": columns, "out": str(out)}
+        )
+    else:
+        typer.echo(f"{rows} snapshots x {columns} features -> {out}")
 
 
 @app.command()
@@ -314,13 +327,17 @@ def report(
     bundle: Annotated[
         Path | None, typer.Option("--bundle", "-b", help="For the model's promises.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the portfolio and its accounts as one HTML file."""
     from churnhealth.commands.tell import write_portfolio
 
     with _progress() as progress, progress.stage("report"):
         size = write_portfolio(scores, out, bundle_folder=bundle)
-    typer.echo(f"{out} ({size / 1e6:.1f} MB)")
+    if as_json:
+        _print_json({"schema_version": 1, "out": str(out), "bytes": size})
+    else:
+        typer.echo(f"{out} ({size / 1e6:.1f} MB)")
 
 
 @app.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 from churnhealth.commands.learn import train_bundle
 from churnhealth.commands.tell import score_cohort, serve_bundle, write_portfolio
 from churnhealth.config import read_config
+from churnhealth.errors import ConfigError
 from churnhealth.evaluate.report import report_text
 from churnhealth.folders import write_text
 from churnhealth.progress import Progress
@@ -17,11 +18,25 @@ from churnhealth.sources.simulate import simulate, write_company
 
 __all__ = ["run_demo"]
 
+_MARK = ".churnhealth-demo"
 _UNTIL = date(2026, 1, 1)
 _SETTINGS = {
     "demo.toml": "churnhealth.toml",
     "rules-simulated.toml": "rules-simulated.toml",
 }
+
+
+def _claim(folder: Path) -> None:
+    """Take a folder that is new, empty, or an earlier demo's; never anybody else's."""
+    if folder.exists() and not (folder / _MARK).is_file() and any(folder.iterdir()):
+        raise ConfigError(
+            "CH009",
+            f"{folder.name} already holds something that this program did not write",
+            why="the demo would overwrite it",
+            fix="give an empty folder with --dir",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / _MARK, "This folder was made by `churnhealth demo`.\n")
 
 
 def run_demo(
@@ -37,7 +52,7 @@ def run_demo(
     progress: Progress,
 ) -> int:
     """Simulate, check, train, score, report, and serve until stopped."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder)
     with progress.stage("simulate"):
         company = simulate(accounts=accounts, seed=seed, until=_UNTIL)
         write_company(company, folder / "data", file_format="csv")

@@ -17,7 +17,7 @@ from churnhealth.errors import ConfigError, SourceError, TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
 from churnhealth.evaluate.ladder import TrainingRows, climb
 from churnhealth.evaluate.leaks import leaky_claim
-from churnhealth.evaluate.panel import Panel, distinct
+from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.evaluate.report import backtest_report
 from churnhealth.features.library import default_specs
 from churnhealth.features.runtime import feature_table
@@ -45,6 +45,7 @@ __all__ = [
     "train",
 ]
 
+_FEWEST_PEERS = 20
 _LEFT_OUT = ("grace", "announced", "too_new", "open_ended")
 
 
@@ -312,7 +313,8 @@ def train(
         rules=rules,
         base_rate=ladder.base_rate,
         cuts=BandCuts.from_json([band["low"] for band in report["bands"]][1:]),
-        peers=_medians(_newest(panel, day)),
+        peers=_medians(panel.X[_newest(panel, day)]),
+        segment_peers=_segment_peers(panel, day),
         skill=bool(report["verdict"]["skill"]),
         card=_card_of(config, loaded, findings, report, rows, chosen),
     )
@@ -342,11 +344,22 @@ def _standing_on(
     return config, history.as_known(as_of), as_of
 
 
-def _newest(panel: Panel, day: int) -> Floats:
-    """Take the newest cohort before a day: all snapshots of its last four weeks."""
+def _newest(panel: Panel, day: int) -> Flags:
+    """Mark the newest cohort before a day: all snapshots of its last four weeks."""
     as_of = panel.cohort.as_of
     last = int(as_of[as_of < day].max())
-    return panel.X[(last - 28 < as_of) & (as_of < day)]
+    return np.asarray((last - 28 < as_of) & (as_of < day))
+
+
+def _segment_peers(panel: Panel, day: int) -> dict[str, Floats]:
+    """Take the medians of every segment that has enough accounts to have any."""
+    newest = np.flatnonzero(_newest(panel, day))
+    segment = panel.history.accounts.segment[panel.cohort.account[newest]]
+    return {
+        name: _medians(panel.X[newest[segment == name]])
+        for name in sorted({s for s in segment if s is not None})
+        if int(np.sum(segment == name)) >= _FEWEST_PEERS
+    }
 
 
 def _medians(rows: Floats) -> Floats:

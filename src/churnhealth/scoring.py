@@ -149,7 +149,9 @@ def score_history(
     """
     account = np.arange(history.accounts.ids.size) if only is None else np.array(only)
     days = np.full(account.size, as_of, np.int64)
-    listed = cohort(history, bundle.question, account=account, as_of=days)
+    everyone = cohort(history, bundle.question, account=account, as_of=days)
+    # Open-ended cover has no renewal to ask about: it is no row of the scores.
+    listed = everyone.rows(everyone.status != STATUSES.index("open_ended"))
     rows = listed.rows(listed.scored)
     X, past = _features(bundle, history, rows.account, as_of)
     scored = score_matrix(bundle, X)
@@ -160,7 +162,7 @@ def score_history(
         as_of=date_of(as_of),
         values=X,
         past=past,
-        peers=bundle.peers,
+        peers=bundle.peers_of(history.accounts.segment[rows.account]),
         top=top,
     )
     scores = _score_table(bundle, history, listed, scored, drivers, previous or {})

@@ -303,7 +303,7 @@ def test_a_request_long_after_training_still_measures_what_it_sends(bundle, book
         ).values[0, 0]
         for name, schema in (
             ("stale", bundle.schema),
-            ("vouched", bundle.schema.vouched(later)),
+            ("vouched", bundle.schema.vouched(later, alive_at=bundle.as_of)),
         )
     }
     assert np.isnan(seen["stale"])

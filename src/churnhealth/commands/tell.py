@@ -29,6 +29,8 @@ from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.engine import read_table
 from churnhealth.sources.load import load
 
+_STALE_DAYS = 31  # scoring this long after the newest data is still plain
+
 __all__ = [
     "explain_account",
     "score_cohort",
@@ -64,6 +66,13 @@ def score_cohort(
             scored_at=now,
             previous=_previous(out, before=day),
         )
+    if not (book.scores["status"] == "scored").any():
+        raise RequestError(
+            "CH506",
+            f"nobody is in question on {date_of(day)}",
+            why="an empty run would replace the scores that people look at",
+            fix="give another --as-of, or check [question] and the contracts",
+        )
     with progress.stage("write"):
         folder = write_scores(
             book,
@@ -89,9 +98,34 @@ def _ready(
 ) -> tuple[Bundle, History, int]:
     with progress.stage("bundle"):
         bundle = load_bundle(bundle_folder)
+    _refuse_other_question(bundle, config)
     with progress.stage("read"):
         history = load(config, decimals=bundle.schema.decimals).history
-    return bundle, history, newest_day(history, config) if as_of is None else as_of
+    newest = newest_day(history, config)
+    if as_of is not None and as_of > newest + _STALE_DAYS:
+        raise RequestError(
+            "CH505",
+            f"the data end before {date_of(newest)}, long before {date_of(as_of)}",
+            why="silence after the end of the files would read as silence of customers",
+            fix="load newer data, or leave --as-of out",
+        )
+    return bundle, history, newest if as_of is None else as_of
+
+
+def _refuse_other_question(bundle: Bundle, config: Config) -> None:
+    asked, learned = config.question, bundle.question
+    differing = [
+        name
+        for name in type(asked).model_fields
+        if name != "data_until" and getattr(asked, name) != getattr(learned, name)
+    ]
+    if differing:
+        raise ConfigError(
+            "CH011",
+            f"the bundle was trained for another question: {', '.join(differing)}",
+            why="its probabilities answer that question, not the one asked here",
+            fix="train a bundle with this configuration, or give the one it came from",
+        )
 
 
 def _previous(out: Path, *, before: int) -> dict[str, str]:
@@ -174,6 +208,13 @@ def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -
         CH006 a host other than loopback without keys; ChurnHealthError CH903 when the
         serving parts are not installed.
     """
+    if settings.keys_file is not None:
+        raise ConfigError(
+            "CH008",
+            "[serve] keys_file is not supported yet",
+            why="a key that is not checked would only look like a lock",
+            fix="remove it; the service answers on loopback only",
+        )
     if find_spec("bentoml") is None:
         raise ChurnHealthError(
             "CH903",

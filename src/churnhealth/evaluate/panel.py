@@ -18,7 +18,7 @@ from churnhealth.snapshots.cohort import Cohort
 from churnhealth.snapshots.labels import CENSORED, LEFT_EARLY, NO, YES, Labels, labels
 from churnhealth.sources.contract import FAR, Floats, History, Ints
 
-__all__ = ["Panel", "distinct"]
+__all__ = ["Flags", "Panel", "distinct"]
 
 Flags = NDArray[np.bool_]
 

@@ -79,9 +79,9 @@ def _cuts(judged: Judged, config: Config) -> BandCuts:
     )
 
 
-def _disjoint(judged: Judged) -> dict[str, float] | None:
+def _disjoint(judged: Judged) -> dict[str, float | None]:
     if judged.disjoint is None:
-        return None
+        return {"auc": None, "log_loss": None}
     return {
         "auc": auc(judged.disjoint, judged.y),
         "log_loss": log_loss(judged.disjoint, judged.y),

@@ -192,7 +192,8 @@ class _Api:
         as_of = day_asked(given)
         accounts = self._some(given, "accounts")
         sent = [id_of(a, f"accounts[{i}]") for i, a in enumerate(accounts)]
-        schema = serving.bundle.schema.vouched(day_of(as_of))
+        bundle = serving.bundle
+        schema = bundle.schema.vouched(day_of(as_of), alive_at=bundle.as_of)
         history = history_from_rows(schema, accounts)
         book = score_history(
             serving.bundle,

@@ -117,7 +117,7 @@ _SCORE_FIELDS: dict[str, Schema] = {
     "as_of": _DAY,
     "status": {
         "enum": [
-            *("scored", "announced", "grace", "too_new", "churned", "open_ended"),
+            *("scored", "announced", "grace", "too_new", "churned"),
             "not_in_question",
         ]
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from churnhealth.config import Config
@@ -135,26 +136,29 @@ class Schema:
             ),
         )
 
-    def vouched(self, as_of: int) -> Schema:
+    def vouched(self, as_of: int, *, alive_at: int) -> Schema:
         """Give the schema as seen from a later day: who sends rows vouches for them.
 
         A request holds one account's rows, so that its sources still run cannot be
-        seen from it. The steps of training stay; from the newest on, each source
-        counts as recorded until the day before ``as_of``.
+        seen from it. The steps of training stay; from the newest on, each source that
+        had not stopped before ``alive_at`` (the day of training) counts as recorded
+        until the day before ``as_of``.
 
         >>> seen = Coverage(known=(10,), first=(3,), last=(9,))
         >>> shape = StatesShape(name="nps", vocabulary=("nps",),
         ...                     categories=("experience",), coverage=seen)
-        >>> Schema(contracts=True, states=(shape,)).vouched(21).states[0].coverage
+        >>> Schema(contracts=True, states=(shape,)).vouched(21, alive_at=12).states[0].coverage
         Coverage(known=(10, 17, 20), first=(3, 3, 3), last=(9, 17, 20))
         """
         return replace(
             self,
             events=tuple(
-                replace(e, coverage=_until(e.coverage, as_of)) for e in self.events
+                replace(e, coverage=_until(e.coverage, as_of, alive_at))
+                for e in self.events
             ),
             states=tuple(
-                replace(s, coverage=_until(s.coverage, as_of)) for s in self.states
+                replace(s, coverage=_until(s.coverage, as_of, alive_at))
+                for s in self.states
             ),
         )
 
@@ -251,9 +255,13 @@ def _plain(coverage: Coverage) -> dict[str, list[int]]:
     }
 
 
-def _until(coverage: Coverage, as_of: int) -> Coverage:
-    if not coverage.known or coverage.known[-1] >= as_of - 1:
+def _until(coverage: Coverage, as_of: int, alive_at: int) -> Coverage:
+    known = coverage.known
+    if not known or known[-1] >= as_of - 1:
         return coverage
+    longest = max((b - a for a, b in pairwise(known)), default=0)
+    if max(known[-1], coverage.last[-1]) + max(7, 2 * longest) < alive_at - 1:
+        return coverage  # it had fallen silent: nobody vouches for it
     days = (*range(coverage.known[-1] + 7, as_of - 1, 7), as_of - 1)
     return Coverage(
         known=(*coverage.known, *days),

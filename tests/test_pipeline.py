@@ -1,0 +1,400 @@
+"""The whole way, question by question, and what bad input is told."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+from tests.made import RENEWAL, SILENCE, loaded, settings, write_files
+
+from churnhealth.bundle import load_bundle
+from churnhealth.commands.learn import (
+    run_backtest,
+    train_bundle,
+    with_backtest,
+    write_features,
+)
+from churnhealth.commands.tell import explain_account, score_cohort, write_portfolio
+from churnhealth.config import parse_config
+from churnhealth.errors import ConfigError, RequestError, SourceError, TrainingError
+from churnhealth.pipeline import choose_specs, gather, newest_day
+from churnhealth.progress import Progress
+from churnhealth.scoring import read_current
+from churnhealth.sources.contract import date_of
+from churnhealth.sources.engine import read_table
+
+TODAY = date(2026, 1, 1)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+QUESTIONS = {"horizon": None, "renewal": RENEWAL, "silence": SILENCE}
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory):
+    """A company's files, and its configuration for each question."""
+    folder = tmp_path_factory.mktemp("company")
+    write_files(folder, accounts=60)
+
+    def configured(kind="horizon", **sections):
+        question = QUESTIONS[kind]
+        asked = {} if question is None else {"question": question}
+        return settings(folder, **asked, **sections)
+
+    return configured
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_each_question_goes_the_whole_way(company, kind, tmp_path):
+    config = company(kind)
+    with Progress() as progress:
+        done = train_bundle(
+            config, out=tmp_path / "model", as_of=None, today=TODAY, progress=progress
+        )
+        told = score_cohort(
+            config,
+            bundle_folder=tmp_path / "model",
+            out=tmp_path / "scores",
+            as_of=None,
+            file_format="parquet",
+            now=NOW,
+            progress=progress,
+        )
+        size = write_portfolio(
+            tmp_path / "scores",
+            tmp_path / "report.html",
+            bundle_folder=tmp_path / "model",
+        )
+        bundle = load_bundle(tmp_path / "model")
+        assert done["model_version"] == told["model_version"] == bundle.model_version
+        assert bundle.question.kind == done["backtest"]["question"]["kind"]
+        assert (done["run_id"], done["registered_version"]) == (None, None)
+        json.dumps([done, told], allow_nan=False)
+        scores = read_current(tmp_path / "scores").scores
+        on = scores["status"] == "scored"
+        assert told["listed"] == scores["status"].size
+        assert told["scored"] == on.sum() == sum(told["bands"].values()) > 20
+        account = scores["account_id"][on][0]
+        why = explain_account(
+            config,
+            account,
+            bundle_folder=tmp_path / "model",
+            as_of=None,
+            now=NOW,
+            progress=progress,
+        )
+    assert why["score"]["account_id"] == account
+    p, base = why["score"]["churn_probability"], why["score"]["base_probability"]
+    moved = sum(d["effect_log_odds"] for d in why["drivers"])
+    z = [np.log(x / (1 - x)) for x in (p, base)]
+    assert moved == pytest.approx(z[0] - z[1], abs=1e-9)
+    assert size > 1000
+    assert account in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_renewal_is_asked_of_accounts_whose_end_is_near_only(company, tmp_path):
+    config = company("renewal")
+    with Progress() as progress:
+        train_bundle(
+            config, out=tmp_path / "model", as_of=None, today=TODAY, progress=progress
+        )
+        score_cohort(
+            config,
+            bundle_folder=tmp_path / "model",
+            out=tmp_path / "scores",
+            as_of=None,
+            file_format="parquet",
+            now=NOW,
+            progress=progress,
+        )
+    scores = read_current(tmp_path / "scores").scores
+    days = scores["days_to_renewal"][scores["status"] == "scored"]
+    assert days.min() >= 0
+    assert days.max() < 180
+
+
+def test_the_band_of_the_run_before_is_carried_over(company, tmp_path):
+    config = company()
+    with Progress() as progress:
+        train_bundle(
+            config, out=tmp_path / "model", as_of=None, today=TODAY, progress=progress
+        )
+        for day in (date(2025, 10, 1), date(2025, 11, 1), date(2025, 12, 1)):
+            score_cohort(
+                config,
+                bundle_folder=tmp_path / "model",
+                out=tmp_path / "scores",
+                as_of=(day - date(1970, 1, 1)).days,
+                file_format="parquet",
+                now=NOW,
+                progress=progress,
+            )
+    october, november, december = (
+        read_table(tmp_path / "scores" / f"2025-{m}-01" / "scores.parquet")
+        for m in (10, 11, 12)
+    )
+    for before, after in ((october, november), (november, december)):
+        was = dict(zip(before["account_id"], before["band"], strict=True))
+        wanted = [was.get(i) for i in after["account_id"]]
+        assert after["previous_band"].tolist() == wanted
+        assert sum(band is not None for band in wanted) > 20
+    assert all(band is None for band in october["previous_band"])
+
+
+def test_features_are_chosen_from_rows_known_before_the_day(company):
+    history = loaded().history
+    config = company()
+    early = int(history.events[0].known_at.min())
+    assert choose_specs(config, history, known_before=early + 400)
+    nothing = company(features={"include": ["no_such_feature*"]})
+    with pytest.raises(TrainingError) as caught:
+        choose_specs(nothing, history, known_before=early + 400)
+    assert caught.value.code == "CH306"
+
+
+def test_the_newest_day_sees_all_outcomes(company):
+    assert date_of(newest_day(loaded().history, company())) == date(2026, 1, 1)
+
+
+def test_what_is_typed_overrides_the_backtest_section_alone(company):
+    config = company()
+    changed = with_backtest(config, test_from="2025-05-01", origins=None)
+    assert changed.backtest.test_from == date(2025, 5, 1)
+    assert changed.backtest.origins == "one"
+    assert changed.sources == config.sources
+    assert changed.folder == config.folder
+    with pytest.raises(ConfigError) as caught:
+        with_backtest(config, origins="some")
+    assert caught.value.code == "CH003"
+
+
+def test_features_of_the_grid_are_the_panel_s(company, tmp_path):
+    with Progress() as progress:
+        shape = write_features(
+            company(),
+            tmp_path / "f.parquet",
+            as_of=None,
+            grid=True,
+            today=TODAY,
+            progress=progress,
+        )
+    table = read_table(tmp_path / "f.parquet")
+    assert shape == (table["account_id"].size, len(table) - 2)
+    assert np.unique(table["as_of"]).size > 6
+
+
+def test_predictions_go_to_csv_or_parquet_alike(company, tmp_path):
+    for suffix in ("csv", "parquet"):
+        out = tmp_path / f"p.{suffix}"
+        with Progress() as progress:
+            run_backtest(company(), predictions=out, today=TODAY, progress=progress)
+    table = read_table(tmp_path / "p.parquet")
+    with (tmp_path / "p.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == list(table)
+    assert [float(r["p_chosen"]) for r in rows] == table["p_chosen"].tolist()
+    assert [r["account_id"] for r in rows] == table["account_id"].tolist()
+
+
+def test_a_wrong_suffix_is_told_before_the_work(company, tmp_path):
+    with Progress() as progress, pytest.raises(ConfigError) as caught:
+        run_backtest(
+            company(), predictions=tmp_path / "p.txt", today=TODAY, progress=progress
+        )
+    assert caught.value.code == "CH004"
+    assert "read" not in progress.times()
+
+
+@pytest.mark.parametrize("account", ["A00001 ", "a00001", "1", ""])
+def test_an_account_is_found_by_its_exact_id_only(company, tmp_path, account):
+    with Progress() as progress:
+        train_bundle(
+            company(), out=tmp_path / "m", as_of=None, today=TODAY, progress=progress
+        )
+        with pytest.raises(RequestError) as caught:
+            explain_account(
+                company(),
+                account,
+                bundle_folder=tmp_path / "m",
+                as_of=None,
+                now=NOW,
+                progress=progress,
+            )
+    assert caught.value.code == "CH503"
+
+
+def test_an_account_that_is_not_in_question_is_told_so(company, tmp_path):
+    with Progress() as progress:
+        train_bundle(
+            company(), out=tmp_path / "m", as_of=None, today=TODAY, progress=progress
+        )
+        with pytest.raises(RequestError) as caught:
+            explain_account(
+                company(),
+                "A00001",
+                bundle_folder=tmp_path / "m",
+                as_of=1000,
+                now=NOW,
+                progress=progress,
+            )
+    assert caught.value.code == "CH504"
+
+
+def test_training_as_of_a_day_knows_nothing_of_later_days(company, tmp_path):
+    config = company(backtest={"test_from": "2025-01-01"})
+    day = date(2025, 6, 1)
+    with Progress() as progress:
+        train_bundle(
+            config,
+            out=tmp_path / "m",
+            as_of=(day - date(1970, 1, 1)).days,
+            today=TODAY,
+            progress=progress,
+        )
+    bundle = load_bundle(tmp_path / "m")
+    assert bundle.model_version.startswith("2025-06-01-")
+    # 90 days of window and 30 of gap must have passed before that day
+    assert bundle.card["trained_on"]["to"] <= "2025-02-01"
+
+
+# ---- bad input, as it is typed
+
+
+START = {"a": "2024-01-01", "b": "2024-02-01", "c": "2024-03-01"}
+
+
+def agreed_end(i):
+    """Two of twelve leave before the test, two in it."""
+    return {0: "2024-09-01", 6: "2024-09-01", 1: "2025-03-01", 7: "2025-03-01"}.get(i)
+
+
+CONTRACTS = "account_id,start,end\n" + "".join(
+    f"{k}{i},{v},{agreed_end(i) or '2026-03-01'}\n"
+    for k, v in START.items()
+    for i in range(12)
+)
+EVENTS = "account_id,happened_at\n" + "".join(
+    f"{k}{i},2024-{m:02}-{3 + i:02}\n"
+    for k in START
+    for i in range(12)
+    for m in range(3, 13)
+)
+EVENTS += "".join(f"a1,2025-{m:02}-09\n" for m in range(1, 12))
+CONTRACTS += "z1,2025-11-30,2026-11-30\n"
+TOML = """
+[sources.contracts]
+path = "contracts.csv"
+[[sources.events]]
+name = "product"
+path = "events.csv"
+[question]
+kind = "horizon"
+horizon_days = 60
+[backtest]
+test_from = 2025-01-01
+[tracking]
+uri = ""
+"""
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """Write files, type one verb, give (exit code, stdout, stderr)."""
+
+    def run(*words, toml=TOML, contracts=CONTRACTS, events=EVENTS):
+        (tmp_path / "churnhealth.toml").write_text(toml)
+        for name, text in (("contracts.csv", contracts), ("events.csv", events)):
+            if text is not None:
+                (tmp_path / name).write_bytes(
+                    text if isinstance(text, bytes) else text.encode()
+                )
+        before = sorted(p.name for p in tmp_path.iterdir())
+        done = subprocess.run(
+            [sys.executable, "-m", "churnhealth.cli", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "NO_COLOR": "1"},
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        if done.returncode:
+            assert sorted(p.name for p in tmp_path.iterdir()) == before
+        return done
+
+    return run
+
+
+def test_fewer_than_twenty_outcomes_mean_rules_only_and_it_is_said(typed):
+    done = typed("backtest", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["verdict"]["chosen"] == "rules"
+    reason = report["verdict"]["reasons"][0]
+    assert "only 6 accounts churned in training (fewer than 20): rules only" in reason
+    assert not {"logistic", "gbm", "blend"} & set(report["scorers"])
+
+
+BROKEN = {
+    "an unknown key": (
+        {"toml": TOML.replace("horizon_days", "horizon_day")},
+        "CH003",
+        "horizon_days",
+    ),
+    "an unknown section": ({"toml": TOML + "[model_]\n"}, "CH003", "model"),
+    "no TOML": ({"toml": "kind = = 3"}, "CH002", "TOML"),
+    "a missing file": ({"events": None}, "CH1", "events.csv"),
+    "a missing column": (
+        {"events": EVENTS.replace("happened_at", "when_it_was", 1)},
+        "CH1",
+        "when_it_was",
+    ),
+    "dates that cannot be read": (
+        {"events": EVENTS.replace("2024-04-", "sometime ")},
+        "CH1",
+        "row",
+    ),
+    "an empty table": ({"events": "account_id,happened_at\n"}, "CH103", "no rows"),
+    "a table of nothing": ({"events": ""}, "CH1", "events.csv"),
+    "no contract at all": ({"contracts": "account_id,start,end\n"}, "CH1", ""),
+    "one class only": (
+        {"contracts": CONTRACTS.replace("2024-09-01\n", "2026-03-01\n")},
+        "CH3",
+        "no churn",
+    ),
+    "a file that is no text": ({"events": b"\x00\xff\xfe" * 50}, "CH1", ""),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize("verb", ["backtest", "train"])
+def test_bad_input_is_told_with_a_code_and_how_to_mend_it(typed, what, verb):
+    given, code, words = BROKEN[what]
+    done = typed(verb, **given)
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert done.stderr.startswith(f"[{code}")
+    assert "Why it matters:" in done.stderr
+    assert "Fix:" in done.stderr
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_findings_that_stop_are_all_told_at_once(company, tmp_path):
+    raw = company().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    (tmp_path / "c.csv").write_text(
+        "account_id,start,end\na,2030-01-01,2031-01-01\nb,2030-01-01,2029-01-01\n"
+    )
+    raw["sources"] = {
+        "contracts": {"path": str(tmp_path / "c.csv")},
+        "events": [{"name": "product", "path": str(tmp_path / "e.csv")}],
+    }
+    (tmp_path / "e.csv").write_text("account_id,happened_at\na,2031-01-01\n")
+    config = parse_config(raw, folder=tmp_path)
+    with Progress() as progress, pytest.raises(SourceError) as caught:
+        gather(config, today=TODAY, progress=progress)
+    assert caught.value.code == "CH150"
+    assert caught.value.what.count("[CH") >= 1
+    assert "--allow" in caught.value.fix

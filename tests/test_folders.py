@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from churnhealth.errors import ConfigError
 from churnhealth.folders import new_folder, publish, write_text
+
+OURS = {"one", "two", "three"}
 
 
 def contents(folder):
@@ -21,7 +24,7 @@ def fill(folder, text):
 
 def test_a_folder_takes_its_name_when_everything_went_well(tmp_path):
     target = tmp_path / "deep" / "down" / "folder"
-    with new_folder(target) as folder:
+    with new_folder(target, ours=OURS) as folder:
         fill(folder, "x")
         assert not target.exists()
         assert folder.parent == target.parent  # the same disk: one step to rename
@@ -33,11 +36,11 @@ def test_a_folder_takes_its_name_when_everything_went_well(tmp_path):
 def test_after_an_error_nothing_has_changed_and_nothing_is_left(tmp_path, before):
     target = tmp_path / "folder"
     if before:
-        with new_folder(target) as folder:
+        with new_folder(target, ours=OURS) as folder:
             fill(folder, "old")
 
     def fail():
-        with new_folder(target) as folder:
+        with new_folder(target, ours=OURS) as folder:
             fill(folder, "new")
             raise RuntimeError
 
@@ -51,23 +54,49 @@ def test_after_an_error_nothing_has_changed_and_nothing_is_left(tmp_path, before
 def test_a_folder_that_is_there_is_exchanged_whole(tmp_path):
     target = tmp_path / "folder"
     target.mkdir()
-    (target / "stale").write_text("stale")
-    with new_folder(target) as folder:
+    (target / "two").write_text("stale")
+    with new_folder(target, ours=OURS) as folder:
         fill(folder, "new")
-        assert contents(target) == {"stale": "stale"}
+        assert contents(target) == {"two": "stale"}
     assert set(contents(target)) == {"one", "two", "three"}
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
 
 
+@pytest.mark.parametrize("found", ["notes.txt", ".git/", "two.bak"])
+def test_what_somebody_else_put_there_is_never_deleted(tmp_path, found):
+    target = tmp_path / "folder"
+    target.mkdir()
+    if found.endswith("/"):
+        (target / found).mkdir()
+    else:
+        (target / found).write_text("mine")
+    with pytest.raises(ConfigError) as caught, new_folder(target, ours=OURS):
+        pytest.fail("there was nothing to fill")
+    assert caught.value.code == "CH009"
+    assert [p.name for p in target.iterdir()] == [found.rstrip("/")]
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_file_of_that_name_is_never_replaced_by_a_folder(tmp_path):
+    (tmp_path / "folder").write_text("mine")
+    with (
+        pytest.raises(ConfigError) as caught,
+        new_folder(tmp_path / "folder", ours=OURS),
+    ):
+        pytest.fail("there was nothing to fill")
+    assert caught.value.code == "CH009"
+    assert contents(tmp_path) == {"folder": "mine"}
+
+
 def test_the_name_is_there_at_every_moment(tmp_path):
     target = tmp_path / "folder"
-    with new_folder(target) as folder:
+    with new_folder(target, ours=OURS) as folder:
         fill(folder, "0")
     done = []
 
     def write():
         for i in range(60):
-            with new_folder(target) as folder:
+            with new_folder(target, ours=OURS) as folder:
                 fill(folder, str(i))
         done.append(True)
 

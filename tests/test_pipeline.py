@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -21,7 +22,7 @@ from churnhealth.commands.learn import (
 from churnhealth.commands.tell import explain_account, score_cohort, write_portfolio
 from churnhealth.config import parse_config
 from churnhealth.errors import ConfigError, RequestError, SourceError, TrainingError
-from churnhealth.pipeline import choose_specs, gather, newest_day
+from churnhealth.pipeline import choose_specs, gather, newest_day, train
 from churnhealth.progress import Progress
 from churnhealth.scoring import read_current
 from churnhealth.sources.contract import date_of
@@ -257,6 +258,75 @@ def test_training_as_of_a_day_knows_nothing_of_later_days(company, tmp_path):
     assert bundle.model_version.startswith("2025-06-01-")
     # 90 days of window and 30 of gap must have passed before that day
     assert bundle.card["trained_on"]["to"] <= "2025-02-01"
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_training_on_a_day_that_the_data_do_not_reach_is_refused(company, kind):
+    with Progress() as progress:
+        data, findings = gather(company(kind), today=TODAY, progress=progress)
+        late = newest_day(data.history, company(kind)) + 1
+        with pytest.raises(TrainingError) as caught:
+            train(company(kind), data, findings, as_of=late, progress=progress)
+    assert caught.value.code == "CH307"
+
+
+def test_what_became_known_after_the_day_of_training_changes_no_byte(company):
+    """Files cut on a day and whole files give the same model of that day."""
+    config = company(backtest={"test_from": "2025-01-01"})
+    day = (date(2025, 6, 1) - date(1970, 1, 1)).days
+    with Progress() as progress:
+        data, _ = gather(config, today=TODAY, progress=progress)
+        cut = replace(data, history=data.history.as_known(day))
+        assert cut.history.events[0].account.size < data.history.events[0].account.size
+        pinned = RENEWAL | {"data_until": "2025-06-01"}
+        config = company(question=pinned, backtest={"test_from": "2025-01-01"})
+        one, two = (
+            train(config, d, (), as_of=day, progress=progress).bundle
+            for d in (data, cut)
+        )
+    assert one.scorer.to_json() == two.scorer.to_json()
+    assert one.calibrator == two.calibrator
+    assert one.specs == two.specs
+    assert one.cuts == two.cuts
+    assert np.array_equal(one.peers, two.peers, equal_nan=True)
+
+
+def test_a_finding_that_does_not_exist_cannot_be_allowed(company):
+    with Progress() as progress, pytest.raises(ConfigError) as caught:
+        gather(company(check={"allow": ["CH999"]}), today=TODAY, progress=progress)
+    assert caught.value.code == "CH010"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="any folder that sorts before the date counts as a run before, also what a"
+    " killed run left (.<hex>.tmp) or somebody's copy",
+)
+@pytest.mark.parametrize("name", [".0123.tmp", "1-copy"])
+def test_a_folder_that_is_no_date_is_no_run_before(company, tmp_path, name):
+    config = company()
+    with Progress() as progress:
+        train_bundle(
+            config, out=tmp_path / "m", as_of=None, today=TODAY, progress=progress
+        )
+
+        def score(out):
+            score_cohort(
+                config,
+                bundle_folder=tmp_path / "m",
+                out=out,
+                as_of=None,
+                file_format="parquet",
+                now=NOW,
+                progress=progress,
+            )
+
+        score(tmp_path / "scores")
+        (tmp_path / "other").mkdir()
+        (tmp_path / "scores" / "2026-01-01").rename(tmp_path / "other" / name)
+        score(tmp_path / "other")
+    told = read_current(tmp_path / "other").scores["previous_band"]
+    assert all(band is None for band in told)
 
 
 # ---- bad input, as it is typed

@@ -138,6 +138,7 @@ def choose_specs(
         else None,
         include=wanted.include,
         exclude=wanted.exclude,
+        also=() if (card := _card(config)) is None else card.features,
     )
     if not specs:
         raise TrainingError(

@@ -321,7 +321,7 @@ def test_the_group_disjoint_figure_is_there_with_groups_and_absent_without():
         _, without = judge(simple, panel_of(), progress=progress, leaky=False)
     assert set(report["group_disjoint"]) == {"auc", "log_loss"}
     assert report["group_disjoint"]["log_loss"] > 0
-    assert without["group_disjoint"] is None
+    assert without["group_disjoint"] == {"auc": None, "log_loss": None}
 
 
 @pytest.mark.xfail(
@@ -348,11 +348,6 @@ def test_the_group_disjoint_figure_is_there_with_many_folds_too():
     assert judged.disjoint is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`chosen` is the most frequent choice of all folds, `reasons` are those of"
-    " the newest fold: they may speak of two scorers",
-)
 def test_the_reasons_speak_of_the_scorer_that_was_chosen():
     config = configured(backtest={"origins": "each"})
     ladder = Model(ladder=("constant", "calendar", "rules", "logistic"))
@@ -361,7 +356,7 @@ def test_the_reasons_speak_of_the_scorer_that_was_chosen():
     makers = scorer_makers(config, seen.specs)
     judged = backtest(seen, fold_plan(seen, config)[:4], makers, disjoint_groups=False)
     choices = [f.ladder.chosen for f in judged.folds]
-    assert choices == ["calendar", "calendar", "calendar", "logistic"]
+    assert len(set(choices)) > 1  # the folds do not agree, the report must
     assert judged.reasons[0].startswith(judged.chosen)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol, cast
 
@@ -42,6 +42,7 @@ def default_specs(
     ends_within: int | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    also: Collection[str] = (),
 ) -> tuple[FeatureSpec, ...]:
     """Choose the features that this history can feed, in a fixed order.
 
@@ -50,6 +51,7 @@ def default_specs(
     names (``product__*``); what is excluded stays out even if it is included. At most
     ``MOST_FEATURES`` are kept: attributes give way first, then the rarest events.
     ``ends_within`` asks whether a known end of cover lies in the question's own window.
+    Features named in ``also`` (those of a scorecard) are there whenever they can be.
     """
 
     def wanted(spec: FeatureSpec) -> bool:
@@ -73,7 +75,22 @@ def default_specs(
             break
         chosen.extend(specs)
     profile = [spec for spec in _attributes(history, known_before) if wanted(spec)]
-    return tuple([*chosen, *profile][:MOST_FEATURES])
+    kept = [*chosen, *profile][:MOST_FEATURES]
+    named = set(also) - {spec.name for spec in kept}
+    possible = _everything(history, windows, known_before) if named else ()
+    return (*kept, *(spec for spec in possible if spec.name in named))
+
+
+def _everything(
+    history: History, windows: Sequence[int], known_before: int
+) -> Iterator[FeatureSpec]:
+    """Yield every feature of the windows, whether it is a sensible default or not."""
+    for log in history.events:
+        yield from _source(history, log, windows, known_before, dense=True)
+    most = max((len(log.vocabulary) for log in history.events), default=0)
+    for specs in _by_rank(history, windows, most, known_before):
+        yield from specs
+    yield from _attributes(history, known_before)
 
 
 def _middle(windows: Sequence[int]) -> int:
@@ -81,7 +98,12 @@ def _middle(windows: Sequence[int]) -> int:
 
 
 def _source(
-    history: History, log: EventLog, windows: Sequence[int], known_before: int
+    history: History,
+    log: EventLog,
+    windows: Sequence[int],
+    known_before: int,
+    *,
+    dense: bool = False,
 ) -> Specs:
     """Yield the features over all events of one source."""
     known = log.known_at < known_before
@@ -101,7 +123,7 @@ def _source(
         yield make("open")
         yield make("oldest_open")
     middle, widest = _middle(windows), windows[-1]
-    if _is_dense(log, known):
+    if dense or _is_dense(log, known):
         yield from _rhythm(log, known, windows, make)
     else:
         for days in dict.fromkeys((middle, widest)):

@@ -297,11 +297,6 @@ def test_a_finding_that_does_not_exist_cannot_be_allowed(company):
     assert caught.value.code == "CH010"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="any folder that sorts before the date counts as a run before, also what a"
-    " killed run left (.<hex>.tmp) or somebody's copy",
-)
 @pytest.mark.parametrize("name", [".0123.tmp", "1-copy"])
 def test_a_folder_that_is_no_date_is_no_run_before(company, tmp_path, name):
     config = company()

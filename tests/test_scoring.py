@@ -339,12 +339,6 @@ def later_rows(history, seed):
     return replace(history, contracts=c, events=tuple(events), states=tuple(states))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="load sorts events by their exact moment, not by (day, day known): a row"
-    " that is not known yet hides the first known row of its day, so active_days and"
-    " mean_users read the future (kernel_rows.first_of_day)",
-)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", ["gbm", "logistic"])
 def test_what_becomes_known_later_moves_no_score(name, seed):
@@ -352,12 +346,6 @@ def test_what_becomes_known_later_moves_no_score(name, seed):
     same(scored(bundle_of(name), history=changed), scored(bundle_of(name)))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="load sorts events by their exact moment, not by (day, day known): a row"
-    " that is not known yet hides the first known row of its day, so active_days and"
-    " mean_users read the future (kernel_rows.first_of_day)",
-)
 @pytest.mark.parametrize(
     "question",
     [{"question": RENEWAL}, {"question": SILENCE}],
@@ -392,11 +380,6 @@ def ordered(history):
     return replace(history, events=tuple(logs))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="sorted by moment, the row of 8:00 that is not known yet stands first and"
-    " the day counts as idle: active_days 0, mean_users missing",
-)
 def test_a_row_not_known_yet_does_not_hide_another_row_of_its_day(tmp_path):
     begin = "account_id,happened_at,known_at,users\na,2024-01-02,2024-01-02,1\n"
     late, seen = (
@@ -422,11 +405,6 @@ def test_a_row_not_known_yet_does_not_hide_another_row_of_its_day(tmp_path):
     assert told == [[1.0, 1.0, 3.0]] * 2
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="EventLog promises (account, happened_at, known_at); inside a day rows stand"
-    " by the exact moment they happened",
-)
 def test_events_are_sorted_as_their_table_promises():
     for log in loaded().history.events:
         order = np.lexsort((log.known_at, log.happened_at, log.account))
@@ -502,9 +480,6 @@ def test_texts_that_a_spreadsheet_would_run_are_disarmed_in_csv(tmp_path):
     assert p == column("churn_probability")[has_score()].tolist()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a line feed before the sign is not seen (OWASP lists it)"
-)
 def test_a_line_feed_before_the_sign_does_not_hide_a_formula(tmp_path):
     names = np.full(column("account_id").size, "\n=1+1", dtype=object)
     attack = replace(book(), scores={**book().scores, "name": names})

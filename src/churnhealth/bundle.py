@@ -149,23 +149,37 @@ def load_bundle(folder: Path) -> Bundle:
         many or too few, CH404 written by another version.
     """
     texts = _verified(folder)
-    raw = json.loads(texts[_DESCRIPTION])
-    if raw.get("schema_version") != SCHEMA_VERSION:
+    try:
+        return _parsed(texts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _refusal(
             "CH404",
-            f"{folder.name} has schema version {raw.get('schema_version')!r},"
-            f" this program reads {SCHEMA_VERSION}",
+            f"{folder.name} was not written by this version of the program",
             fix="train again with this version",
+        ) from error
+
+
+def _parsed(texts: Mapping[str, str]) -> Bundle:
+    """Build the bundle from verified texts; anything odd is a plain exception."""
+    raw = json.loads(texts[_DESCRIPTION])
+    text = texts.get(_MODEL)
+    if raw["schema_version"] != SCHEMA_VERSION:
+        raise ValueError("another schema version")
+    if raw["model_sha256"] != (None if text is None else _digest(text)):
+        raise _refusal(
+            "CH402",
+            f"{_MODEL} is not the one that {_DESCRIPTION} was written with",
+            fix="restore both from one copy, or train again",
         )
     rules = scorer_from_json(raw["rules"])
     if not isinstance(rules, RuleScorer):
-        raise _refusal("CH404", f"{folder.name} has no rules", fix="train again")
+        raise TypeError("no rules")
     return Bundle(
         as_of=raw["as_of"],
         question=Question.model_validate(raw["question"]),
         specs=tuple(FeatureSpec.from_json(s) for s in raw["specs"]),
         schema=Schema.from_json(raw["schema"]),
-        scorer=scorer_from_json(raw["scorer"], model_text=texts.get(_MODEL)),
+        scorer=scorer_from_json(raw["scorer"], model_text=text),
         calibrator=Calibrator.from_json(raw["calibrator"]),
         rules=rules,
         base_rate=raw["base_rate"],
@@ -180,6 +194,8 @@ def load_bundle(folder: Path) -> Bundle:
 def _verified(folder: Path) -> dict[str, str]:
     """Read every file of a bundle once, and only if it is what the manifest says."""
     try:
+        if (folder / _MANIFEST).is_symlink():
+            raise ValueError("a link")
         text = (folder / _MANIFEST).read_text(encoding="utf-8")
         entries: dict[str, dict[str, Any]] = json.loads(text)["files"]
         wanted = {n: (str(e["sha256"]), int(e["size"])) for n, e in entries.items()}

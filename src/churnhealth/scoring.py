@@ -333,7 +333,7 @@ def _unformulated(table: Table) -> Table:
     """Put an apostrophe before texts that a spreadsheet would run as a formula."""
 
     def safe(text: Any) -> Any:
-        starts = isinstance(text, str) and text[:1] in "=+-@\t\r＝"
+        starts = isinstance(text, str) and text[:1] in "=+-@\t\r\n＝"
         return "'" + text if text and starts else text
 
     return {

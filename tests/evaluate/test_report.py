@@ -202,11 +202,6 @@ def test_counts_agree_with_each_other(kind):
     assert data["outcomes"] <= data["positives"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="with train_every the data are counted on both grids together, what is"
-    " excluded on the test grid alone",
-)
 def test_snapshots_and_what_is_excluded_are_counted_on_one_grid():
     weekly = {"snapshots": {"every": "month", "train_every": "week"}}
     dense = panel(settings(**weekly), loaded().history)

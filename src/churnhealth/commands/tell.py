@@ -134,7 +134,7 @@ def _previous(out: Path, *, before: int) -> dict[str, str]:
         return {}
     earlier = sorted(
         p.name
-        for p in out.iterdir()
+        for p in out.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]")
         if (p / "scores.parquet").is_file() and p.name < str(date_of(before))
     )
     if not earlier:

@@ -19,12 +19,15 @@ from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb, unfitted
 from churnhealth.evaluate.panel import Panel, distinct
+from churnhealth.scorers.curves import level_shift, sigmoid
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.calendar import Fold, fold_days, newest_quarter
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import Days, Floats, Ints, date_of, day_of
 
 __all__ = ["Judged", "backtest", "fold_plan", "training_rows"]
+
+_PARTS = 3  # of the groups, when they are kept apart
 
 Makers = Sequence[Callable[[], Scorer]]
 Advance = Callable[[], None]
@@ -35,7 +38,8 @@ class FoldResult:
     """One fold: its ladder, its rows and what each scorer said of the test rows.
 
     ``newest_p`` is what the chosen scorer says of the newest training cohort: the
-    portfolio that capacity is counted in.
+    portfolio that capacity is counted in. ``disjoint`` is what it says of the test
+    rows when fitted without their groups.
     """
 
     fold: Fold
@@ -45,6 +49,7 @@ class FoldResult:
     test: Ints
     p: Mapping[str, Floats]
     newest_p: Floats
+    disjoint: Floats | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -160,7 +165,9 @@ def backtest(
         ),
         p={n: np.concatenate([r.p[n] for r in results]) for n in names},
         chosen=chosen,
-        disjoint=_disjoint(panel, results[-1], scorers) if len(results) == 1 else None,
+        disjoint=None
+        if panel.group is None
+        else np.concatenate([r.disjoint for r in results if r.disjoint is not None]),
         reasons=next(
             r.ladder.reasons for r in reversed(results) if r.ladder.chosen == chosen
         ),
@@ -180,12 +187,22 @@ def _fold(
     inside = (fold.test_from <= day) & (day < fold.test_to) & panel.tests
     test = np.flatnonzero(inside & ((code == YES) | (code == NO)))
     rows, train = training_rows(panel, fold.judged_at)
-    if disjoint_groups and panel.group is not None:
-        keep = ~np.isin(panel.group[train], panel.group[test])
-        rows, train = _some(rows, keep), train[keep]
     ladder = climb(rows, scorers, advance=advance)
-    p = {n: r.probability(panel.X[test]) for n, r in ladder.rungs.items()}
+    if disjoint_groups and panel.group is not None:
+        p = {
+            n: _disjoint(panel, rows, train, test, n, ladder, scorers)
+            for n in ladder.rungs
+        }
+    else:
+        p = {n: r.probability(panel.X[test]) for n, r in ladder.rungs.items()}
     p["chosen"] = p[ladder.chosen]
+    apart = None
+    if panel.group is not None:
+        apart = (
+            p["chosen"]
+            if disjoint_groups
+            else _disjoint(panel, rows, train, test, ladder.chosen, ladder, scorers)
+        )
     newest = rows.as_of == rows.as_of.max()
     return FoldResult(
         fold=fold,
@@ -195,34 +212,43 @@ def _fold(
         test=test,
         p=p,
         newest_p=ladder.best.probability(rows.X[newest]),
+        disjoint=apart,
     )
 
 
-def _some(rows: TrainingRows, keep: NDArray[np.bool_]) -> TrainingRows:
-    return TrainingRows(
-        X=rows.X[keep],
-        y=rows.y[keep],
-        account=rows.account[keep],
-        as_of=rows.as_of[keep],
-        codes_at=lambda day: rows.codes_at(day)[keep],
-    )
+def _disjoint(
+    panel: Panel,
+    rows: TrainingRows,
+    train: Ints,
+    test: Ints,
+    name: str,
+    ladder: Ladder,
+    scorers: Makers,
+) -> Floats:
+    """Score the test rows by fits that never saw a row of their groups.
 
-
-def _disjoint(panel: Panel, result: FoldResult, scorers: Makers) -> Floats | None:
-    """Score the test rows by the chosen scorer fitted without the test rows' groups."""
+    Groups are dealt into parts; the rows of each part are scored by a fit on the
+    others. Leaving out all groups of the test at once would leave mostly accounts
+    that left before it, which is a choice by outcome.
+    """
     if panel.group is None:
-        return None
-    keep = ~np.isin(panel.group[result.train], panel.group[result.test])
-    train = result.train[keep]
-    y = result.train_codes[keep].astype(np.int64)
-    if train.size == 0 or y.min() == y.max():
-        return None
-    chosen = result.ladder.best
-    scorer = unfitted(result.ladder.chosen, scorers).fit(
-        panel.X[train], y, panel.cohort.account[train], panel.cohort.as_of[train]
-    )
-    margin = scorer.decision_function(panel.X[result.test])
-    return chosen.calibrator.probability(margin)
+        raise ValueError("there are no groups to keep apart")
+    part = panel.group % _PARTS
+    slope = ladder.rungs[name].calibrator.slope
+    p = np.full(test.size, np.nan)
+    for k in range(_PARTS):
+        mine, keep = part[test] == k, part[train] != k
+        y = rows.y[keep]
+        if not mine.any() or y.size == 0 or y.min() == y.max():
+            continue
+        scorer = unfitted(name, scorers).fit(
+            rows.X[keep], y, rows.account[keep], rows.as_of[keep]
+        )
+        known = slope * scorer.decision_function(rows.X[keep])
+        level = level_shift(known, y.astype(np.float64))
+        margin = slope * scorer.decision_function(panel.X[test[mine]])
+        p[mine] = sigmoid(margin + level)
+    return np.where(np.isnan(p), ladder.base_rate, p)
 
 
 def fold_rows(judged: Judged, panel: Panel) -> list[dict[str, Any]]:

@@ -73,8 +73,8 @@ class Panel:
         return np.where(usable, code, np.int8(CENSORED))
 
     def counts(self) -> dict[str, int]:
-        """Count snapshots, positives, distinct outcomes and the censored."""
-        code = self.labels().code
+        """Count, on the test grid, snapshots, positives, outcomes and the censored."""
+        code = np.where(self.tests, self.labels().code, -1)
         positive = code == YES
         return {
             "snapshots": int(np.sum((code == YES) | (code == NO))),

@@ -344,8 +344,13 @@ def _words(
     return (*shape.vocabulary, *new), categories
 
 
+def _by_day(row: _Event) -> tuple[int, int, int, _Event]:
+    """Sort by day of happening, then by day of becoming known, then by the rest."""
+    return row.account, row.happened_at // DAY, row.known_at // DAY, row
+
+
 def _event_table(shape: EventsShape, given: Sequence[_Event]) -> EventLog:
-    rows = sorted(given)
+    rows = sorted(given, key=_by_day)
     vocabulary, categories = _words(shape, {r.event for r in rows})
     code = {word: i for i, word in enumerate(vocabulary)}
     users = {u: i for i, u in enumerate(sorted({r.user for r in rows} - {""}))}

@@ -147,7 +147,8 @@ class Schema:
         >>> seen = Coverage(known=(10,), first=(3,), last=(9,))
         >>> shape = StatesShape(name="nps", vocabulary=("nps",),
         ...                     categories=("experience",), coverage=seen)
-        >>> Schema(contracts=True, states=(shape,)).vouched(21, alive_at=12).states[0].coverage
+        >>> later = Schema(contracts=True, states=(shape,)).vouched(21, alive_at=12)
+        >>> later.states[0].coverage
         Coverage(known=(10, 17, 20), first=(3, 3, 3), last=(9, 17, 20))
         """
         return replace(

@@ -114,7 +114,11 @@ def read_events(
 
 
 def _sorted_events(rows: str, has: Mapping[str, str]) -> str:
-    """Write the query that encodes the rows and sorts them by their total key."""
+    """Write the query that encodes the rows and sorts them by their total key.
+
+    Days come before moments: of the rows of one day, the kernel takes the first for
+    the first known, so a row that became known later must not stand before it.
+    """
     select = [
         "a.code AS account",
         f"{_day('t.happened_at')} AS happened_at",
@@ -122,7 +126,8 @@ def _sorted_events(rows: str, has: Mapping[str, str]) -> str:
         "e.code AS event",
         "t.count_ AS count",
     ]
-    order = ["a.code", "t.happened_at", "t.known", "e.code"]
+    days = [_day("t.happened_at"), _day("t.known")]
+    order = ["a.code", *days, "t.happened_at", "t.known", "e.code"]
     join = "JOIN codes_account a ON a.id = t.account_id"
     join += " JOIN codes_event e ON e.id = t.event_"
     if "user_id" in has:

@@ -204,7 +204,6 @@ class Rules(_Section):
     card: str | None = None
 
 
-SCORERS = ("constant", "recency", "calendar", "rules", "hazard", "logistic", "gbm")
 ScorerName = Literal[
     "constant", "recency", "calendar", "rules", "hazard", "logistic", "gbm", "blend"
 ]

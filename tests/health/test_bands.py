@@ -9,7 +9,6 @@ from churnhealth.health.bands import (
     band_cuts,
     base_odds_cuts,
     capacity_cuts,
-    category_bands,
     cost_cuts,
 )
 from churnhealth.scorers.curves import sigmoid
@@ -99,16 +98,6 @@ def test_each_policy_uses_its_own_key():
 def test_cuts_that_do_not_rise_are_refused(make):
     with pytest.raises(TrainingError, match="CH341"):
         make()
-
-
-def test_a_category_is_coloured_by_its_own_effects_alone():
-    cuts = BandCuts(cuts=(0.1, 0.2, 0.4))
-    z = np.full(2, np.log(0.15 / 0.85))  # the base itself is yellow
-    bands = category_bands(
-        cuts, z, {"usage": np.array([2.0, 0.0]), "value": np.array([-1.0, 0.5])}
-    )
-    assert bands["usage"].tolist() == ["red", "yellow"]
-    assert bands["value"].tolist() == ["green", "orange"]
 
 
 def test_saved_and_read_again_they_are_the_same():

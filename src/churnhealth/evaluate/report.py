@@ -5,7 +5,7 @@ The dict comes first; text and files are renderings of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.health.bands import BandCuts, band_cuts
 from churnhealth.health.draws import account_draws
-from churnhealth.health.promises import promises
+from churnhealth.health.promises import Promise, broken, promises
 from churnhealth.sources.contract import Texts
 
 __all__ = ["backtest_report", "prediction_table", "report_text"]
@@ -52,7 +52,7 @@ def backtest_report(
         "bands": [promise.to_json() for promise in told],
         "lead_time": _lead_time(judged, panel, cuts, config),
         "leaky": leaky,
-        "verdict": _verdict(judged, scorers["chosen"]),
+        "verdict": _verdict(judged, scorers["chosen"], told),
     }
 
 
@@ -116,7 +116,9 @@ def _lead_time(
     return [dict(row.to_json()) for row in rows]
 
 
-def _verdict(judged: Judged, chosen: Mapping[str, Any]) -> dict[str, Any]:
+def _verdict(
+    judged: Judged, chosen: Mapping[str, Any], told: Sequence[Promise]
+) -> dict[str, Any]:
     """Say whether there is skill: the whole gain interval above zero."""
     interval = chosen["gain_interval"]
     skill = interval is not None and interval[0] > 0
@@ -135,6 +137,8 @@ def _verdict(judged: Judged, chosen: Mapping[str, Any]) -> dict[str, Any]:
         reasons.append("no skill shown: colours are the rules', unproven")
     if outcomes < FEW:
         reasons.append(f"only {outcomes} accounts churned in the test period")
+    if skill:
+        reasons += broken(told, skill=True)
     return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}
 
 

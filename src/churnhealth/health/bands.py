@@ -18,7 +18,6 @@ __all__ = [
     "band_cuts",
     "base_odds_cuts",
     "capacity_cuts",
-    "category_bands",
     "cost_cuts",
     "shown_bands",
 ]
@@ -179,18 +178,6 @@ def shown_bands(band: NDArray[np.object_], coverage: Floats) -> NDArray[np.objec
     array(['grey', 'red'], dtype=object)
     """
     return np.where(coverage < _LEAST_MEASURED, "grey", band)
-
-
-def category_bands(
-    cuts: BandCuts, z_base: Floats, effects: Mapping[str, Floats]
-) -> dict[str, NDArray[np.object_]]:
-    """Colour each category by its own effects alone, on top of the base.
-
-    >>> cuts = BandCuts(cuts=(0.05, 0.15, 0.3))
-    >>> category_bands(cuts, np.array([-2.5]), {"usage": np.array([2.0])})
-    {'usage': array(['red'], dtype=object)}
-    """
-    return {name: cuts.band(sigmoid(z_base + e)) for name, e in effects.items()}
 
 
 def _refused(what: str) -> TrainingError:

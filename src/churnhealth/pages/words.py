@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+
+from churnhealth.explain.numbers import about
+from churnhealth.explain.phrases import BAND_WORDS
+from churnhealth.health.bands import BANDS
 
 __all__ = [
     "AGREEMENT",
@@ -19,17 +22,6 @@ __all__ = [
     "percent",
     "points",
 ]
-
-BANDS = ("green", "yellow", "orange", "red")
-"""The colours, from best to worst."""
-
-BAND_WORDS: Mapping[str, str] = {
-    "green": "Healthy",
-    "yellow": "Watch",
-    "orange": "At risk",
-    "red": "Critical",
-    "grey": "Not enough data",
-}
 
 CATEGORIES = ("usage", "value", "experience", "contract")
 
@@ -47,34 +39,7 @@ AGREEMENT: Mapping[str, str] = {
     "further": "contradicts the model",
 }
 
-# Fractions people say. In between, the nearest one in log-odds is taken.
-_FRACTIONS = (
-    *((1, n) for n in (1000, 500, 200, 100, 50, 30, 20, 15, 12, 10, 9, 8, 7, 6, 5)),
-    *((1, 4), (1, 3), (2, 5), (1, 2), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10)),
-    (19, 20),
-)
 _MINUS, _NONE = "\u2212", "\u2013"
-
-
-def about(probability: float) -> str:
-    """Say a probability as people do.
-
-    >>> about(0.18), about(0.36), about(0.7), about(0.0001), about(0.99)
-    ('about 1 in 6', 'about 1 in 3', 'about 2 in 3', 'under 1 in 1000', 'over 19 in 20')
-    >>> about(0.2)
-    'about 1 in 5'
-    """
-    if probability < 0.001:
-        return "under 1 in 1000"
-    if probability > 0.96:
-        return "over 19 in 20"
-    z = _logit(probability)
-    a, b = min(_FRACTIONS, key=lambda f: abs(_logit(f[0] / f[1]) - z))
-    return f"about {a} in {b}"
-
-
-def _logit(p: float) -> float:
-    return math.log(p / (1 - p))
 
 
 def percent(share: float | None, places: int = 0) -> str:

@@ -133,16 +133,12 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Read all sources and report every breach at once."""
-    from churnhealth.sources.check import check as find
+    from churnhealth.pipeline import check_sources
     from churnhealth.sources.findings import stopping
-    from churnhealth.sources.load import load
 
     settings = _read(config, allow)
     with _progress() as progress:
-        with progress.stage("read"):
-            loaded = load(settings)
-        with progress.stage("check"):
-            findings = find(settings, loaded, today=_today())
+        _, findings = check_sources(settings, today=_today(), progress=progress)
     if as_json:
         _print_json({"schema_version": 1, "findings": [f.to_json() for f in findings]})
     else:
@@ -173,13 +169,6 @@ def features(
     """Write the feature table: account_id, as_of, one column per feature."""
     from churnhealth.commands.learn import write_features
 
-    if grid and as_of is not None:
-        raise RequestError(
-            "CH507",
-            "--as-of and --grid exclude each other",
-            why="one asks for a day, the other for all days of [snapshots]",
-            fix="give one of the two",
-        )
     settings = _read(config, allow)
     with _progress() as progress:
         rows, columns = write_features(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -12,11 +12,16 @@ from typing import Any
 import numpy as np
 
 from churnhealth.bundle import Bundle
-from churnhealth.config import Config, Question
+from churnhealth.config import Config
 from churnhealth.errors import ConfigError, SourceError, TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
 from churnhealth.evaluate.ladder import TrainingRows, climb
 from churnhealth.evaluate.leaks import leaky_claim
+from churnhealth.evaluate.makers import (
+    configured_card,
+    outcome_window,
+    scorer_makers,
+)
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.evaluate.report import backtest_report
 from churnhealth.features.library import default_specs
@@ -24,12 +29,9 @@ from churnhealth.features.runtime import feature_table
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.health.bands import BandCuts
 from churnhealth.progress import Progress
-from churnhealth.scorers import SCORERS, scorer_class
-from churnhealth.scorers.card import Card, read_card
-from churnhealth.scorers.estimator import Scorer
 from churnhealth.scorers.rules import RuleScorer
 from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort, snapshot_grid
-from churnhealth.snapshots.labels import closing_day, data_until
+from churnhealth.snapshots.labels import data_until
 from churnhealth.sources.check import check
 from churnhealth.sources.contract import Floats, History, Ints, date_of
 from churnhealth.sources.findings import CODES, Finding, stopping
@@ -39,6 +41,7 @@ from churnhealth.sources.schema import schema_of
 __all__ = [
     "Trained",
     "build_panel",
+    "check_sources",
     "gather",
     "judge",
     "newest_day",
@@ -58,16 +61,10 @@ class Trained:
     judged: Judged
 
 
-def gather(
+def check_sources(
     config: Config, *, today: date, progress: Progress
 ) -> tuple[Loaded, tuple[Finding, ...]]:
-    """Read the sources and check them.
-
-    Raises
-    ------
-    SourceError
-        CH150 when a finding would make the result wrong and is not allowed.
-    """
+    """Read the sources and find what is wrong with them; nothing stops yet."""
     unknown = sorted(set(config.check.allow) - set(CODES))
     if unknown:
         raise ConfigError(
@@ -79,7 +76,20 @@ def gather(
     with progress.stage("read"):
         loaded = load(config, report=lambda _: progress.advance())
     with progress.stage("check"):
-        findings = check(config, loaded, today=today)
+        return loaded, check(config, loaded, today=today)
+
+
+def gather(
+    config: Config, *, today: date, progress: Progress
+) -> tuple[Loaded, tuple[Finding, ...]]:
+    """Read and check the sources, and stop at what would make the result wrong.
+
+    Raises
+    ------
+    SourceError
+        CH150 when a finding would make the result wrong and is not allowed.
+    """
+    loaded, findings = check_sources(config, today=today, progress=progress)
     broken = stopping(findings, allow=config.check.allow)
     if broken:
         lines = "\n".join(f"    [{f.code}] {f.what}" for f in broken)
@@ -133,12 +143,12 @@ def choose_specs(
         windows_days=wanted.windows_days,
         top_events=wanted.top_events,
         known_before=known_before,
-        ends_within=_window(config.question)[1]
+        ends_within=outcome_window(config.question)[1]
         if config.question.kind == "horizon"
         else None,
         include=wanted.include,
         exclude=wanted.exclude,
-        also=() if (card := _card(config)) is None else card.features,
+        also=() if (card := configured_card(config)) is None else card.features,
     )
     if not specs:
         raise TrainingError(
@@ -202,56 +212,6 @@ def _groups(history: History, account: Ints) -> Ints | None:
         for i, name in enumerate(names)
     ]
     return np.unique(own, return_inverse=True)[1].astype(np.int64)[account]
-
-
-def scorer_makers(
-    config: Config, specs: tuple[FeatureSpec, ...]
-) -> list[Callable[[], Scorer]]:
-    """List the rungs that are allowed and apply to these features."""
-    names = tuple(spec.name for spec in specs)
-    question = config.question
-    longest = np.array([question.lead_max_days])  # a renewal closes after its own end
-    zero = np.zeros(1, np.int64)
-    embargo = int(closing_day(question, as_of=zero, end=longest)[0])
-    own: dict[str, dict[str, Any]] = {
-        "calendar": {"window": _window(question)},
-        "rules": {"card": _card(config), "specs": specs},
-        "logistic": {"embargo_days": embargo},
-        "gbm": {"embargo_days": embargo, "seed": config.model.seed},
-    }
-    applies = [
-        name
-        for name in SCORERS
-        if name in config.model.ladder
-        and name != "blend"  # the ladder makes it of two fitted rungs
-        and scorer_class(name).applies(names)
-        and not (name == "calendar" and question.kind != "horizon")
-    ]
-
-    if not applies:
-        raise TrainingError(
-            "CH308",
-            "no scorer is left that applies to this question and these sources",
-            why="without a scorer there is no probability",
-            fix="allow more under [model] ladder; leave the key out for all",
-        )
-
-    def maker(name: str) -> Callable[[], Scorer]:
-        build: Any = scorer_class(name)
-        return lambda: build(feature_names=names, **own.get(name, {}))
-
-    return [maker(name) for name in applies]
-
-
-def _window(question: Question) -> tuple[int, int]:
-    """Give the days from as_of that the outcome window spans."""
-    return question.lead_days, question.lead_days + question.horizon_days
-
-
-def _card(config: Config) -> Card | None:
-    if config.rules.card is None:
-        return None
-    return read_card((config.folder / config.rules.card).resolve())
 
 
 def judge(

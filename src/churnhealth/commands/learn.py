@@ -14,7 +14,7 @@ import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.config import Config, parse_config
-from churnhealth.errors import ConfigError
+from churnhealth.errors import ConfigError, RequestError
 from churnhealth.evaluate.report import prediction_table
 from churnhealth.features.runtime import feature_table
 from churnhealth.pipeline import (
@@ -54,6 +54,13 @@ def write_features(
     progress: Progress,
 ) -> tuple[int, int]:
     """Write the feature table of one date or of the whole grid; give its shape."""
+    if grid and as_of is not None:
+        raise RequestError(
+            "CH507",
+            "--as-of and --grid exclude each other",
+            why="one asks for a day, the other for all days of [snapshots]",
+            fix="give one of the two",
+        )
     _needs_suffix(out)
     loaded, _ = gather(config, today=today, progress=progress)
     history = loaded.history

@@ -344,18 +344,17 @@ def _words(
     return (*shape.vocabulary, *new), categories
 
 
-def _by_day(row: _Event) -> tuple[int, int, int, _Event]:
-    """Sort by day of happening, then by day of becoming known, then by the rest."""
-    return row.account, row.happened_at // DAY, row.known_at // DAY, row
-
-
 def _event_table(shape: EventsShape, given: Sequence[_Event]) -> EventLog:
-    rows = sorted(given, key=_by_day)
+    # Days come before moments, as in loading.
+    rows = sorted(
+        given, key=lambda r: (r.account, r.happened_at // DAY, r.known_at // DAY, r)
+    )
     vocabulary, categories = _words(shape, {r.event for r in rows})
     code = {word: i for i, word in enumerate(vocabulary)}
     users = {u: i for i, u in enumerate(sorted({r.user for r in rows} - {""}))}
-    has = shape.columns
-    amount = None
+    has, amount, ended = shape.columns, None, None
+    if "ended_at" in has:
+        ended = _ints(rows, lambda r: r.ended_at // DAY)
     if "amount" in has:
         amount = _floats(rows, lambda r: r.amount)
         if np.nansum(np.abs(amount)) * 10.0**shape.decimals >= MAX_SUM:
@@ -380,9 +379,7 @@ def _event_table(shape: EventsShape, given: Sequence[_Event]) -> EventLog:
         decimals=shape.decimals,
         user=_ints(rows, lambda r: users.get(r.user, -1)) if "user_id" in has else None,
         users=_floats(rows, lambda r: r.users) if "users" in has else None,
-        ended_at=_ints(rows, lambda r: r.ended_at // DAY)
-        if "ended_at" in has
-        else None,
+        ended_at=ended,
         unrepeated=shape.unrepeated,
         coverage=shape.coverage,
     )

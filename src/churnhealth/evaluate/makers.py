@@ -1,0 +1,69 @@
+"""Which scorers a configuration asks for, ready to be made anew for every fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from churnhealth.config import Config, Question
+from churnhealth.errors import TrainingError
+from churnhealth.features.spec import FeatureSpec
+from churnhealth.scorers import SCORERS, scorer_class
+from churnhealth.scorers.card import Card, read_card
+from churnhealth.scorers.estimator import Scorer
+from churnhealth.snapshots.labels import closing_day
+
+__all__ = ["configured_card", "outcome_window", "scorer_makers"]
+
+
+def scorer_makers(
+    config: Config, specs: tuple[FeatureSpec, ...]
+) -> list[Callable[[], Scorer]]:
+    """List the rungs that are allowed and apply to these features."""
+    names = tuple(spec.name for spec in specs)
+    question = config.question
+    longest = np.array([question.lead_max_days])  # a renewal closes after its own end
+    zero = np.zeros(1, np.int64)
+    embargo = int(closing_day(question, as_of=zero, end=longest)[0])
+    own: dict[str, dict[str, Any]] = {
+        "calendar": {"window": outcome_window(question)},
+        "rules": {"card": configured_card(config), "specs": specs},
+        "logistic": {"embargo_days": embargo},
+        "gbm": {"embargo_days": embargo, "seed": config.model.seed},
+    }
+    applies = [
+        name
+        for name in SCORERS
+        if name in config.model.ladder
+        and name != "blend"  # the ladder makes it of two fitted rungs
+        and scorer_class(name).applies(names)
+        and not (name == "calendar" and question.kind != "horizon")
+    ]
+
+    if not applies:
+        raise TrainingError(
+            "CH308",
+            "no scorer is left that applies to this question and these sources",
+            why="without a scorer there is no probability",
+            fix="allow more under [model] ladder; leave the key out for all",
+        )
+
+    def maker(name: str) -> Callable[[], Scorer]:
+        build: Any = scorer_class(name)
+        return lambda: build(feature_names=names, **own.get(name, {}))
+
+    return [maker(name) for name in applies]
+
+
+def outcome_window(question: Question) -> tuple[int, int]:
+    """Give the days from as_of that the outcome window spans."""
+    return question.lead_days, question.lead_days + question.horizon_days
+
+
+def configured_card(config: Config) -> Card | None:
+    """Read the scorecard that [rules] names, if it names one."""
+    if config.rules.card is None:
+        return None
+    return read_card((config.folder / config.rules.card).resolve())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from churnhealth import __version__
-from churnhealth.errors import ChurnHealthError, GateError, RequestError
+from churnhealth.errors import ChurnHealthError, GateError
 
 if TYPE_CHECKING:
     from churnhealth.config import Config
@@ -29,6 +29,7 @@ app = typer.Typer(
     name="churnhealth",
     help="Honest, calibrated, explained renewal risk and customer health.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     add_completion=True,
     pretty_exceptions_enable=False,
 )
@@ -104,19 +105,9 @@ def _today() -> date:
 
 
 def _day(text: str | None) -> int | None:
-    from churnhealth.sources.contract import day_of
+    from churnhealth.sources.contract import parse_day
 
-    if text is None:
-        return None
-    try:
-        return day_of(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date())
-    except ValueError as error:
-        raise RequestError(
-            "CH502",
-            "a date could not be read",
-            why="every answer depends on the day it is given from",
-            fix="write dates as YYYY-MM-DD",
-        ) from error
+    return None if text is None else parse_day(text)
 
 
 def _print_json(value: Any) -> None:
@@ -143,7 +134,8 @@ def check(
         _print_json({"schema_version": 1, "findings": [f.to_json() for f in findings]})
     else:
         for finding in findings:
-            typer.echo(str(finding))
+            accepted = finding.code in settings.check.allow
+            typer.echo(finding.told(accepted=accepted))
         typer.echo(f"{len(findings)} findings")
     broken = {f.code for f in stopping(findings, allow=settings.check.allow)}
     if strict and broken:
@@ -307,6 +299,8 @@ def explain(
         typer.echo(
             account_text(told["score"], told["drivers"], outcome=told["outcome"])
         )
+        if not told["skill"]:
+            typer.echo("No skill was shown: the colour is the rules', unproven.")
 
 
 @app.command()

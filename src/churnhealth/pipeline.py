@@ -45,6 +45,7 @@ __all__ = [
     "gather",
     "judge",
     "newest_day",
+    "scoring_day",
     "train",
 ]
 
@@ -106,6 +107,20 @@ def gather(
 def newest_day(history: History, config: Config) -> int:
     """Give the first day that sees all the data that outcomes are read from."""
     return data_until(history, config.question) + 1
+
+
+def scoring_day(history: History, config: Config) -> int:
+    """Give the first day that sees all the data there are."""
+    if config.question.data_until is not None:
+        return newest_day(history, config)
+    newest = [newest_day(history, config) - 1]
+    newest += [
+        int(log.happened_at.max())
+        for log in history.events
+        if log.account.size and not log.planned
+    ]
+    newest += [int(log.known_at.max()) for log in history.states if log.account.size]
+    return max(newest) + 1
 
 
 def build_panel(config: Config, history: History, *, progress: Progress) -> Panel:

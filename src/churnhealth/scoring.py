@@ -92,7 +92,8 @@ def score_matrix(bundle: Bundle, X: Floats) -> Scored:
     coverage = np.mean(~np.isnan(X), axis=1) if X.size else np.zeros(len(X))
     p = explained.probability
     rules_band = bundle.rules.bands(X) if len(X) else np.empty(0, dtype=object)
-    band = shown_bands(bundle.cuts.band(p) if bundle.skill else rules_band, coverage)
+    own = bundle.cuts.band(p)
+    band = shown_bands(own if bundle.skill else rules_band, coverage)
     parts = category_log_odds(explained, [spec.category for spec in bundle.specs])
     categories = {
         name: bundle.cuts.band(sigmoid(parts[name]))
@@ -108,7 +109,7 @@ def score_matrix(bundle: Bundle, X: Floats) -> Scored:
         coverage=coverage,
         rules_score=bundle.rules.points(X) if len(X) else np.empty(0),
         rules_band=rules_band,
-        agreement=_agreement(band, rules_band),
+        agreement=_agreement(shown_bands(own, coverage), rules_band),
     )
 
 

@@ -23,7 +23,7 @@ from churnhealth.pipeline import (
     choose_specs,
     gather,
     judge,
-    newest_day,
+    scoring_day,
     train,
 )
 from churnhealth.progress import Progress
@@ -73,7 +73,7 @@ def write_features(
             panel.X,
         )
     else:
-        day = newest_day(history, config) if as_of is None else as_of
+        day = scoring_day(history, config) if as_of is None else as_of
         everyone = np.arange(history.accounts.ids.size)
         listed = cohort(
             history,
@@ -91,6 +91,13 @@ def write_features(
                 gap_days=config.question.gap_days,
             )
         account, days, names, X = rows.account, rows.as_of, table.names, table.values
+    if not account.size:
+        raise RequestError(
+            "CH506",
+            "nobody is in question on the days asked for",
+            why="an empty table would pass for an answer",
+            fix="give another --as-of, or check [question] and the contracts",
+        )
     columns = {
         "account_id": history.accounts.ids[account],
         "as_of": days.astype("datetime64[D]"),

@@ -21,7 +21,7 @@ from churnhealth.errors import ChurnHealthError, ConfigError, RequestError
 from churnhealth.pages.render import render_report, write_report
 from churnhealth.pages.summary import summarise
 from churnhealth.pages.words import outcome
-from churnhealth.pipeline import newest_day
+from churnhealth.pipeline import scoring_day
 from churnhealth.progress import Progress
 from churnhealth.scoring import read_current, score_history, write_scores
 from churnhealth.serve.answers import model_card, plain_rows
@@ -101,7 +101,7 @@ def _ready(
     _refuse_other_question(bundle, config)
     with progress.stage("read"):
         history = load(config, decimals=bundle.schema.decimals).history
-    newest = newest_day(history, config)
+    newest = scoring_day(history, config)
     if as_of is not None and as_of > newest + _STALE_DAYS:
         raise RequestError(
             "CH505",
@@ -185,6 +185,7 @@ def explain_account(
     return {
         "schema_version": 1,
         "outcome": outcome(bundle.question.model_dump()),
+        "skill": bundle.skill,
         "score": {**scores[0], "base_probability": base},
         "drivers": drivers,
     }

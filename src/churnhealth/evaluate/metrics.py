@@ -141,7 +141,7 @@ def calibration_slope(p: Floats, y: Outcomes) -> float:
     """
     z, outcome = log_odds(p), np.asarray(y, np.float64)
     spread = float(np.std(z))
-    if spread < 1e-9 or outcome.min() == outcome.max():
+    if spread < 1e-3 or outcome.min() == outcome.max():
         return _NONE
     churned, stayed = z[outcome > 0], z[outcome == 0]
     if churned.min() > stayed.max() or churned.max() < stayed.min():

@@ -24,6 +24,7 @@ from churnhealth.sources.contract import Texts
 __all__ = ["backtest_report", "prediction_table", "report_text"]
 
 _DAYS_BEFORE = (180, 120, 90, 60, 30)
+_LEAST_SHOWN = 10  # churned accounts in the test period
 _STEP = {"day": 1, "week": 7, "month": 31, "quarter": 92, "half-year": 184}
 
 
@@ -121,14 +122,16 @@ def _verdict(
 ) -> dict[str, Any]:
     """Say whether there is skill: the whole gain interval above zero."""
     interval = chosen["gain_interval"]
-    skill = interval is not None and interval[0] > 0
-    reasons = list(judged.reasons)
     outcomes = distinct(judged.account[judged.y == 1])
+    # An interval drawn from a handful of churned accounts cannot tell its own width.
+    enough = outcomes >= _LEAST_SHOWN
+    skill = enough and interval is not None and interval[0] > 0
+    reasons = list(judged.reasons)
     gain = chosen["log_loss_gain_over_constant"]
     if interval is None:
         reasons.append("the gain over the constant has no interval: too few outcomes")
     else:
-        side = "lies above zero" if skill else "does not lie above zero"
+        side = "lies above zero" if interval[0] > 0 else "does not lie above zero"
         reasons.append(
             f"the gain in log loss over the constant is {gain:.4f} (95 % interval"
             f" {interval[0]:.4f} to {interval[1]:.4f}): it {side}"
@@ -136,7 +139,8 @@ def _verdict(
     if not skill:
         reasons.append("no skill shown: colours are the rules', unproven")
     if outcomes < FEW:
-        reasons.append(f"only {outcomes} accounts churned in the test period")
+        short = "" if enough else f": fewer than {_LEAST_SHOWN} can show no skill"
+        reasons.append(f"only {outcomes} accounts churned in the test period{short}")
     if skill:
         reasons += broken(told, skill=True)
     return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}

@@ -314,7 +314,10 @@ def _agreement(scored: Sequence[Account]) -> list[dict[str, Any]]:
 
 
 def _bands(scored: Sequence[Account], card: Mapping[str, Any]) -> list[BandLine]:
-    promised = {str(b["band"]): b for b in card.get("bands") or ()}
+    # Without skill the colours are the rules': the model's promises are not theirs.
+    unproven = (card.get("verdict") or {}).get("skill") is False
+    bands = () if unproven else card.get("bands") or ()
+    promised = {str(b["band"]): b for b in bands}
     lines = []
     for band in (*BANDS, "grey"):
         inside = [a for a in scored if a["band"] == band]

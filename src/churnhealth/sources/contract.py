@@ -11,11 +11,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from churnhealth.errors import RequestError
 
 __all__ = [
     "FAR",
@@ -32,6 +34,7 @@ __all__ = [
     "Texts",
     "date_of",
     "day_of",
+    "parse_day",
 ]
 
 Ints = NDArray[np.int64]
@@ -88,6 +91,23 @@ def day_of(when: date) -> int:
     (20454, datetime.date(2026, 1, 1))
     """
     return when.toordinal() - _EPOCH
+
+
+def parse_day(text: str) -> int:
+    """Read a day as it is typed, ``YYYY-MM-DD``; ``RequestError`` CH502 otherwise.
+
+    >>> parse_day("2026-01-01")
+    20454
+    """
+    try:
+        return day_of(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date())
+    except ValueError as error:
+        raise RequestError(
+            "CH502",
+            "a date could not be read",
+            why="every answer depends on the day it is given from",
+            fix="write dates as YYYY-MM-DD",
+        ) from error
 
 
 def date_of(day: int) -> date:

@@ -42,9 +42,10 @@ class Finding:
     why: str
     fix: str
 
-    def __str__(self) -> str:
-        """Say it as errors are said."""
+    def told(self, *, accepted: bool) -> str:
+        """Say it as errors are said; ``accepted`` by the owner it stops nothing."""
         stops = ", stops training" if self.stops else ""
+        stops = ", accepted" if accepted else stops
         example = f" (for example {self.example})" if self.example else ""
         return (
             f"[{self.code}] {self.severity}{stops}: {self.what}{example}\n"

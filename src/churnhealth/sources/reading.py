@@ -307,7 +307,7 @@ def _not_ours(table: str, name: str, ours: Sequence[str]) -> str:
 
 
 def _not_mapped(name: str, here: str) -> str:
-    return f"`{name}` is not mapped and no column has that name; {here}"
+    return f"`{name}` is not mapped, and is required; {here}"
 
 
 def _further(source: Source) -> list[str]:

@@ -63,7 +63,7 @@ _STATE_FIELDS = _fields("states", "source")
 
 
 class _Event(NamedTuple):
-    """One event; comparing two compares the total key, field by field."""
+    """One event; sorted by its days first, as in loading, then field by field."""
 
     account: int
     happened_at: int
@@ -345,7 +345,6 @@ def _words(
 
 
 def _event_table(shape: EventsShape, given: Sequence[_Event]) -> EventLog:
-    # Days come before moments, as in loading.
     rows = sorted(
         given, key=lambda r: (r.account, r.happened_at // DAY, r.known_at // DAY, r)
     )

@@ -13,7 +13,7 @@ import pytest
 
 SRC = Path(__file__).resolve().parents[1] / "src" / "churnhealth"
 
-FLOOR = ("errors", "config", "folders", "progress")
+FLOOR = ("errors", "config", "config_sections", "folders", "progress")
 ROOMS = (
     "sources",
     "snapshots",

@@ -1,0 +1,257 @@
+"""Which sections and keys a ``churnhealth.toml`` may have, and what each may say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "AccountsSource",
+    "Backtest",
+    "Bands",
+    "CategoryColumn",
+    "Check",
+    "Company",
+    "ContractsSource",
+    "EventsSource",
+    "Features",
+    "Model",
+    "Question",
+    "Rules",
+    "ScorerName",
+    "Section",
+    "Serve",
+    "Snapshots",
+    "Source",
+    "Sources",
+    "StatesSource",
+    "Tracking",
+]
+
+Days = Annotated[int, Field(ge=0, le=36_500)]
+Kind = Literal["renewal", "horizon", "inactivity"]
+
+
+class Section(BaseModel):
+    """Part of the file: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Company(Section):
+    """Whose data this is."""
+
+    name: str = "Company"
+
+
+class CategoryColumn(Section):
+    """A category that is read from a column instead of being constant."""
+
+    column: str
+
+
+class Source(Section):
+    """One table: a ``path`` or a ``sql`` text, and how its columns map to ours."""
+
+    path: str | None = None
+    sql: str | None = None
+    columns: Mapping[str, str] = Field(default_factory=dict)
+    where: str | None = None
+    formats: Mapping[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.path is None) == (self.sql is None):
+            raise ValueError("give either `path` or `sql`, not both and not neither")
+        return self
+
+
+class AccountsSource(Source):
+    """One row per account; ``attributes`` names the further columns to use."""
+
+    attributes: tuple[str, ...] = ()
+
+
+class ContractsSource(Source):
+    """One row per contract term."""
+
+
+class EventsSource(Source):
+    """Things that happened. ``planned`` rows may lie ahead and still be known."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    category: Literal["usage", "value", "experience", "contract"] | CategoryColumn = (
+        "usage"
+    )
+    planned: bool = False
+
+
+class StatesSource(Source):
+    """Values that hold until they change."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    category: Literal["usage", "value", "experience", "contract"] | CategoryColumn = (
+        "experience"
+    )
+
+
+class Sources(Section):
+    """Where the business's tables are."""
+
+    root: str = "."
+    known_at_lag_days: Days = 0
+    accounts: AccountsSource | None = None
+    contracts: ContractsSource | None = None
+    events: tuple[EventsSource, ...] = ()
+    states: tuple[StatesSource, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [e.name for e in self.events] + [s.name for s in self.states]
+        double = sorted({n for n in names if names.count(n) > 1})
+        if double:
+            raise ValueError(f"source names must differ; used twice: {double}")
+        return self
+
+
+class Question(Section):
+    """What is predicted (design: three questions)."""
+
+    kind: Kind = "renewal"
+    lead_days: Days = 0
+    lead_max_days: Annotated[int, Field(ge=1, le=3650)] = 180
+    horizon_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    gap_days: Days = 30
+    active_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    min_age_days: Days = 0
+    churn_when: tuple[Literal["not_renewed", "cancelled"], ...] = (
+        "not_renewed",
+        "cancelled",
+    )
+    data_until: date | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        given = self.model_fields_set
+        if self.kind == "inactivity" and "gap_days" in given:
+            raise ValueError("`gap_days` has no meaning for inactivity: remove it")
+        if not self.churn_when:
+            raise ValueError("`churn_when` is empty: nothing would count as churn")
+        if self.kind == "renewal" and "not_renewed" not in self.churn_when:
+            raise ValueError(
+                "a renewal question with churn_when = ['cancelled'] can never be"
+                " answered yes by a missed renewal: add 'not_renewed' or use horizon"
+            )
+        return self
+
+
+class Snapshots(Section):
+    """When we look."""
+
+    every: (
+        Literal["day", "week", "month", "quarter", "half-year"]
+        | Annotated[int, Field(ge=1, le=3650)]
+    ) = "month"
+    from_: date | None = Field(default=None, alias="from")
+    until: date | None = None
+    anchor: Literal["calendar", "start", "renewal"] = "calendar"
+    first_day: Days = 0
+    last_day_before_end: Days = 0
+    train_every: (
+        Literal["day", "week", "month", "quarter", "half-year"]
+        | Annotated[int, Field(ge=1, le=3650)]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _anchored_in_days(self) -> Self:
+        if self.anchor != "calendar" and not isinstance(self.every, int):
+            raise ValueError(
+                f"anchor = '{self.anchor}' counts days from each account's own date:"
+                " give `every` as a number of days"
+            )
+        return self
+
+
+class Features(Section):
+    """Which features."""
+
+    windows_days: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (7, 28, 90)
+    top_events: Annotated[int, Field(ge=0, le=200)] = 12
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @field_validator("windows_days")
+    @classmethod
+    def _sorted(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value:
+            raise ValueError("give at least one window")
+        return tuple(sorted(set(value)))
+
+
+class Rules(Section):
+    """The scorecard; made from the training data when none is given."""
+
+    card: str | None = None
+
+
+ScorerName = Literal[
+    "constant", "recency", "calendar", "rules", "hazard", "logistic", "gbm", "blend"
+]
+
+
+class Model(Section):
+    """The seed, and the rungs of the ladder that may be used."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
+    ladder: tuple[ScorerName, ...] = get_args(ScorerName)
+
+
+class Backtest(Section):
+    """How the past is replayed."""
+
+    test_from: date | None = None
+    origins: Literal["one", "each"] = "one"
+    disjoint_groups: bool = False
+
+
+class Bands(Section):
+    """How probability becomes colour."""
+
+    policy: Literal["base-odds", "fixed", "capacity", "cost"] = "base-odds"
+    cuts: tuple[float, float, float] | None = None
+    capacity: tuple[int, int, int] | None = None
+    costs: Mapping[str, float] | None = None
+
+
+class Check(Section):
+    """Findings the owner has read and accepts."""
+
+    allow: tuple[str, ...] = ()
+
+
+class Serve(Section):
+    """The service."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 3000
+    keys_file: str | None = None
+    max_body_mb: Annotated[float, Field(gt=0, le=1024)] = 8
+    max_accounts: Annotated[int, Field(ge=1, le=10_000)] = 500
+    deadline_ms: Annotated[int, Field(ge=10, le=600_000)] = 10_000
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class Tracking(Section):
+    """MLflow: its store and experiment. An empty ``uri`` means none."""
+
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str = "churnhealth"

@@ -50,7 +50,7 @@ ONLY_IN = {
     "shap": (),
     "sklearn": ("scorers/*",),
     "starlette": ("serve/*",),
-    "typer": ("cli",),
+    "typer": ("cli", "cli/*"),
     "uvicorn": ("serve/*",),
 }
 KERNEL = "features/kernel*"

@@ -1,0 +1,75 @@
+"""The command line: ``churnhealth VERB --config FILE``.
+
+Data go to stdout, progress and errors to stderr. Exit codes: 0 ok, 1 failed, 2 usage or
+input, 3 a gate said no. A verb is a function in a file beside this one, and stands in
+``VERBS`` in the order of ``--help``. A verb imports what it needs when it runs, so that
+``--help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnhealth import __version__
+from churnhealth.cli import learn, look, serving, start, tell
+from churnhealth.errors import ChurnHealthError
+
+__all__ = ["app", "main"]
+
+VERBS = (
+    look.check,
+    look.features,
+    learn.backtest,
+    learn.train,
+    tell.score,
+    tell.explain,
+    tell.report,
+    serving.serve,
+    start.demo,
+    start.doctor,
+)
+
+app = typer.Typer(
+    name="churnhealth",
+    help="Honest, calibrated, explained renewal risk and customer health.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+for _verb in VERBS:
+    app.command()(_verb)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Say which.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's never ends in a traceback."""
+    try:
+        app()
+    except ChurnHealthError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        named = Path(error.filename).name if isinstance(error.filename, str) else ""
+        named = "a file" if not named or named.startswith(".") else named
+        sys.stderr.write(
+            f"[CH901] the system refused {named}: {error.strerror}\n"
+            "  Why it matters: nothing was left half-written\n"
+            "  Fix: check the path, the permissions and the space on the disk\n"
+        )
+        sys.exit(1)

@@ -1,0 +1,82 @@
+"""The verbs that learn from the data: backtest and train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnhealth.cli.options import (
+    DEFAULT_CONFIG,
+    Allow,
+    AsJson,
+    AsOf,
+    ConfigFile,
+    day,
+    print_json,
+    read_settings,
+    shown_progress,
+    today,
+)
+
+__all__ = ["backtest", "train"]
+
+
+def backtest(
+    config: ConfigFile = DEFAULT_CONFIG,
+    test_from: Annotated[
+        str | None, typer.Option("--test-from", help="YYYY-MM-DD.")
+    ] = None,
+    origins: Annotated[
+        str | None, typer.Option("--origins", help="one or each.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="A .parquet or .csv file.")
+    ] = None,
+    allow: Allow = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge every scorer on the same honest folds."""
+    from churnhealth.commands.learn import run_backtest, with_backtest
+    from churnhealth.evaluate.report import report_text
+
+    settings = with_backtest(
+        read_settings(config, allow), test_from=test_from, origins=origins
+    )
+    with shown_progress() as progress:
+        report = run_backtest(
+            settings, predictions=predictions, today=today(), progress=progress
+        )
+    if as_json:
+        print_json(report)
+    else:
+        typer.echo(report_text(report))
+
+
+def train(
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The bundle's folder; default models/<version>."),
+    ] = None,
+    allow: Allow = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train, judge, calibrate, and write a bundle and an MLflow run."""
+    from churnhealth.commands.learn import train_bundle
+    from churnhealth.evaluate.report import report_text
+
+    settings = read_settings(config, allow)
+    with shown_progress() as progress:
+        done = train_bundle(
+            settings, out=out, as_of=day(as_of), today=today(), progress=progress
+        )
+    if as_json:
+        print_json(done)
+        return
+    typer.echo(report_text(done["backtest"]))
+    typer.echo(f"model {done['model_version']} -> {done['bundle']}")
+    if done["run_id"]:
+        typer.echo(f"MLflow run {done['run_id']}, version {done['registered_version']}")

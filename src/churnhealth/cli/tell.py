@@ -1,0 +1,105 @@
+"""The verbs that tell what was learned: score, explain and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnhealth.cli.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    AsOf,
+    BundleFolder,
+    ConfigFile,
+    day,
+    now,
+    print_json,
+    read_settings,
+    shown_progress,
+)
+
+__all__ = ["explain", "report", "score"]
+
+
+def score(
+    bundle: BundleFolder,
+    out: Annotated[Path, typer.Option("--out", help="The folder of all scores.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    file_format: Annotated[
+        str, typer.Option("--format", help="parquet or csv.")
+    ] = "parquet",
+    as_json: AsJson = False,
+) -> None:
+    """Score the whole cohort: scores, bands and drivers."""
+    from churnhealth.commands.tell import score_cohort
+
+    settings = read_settings(config)
+    with shown_progress() as progress:
+        done = score_cohort(
+            settings,
+            bundle_folder=bundle,
+            out=out,
+            as_of=day(as_of),
+            file_format=file_format,
+            now=now(),
+            progress=progress,
+        )
+    if as_json:
+        print_json(done)
+    else:
+        bands = ", ".join(f"{n} {band}" for band, n in done["bands"].items())
+        typer.echo(f"{done['scored']} scored as of {done['as_of']}: {bands}")
+        typer.echo(f"-> {done['folder']}")
+
+
+def explain(
+    account: Annotated[str, typer.Argument(help="The account's id.")],
+    bundle: BundleFolder,
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in words why one account has its score."""
+    from churnhealth.commands.tell import explain_account
+    from churnhealth.explain.wording import account_text
+
+    settings = read_settings(config)
+    with shown_progress() as progress:
+        told = explain_account(
+            settings,
+            account,
+            bundle_folder=bundle,
+            as_of=day(as_of),
+            now=now(),
+            progress=progress,
+        )
+    if as_json:
+        print_json(told)
+    else:
+        typer.echo(
+            account_text(told["score"], told["drivers"], outcome=told["outcome"])
+        )
+        if not told["skill"]:
+            typer.echo("No skill was shown: the colour is the rules', unproven.")
+
+
+def report(
+    scores: Annotated[Path, typer.Option("--scores", help="The folder of all scores.")],
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", "-b", help="For the model's promises.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the portfolio and its accounts as one HTML file."""
+    from churnhealth.commands.tell import write_portfolio
+
+    with shown_progress() as progress, progress.stage("report"):
+        size = write_portfolio(scores, out, bundle_folder=bundle)
+    if as_json:
+        print_json({"schema_version": 1, "out": str(out), "bytes": size})
+    else:
+        typer.echo(f"{out} ({size / 1e6:.1f} MB)")

@@ -28,6 +28,7 @@ ROOMS = (
     "monitor",
     "pages",
     "serve",
+    "gathering",
     "pipeline",
     "commands",
     "demo",

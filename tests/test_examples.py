@@ -8,7 +8,8 @@ import pytest
 
 from churnhealth.config import read_config
 from churnhealth.evaluate.backtest import fold_plan, training_rows
-from churnhealth.pipeline import build_panel, gather, judge
+from churnhealth.gathering import gather
+from churnhealth.pipeline import build_panel, judge
 from churnhealth.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -22,7 +22,8 @@ from churnhealth.commands.learn import (
 from churnhealth.commands.tell import explain_account, score_cohort, write_portfolio
 from churnhealth.config import parse_config
 from churnhealth.errors import ConfigError, RequestError, SourceError, TrainingError
-from churnhealth.pipeline import choose_specs, gather, newest_day, train
+from churnhealth.gathering import gather
+from churnhealth.pipeline import choose_specs, newest_day, train
 from churnhealth.progress import Progress
 from churnhealth.scoring import read_current
 from churnhealth.sources.contract import date_of

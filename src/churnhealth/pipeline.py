@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from churnhealth.bundle import Bundle
 from churnhealth.config import Config
-from churnhealth.errors import ConfigError, SourceError, TrainingError
+from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
 from churnhealth.evaluate.ladder import TrainingRows, climb
 from churnhealth.evaluate.leaks import leaky_claim
@@ -32,17 +31,14 @@ from churnhealth.progress import Progress
 from churnhealth.scorers.rules import RuleScorer
 from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort, snapshot_grid
 from churnhealth.snapshots.labels import data_until
-from churnhealth.sources.check import check
 from churnhealth.sources.contract import Floats, History, Ints, date_of
-from churnhealth.sources.findings import CODES, Finding, stopping
-from churnhealth.sources.load import Loaded, load
+from churnhealth.sources.findings import Finding
+from churnhealth.sources.load import Loaded
 from churnhealth.sources.schema import schema_of
 
 __all__ = [
     "Trained",
     "build_panel",
-    "check_sources",
-    "gather",
     "judge",
     "newest_day",
     "scoring_day",
@@ -60,48 +56,6 @@ class Trained:
     bundle: Bundle
     report: Mapping[str, Any]
     judged: Judged
-
-
-def check_sources(
-    config: Config, *, today: date, progress: Progress
-) -> tuple[Loaded, tuple[Finding, ...]]:
-    """Read the sources and find what is wrong with them; nothing stops yet."""
-    unknown = sorted(set(config.check.allow) - set(CODES))
-    if unknown:
-        raise ConfigError(
-            "CH010",
-            f"there is no finding {', '.join(unknown)} to allow",
-            why="a finding that is allowed by a wrong name would still stop training",
-            fix="docs/findings.md lists the codes",
-        )
-    with progress.stage("read"):
-        loaded = load(config, report=lambda _: progress.advance())
-    with progress.stage("check"):
-        return loaded, check(config, loaded, today=today)
-
-
-def gather(
-    config: Config, *, today: date, progress: Progress
-) -> tuple[Loaded, tuple[Finding, ...]]:
-    """Read and check the sources, and stop at what would make the result wrong.
-
-    Raises
-    ------
-    SourceError
-        CH150 when a finding would make the result wrong and is not allowed.
-    """
-    loaded, findings = check_sources(config, today=today, progress=progress)
-    broken = stopping(findings, allow=config.check.allow)
-    if broken:
-        lines = "\n".join(f"    [{f.code}] {f.what}" for f in broken)
-        raise SourceError(
-            "CH150",
-            f"{len(broken)} findings stop training:\n{lines}",
-            why="a model built on these data would be wrong without looking wrong",
-            fix="mend the data, or accept a finding with `--allow CODE` or [check]"
-            " allow; `churnhealth check` tells more",
-        )
-    return loaded, findings
 
 
 def newest_day(history: History, config: Config) -> int:

@@ -33,7 +33,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Read all sources and report every breach at once."""
-    from churnhealth.pipeline import check_sources
+    from churnhealth.gathering import check_sources
     from churnhealth.sources.findings import stopping
 
     settings = read_settings(config, allow)

@@ -17,11 +17,11 @@ from churnhealth.config import Config, parse_config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.evaluate.report import prediction_table
 from churnhealth.features.runtime import feature_table
+from churnhealth.gathering import gather
 from churnhealth.pipeline import (
     Trained,
     build_panel,
     choose_specs,
-    gather,
     judge,
     scoring_day,
     train,

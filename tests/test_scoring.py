@@ -12,6 +12,7 @@ from tests.made import AS_OF, RENEWAL, SILENCE, bundle_of, loaded, panel_of
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.config import Question, parse_config
 from churnhealth.errors import RequestError
+from churnhealth.explain.drivers import category_log_odds
 from churnhealth.features.runtime import features_of_one
 from churnhealth.features.spec import feature
 from churnhealth.health.bands import BANDS, BandCuts
@@ -514,3 +515,22 @@ def test_panel_and_scores_see_the_same_features():
 
 
 assert FAR > AS_OF
+
+
+@pytest.mark.parametrize("name", ["blend", "rules"])
+def test_a_score_does_not_depend_on_who_is_scored_beside_it(name):
+    """Sums over a row must not change with the number of rows."""
+    made = bundle_of(name)
+    groups = [spec.category for spec in made.specs]
+    random = np.random.default_rng(3)
+    X = random.gamma(2.0, 5.0, (60, len(made.specs)))
+    X[random.random(X.shape) < 0.2] = np.nan
+    together = score_matrix(made, X, reasons=True)
+    colours = category_log_odds(together.explained, groups)
+    for i in range(len(X)):
+        alone = score_matrix(made, X[i : i + 1], reasons=True)
+        assert alone.explained.log_odds[0] == together.explained.log_odds[i]
+        assert alone.rules_score[0] == together.rules_score[i]
+        assert alone.reasons == together.reasons[i : i + 1]
+        for category, z in category_log_odds(alone.explained, groups).items():
+            assert z[0] == colours[category][i]

@@ -66,6 +66,7 @@ class Scored:
     rules_score: Floats
     rules_band: NDArray[np.object_]
     agreement: NDArray[np.object_]
+    reasons: list[list[str]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -79,10 +80,14 @@ class ScoreBook:
     scores: Table
     drivers: Table
     values: Floats | None = None
+    reasons: list[list[str]] | None = None
 
 
-def score_matrix(bundle: Bundle, X: Floats) -> Scored:
-    """Score rows of the bundle's features, in the bundle's column order."""
+def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
+    """Score rows of the bundle's features, in the bundle's column order.
+
+    With ``reasons`` the rules also tell theirs, row by row.
+    """
     no_parts = np.empty((0, X.shape[1] + 1))  # scorers refuse an empty matrix
     explained = explain_margin(
         bundle.scorer.contributions(X) if len(X) else no_parts,
@@ -91,7 +96,7 @@ def score_matrix(bundle: Bundle, X: Floats) -> Scored:
     )
     coverage = np.mean(~np.isnan(X), axis=1) if X.size else np.zeros(len(X))
     p = explained.probability
-    rules_band = bundle.rules.bands(X) if len(X) else np.empty(0, dtype=object)
+    rules_score, rules_band, told = _rules(bundle, X, reasons=reasons)
     own = bundle.cuts.band(p)
     band = shown_bands(own if bundle.skill else rules_band, coverage)
     parts = category_log_odds(explained, [spec.category for spec in bundle.specs])
@@ -107,9 +112,27 @@ def score_matrix(bundle: Bundle, X: Floats) -> Scored:
         health_score=bundle.cuts.health_score(p),
         categories=categories,
         coverage=coverage,
-        rules_score=bundle.rules.points(X) if len(X) else np.empty(0),
+        rules_score=rules_score,
         rules_band=rules_band,
         agreement=_agreement(shown_bands(own, coverage), rules_band),
+        reasons=told,
+    )
+
+
+def _rules(
+    bundle: Bundle, X: Floats, *, reasons: bool
+) -> tuple[Floats, NDArray[np.object_], list[list[str]] | None]:
+    if not len(X):
+        return np.empty(0), np.empty(0, dtype=object), [] if reasons else None
+    if not reasons:
+        return bundle.rules.points(X), bundle.rules.bands(X), None
+    told = bundle.rules.opinions(X)
+    points = np.array([opinion.points for opinion in told])
+    coverage = np.array([opinion.coverage for opinion in told])
+    return (
+        points,
+        bundle.rules.coloured(points, coverage),
+        [opinion.reasons for opinion in told],
     )
 
 
@@ -134,6 +157,7 @@ def score_history(
     previous: Mapping[str, str] | None = None,
     only: Sequence[int] | None = None,
     top: int | None = None,
+    reasons: bool = False,
 ) -> ScoreBook:
     """Score everyone who is in question on ``as_of``, and list who is not.
 
@@ -147,6 +171,8 @@ def score_history(
         Score these accounts (positions) alone.
     top
         How many drivers to keep per account; all that are not zero when ``None``.
+    reasons
+        Whether the rules' reasons are told too.
     """
     account = np.arange(history.accounts.ids.size) if only is None else np.array(only)
     days = np.full(account.size, as_of, np.int64)
@@ -154,15 +180,16 @@ def score_history(
     # Open-ended cover has no renewal to ask about: it is no row of the scores.
     listed = everyone.rows(everyone.status != STATUSES.index("open_ended"))
     rows = listed.rows(listed.scored)
-    X, past = _features(bundle, history, rows.account, as_of)
-    scored = score_matrix(bundle, X)
+    measure = _Features(bundle, history, rows.account, as_of)
+    X = measure.now()
+    scored = score_matrix(bundle, X, reasons=reasons)
     drivers = driver_table(
         scored.explained,
         bundle.specs,
         account_ids=history.accounts.ids[rows.account],
         as_of=date_of(as_of),
         values=X,
-        past=past,
+        past=measure.past(_strongest(scored.explained.effects, top=top)),
         peers=bundle.peers_of(history.accounts.segment[rows.account]),
         top=top,
     )
@@ -171,31 +198,64 @@ def score_history(
         listed.account.size, np.datetime64(scored_at.replace(tzinfo=None), "s")
     )
     return ScoreBook(
-        scores={k: scores[k] for k in _SCORE_COLUMNS}, drivers=drivers, values=X
+        scores={k: scores[k] for k in _SCORE_COLUMNS},
+        drivers=drivers,
+        values=X,
+        reasons=scored.reasons,
     )
 
 
-def _features(
-    bundle: Bundle, history: History, account: Ints, as_of: int
-) -> tuple[Floats, Floats]:
-    """Compute the features now and in each account's own past.
+class _Features:
+    """The features of some accounts on a day, and in each account's own past."""
 
-    The past of a windowed feature is one window earlier, so that "fell from 14 to 8 in
-    the last 4 weeks" is true; of all others it is ``PAST_DAYS`` earlier.
+    def __init__(
+        self, bundle: Bundle, history: History, account: Ints, as_of: int
+    ) -> None:
+        self._bundle, self._account = bundle, account
+        self._known = bundle.schema.apply(history)
+        self._days = np.full(account.size, as_of, np.int64)
+
+    def now(self) -> Floats:
+        """Compute all features (n, F)."""
+        return self._values(self._bundle.specs, self._days)
+
+    def past(self, columns: Ints) -> Floats:
+        """Compute these columns as they were, NaN in all others.
+
+        The past of a windowed feature is one window earlier, so that "fell from 14 to
+        8 in the last 4 weeks" is true; of all others it is ``PAST_DAYS`` earlier.
+        """
+        specs = self._bundle.specs
+        past = np.full((self._account.size, len(specs)), np.nan)
+        back = np.array([specs[i].days or PAST_DAYS for i in columns])
+        for days in np.unique(back):
+            mine = columns[back == days]
+            past[:, mine] = self._values([specs[i] for i in mine], self._days - days)
+        return past
+
+    def _values(self, specs: Sequence[FeatureSpec], days: Ints) -> Floats:
+        return compute(
+            self._known,
+            specs,
+            account=self._account,
+            as_of=days,
+            gap_days=self._bundle.question.gap_days,
+        )
+
+
+def _strongest(effects: Floats, *, top: int | None) -> Ints:
+    """Pick the columns that some row has among its ``top`` strongest effects.
+
+    >>> _strongest(np.array([[0.1, -3.0, 0.0, 2.0]]), top=2)
+    array([1, 3])
     """
-    known = bundle.schema.apply(history)
-    now = np.full(account.size, as_of, np.int64)
-    gap_days = bundle.question.gap_days
-
-    def values(specs: Sequence[FeatureSpec], days: Ints) -> Floats:
-        return compute(known, specs, account=account, as_of=days, gap_days=gap_days)
-
-    past = np.empty((account.size, len(bundle.specs)))
-    back = np.array([spec.days or PAST_DAYS for spec in bundle.specs])
-    for days in np.unique(back):
-        mine = np.flatnonzero(back == days)
-        past[:, mine] = values([bundle.specs[i] for i in mine], now - days)
-    return values(bundle.specs, now), past
+    size = np.abs(effects)
+    told = size > 0
+    if top is not None and 0 < top < size.shape[1]:
+        told &= size >= -np.partition(-size, top - 1, axis=1)[:, top - 1 : top]
+    elif top == 0:
+        told[:] = False
+    return np.flatnonzero(told.any(axis=0))
 
 
 _SCORE_COLUMNS = (

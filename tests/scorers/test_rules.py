@@ -264,3 +264,51 @@ def test_the_learned_card_is_short_and_without_near_copies():
     assert len(card.features) <= 10
     assert len([f for f in card.features if int(f[1:]) < 20]) == 1
     assert card.learned
+
+
+MANY_LINES = {
+    "categories": {"usage": 70, "experience": 30},
+    "stages": [
+        {
+            "name": "all",
+            "measures": [
+                *(
+                    {
+                        "label": f"Line {i}",
+                        "category": "usage",
+                        "weight": 0.1 + i / 3,
+                        "feature": NAMES[i % 4],
+                        "graded": i % 2 == 0,
+                        "green": 11 + i,
+                        "red": 1 + i / 7,
+                    }
+                    for i in range(11)
+                ),
+                {
+                    "label": "Silence",
+                    "category": "experience",
+                    "red_when": "missing(nps) or not 2 <= tickets < 7",
+                },
+            ],
+            "flags": [{"label": "Flag", "when": "tickets != 3", "ceiling": 40}],
+        }
+    ],
+}
+CELLS = st.one_of(st.just(N), st.integers(0, 12), st.floats(0, 700))
+
+
+@pytest.mark.parametrize("card", [CARD, MANY_LINES], ids=["stages", "many lines"])
+@given(rows=st.lists(st.lists(CELLS, min_size=5, max_size=5), min_size=2, max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_one_row_gives_the_points_of_the_portfolio_to_the_last_bit(card, rows):
+    scorer = FITTED[len(card["stages"])]
+    X = np.array(rows, dtype=float)
+    told = scorer.opinions(X)
+    together = scorer.points(X)
+    np.testing.assert_array_equal([o.points for o in told], together)
+    np.testing.assert_array_equal([o.coverage for o in told], scorer.coverage(X))
+    alone = [scorer.points(row[None])[0] for row in X]
+    np.testing.assert_array_equal(alone, together)
+
+
+FITTED = {len(card["stages"]): by_hand(card)[0] for card in (CARD, MANY_LINES)}

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -132,12 +133,19 @@ def category_log_odds(
     """
     if len(categories) != explained.effects.shape[1]:
         raise ValueError("one category per feature is needed, in column order")
-    of_column = np.array(categories, dtype=object)
+    # `take` keeps rows together, so that one row is summed in the order of many
     return {
         name: explained.base_log_odds
-        + explained.effects[:, of_column == name].sum(axis=1)
-        for name in sorted(set(categories))
+        + explained.effects.take(columns, axis=1).sum(axis=1)
+        for name, columns in _columns_of(tuple(categories))
     }
+
+
+@lru_cache(maxsize=64)
+def _columns_of(categories: tuple[str, ...]) -> tuple[tuple[str, Ints], ...]:
+    of_column = np.array(categories, dtype=object)
+    names = sorted(set(categories))
+    return tuple((name, np.flatnonzero(of_column == name)) for name in names)
 
 
 def driver_table(
@@ -177,9 +185,10 @@ def driver_table(
     shape = explained.effects.shape
     if shape != (len(account_ids), len(specs)):
         raise ValueError(f"{shape} effects for {len(account_ids)} accounts")
+    named = _named(_Same(specs))
     given = {"value": values, "own_past": past, "peers_median": peers}
     beside = {name: _spread(column, shape) for name, column in given.items()}
-    row, column, rank = _ranked(explained.effects, specs, top=top)
+    row, column, rank = _ranked(explained.effects, named.by_name, top=top)
     effects = explained.effects[row, column]
     cells = {name: cell[row, column] for name, cell in beside.items()}
     told = _within(row, effects, shape[0], most=worded)
@@ -187,9 +196,9 @@ def driver_table(
         "account_id": np.asarray(account_ids, dtype=object)[row],
         "as_of": _dates(as_of, shape[0])[row],
         "rank": rank,
-        "feature": _texts(s.name for s in specs)[column],
-        "label": _texts(s.label for s in specs)[column],
-        "category": _texts(s.category for s in specs)[column],
+        "feature": named.name[column],
+        "label": named.label[column],
+        "category": named.category[column],
         **cells,
         "effect_log_odds": effects,
         "effect_points": 100.0 * explained.points[row, column],
@@ -209,12 +218,58 @@ def _texts(words: Any) -> Texts:
     return np.array([*words, None], dtype=object)[:-1]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Named:
+    """What the columns are called, and their order by name."""
+
+    name: Texts
+    label: Texts
+    category: Texts
+    by_name: Ints
+
+
+class _Same:
+    """Specs that count as equal only where they are the same object.
+
+    A request asks for the words of one bundle's features again and again; to compare
+    all of them each time would take longer than to answer.
+    """
+
+    __slots__ = ("specs",)
+
+    def __init__(self, specs: Sequence[FeatureSpec]) -> None:
+        self.specs = specs
+
+    def __hash__(self) -> int:
+        return id(self.specs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.specs is self.specs
+
+
+def _named(specs: _Same) -> _Named:
+    # A list may be changed by its owner between two calls; a tuple cannot.
+    return _kept(specs) if isinstance(specs.specs, tuple) else _made(specs)
+
+
+def _made(same: _Same) -> _Named:
+    names = [s.name for s in same.specs]
+    by_name = sorted(range(len(names)), key=names.__getitem__)
+    return _Named(
+        name=_texts(names),
+        label=_texts(s.label for s in same.specs),
+        category=_texts(s.category for s in same.specs),
+        by_name=np.array(by_name, dtype=np.int64),
+    )
+
+
+_kept = lru_cache(maxsize=8)(_made)
+
+
 def _ranked(
-    effects: Floats, specs: Sequence[FeatureSpec], *, top: int | None
+    effects: Floats, by_name: Ints, *, top: int | None
 ) -> tuple[Ints, Ints, Ints]:
     """Order each row by size of effect; give row, column and rank of each driver."""
-    names = [s.name for s in specs]
-    by_name = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
     size = np.abs(effects[:, by_name])
     order = np.argsort(-size, axis=1, kind="stable")  # stable: ties stay by name
     ordered = np.take_along_axis(size, order, axis=1)
@@ -250,12 +305,11 @@ def _sentences(
     sentences = np.full(len(column), None, dtype=object)
     at = np.flatnonzero(told)
     at = at[np.argsort(column[at], kind="stable")]
-    edges = np.searchsorted(column[at], np.arange(len(specs) + 1))
-    for spec, low, high in zip(specs, edges[:-1], edges[1:], strict=True):
+    told_of, starts = np.unique(column[at], return_index=True)
+    edges = [*starts.tolist(), len(at)]
+    for spec_at, low, high in zip(told_of.tolist(), edges[:-1], edges[1:], strict=True):
         rows = at[low:high]
-        if not len(rows):
-            continue
-        say = speaker(spec)
+        say = speaker(specs[spec_at])
         cells = (value[rows], own_past[rows], peers_median[rows], effects[rows])
         sentences[rows] = _texts(map(say, *(c.tolist() for c in cells)))
     return sentences

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.scorers.card import Card, Stage, parse_card
+from churnhealth.scorers.card_row import CardRow, Opinion
 from churnhealth.scorers.curves import fit_line, log_odds
 from churnhealth.scorers.estimator import Scorer, Training
 from churnhealth.scorers.learned_card import ExpectedFeature, learn_card
@@ -81,46 +82,35 @@ class RuleScorer(Scorer):
     def bands(self, X: Floats) -> NDArray[np.object_]:
         """Give the rule's colour: 75 points green, 50 yellow, 25 orange; or grey."""
         told = self._scoring(self._checked(X), self.middle_)
-        return rule_bands(told.points, told.coverage, least=self.card_.least_measured)
+        return self.coloured(told.points, told.coverage)
+
+    def coloured(self, points: Floats, coverage: Floats) -> NDArray[np.object_]:
+        """Give the colours of points that were given already."""
+        return rule_bands(points, coverage, least=self.card_.least_measured)
 
     def stages(self, X: Floats) -> list[str]:
         """Name the stage that scores each row."""
         which = self._scoring(self._checked(X), self.middle_).stage
         return [self.card_.stages[i].name for i in which]
 
+    def opinions(self, X: Floats) -> list[Opinion]:
+        """Give each row's points, coverage and reasons: `points` bit for bit."""
+        tell = self._row_card
+        return [tell(row) for row in self._checked(X).tolist()]
+
     def reasons(self, row: Floats) -> list[str]:
         """Tell one row (F,) in words: red flags, then lines, most points lost first."""
-        X = self._checked(np.atleast_2d(row))
-        columns = self._columns(X)
-        stage = self.card_.stages[int(_stage_of(self.card_, columns, 1)[0])]
-        flags = [
-            f"Red flag: {flag.label} (at most {flag.ceiling:g} points)"
-            for flag in stage.flags
-            if flag.condition.holds(columns, 1)[0]
-        ]
-        earned, weight, _ = _weighed(self.card_, stage, columns, 1)
-        told, unmeasured = [], []
-        for line, got, worth in zip(stage.measures, earned, weight, strict=True):
-            if np.isnan(got[0]):
-                unmeasured.append(line.label)
-                continue
-            value = "" if line.feature is None else f" {columns[line.feature][0]:.4g}"
-            told.append(
-                (
-                    worth[0] * (got[0] - 100.0),
-                    f"{line.label}{value}: {_colour(got[0])}"
-                    f" ({worth[0] * got[0]:.0f} of {100 * worth[0]:.0f} points)",
-                )
-            )
-        lines = [text for _, text in sorted(told)]
-        return [
-            *flags,
-            *lines,
-            *(
-                f"{label}: not measured, its weight goes to others"
-                for label in unmeasured
-            ),
-        ]
+        return self.opinions(np.atleast_2d(row))[0].reasons
+
+    @property
+    def _row_card(self) -> CardRow:
+        kept = self.__dict__.get("_told")
+        made_of = (self.card_, self.names_, self.middle_)
+        if kept is None or kept[0] != made_of:
+            kept = (made_of, CardRow(self.card_, self.names_, middle=self.middle_))
+            self.__dict__["_told"] = kept
+        told: CardRow = kept[1]
+        return told
 
     def _margin(self, X: Floats) -> Floats:
         return np.asarray(self._parts(X).sum(axis=1), np.float64)
@@ -255,15 +245,19 @@ def _weighed(
         mine = np.array([line.category == category for line in stage.measures])
         full[mine] = worth[category] * own[mine] / own[mine].sum()
         there = measured[mine] * own[mine, None]
-        total = there.sum(axis=0)
+        total = _in_order(there)
         weight[mine] = worth[category] * np.divide(
             there, total, out=np.zeros_like(there), where=total > 0
         )
-    total = weight.sum(axis=0)
+    total = _in_order(weight)
     weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
-    coverage = (measured * full[:, None]).sum(axis=0) / full.sum()
+    coverage = _in_order(measured * full[:, None]) / full.sum()
     return earned, weight, coverage
 
 
-def _colour(points: float) -> str:
-    return "green" if points >= 75.0 else "red" if points < 25.0 else "yellow"
+def _in_order(lines: Floats) -> Floats:
+    """Add up (lines, n) line by line: one row alone gives the bits of many."""
+    total = np.zeros(lines.shape[1])
+    for line in lines:
+        total += line
+    return total

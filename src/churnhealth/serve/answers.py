@@ -80,12 +80,12 @@ def _plain(column: NDArray[Any]) -> list[Any]:
 
 
 def history_scores(
-    bundle: Bundle, book: ScoreBook, *, sent: Sequence[str], as_of: date, base: float
+    book: ScoreBook, *, sent: Sequence[str], as_of: date, base: float
 ) -> list[Row]:
     """Answer for every account of a request, in the order in which it was sent."""
     drivers = _drivers(book.drivers)
     found: dict[str, Row] = {}
-    reasons = _reasons(bundle, book.values)
+    reasons = iter(book.reasons or ())
     for row in plain_rows(book.scores):
         i = row["account_id"]
         scored = row["status"] == "scored"
@@ -93,10 +93,6 @@ def history_scores(
         found[i] = _score(row, base=base if scored else None, reasons=told)
         found[i]["drivers"] = drivers.get(i, [])
     return [found.get(i) or _out_of_question(i, as_of) for i in sent]
-
-
-def _reasons(bundle: Bundle, values: Floats | None) -> Any:
-    return (bundle.rules.reasons(row) for row in (() if values is None else values))
 
 
 def _score(row: Row, *, base: float | None, reasons: list[str]) -> Row:
@@ -147,7 +143,7 @@ def feature_scores(
     bundle: Bundle, ids: Texts, X: Floats, *, as_of: date, top: int
 ) -> list[Row]:
     """Answer for rows (n, F) of the bundle's features, whoever measured them."""
-    scored = score_matrix(bundle, X)
+    scored = score_matrix(bundle, X, reasons=True)
     explained = scored.explained
     drivers = driver_table(
         explained,
@@ -170,7 +166,7 @@ def feature_scores(
         "coverage": scored.coverage,
     }
     of_account = _drivers(drivers)
-    reasons = _reasons(bundle, X)
+    reasons = iter(scored.reasons or ())
     answers = []
     for row in plain_rows(table):
         row |= {"as_of": str(as_of), "status": "scored"}

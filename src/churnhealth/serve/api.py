@@ -201,9 +201,10 @@ class _Api:
             as_of=day_of(as_of),
             scored_at=datetime.combine(as_of, time(), UTC),  # is not in the answer
             top=top,
+            reasons=True,
         )
         base = serving.card["base_probability"]
-        rows = history_scores(serving.bundle, book, sent=sent, as_of=as_of, base=base)
+        rows = history_scores(book, sent=sent, as_of=as_of, base=base)
         return _scores(serving, rows)
 
     async def score_features(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -13,7 +14,7 @@ from churnhealth.bundle import Bundle
 from churnhealth.serve.guard import refused
 from churnhealth.sources.contract import Floats, Texts
 from churnhealth.sources.engine import texts
-from churnhealth.sources.given import known_fields, number, object_of, text
+from churnhealth.sources.given import LARGEST, known_fields, number, object_of, text
 
 __all__ = [
     "MOST_DRIVERS",
@@ -110,6 +111,8 @@ def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
             raise refused("CH525", "is there twice", fix=fix, where=place)
         ids[account_id] = None
         given = object_of(row.get("features"), f"{where}.features")
+        if _plain_numbers(given, column, X[i]):
+            continue
         unknown = sum(name not in column for name in given)
         if unknown:
             what = f"{unknown} of its names are no features of this model"
@@ -118,3 +121,29 @@ def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
         for name in given:
             X[i, column[name]] = number(given, name, f"{where}.features")
     return texts(ids), X
+
+
+_NUMBERS = {float, int, type(None)}
+
+
+def _plain_numbers(
+    given: Mapping[str, object], column: Mapping[str, int], out: Floats
+) -> bool:
+    """Write a row in which everything is as it should be; else leave it to be told.
+
+    Nothing but known names, numbers and nulls may be there, all below the largest
+    that is allowed. What is not so, is looked at one by one, to name its place.
+    """
+    if not (given and column.keys() >= given.keys()):
+        return False
+    values = list(given.values())
+    if not _NUMBERS.issuperset(map(type, values)):
+        return False
+    try:
+        found = np.array([math.nan if v is None else v for v in values], np.float64)
+    except OverflowError:
+        return False
+    if (np.abs(found) >= LARGEST).any():
+        return False
+    out[[column[name] for name in given]] = found + 0.0  # no -0.0
+    return True

@@ -17,6 +17,7 @@ from churnhealth.sources.contract import FAR
 
 __all__ = [
     "DAY",
+    "LARGEST",
     "NEVER",
     "known_fields",
     "label",
@@ -46,7 +47,8 @@ _WHEN = re.compile(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = -25_567 * DAY  # 1900-01-01
 _LAST = 84_006 * DAY  # 2200-01-01
-_LARGEST = 1e15
+LARGEST = 1e15
+"""Numbers of a request are smaller than this."""
 _LONGEST = 1_000
 
 
@@ -70,7 +72,7 @@ def required(value: T | None, where: str) -> T:
 
 def object_of(value: object, where: str) -> Mapping[str, object]:
     """Take a JSON object."""
-    if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+    if isinstance(value, Mapping) and {str}.issuperset(map(type, value)):
         return value
     raise refuse("CH521", where, "is not an object", fix="give {...}")
 
@@ -141,7 +143,7 @@ def number(row: Mapping[str, object], name: str, where: str) -> float:
     if value is None:
         return math.nan
     wrong = isinstance(value, bool) or not isinstance(value, int | float)
-    if wrong or not abs(value) < _LARGEST:  # type: ignore[arg-type]
+    if wrong or not abs(value) < LARGEST:  # type: ignore[arg-type]
         raise refuse(
             "CH521",
             f"{where}.{name}",

@@ -1,0 +1,289 @@
+"""What the scorecard says of one account: points, coverage and its reasons in words.
+
+The arrays of ``rules.py`` are fast for a portfolio and slow for one row: a card has a
+dozen lines, and each would cost several small arrays. Here the card is turned into
+plain functions of numbers once. The steps and their order are those of the arrays, so
+the points are the same to the last bit.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from churnhealth.scorers.card import Card, Measure, Stage
+from churnhealth.scorers.conditions import Condition
+from churnhealth.sources.contract import Floats
+
+__all__ = ["CardRow", "Opinion", "line_colour"]
+
+Row = Sequence[float]
+_Holds = Callable[[Row], bool]
+_Earns = Callable[[Row], float]
+_COMPARE: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+
+class Opinion(NamedTuple):
+    """Points (NaN where nothing was measured), share measured, and why."""
+
+    points: float
+    coverage: float
+    reasons: list[str]
+
+
+class _Line(NamedTuple):
+    label: str
+    category: int
+    weight: float
+    full: float
+    earns: _Earns
+    at: int  # the one feature it reads, -1 where it reads a condition
+    features: tuple[int, ...]
+
+
+class _Flag(NamedTuple):
+    ceiling: float
+    holds: _Holds
+    features: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Stage:
+    holds: _Holds | None
+    lines: tuple[_Line, ...]
+    flags: tuple[_Flag, ...]
+    worth: tuple[float, ...]
+    full: float
+
+
+class CardRow:
+    """A card, ready to be asked about one row of ``names`` at a time.
+
+    >>> from churnhealth.scorers.card import parse_card
+    >>> card = parse_card({"categories": {"usage": 100}, "stages": [{"name": "all",
+    ...     "measures": [{"label": "Logins", "category": "usage", "feature": "logins",
+    ...                   "green": 20, "red": 5}]}]})
+    >>> CardRow(card, ["logins"], middle=50.0)([12.0])
+    Opinion(points=50.0, coverage=1.0, reasons=['Logins 12: yellow (50 of 100 points)'])
+    """
+
+    def __init__(self, card: Card, names: Sequence[str], *, middle: float) -> None:
+        at = {name: i for i, name in enumerate(names)}
+        self._width, self._middle = len(names), middle
+        self._stages = tuple(_stage(card, stage, at) for stage in card.stages)
+
+    def __call__(self, row: Row) -> Opinion:
+        """Say what the card says of one row: a number or NaN per feature."""
+        stage = next(s for s in self._stages if s.holds is None or s.holds(row))
+        earned = [line.earns(row) for line in stage.lines]
+        weight, coverage = _weighed(stage, earned)
+        points = self._points(stage, row, earned, weight) if coverage > 0 else math.nan
+        return Opinion(points, coverage, _reasons(stage, row, earned, weight))
+
+    def _points(
+        self, stage: _Stage, row: Row, earned: list[float], weight: list[float]
+    ) -> float:
+        shares = np.zeros(self._width)
+        for line, got, worth in zip(stage.lines, earned, weight, strict=True):
+            if got == got:
+                amount = worth * (got - self._middle)
+                for feature in line.features:
+                    shares[feature] += amount / len(line.features)
+        points = self._middle + float(shares.sum())
+        for flag in stage.flags:
+            if flag.holds(row):
+                points = points + min(flag.ceiling - points, 0.0)
+        return min(max(points, 0.0), 100.0)
+
+
+def line_colour(points: float) -> str:
+    """Name the colour of one line's points."""
+    return "green" if points >= 75.0 else "red" if points < 25.0 else "yellow"
+
+
+def _weighed(stage: _Stage, earned: list[float]) -> tuple[list[float], float]:
+    """Give each line's share of all points, and how much was measured."""
+    there = [0.0] * len(stage.worth)
+    measured = 0.0
+    for line, got in zip(stage.lines, earned, strict=True):
+        if got == got:
+            there[line.category] += line.weight
+            measured += line.full
+    weight = [
+        stage.worth[line.category] * (line.weight / there[line.category])
+        if got == got
+        else 0.0
+        for line, got in zip(stage.lines, earned, strict=True)
+    ]
+    total = 0.0
+    for share in weight:
+        total += share
+    if total > 0:
+        weight = [share / total for share in weight]
+    return weight, measured / stage.full
+
+
+def _reasons(
+    stage: _Stage, row: Row, earned: list[float], weight: list[float]
+) -> list[str]:
+    """Tell red flags first, then lines, most points lost first."""
+    told: list[tuple[float, str]] = []
+    unmeasured: list[str] = []
+    for line, got, worth in zip(stage.lines, earned, weight, strict=True):
+        if got != got:
+            unmeasured.append(f"{line.label}: not measured, its weight goes to others")
+            continue
+        value = "" if line.at < 0 else f" {row[line.at]:.4g}"
+        text = (
+            f"{line.label}{value}: {line_colour(got)}"
+            f" ({worth * got:.0f} of {100 * worth:.0f} points)"
+        )
+        told.append((worth * (got - 100.0), text))
+    flags = [flag.reason for flag in stage.flags if flag.holds(row)]
+    return [*flags, *(text for _, text in sorted(told)), *unmeasured]
+
+
+def _stage(card: Card, stage: Stage, at: Mapping[str, int]) -> _Stage:
+    worth = card.worth(stage)
+    categories = list(dict.fromkeys(m.category for m in stage.measures))
+    own = np.array([m.weight for m in stage.measures])
+    full = np.zeros(own.size)
+    for category in categories:
+        mine = np.array([m.category == category for m in stage.measures])
+        full[mine] = worth[category] * own[mine] / own[mine].sum()
+    lines = tuple(
+        _Line(
+            label=m.label,
+            category=categories.index(m.category),
+            weight=float(m.weight),
+            full=float(share),
+            earns=_earns(m, at),
+            at=-1 if m.feature is None else at[m.feature],
+            features=tuple(at[f] for f in m.features),
+        )
+        for m, share in zip(stage.measures, full, strict=True)
+    )
+    flags = tuple(
+        _Flag(
+            ceiling=flag.ceiling,
+            holds=_holds(flag.condition, at),
+            features=tuple(at[f] for f in flag.condition.features),
+            reason=f"Red flag: {flag.label} (at most {flag.ceiling:g} points)",
+        )
+        for flag in stage.flags
+    )
+    return _Stage(
+        holds=None if stage.condition is None else _holds(stage.condition, at),
+        lines=lines,
+        flags=flags,
+        worth=tuple(float(worth[c]) for c in categories),
+        full=float(full.sum()),
+    )
+
+
+def _earns(measure: Measure, at: Mapping[str, int]) -> _Earns:
+    if measure.feature is None:
+        return _by_condition(measure, at)
+    i = at[measure.feature]
+    green, red = float(measure.green or 0.0), float(measure.red or 0.0)
+    if measure.points:
+        values, points = zip(*measure.points, strict=True)
+        return _along(i, np.array(values, np.float64), np.array(points, np.float64))
+    if measure.graded:
+        low, high = sorted((green, red))
+        ends = (0.0, 100.0) if green > red else (100.0, 0.0)
+        return _along(i, np.array((low, high)), np.array(ends))
+    sign = 1.0 if green > red else -1.0
+
+    def threshold(row: Row) -> float:
+        x = row[i]
+        if x != x:
+            return math.nan
+        if sign * (x - green) >= 0:
+            return 100.0
+        return 0.0 if sign * (x - red) <= 0 else 50.0
+
+    return threshold
+
+
+def _along(i: int, at: Floats, points: Floats) -> _Earns:
+    return lambda row: float(np.interp(row[i], at, points))
+
+
+def _by_condition(measure: Measure, at: Mapping[str, int]) -> _Earns:
+    green, red = (
+        (lambda _: False) if c is None else _holds(c, at) for c in measure.conditions
+    )
+    features = tuple(at[f] for f in measure.features)
+
+    def spoken(row: Row) -> float:
+        if red(row):
+            return 0.0
+        if green(row):
+            return 100.0
+        return math.nan if all(row[f] != row[f] for f in features) else 50.0
+
+    return spoken
+
+
+def _holds(condition: Condition, at: Mapping[str, int]) -> _Holds:
+    return _compiled(condition.tree, at)
+
+
+def _compiled(node: ast.expr, at: Mapping[str, int]) -> _Holds:
+    match node:
+        case ast.BoolOp(op=op, values=values):
+            parts = tuple(_compiled(v, at) for v in values)
+            if isinstance(op, ast.And):
+                return lambda row: all(part(row) for part in parts)
+            return lambda row: any(part(row) for part in parts)
+        case ast.UnaryOp(operand=inner):
+            met = _compiled(inner, at)
+            return lambda row: not met(row)
+        case ast.Compare(left=left, ops=ops, comparators=rest):
+            return _comparison([left, *rest], [_COMPARE[type(op)] for op in ops], at)
+        case ast.Call(args=[ast.Name(id=name)]):
+            i = at[name]
+            return lambda row: row[i] != row[i]
+        case _:
+            raise AssertionError("a parsed condition holds nothing else")
+
+
+def _comparison(
+    sides: Sequence[ast.expr],
+    compare: Sequence[Callable[[float, float], bool]],
+    at: Mapping[str, int],
+) -> _Holds:
+    def side(node: ast.expr) -> Callable[[Row], float]:
+        if isinstance(node, ast.Name):
+            return operator.itemgetter(at[node.id])
+        number = float(ast.literal_eval(node))
+        return lambda _: number
+
+    pairs = tuple(
+        (side(a), test, side(b))
+        for a, test, b in zip(sides[:-1], compare, sides[1:], strict=True)
+    )
+
+    def met(row: Row) -> bool:
+        for one, test, other in pairs:
+            a, b = one(row), other(row)
+            if a != a or b != b or not test(a, b):
+                return False
+        return True
+
+    return met

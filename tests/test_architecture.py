@@ -23,6 +23,7 @@ ROOMS = (
     "evaluate",
     "explain",
     "bundle",
+    "registry",
     "scoring",
     "tracking",
     "monitor",

@@ -169,6 +169,7 @@ _day = st.integers(-5, LAST_DAY)
 _lag = st.sampled_from([0, 0, 0, 0, 1, 2, 5, 12, 40, FAR])
 _lead = st.sampled_from([0, 3, -4, -20, -60, 12])
 _open = st.sampled_from([0, 1, 4, 15, FAR])
+_done = st.sampled_from([0, 1, 4, -1, -6, FAR])
 
 
 def event(*, planned=False):
@@ -181,7 +182,7 @@ def event(*, planned=False):
         st.sampled_from([None, 0.1, 1.25, -3.3, 1e6]),
         st.integers(-1, 3),
         st.sampled_from([None, 1.0, 4.0, 2.5]),
-        _open,
+        _done if planned else _open,
     ).map(_event)
 
 

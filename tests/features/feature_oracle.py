@@ -34,13 +34,15 @@ def expected(business, history, spec, account, as_of, gap_days):
         if known >= as_of or country is None:
             return NAN
         return float(spec.item.split("=")[1] == country)
-    if spec.kind in ("latest", "change", "days_since_noted", "days_since_change"):
+    if spec.source == "surveys":
         return _state(business, spec, account, as_of)
     if spec.source == "contracts":
         return _contract(history, spec.kind, account, as_of, gap_days, spec.days)
     past = Past(business, spec, account, as_of)
     if spec.kind.endswith("users_share"):
         past.seats = _contract(history, "seats", account, as_of, gap_days)
+    tenure = _contract(history, "tenure", account, as_of, gap_days)
+    past.start = None if math.isnan(tenure) else as_of - tenure
     return past.value()
 
 
@@ -65,11 +67,10 @@ class Past:
 
     def value(self):
         kind, days = self.spec.kind, self.spec.days
-        doubled = kind.endswith("trend") or kind == "silent_users"
+        doubled = kind.endswith(("trend", "shift")) or kind == "silent_users"
         window = None if days is None or kind == "ahead" else days
-        if kind != "days_since_first" and not self.recorded(
-            2 * days if doubled else window
-        ):
+        always = kind in ("days_since_first", "days_to_first", "done_by")
+        if not always and not self.recorded(2 * days if doubled else window):
             return NAN
         return float(getattr(self, f"_{kind}")(days))
 
@@ -92,7 +93,7 @@ class Past:
     def _count(self, days, skip=0, *, item=True):
         return sum(r.count for r in self.rows(days, skip, item=item))
 
-    def _total(self, days, skip=0):
+    def _amounts(self, days, skip=0):
         return sum(
             round(r.amount * 10**DECIMALS)
             for r in self.rows(days, skip)
@@ -100,7 +101,7 @@ class Past:
         )
 
     def _sum(self, days):
-        return self._total(days) / 10**DECIMALS
+        return self._amounts(days) / 10**DECIMALS
 
     def _mean(self, days):
         given = [r for r in self.rows(days) if r.amount is not None]
@@ -161,7 +162,7 @@ class Past:
         return _moved(self._count(days), self._count(days, days))
 
     def _sum_trend(self, days):
-        return _moved(self._total(days), self._total(days, days))
+        return _moved(self._amounts(days), self._amounts(days, days))
 
     def _active_days_trend(self, days):
         before = self._active_days(days, days)
@@ -184,6 +185,88 @@ class Past:
         before = self._count(180, days)
         return _moved(self._count(days) * lived, before * days)
 
+    def _total(self, days):
+        return self._count(FAR)
+
+    def _total_days(self, days):
+        return self._active_days(FAR)
+
+    def _active(self):
+        return sorted({r.happened for r in self.rows(FAR, real=True)})
+
+    def _days_lasted(self, days):
+        active = self._active()
+        return active[-1] - active[0] if active else NAN
+
+    def _mean_gap(self, days):
+        gaps = [after - before for before, after in pairwise(self._active())]
+        return _over(sum(gaps), len(gaps))
+
+    def _silence(self, days):
+        active = self._active()
+        gaps = len(active) - 1
+        if gaps < 1:
+            return NAN
+        return (self.as_of - active[-1]) * gaps / (active[-1] - active[0])
+
+    def _per_week(self, days):
+        real = [r.happened for r in self.rows(FAR, item=False, real=True)]
+        began = [day for day in (self.start, *real) if day is not None]
+        if not began:
+            return NAN
+        return _over(7 * self._count(days), min(days, self.as_of - min(began)))
+
+    def _fading(self, days):
+        return sum(self._count(days, k * days) / 2**k for k in range(8))
+
+    def _unevenness(self, days):
+        weeks = [self._count(7, 7 * k) for k in range(days // 7)]
+        if not sum(weeks):
+            return NAN
+        squares = len(weeks) * sum(n * n for n in weeks) - sum(weeks) ** 2
+        return math.sqrt(squares) / sum(weeks)
+
+    def _days_to_first(self, days):
+        active = self._active()
+        return (
+            max(0, active[0] - self.start) if active and self.start is not None else NAN
+        )
+
+    def _done_by(self, days):
+        active = self._active()
+        if self.start is None:
+            return NAN
+        if active and active[0] < self.start + days:
+            return 1.0
+        passed = self.as_of >= self.start + days
+        return 0.0 if passed and self.recorded(self.as_of - self.start) else NAN
+
+    def _by_user(self, days):
+        used = {}
+        for r in self.rows(days, real=True):
+            if r.user >= 0:
+                used[r.user] = used.get(r.user, 0) + r.count
+        return used
+
+    def _top_user_share(self, days):
+        used = self._by_user(days).values()
+        return _over(max(used, default=0), sum(used))
+
+    def _top_user_silence(self, days):
+        used = self._by_user(days)
+        top = [user for user, n in used.items() if n == max(used.values())]
+        rows = self.rows(FAR, real=True)
+        last = [r.happened for r in rows if r.user in top]
+        return self.as_of - max(last) if last else NAN
+
+    def _automation(self, days, skip=0):
+        rows = self.rows(days, skip)
+        alone = sum(r.count for r in rows if r.user < 0)
+        return _over(alone, sum(r.count for r in rows))
+
+    def _automation_shift(self, days):
+        return self._automation(days) - self._automation(days, days)
+
     def _days_since(self, days):
         real = [r.happened for r in self.rows(FAR, real=True)]
         return self.as_of - max(real) if real else NAN
@@ -201,6 +284,38 @@ class Past:
     def _oldest_open(self, days):
         began = [r.happened for r in self._still_open()]
         return self.as_of - min(began) if began else NAN
+
+    _overdue, _oldest_overdue = _open, _oldest_open
+
+    def _missed(self, days):
+        return len([r for r in self.rows(days) if not r.ended < self.as_of])
+
+    def _done_share(self, days):
+        due = self.rows(FAR)
+        return _over(sum(r.ended < self.as_of for r in due), len(due))
+
+    def _late_share(self, days):
+        due = self.rows(FAR)
+        return _over(sum(r.ended > r.happened for r in due), len(due))
+
+    def _done(self):
+        return [
+            r
+            for r in self.known
+            if r.ended < self.as_of and self.spec.item in (None, r.name)
+        ]
+
+    def _mean_delay(self, days):
+        took = [r.ended - r.happened for r in self._done()]
+        return _over(sum(took), len(took))
+
+    def _last_delay(self, days):
+        took = [(r.ended, r.ended - r.happened) for r in self._done()]
+        return max(took)[1] if took else NAN
+
+    def _days_to_end(self, days):
+        done = [r for r in self._done() if r.ended >= self.as_of - days]
+        return _over(sum(r.ended - r.happened for r in done), len(done))
 
     def _planned(self):
         return [
@@ -239,6 +354,13 @@ def _state(business, spec, account, as_of):
         return NAN
     if spec.kind == "latest":
         return rows[-1].value
+    if spec.kind == "fresh":
+        return rows[-1].value if rows[-1].known >= as_of - spec.days else NAN
+    if spec.kind.endswith("average"):
+        since = -FAR if spec.days is None else as_of - spec.days
+        recent = [r.value for r in rows if r.known >= since]
+        given = [value for value in recent if not math.isnan(value)]
+        return _over(round(sum(given) * 10_000), len(given) * 10_000)
     if spec.kind == "days_since_noted":
         return as_of - rows[-1].known
     if spec.kind == "change":
@@ -276,7 +398,13 @@ def _contract(history, kind, account, as_of, gap_days, days=None):
     if kind == "renewals":
         return float(cover.renewals[0])
     name = kind.removesuffix("_change")
-    now = float(getattr(terms, name)[row])
+    now = _term(terms, name, row)
     if name == kind:
         return now
-    return _over(now, float(getattr(terms, name)[before])) - 1.0 if before >= 0 else NAN
+    return _over(now, _term(terms, name, before)) - 1.0 if before >= 0 else NAN
+
+
+def _term(terms, name, row):
+    if name == "price":
+        return _over(float(terms.value[row]), float(terms.seats[row]))
+    return float(getattr(terms, name)[row])

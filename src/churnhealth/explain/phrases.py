@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from churnhealth.features.kinds import OWN_NORM_DAYS
+from churnhealth.features.kinds_events import OWN_NORM_DAYS
 
 __all__ = [
     "ACRONYMS",

@@ -21,16 +21,25 @@ from churnhealth.features.kernel_contracts import (
     level,
 )
 from churnhealth.features.kernel_events import EVENT_KINDS, Events, mean_users
+from churnhealth.features.kernel_life import LIFE_KINDS
 from churnhealth.features.kernel_moments import Moments, quotient
+from churnhealth.features.kernel_people import PEOPLE_KINDS
+from churnhealth.features.kernel_plans import PLAN_KINDS
 from churnhealth.features.kernel_states import STATE_KINDS, States
 from churnhealth.features.kernel_users import USER_KINDS, active_users
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.sources.contract import Contracts, Days, Floats, History, Ints
+from churnhealth.sources.contract import FAR, Contracts, Days, Floats, History, Ints
 
 __all__ = ["COMPUTED", "compute"]
 
-_EVENT_KINDS = {**EVENT_KINDS, **USER_KINDS}
+_EVENT_KINDS = {
+    **EVENT_KINDS,
+    **LIFE_KINDS,
+    **PLAN_KINDS,
+    **USER_KINDS,
+    **PEOPLE_KINDS,
+}
 _SEAT_KINDS = ("users_share", "mean_users_share")
 _ALONE = ("ends_within", "is")
 
@@ -100,7 +109,10 @@ class _Batch:
 
     def __init__(self, history: History, moments: Moments, gap_days: int) -> None:
         self._history, self._moments, self._gap_days = history, moments, gap_days
-        self._events = {log.name: Events(log, moments) for log in history.events}
+        self._events = {
+            log.name: Events(log, moments, started=self._started)
+            for log in history.events
+        }
         self._states = {log.name: States(log, moments) for log in history.states}
         self._terms: Terms | None = None
 
@@ -128,6 +140,13 @@ class _Batch:
         else:
             users = events.recorded(days, active_users(events, spec.item, days))
         return quotient(users, terms.now(terms.contracts.seats))
+
+    def _started(self) -> Days | None:
+        """Give the day cover began, ``FAR`` where there is none."""
+        if self._history.contracts is None:
+            return None
+        cover = self._in_force().cover
+        return np.where(cover.covered, cover.start, FAR)
 
     def _in_force(self) -> Terms:
         if self._terms is None:

@@ -31,6 +31,10 @@ class Terms:
         """Read a column in force at each snapshot."""
         return _at(column, self.cover.row)
 
+    def price(self) -> Floats:
+        """Give the value per seat of every row."""
+        return quotient(self.contracts.value, self.contracts.seats)
+
     def change(self, column: Floats) -> Floats:
         """Compare a column with the term before: now / before - 1."""
         before = _at(column, self.cover.previous_row)
@@ -77,6 +81,8 @@ CONTRACT_KINDS: Mapping[str, ContractKind] = {
     "value_change": lambda terms: terms.change(terms.contracts.value),
     "seats": lambda terms: terms.now(terms.contracts.seats),
     "seats_change": lambda terms: terms.change(terms.contracts.seats),
+    "price": lambda terms: terms.now(terms.price()),
+    "price_change": lambda terms: terms.change(terms.price()),
     "term_months": lambda terms: terms.now(terms.contracts.term_months),
     "discount": lambda terms: terms.now(terms.contracts.discount),
 }

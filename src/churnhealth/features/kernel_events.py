@@ -9,7 +9,7 @@ import numpy as np
 
 from churnhealth.features.kernel_moments import Bools, Moments, quotient
 from churnhealth.features.kernel_rows import Rows, Tally, recorded
-from churnhealth.features.kinds import OWN_NORM_DAYS
+from churnhealth.features.kinds_events import OWN_NORM_DAYS
 from churnhealth.sources.contract import FAR, Days, EventLog, Floats, Ints
 
 __all__ = ["EVENT_KINDS", "EventKind", "Events", "trend"]
@@ -23,8 +23,10 @@ _MOST_USERS = 1 << 30
 class Events:
     """One events source of a batch, and what several of its features share."""
 
-    def __init__(self, log: EventLog, moments: Moments) -> None:
-        self.log, self.moments = log, moments
+    def __init__(
+        self, log: EventLog, moments: Moments, *, started: Callable[[], Days | None]
+    ) -> None:
+        self.log, self.moments, self._started = log, moments, started
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
         self._kept: dict[Hashable, Any] = {}
 
@@ -33,6 +35,11 @@ class Events:
         if name not in self._kept:
             self._kept[name] = make()
         return cast("T", self._kept[name])
+
+    def start(self) -> Days:
+        """Give the day cover began; without contracts, of the first event."""
+        started = self.keep("start", self._started)
+        return self.first_day(None) if started is None else started
 
     def recorded(self, days: int | None, values: Ints | Floats) -> Floats:
         """Make values missing where the source does not cover their window."""
@@ -118,6 +125,14 @@ class Events:
         highest = np.maximum.accumulate(base + people.astype(np.int64)) - base
         step = np.where(first, highest, np.diff(highest, prepend=0))
         return Tally(rows, step), _distinct_days(rows)
+
+    def first_day(self, item: str | None) -> Days:
+        """Give the day it first happened, ``FAR`` if it never did."""
+        return self.keep(("first", item), lambda: self.active(item).first_day())
+
+    def last_day(self, item: str | None) -> Days:
+        """Give the day it last happened, ``FAR`` if it never did."""
+        return self.keep(("last", item), lambda: self.active(item).last_day())
 
 
 EventKind = Callable[[Events, str | None, int], Floats]
@@ -211,76 +226,24 @@ def _own_norm(events: Events, item: str | None, days: int) -> Floats:
     """Compare rates; an account younger than the norm is compared with its own life."""
     tally = events.count(item)
     now, before = tally.within(days), tally.within(OWN_NORM_DAYS, skip=days)
-    age = events.moments.as_of - _first_day(events, None)
+    age = events.moments.as_of - events.first_day(None)
     lived = np.clip(age - days, 0, OWN_NORM_DAYS)
     moved = trend(now * lived, before * days)
     moved[lived < days] = np.nan
     return events.recorded(days, moved)
 
 
-def _first_day(events: Events, item: str | None) -> Days:
-    return events.keep(("first", item), lambda: events.active(item).first_day())
-
-
 def _days_since(events: Events, item: str | None, days: int) -> Floats:
     del days
-    last = events.active(item).last_day()
+    last = events.last_day(item)
     since = np.where(last == FAR, np.nan, events.moments.as_of - last)
     return events.recorded(None, since)
 
 
 def _days_since_first(events: Events, item: str | None, days: int) -> Floats:
     del days
-    first = _first_day(events, item)
+    first = events.first_day(item)
     return np.where(first == FAR, np.nan, events.moments.as_of - first)
-
-
-def _open(events: Events, item: str | None, days: int) -> Floats:
-    del days
-    if events.log.ended_at is None:
-        return np.full(events.moments.key.size, np.nan)
-    low, high = _open_runs(events, item)
-    return events.recorded(None, events.moments.spread(low, high))
-
-
-def _oldest_open(events: Events, item: str | None, days: int) -> Floats:
-    del days
-    if events.log.ended_at is None:
-        return np.full(events.moments.key.size, np.nan)
-    low, high = _open_runs(events, item)
-    began = events.moments.lowest(low, high, events.rows(item).happened, none=FAR)
-    age = np.where(began == FAR, np.nan, events.moments.as_of - began)
-    return events.recorded(None, age)
-
-
-def _open_runs(events: Events, item: str | None) -> tuple[Ints, Ints]:
-    """Find who sees an item open: known to have begun, not known to have ended."""
-    rows, ended = events.rows(item), cast("Days", events.log.ended_at)
-    return events.keep(
-        ("open", item),
-        lambda: events.moments.runs(
-            rows.account, rows.seen, ended[events.picked(item)]
-        ),
-    )
-
-
-def _days_to_next(events: Events, item: str | None, days: int) -> Floats:
-    del days
-    at, log = events.picked(item), events.log
-    account, happens = log.account[at], log.happened_at[at]
-    low, high = events.moments.runs(account, log.known_at[at], happens)
-    following = events.moments.lowest(low, high, happens, none=FAR)
-    wait = np.where(following == FAR, np.nan, following - events.moments.as_of)
-    return events.recorded(None, wait)
-
-
-def _ahead(events: Events, item: str | None, days: int) -> Floats:
-    """Count ``[as_of, as_of + days)``: in sight for as_of in ``(day - days, day]``."""
-    at, log = events.picked(item), events.log
-    account, happens = log.account[at], log.happened_at[at]
-    start = np.maximum(log.known_at[at], happens - days)
-    low, high = events.moments.runs(account, start, happens)
-    return events.recorded(None, events.moments.spread(low, high, log.count[at]))
 
 
 EVENT_KINDS: Mapping[str, EventKind] = {
@@ -299,8 +262,4 @@ EVENT_KINDS: Mapping[str, EventKind] = {
     "own_norm": _own_norm,
     "days_since": _days_since,
     "days_since_first": _days_since_first,
-    "open": _open,
-    "oldest_open": _oldest_open,
-    "days_to_next": _days_to_next,
-    "ahead": _ahead,
 }

@@ -27,7 +27,7 @@ class Rows:
         self.account, self.happened, self.seen = account, happened, seen
         self.moments = moments
         self.key = key_of(account, happened)
-        self._edges: dict[int, Ints] = {}
+        self._edges: dict[int | None, Ints] = {}
         self._late: tuple[Ints, Ints] | None = None
 
     def take(self, keep: Ints | Bools) -> Rows:
@@ -38,10 +38,15 @@ class Rows:
             self.account[keep], self.happened[keep], self.seen[keep], self.moments
         )
 
-    def edge(self, days: int) -> Ints:
-        """Count the rows before ``as_of - days``, earlier accounts' rows included."""
+    def edge(self, days: int | None) -> Ints:
+        """Count the rows before ``as_of - days``, earlier accounts' rows included.
+
+        ``None`` = since ever: only the rows of earlier accounts are counted.
+        """
         if days not in self._edges:
-            self._edges[days] = np.searchsorted(self.key, self.moments.key - days)
+            moments = self.moments
+            when = moments.floor if days is None else moments.key - days
+            self._edges[days] = np.searchsorted(self.key, when)
         return self._edges[days]
 
     def late(self) -> tuple[Ints, Ints]:
@@ -99,18 +104,24 @@ class Tally:
         self._rows, self._weight = rows, weight
         self._sums = np.zeros(weight.size + 1, dtype=np.int64)
         np.cumsum(weight, out=self._sums[1:])
-        self._known: dict[int, Ints] = {}
+        self._known: dict[int | None, Ints] = {}
 
-    def within(self, days: int, *, skip: int = 0) -> Ints:
-        """Add up ``[as_of - skip - days, as_of - skip)``, known rows only."""
+    def within(self, days: int | None, *, skip: int = 0) -> Ints:
+        """Add up ``[as_of - skip - days, as_of - skip)``, known rows only.
+
+        ``None`` adds up all that ever happened.
+        """
         if skip:
-            return self.within(skip + days) - self.within(skip)
+            longer = None if days is None else skip + days
+            return self.within(longer) - self.within(skip)
         if days not in self._known:
             rows = self._rows
             total = self._sums[rows.edge(0)] - self._sums[rows.edge(days)]
             row, low = rows.late()
             if row.size:
-                out = np.minimum(rows.seen[row], rows.happened[row] + days)
+                out = rows.seen[row]
+                if days is not None:
+                    out = np.minimum(out, rows.happened[row] + days)
                 key = key_of(rows.account[row], out)
                 high = np.searchsorted(rows.moments.key, key, side="right")
                 high = np.maximum(low, high)
@@ -119,7 +130,9 @@ class Tally:
         return self._known[days]
 
 
-def recorded(coverage: Coverage, as_of: Days, *, days: int | None = None) -> Bools:
+def recorded(
+    coverage: Coverage, as_of: Days, *, days: int | Ints | None = None
+) -> Bools:
     """Tell where a source was being recorded, as seen from each ``as_of``.
 
     Only steps with ``known < as_of`` are read. The source is *alive* when

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnhealth.features.kernel_moments import SHIFT, SPAN, Moments, key_of
+from churnhealth.features.kernel_moments import SHIFT, SPAN, Moments, key_of, quotient
 from churnhealth.sources.contract import Days, Floats, Ints, StateLog
 
 __all__ = ["STATE_KINDS", "StateKind", "States"]
+
+_SCALE = 10_000  # averages are exact to four decimals
+_LARGEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,15 @@ class _One:
     key: Ints
     value: Floats
 
+    def sums(self) -> tuple[Ints, Ints]:
+        """Add up the values before each row, as whole numbers, and how many."""
+        given = np.isfinite(self.value)
+        scaled = np.clip(np.where(given, self.value, 0.0), -_LARGEST, _LARGEST)
+        total, count = np.zeros((2, self.value.size + 1), dtype=np.int64)
+        np.cumsum(np.rint(scaled * _SCALE).astype(np.int64), out=total[1:])
+        np.cumsum(given, out=count[1:])
+        return total, count
+
 
 class States:
     """One states source of a batch, and what several of its features share."""
@@ -28,6 +40,7 @@ class States:
         self.log, self.moments = log, moments
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
         self._one: dict[str | None, _One] = {}
+        self._sums: dict[str | None, tuple[Ints, Ints]] = {}
         self._place: dict[tuple[str | None, int], Ints] = {}
 
     def rows(self, item: str | None) -> _One:
@@ -56,6 +69,18 @@ class States:
         out[at >= 0] = self.rows(item).value[at[at >= 0]]
         return out
 
+    def average(self, item: str | None, days: int | None) -> Floats:
+        """Average the values noted in the days before each snapshot, or ever."""
+        rows, moments = self.rows(item), self.moments
+        if item not in self._sums:
+            self._sums[item] = rows.sums()
+        total, count = self._sums[item]
+        high = np.searchsorted(rows.key, moments.key)
+        low = np.searchsorted(
+            rows.key, moments.floor if days is None else moments.key - days
+        )
+        return quotient(total[high] - total[low], (count[high] - count[low]) * _SCALE)
+
     def since(self, at: Ints, key: Ints) -> Floats:
         """Count the days since the row at each place became known."""
         out = np.full(at.size, np.nan)
@@ -71,6 +96,21 @@ StateKind = Callable[[States, str | None, int], Floats]
 def _latest(states: States, item: str | None, days: int) -> Floats:
     del days
     return states.value(item)
+
+
+def _fresh(states: States, item: str | None, days: int) -> Floats:
+    """Take the latest value unless it is older than the window."""
+    age = states.since(states.place(item), states.rows(item).key)
+    return np.where(age <= days, states.value(item), np.nan)
+
+
+def _average(states: States, item: str | None, days: int) -> Floats:
+    del days
+    return states.average(item, None)
+
+
+def _recent_average(states: States, item: str | None, days: int) -> Floats:
+    return states.average(item, days)
 
 
 def _change(states: States, item: str | None, days: int) -> Floats:
@@ -100,6 +140,9 @@ def _days_since_change(states: States, item: str | None, days: int) -> Floats:
 
 STATE_KINDS: Mapping[str, StateKind] = {
     "latest": _latest,
+    "fresh": _fresh,
+    "average": _average,
+    "recent_average": _recent_average,
     "change": _change,
     "days_since_noted": _days_since_noted,
     "days_since_change": _days_since_change,

@@ -15,7 +15,7 @@ from churnhealth.sources.contract import FAR, EventLog, History, StateLog
 
 __all__ = ["MOST_FEATURES", "default_specs"]
 
-MOST_FEATURES = 150
+MOST_FEATURES = 200
 _MOST_STATES = 12
 _MOST_LEVELS = 8
 _LEAST_SHARE = 0.02
@@ -114,15 +114,16 @@ def _source(
     def make(kind: str, days: int | None = None) -> FeatureSpec:
         return feature(kind, source=log.name, days=days, category=category)
 
+    middle, widest = _middle(windows), windows[-1]
     yield make("days_since")
     yield make("days_since_first")
     if log.planned:
         yield make("days_to_next")
         yield make("ahead", _PLANNED_DAYS)
+    else:
+        yield from _habit(make)
     if log.ended_at is not None:
-        yield make("open")
-        yield make("oldest_open")
-    middle, widest = _middle(windows), windows[-1]
+        yield from _endings(log, middle, make)
     if dense or _is_dense(log, known):
         yield from _rhythm(log, known, windows, make)
     else:
@@ -135,6 +136,30 @@ def _source(
             yield make("sum", days)
         yield make("mean", widest)
         yield make("sum_trend", middle)
+
+
+def _habit(make: Make) -> Specs:
+    """Yield how much so far and how regular: repeats, recency, age, silence."""
+    yield make("total_days")
+    yield make("days_lasted")
+    yield make("mean_gap")
+    yield make("silence")
+
+
+def _endings(log: EventLog, days: int, make: Make) -> Specs:
+    """Yield what is open or overdue, and how long things take."""
+    if not log.planned:
+        yield make("open")
+        yield make("oldest_open")
+        yield make("days_to_end", days)
+        return
+    yield make("overdue")
+    yield make("oldest_overdue")
+    yield make("missed", days)
+    yield make("done_share")
+    yield make("late_share")
+    yield make("mean_delay")
+    yield make("last_delay")
 
 
 def _is_dense(log: EventLog, known: Known) -> bool:
@@ -156,6 +181,12 @@ def _rhythm(log: EventLog, known: Known, windows: Sequence[int], make: Make) -> 
         if np.unique(log.event[known]).size > 1:
             yield make("breadth", days)
     middle = _middle(windows)
+    yield make("total")
+    yield make("per_week", middle)
+    yield make("per_week", windows[-1])
+    yield make("fading", windows[0])
+    if windows[-1] >= 14:
+        yield make("unevenness", windows[-1])
     yield make("own_norm", middle)
     yield make("active_days_trend", middle)
     if middle >= 14:
@@ -177,6 +208,11 @@ def _people(
             yield make("active_users_trend", days)
         yield make("silent_users", middle)
         yield make("per_user", middle)
+        yield make("top_user_share", middle)
+        yield make("top_user_silence", windows[-1])
+        if (log.user[known] < 0).any():
+            yield make("automation", middle)
+            yield make("automation_shift", middle)
         if seats:
             yield make("users_share", middle)
     if log.users is not None and np.isfinite(log.users[known]).any():
@@ -204,8 +240,10 @@ def _single(
 ) -> list[FeatureSpec]:
     category = cast("Category", log.categories[log.vocabulary.index(item)])
     middle, widest = _middle(windows), windows[-1]
-    kinds = [("count", days) for days in dict.fromkeys((middle, widest))]
-    kinds.append(("trend", middle))
+    kinds: list[tuple[str, int | None]] = [
+        ("count", days) for days in dict.fromkeys((middle, widest))
+    ]
+    kinds += [("trend", middle), ("days_since", None)]
     if log.user is not None:
         kinds.append(("reach", middle))
     return [
@@ -239,6 +277,7 @@ def _states(history: History, windows: Sequence[int], known_before: int) -> Spec
             category = cast("Category", log.categories[log.vocabulary.index(item)])
             for kind, days in (
                 ("latest", None),
+                ("average", None),
                 ("change", windows[-1]),
                 ("days_since_noted", None),
                 ("days_since_change", None),
@@ -274,6 +313,8 @@ def _contracts(
         kinds += ["value", "value_change"]
     if _contract_column(history, "seats", known_before):
         kinds += ["seats", "seats_change"]
+    if {"value", "seats"} <= set(kinds):
+        kinds += ["price", "price_change"]
     kinds += [
         name
         for name in ("term_months", "discount")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from churnhealth.features.kinds import KINDS, Family, Kind
+from churnhealth.features.kind import Family, Kind
+from churnhealth.features.kinds import KINDS
 
 __all__ = ["features_page"]
 

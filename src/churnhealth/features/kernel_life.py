@@ -1,0 +1,121 @@
+"""Features of an account's whole life with a source: how much so far, how regular.
+
+Repeats, recency and age are the ingredients of the "buy till you die" models (Fader,
+Hardie and Lee 2005): how often, until when, since when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from churnhealth.features.kernel_events import EventKind, Events
+from churnhealth.features.kernel_moments import quotient
+from churnhealth.features.kernel_rows import recorded
+from churnhealth.sources.contract import FAR, Floats, Ints
+
+__all__ = ["LIFE_KINDS"]
+
+_HALVINGS = 8
+
+
+def _total(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    return events.recorded(None, events.count(item).within(None))
+
+
+def _total_days(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    return events.recorded(None, events.days(item).within(None))
+
+
+def _lasted(events: Events, item: str | None) -> tuple[Ints, Ints]:
+    """Give the days from the first event to the last, and the gaps between them."""
+
+    def make() -> tuple[Ints, Ints]:
+        last, active = events.last_day(item), events.days(item).within(None)
+        days = np.where(last == FAR, 0, last - events.first_day(item))
+        return days, np.maximum(active - 1, 0)
+
+    return events.keep(("lasted", item), make)
+
+
+def _days_lasted(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    lasted = np.where(events.first_day(item) == FAR, np.nan, _lasted(events, item)[0])
+    return events.recorded(None, lasted)
+
+
+def _mean_gap(events: Events, item: str | None, days: int) -> Floats:
+    del days
+    return events.recorded(None, quotient(*_lasted(events, item)))
+
+
+def _silence(events: Events, item: str | None, days: int) -> Floats:
+    """Divide the days since the last event by the account's own mean gap."""
+    del days
+    lasted, gaps = _lasted(events, item)
+    last = events.last_day(item)
+    since = np.where(last == FAR, 0, events.moments.as_of - last)
+    return events.recorded(None, quotient(since * gaps, lasted))
+
+
+def _per_week(events: Events, item: str | None, days: int) -> Floats:
+    """Count per week of the window that the account has lived."""
+    began = np.minimum(events.start(), events.first_day(None))
+    lived = np.clip(events.moments.as_of - began, 0, days)
+    return events.recorded(days, quotient(7 * events.count(item).within(days), lived))
+
+
+def _fading(events: Events, item: str | None, days: int) -> Floats:
+    """Count with weights that halve with every window back, in whole steps."""
+    tally, total = events.count(item), np.zeros(events.moments.key.size, np.int64)
+    for step in range(_HALVINGS):
+        total += tally.within(days, skip=step * days) << (_HALVINGS - 1 - step)
+    return events.recorded(days, total / (1 << (_HALVINGS - 1)))
+
+
+def _unevenness(events: Events, item: str | None, days: int) -> Floats:
+    """Divide the spread of the weekly counts of the window by their mean."""
+    tally, weeks = events.count(item), days // 7
+    total = np.zeros(events.moments.key.size)
+    squares = np.zeros(events.moments.key.size)
+    for week in range(weeks):
+        count = tally.within(7, skip=7 * week).astype(np.float64)
+        total += count
+        squares += count * count
+    spread = np.sqrt(np.maximum(weeks * squares - total * total, 0.0))
+    return events.recorded(days, quotient(spread, total))
+
+
+def _days_to_first(events: Events, item: str | None, days: int) -> Floats:
+    """Count the days from the start to the first event, 0 if it came before."""
+    del days
+    start, first = events.start(), events.first_day(item)
+    never = (start == FAR) | (first == FAR)
+    return np.where(never, np.nan, np.maximum(first - start, 0))
+
+
+def _done_by(events: Events, item: str | None, days: int) -> Floats:
+    """Say whether it happened in the first days; open until they have passed."""
+    start, first = events.start(), events.first_day(item)
+    done = (first < FAR) & (first < start + days)
+    as_of = events.moments.as_of
+    covered = recorded(events.log.coverage, as_of, days=as_of - start)
+    unsure = ~done & ((as_of < start + days) | ~covered)
+    return np.where(unsure | (start == FAR), np.nan, done)
+
+
+LIFE_KINDS: Mapping[str, EventKind] = {
+    "total": _total,
+    "total_days": _total_days,
+    "days_lasted": _days_lasted,
+    "mean_gap": _mean_gap,
+    "silence": _silence,
+    "per_week": _per_week,
+    "fading": _fading,
+    "unevenness": _unevenness,
+    "days_to_first": _days_to_first,
+    "done_by": _done_by,
+}

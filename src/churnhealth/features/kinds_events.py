@@ -1,0 +1,320 @@
+"""What can be measured of events, planned ones among them, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from churnhealth.features.kind import USE, Kind
+
+__all__ = ["EVENT_KINDS", "OWN_NORM_DAYS"]
+
+OWN_NORM_DAYS = 180
+"""How far back an account's own habit is measured, before the recent window."""
+
+
+def _events(
+    means: str,
+    subject: str,
+    unit: str,
+    *,
+    direction: int = -1,
+    sure_in: tuple[str, ...] = USE,
+) -> Kind:
+    return Kind(
+        family="events",
+        means=means,
+        subject=subject,
+        unit=unit,
+        windowed=True,
+        direction=direction,
+        sure_in=sure_in,
+    )
+
+
+def _trend(means: str, subject: str) -> Kind:
+    return Kind(
+        family="events",
+        means=f"{means}: (now - before) / (now + before); missing if both are 0",
+        subject=subject,
+        unit="trend",
+        windowed=True,
+        direction=-1,
+        sure_in=USE,
+        during="over the last",
+    )
+
+
+def _life(
+    means: str, subject: str, unit: str, direction: int = 0, *, actionable: bool = True
+) -> Kind:
+    return Kind(
+        family="events",
+        means=means,
+        subject=subject,
+        unit=unit,
+        direction=direction,
+        sure_in=USE,
+        actionable=actionable,
+    )
+
+
+def _plan(
+    means: str, subject: str, unit: str, direction: int = 0, *, windowed: bool = False
+) -> Kind:
+    return Kind(
+        family="planned",
+        means=means,
+        subject=subject,
+        unit=unit,
+        windowed=windowed,
+        direction=direction,
+    )
+
+
+EVENT_KINDS: Mapping[str, Kind] = {
+    # usage and other events, over a window
+    "count": _events("times it happened in the window", "{what}", "times"),
+    "sum": _events(
+        "sum of the amounts in the window", "amount of {what}", "number", direction=0
+    ),
+    "mean": _events(
+        "mean of the amounts in the window that are not missing",
+        "mean amount of {what}",
+        "number",
+        direction=0,
+    ),
+    "active_days": _events(
+        "distinct days of the window with an event", "days with {what}", "days"
+    ),
+    "active_weeks": _events(
+        "whole weeks before as_of, within the window, with an event",
+        "weeks with {what}",
+        "weeks",
+    ),
+    "active_users": _events(
+        "distinct known users with an event in the window",
+        "active users of {of}",
+        "people",
+    ),
+    "silent_users": _events(
+        "users active in the window before this one and not in this one",
+        "users of {of} who fell silent",
+        "people",
+        direction=1,
+    ),
+    "users_share": _events(
+        "active users / seats in force", "share of seats using {of}", "share"
+    ),
+    "reach": _events(
+        "active users of the item / active users of the source",
+        "share of active users using {of}",
+        "share",
+    ),
+    "top_user_share": _events(
+        "largest share of one person in what known users did",
+        "share of {of} by the most active person",
+        "share",
+        direction=0,
+    ),
+    "top_user_silence": _events(
+        "days since the last event of who did most in the window",
+        "silence of the most active person of {of}",
+        "days",
+        direction=1,
+    ),
+    "automation": _events(
+        "share of the count in rows without a known user",
+        "share of {of} without a person",
+        "share",
+        direction=0,
+    ),
+    "automation_shift": _events(
+        "that share minus the share of the window before",
+        "change of the share of {of} without a person",
+        "share",
+        direction=0,
+    ),
+    "mean_users": _events(
+        "mean over days of the largest `users` of the day",
+        "daily users of {of}",
+        "people",
+    ),
+    "mean_users_share": _events(
+        "mean daily users / seats in force", "share of seats using {of} a day", "share"
+    ),
+    "per_user": _events("count / active users", "{what} per active user", "number"),
+    "per_day": _events("count / active days", "{what} per active day", "number"),
+    "share": _events(
+        "count of the item / count of all events",
+        "share of {what}",
+        "share",
+        direction=0,
+    ),
+    "breadth": _events(
+        "distinct events that happened in the window", "kinds of {what}", "kinds"
+    ),
+    # movement
+    "trend": _trend("count, this window against the one before", "trend of {what}"),
+    "sum_trend": _trend(
+        "sum of amounts, this window against the one before",
+        "trend of amount of {what}",
+    ),
+    "active_days_trend": _trend(
+        "active days, this window against the one before", "trend of days with {what}"
+    ),
+    "active_users_trend": _trend(
+        "active users, this window against the one before",
+        "trend of active users of {of}",
+    ),
+    "mean_users_trend": _trend(
+        "mean daily users, this window against the one before",
+        "trend of daily users of {of}",
+    ),
+    "own_norm": _trend(
+        f"daily count of the window against the {OWN_NORM_DAYS} days before",
+        "{what} against own habit",
+    ),
+    # moments
+    "days_since": Kind(
+        family="events",
+        means="days since it last happened; missing if never",
+        subject="days since the last {what}",
+        unit="days",
+        direction=1,
+        sure_in=USE,
+    ),
+    "total": _life("times it happened so far", "{what} so far", "times", -1),
+    "total_days": _life(
+        "distinct days with an event so far", "days with {what} so far", "days", -1
+    ),
+    "days_lasted": _life(
+        "days from the first event to the last; missing if never",
+        "days between first and last {what}",
+        "days",
+    ),
+    "mean_gap": _life(
+        "mean gap between days with an event; missing before the second",
+        "usual gap between {what}",
+        "days",
+        1,
+    ),
+    "silence": _life(
+        "days since the last event / its mean gap; missing before the second",
+        "silence of {what} against the usual gap",
+        "number",
+        1,
+    ),
+    "days_to_first": _life(
+        "days from the start (of cover, else of the source) to the first event",
+        "days to the first {what}",
+        "days",
+        actionable=False,
+    ),
+    "done_by": Kind(
+        family="events",
+        means="1 if it happened in the first days since the start, 0 if they passed"
+        " without; missing before",
+        subject="{what} done",
+        unit="yes",
+        windowed=True,
+        direction=-1,
+        sure_in=USE,
+        when="in the first",
+        during="in the first",
+        moves=False,
+    ),
+    "per_week": _events(
+        "count per week of the window that the account has lived",
+        "{what} a week",
+        "number",
+    ),
+    "fading": _events(
+        "count whose weight halves with every window further back, over 8 windows",
+        "fading count of {what}",
+        "number",
+    ),
+    "unevenness": _events(
+        "standard deviation / mean of the weekly counts",
+        "unevenness of {what}",
+        "number",
+        direction=0,
+    ),
+    "days_since_first": Kind(
+        family="events",
+        means="days since it first happened; missing if never",
+        subject="days since the first {what}",
+        unit="days",
+        actionable=False,
+    ),
+    "open": Kind(
+        family="events",
+        means="items that began before as_of and had not ended",
+        subject="open {what}",
+        unit="items",
+    ),
+    "oldest_open": Kind(
+        family="events",
+        means="age of the oldest open item; missing if none is open",
+        subject="age of the oldest open {what}",
+        unit="days",
+    ),
+    "days_to_end": _events(
+        "mean days from begin to end of what ended in the window",
+        "days until {what} end",
+        "days",
+        direction=0,
+    ),
+    # plans
+    "overdue": _plan("due before as_of and not done", "{what} overdue", "items", 1),
+    "oldest_overdue": _plan(
+        "age of the oldest overdue item; missing if none is",
+        "age of the oldest overdue {what}",
+        "days",
+        1,
+    ),
+    "missed": _plan(
+        "came due in the window and is not done",
+        "{what} missed",
+        "items",
+        1,
+        windowed=True,
+    ),
+    "done_share": _plan(
+        "share done of all that came due so far", "share of {what} done", "share", -1
+    ),
+    "late_share": _plan(
+        "share done after its day, or not at all, of all that came due so far",
+        "share of {what} late",
+        "share",
+        1,
+    ),
+    "mean_delay": _plan(
+        "mean days from due to done so far, negative when early",
+        "usual delay of {what}",
+        "days",
+        1,
+    ),
+    "last_delay": _plan(
+        "days from due to done of what was done last",
+        "delay of the last {what}",
+        "days",
+        1,
+    ),
+    "days_to_next": Kind(
+        family="planned",
+        means="days until the next planned one that is known; missing if none",
+        subject="days until the next {what}",
+        unit="days",
+        actionable=False,
+    ),
+    "ahead": Kind(
+        family="planned",
+        means="planned ones that are known and lie in the next days",
+        subject="{what} planned",
+        unit="times",
+        windowed=True,
+        actionable=False,
+        when="next",
+        during="in the next",
+    ),
+}

@@ -18,6 +18,7 @@ SCORERS: Mapping[str, tuple[str, str]] = {
     "recency": ("churnhealth.scorers.baselines", "RecencyScorer"),
     "calendar": ("churnhealth.scorers.baselines", "CalendarScorer"),
     "rules": ("churnhealth.scorers.rules", "RuleScorer"),
+    "hazard": ("churnhealth.scorers.hazard", "HazardScorer"),
     "logistic": ("churnhealth.scorers.logistic", "LogisticScorer"),
     "gbm": ("churnhealth.scorers.gbm", "GbmScorer"),
     "blend": ("churnhealth.scorers.blend", "BlendScorer"),

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.scorers.curves import log_odds, sigmoid
+from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.matrix import (
     column_names,
     column_of,
@@ -28,7 +28,7 @@ from churnhealth.scorers.matrix import (
 )
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["Scorer", "Training", "one_thread", "ridge"]
+__all__ = ["Scorer", "Training", "one_thread"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -142,6 +142,10 @@ class Scorer(ABC):
         scorer.classes_ = np.array([0, 1])
         scorer._restore(saved["state"])
         return scorer
+
+    def settled(self) -> Self:
+        """Make an unfitted copy that need not choose again what this one chose."""
+        return type(self)(**self.get_params())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001
         """Give the constructor's arguments (scikit-learn's convention)."""
@@ -284,29 +288,6 @@ def one_thread() -> Iterator[None]:
 
     with threadpool_limits(limits=1):
         yield
-
-
-def ridge(
-    X: Floats, y: Floats, *, penalty: float, start: Floats | None = None
-) -> tuple[Floats, float]:
-    """Fit a logistic regression with ``penalty / 2 * |coefficients|^2``.
-
-    Deterministic: scikit-learn's lbfgs, ``start`` = (coefficients, intercept) of a
-    neighbouring penalty only saves time.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    if X.shape[1] == 0:  # nothing told anything: the base rate is all there is
-        share = np.array([(y.sum() + 0.5) / (y.size + 1.0)])
-        return np.zeros(0), float(log_odds(share)[0])
-    model = LogisticRegression(
-        C=1.0 / penalty, solver="lbfgs", tol=1e-6, max_iter=2000, warm_start=True
-    )
-    if start is not None:
-        model.coef_, model.intercept_ = start[None, :-1].copy(), start[-1:].copy()
-        model.classes_ = np.array([0.0, 1.0])
-    model.fit(X, y)
-    return np.asarray(model.coef_[0], np.float64), float(model.intercept_[0])
 
 
 def _plain(value: object) -> object:

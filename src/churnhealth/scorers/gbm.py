@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from churnhealth.scorers.curves import level_shift, log_odds, sigmoid
+from churnhealth.scorers.curves import level_shift, sigmoid
 from churnhealth.scorers.estimator import Scorer, Training, one_thread
 from churnhealth.scorers.lens import learn_lens
 from churnhealth.scorers.matrix import refuse
 from churnhealth.scorers.splits import Mask, inner_folds
+from churnhealth.scorers.standing import StandingScorer
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = ["GbmScorer"]
@@ -25,7 +25,7 @@ _PATIENCE = 60  # rounds without gain on later days before a fold stops
 _BAGGED = 0.7  # share of the accounts each tree sees
 
 
-class GbmScorer(Scorer):
+class GbmScorer(StandingScorer):
     """Gradient boosted trees; how many is chosen on later days, then refitted on all.
 
     ``monotone`` holds +1, -1 or 0 per feature; ``embargo_days`` is kept free between
@@ -51,6 +51,7 @@ class GbmScorer(Scorer):
         rounds: int | None = None,
         monotone: tuple[int, ...] | None = None,
         embargo_days: int = 0,
+        base: Scorer | None = None,
     ) -> None:
         self.feature_names = feature_names
         self.seed = seed
@@ -62,20 +63,21 @@ class GbmScorer(Scorer):
         self.rounds = rounds
         self.monotone = monotone
         self.embargo_days = embargo_days
+        self.base = base
 
     def _learn(self, rows: Training) -> None:
+        below = self._stand(rows)
         # Features without evidence only give trees noise to split on.
         with one_thread():
-            lens = learn_lens(rows.X, rows.y, rows.groups)
+            lens = learn_lens(rows.X, rows.y, rows.groups, below=below)
         self.used_ = np.unique(lens.source) if lens.source.size else np.array([0])
-        rows = replace(rows, X=rows.X[:, self.used_])
-        self.median_ = _medians(rows.X)
+        self.median_ = _medians(rows.X[:, self.used_])
         few = int(np.clip(rows.outcomes // 50, 4, 15))
         self.leaves_ = few if self.num_leaves is None else self.num_leaves
         self.rounds_ = self.rounds or self._choose(rows)
         everyone = np.ones(rows.y.size, bool)
-        self.start_ = _level(rows.y)
-        booster = self._boost(rows, everyone, self.rounds_)
+        self.start_ = level_shift(below, rows.y)
+        booster = self._boost(rows, everyone, below + self.start_, self.rounds_)
         self.model_text_ = booster.model_to_string()
         self.booster_ = _parse(self.model_text_)
 
@@ -83,7 +85,7 @@ class GbmScorer(Scorer):
         """Find the number of trees with the least loss summed over later blocks."""
         folds = inner_folds(rows, embargo_days=self.embargo_days)
         if not folds:
-            return 20  # too few outcomes to choose by: stay close to the base rate
+            return 20  # too few outcomes to choose by: stay close to the rung below
         weights = [float(judge.sum()) for _, judge in folds]
         shares = [float(fit.mean()) for fit, _ in folds]
         # Folds side by side on one thread each: two threads inside one small tree
@@ -102,13 +104,17 @@ class GbmScorer(Scorer):
         import lightgbm as lgb
 
         losses: dict[str, dict[str, list[float]]] = {}
-        y = rows.y[judge]
+        known = self._below_on(rows, fit, rows.X[fit])
+        level = level_shift(known, rows.y[fit])
         later = lgb.Dataset(
-            rows.X[judge], y, init_score=np.full(y.size, _level(rows.y[fit]))
+            rows.X[np.ix_(judge, self.used_)],
+            rows.y[judge],
+            init_score=self._below_on(rows, fit, rows.X[judge]) + level,
         )
         self._boost(
             rows,
             fit,
+            known + level,
             int(np.clip(2 * rows.outcomes, 20, max(self.max_rounds, 20))),
             valid_sets=[later],
             feval=_log_loss,
@@ -119,14 +125,16 @@ class GbmScorer(Scorer):
         )
         return np.array(losses["valid_0"]["log_loss"])
 
-    def _boost(self, rows: Training, fit: Mask, rounds: int, **more: Any) -> Any:
+    def _boost(
+        self, rows: Training, fit: Mask, start: Floats, rounds: int, **more: Any
+    ) -> Any:
         import lightgbm as lgb
 
         y = rows.y[fit]
         known = lgb.Dataset(
-            rows.X[fit],
+            rows.X[np.ix_(fit, self.used_)],
             y,
-            init_score=np.full(y.size, _level(y)),
+            init_score=start,
             feature_name=[f"f{j}" for j in self.used_],
         )
         for later in more.get("valid_sets", ()):
@@ -158,6 +166,13 @@ class GbmScorer(Scorer):
             settings["monotone_constraints_method"] = "intermediate"
         return settings
 
+    def settled(self) -> Self:
+        """Make an unfitted copy that keeps the number of trees chosen here."""
+        copy = super().settled()
+        if hasattr(self, "rounds_"):
+            copy.rounds = self.rounds_
+        return copy
+
     def _filled(self, X: Floats) -> Floats:
         X = X[:, self.used_]
         # Trees that never met a missing value in a column would read it as zero.
@@ -168,7 +183,7 @@ class GbmScorer(Scorer):
         raised = self.booster_.predict(
             self._filled(X), raw_score=True, num_threads=self.num_threads
         )
-        return self.start_ + np.asarray(raised, np.float64)
+        return self._below(X) + self.start_ + np.asarray(raised, np.float64)
 
     def _parts(self, X: Floats) -> Floats:
         found = self.booster_.predict(
@@ -178,7 +193,7 @@ class GbmScorer(Scorer):
         parts = np.zeros((X.shape[0], X.shape[1] + 1))
         parts[:, self.used_] = found[:, :-1]
         parts[:, -1] = found[:, -1] + self.start_
-        return parts
+        return parts + self._base_parts(X)
 
     @property
     def model_text(self) -> str:
@@ -213,6 +228,7 @@ class GbmScorer(Scorer):
             "start": self.start_,
             "used": self.used_.tolist(),
             "median": median,
+            **self._base_state(),
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
@@ -222,6 +238,7 @@ class GbmScorer(Scorer):
         self.median_ = np.array(
             [np.nan if m is None else m for m in state["median"]], np.float64
         )
+        self._restore_base(state)
 
 
 def _parse(text: str) -> Any:
@@ -258,11 +275,6 @@ def _log_loss(margin: Floats, judged: Any) -> tuple[str, float, bool]:
     y = judged.get_label()
     level = margin + level_shift(margin, y)
     return "log_loss", float(np.mean(np.logaddexp(0.0, level) - y * level)), False
-
-
-def _level(y: Floats) -> float:
-    share = (y.sum() + 0.5) / (y.size + 1.0)
-    return float(log_odds(np.array([share]))[0])
 
 
 def _medians(X: Floats) -> Floats:

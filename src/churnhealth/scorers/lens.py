@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.scorers.curves import level_shift, sigmoid
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = ["Lens", "learn_lens"]
@@ -89,8 +90,13 @@ class Lens:
         return cls(**parts)
 
 
-def learn_lens(X: Floats, y: Floats, groups: Ints) -> Lens:
-    """Learn all of a lens from training rows; ``groups`` are their accounts."""
+def learn_lens(
+    X: Floats, y: Floats, groups: Ints, *, below: Floats | None = None
+) -> Lens:
+    """Learn all of a lens from training rows; ``groups`` are their accounts.
+
+    ``below`` is the margin that is there already: evidence is what it leaves open.
+    """
     low, middle, high, knots = _quantiles(X)
     source, kind, knot = _candidates(np.isnan(X), knots, low, high)
     plain = Lens(
@@ -103,7 +109,7 @@ def learn_lens(X: Floats, y: Floats, groups: Ints) -> Lens:
         centre=np.zeros(source.size),
         gain=np.ones(source.size),
     )
-    centre, spread, evidence = _weigh(plain, X, y, groups)
+    centre, spread, evidence = _weigh(plain, X, y - _expected(y, below), groups)
     alive = (spread > 1e-9) & ((kind != _ABSENCE) | (evidence > _TELLING))
     strongest = np.argsort(-np.where(alive, evidence, -1.0), kind="stable")
     kept = np.sort(strongest[: min(int(alive.sum()), _MOST_COLUMNS)])
@@ -161,13 +167,20 @@ def _candidates(
     return np.array(source), np.array(kind), np.array(knot)
 
 
+def _expected(y: Floats, below: Floats | None) -> Floats | float:
+    """Give what is expected of each row already, at the level that was seen."""
+    if below is None:
+        return float(y.mean())
+    return sigmoid(below + level_shift(below, y))
+
+
 def _weigh(
-    plain: Lens, X: Floats, y: Floats, groups: Ints
+    plain: Lens, X: Floats, pull: Floats, groups: Ints
 ) -> tuple[Floats, Floats, Floats]:
     """Give mean, spread and evidence of each column.
 
     Evidence is the score statistic of a model with this column alone, in standard
-    errors that count accounts, not rows.
+    errors that count accounts, not rows; ``pull`` is outcome minus expectation.
     """
     count, columns = int(groups.max()) + 1, plain.source.size
     total, squares = np.zeros(columns), np.zeros(columns)
@@ -179,7 +192,6 @@ def _weigh(
     spread = np.sqrt(np.maximum(squares / X.shape[0] - mean**2, 0.0))
     spread[spread <= 1e-7 * np.maximum(1.0, np.abs(mean))] = 0.0
     order = np.argsort(groups, kind="stable")
-    pull = y - y.mean()
     score, noise = np.zeros(columns), np.full(columns, 1e-12)
     starts = np.searchsorted(groups[order], np.arange(count + 1))
     for low, high in _runs(starts):

@@ -1,0 +1,63 @@
+"""A scorer that stands on another: it adds to the margin of the rung below.
+
+Parts of both add up, so drivers stay exact; where evidence is thin the addition
+shrinks to nothing and what is left is the rung below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from churnhealth.scorers import scorer_from_json
+from churnhealth.scorers.estimator import Scorer, Training
+from churnhealth.scorers.splits import Mask
+from churnhealth.sources.contract import Floats
+
+__all__ = ["StandingScorer"]
+
+
+class StandingScorer(Scorer):
+    """The margin of ``base`` (or nothing) plus what this scorer has learned itself."""
+
+    base: Scorer | None
+    base_: Scorer | None
+
+    def _stand(self, rows: Training) -> Floats:
+        """Fit the rung below on the same rows; give its margins."""
+        self.base_ = None if self.base is None else _fitted(self.base.settled(), rows)
+        return self._below(rows.X)
+
+    def _below(self, X: Floats) -> Floats:
+        if self.base_ is None:
+            return np.zeros(X.shape[0])
+        return self.base_.decision_function(X)
+
+    def _below_on(self, rows: Training, fit: Mask, asked: Floats) -> Floats:
+        """Give margins of the rung below, fitted on some rows only."""
+        if self.base_ is None:
+            return np.zeros(asked.shape[0])
+        return _fitted(self.base_.settled(), rows, fit).decision_function(asked)
+
+    def _base_parts(self, X: Floats) -> Floats:
+        if self.base_ is None:
+            return np.zeros((X.shape[0], X.shape[1] + 1))
+        return self.base_.contributions(X)
+
+    def _json_params(self) -> dict[str, Any]:
+        return {k: v for k, v in super()._json_params().items() if k != "base"}
+
+    def _base_state(self) -> dict[str, object]:
+        return {"base": None if self.base_ is None else self.base_.to_json()}
+
+    def _restore_base(self, state: Mapping[str, Any]) -> None:
+        saved = state["base"]
+        self.base_ = None if saved is None else scorer_from_json(saved)
+
+
+def _fitted(scorer: Scorer, rows: Training, keep: Mask | None = None) -> Scorer:
+    at = slice(None) if keep is None else keep
+    order = None if rows.order is None else rows.order[at]
+    return scorer.fit(rows.X[at], rows.y[at].astype(np.int64), rows.groups[at], order)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb, unfitted
+from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.scorers.curves import level_shift, sigmoid
 from churnhealth.scorers.estimator import Scorer
@@ -189,10 +189,7 @@ def _fold(
     rows, train = training_rows(panel, fold.judged_at)
     ladder = climb(rows, scorers, advance=advance)
     if disjoint_groups and panel.group is not None:
-        p = {
-            n: _disjoint(panel, rows, train, test, n, ladder, scorers)
-            for n in ladder.rungs
-        }
+        p = {n: _disjoint(panel, rows, train, test, n, ladder) for n in ladder.rungs}
     else:
         p = {n: r.probability(panel.X[test]) for n, r in ladder.rungs.items()}
     p["chosen"] = p[ladder.chosen]
@@ -201,7 +198,7 @@ def _fold(
         apart = (
             p["chosen"]
             if disjoint_groups
-            else _disjoint(panel, rows, train, test, ladder.chosen, ladder, scorers)
+            else _disjoint(panel, rows, train, test, ladder.chosen, ladder)
         )
     newest = rows.as_of == rows.as_of.max()
     return FoldResult(
@@ -223,13 +220,13 @@ def _disjoint(
     test: Ints,
     name: str,
     ladder: Ladder,
-    scorers: Makers,
 ) -> Floats:
     """Score the test rows by fits that never saw a row of their groups.
 
     Groups are dealt into parts; the rows of each part are scored by a fit on the
-    others. Leaving out all groups of the test at once would leave mostly accounts
-    that left before it, which is a choice by outcome.
+    others, with the strengths that the ladder chose. Leaving out all groups of the
+    test at once would leave mostly accounts that left before it, which is a choice by
+    outcome.
     """
     if panel.group is None:
         raise ValueError("there are no groups to keep apart")
@@ -241,8 +238,10 @@ def _disjoint(
         y = rows.y[keep]
         if not mine.any() or y.size == 0 or y.min() == y.max():
             continue
-        scorer = unfitted(name, scorers).fit(
-            rows.X[keep], y, rows.account[keep], rows.as_of[keep]
+        scorer = (
+            ladder.rungs[name]
+            .scorer.settled()
+            .fit(rows.X[keep], y, rows.account[keep], rows.as_of[keep])
         )
         known = slope * scorer.decision_function(rows.X[keep])
         level = level_shift(known, y.astype(np.float64))

@@ -1,15 +1,16 @@
 """Which scorer to trust: each is judged on later dates inside the training period.
 
-From the simplest rung up: constant, recency, calendar, rules, logistic, gbm, and the
-blend of the last two. A rung must beat the constant by more than one standard error of
-the paired gain, clustered by account; of those that do, the one with the least loss is
-chosen, or the blend if it is within one standard error of it. Where none does, the
-constant is left; with few outcomes the rules are all there is, and it is said.
+From the simplest rung up: constant, recency, calendar, rules, renewal hazard, logistic
+on the hazard's margin, gbm on the logistic's, and the blend of the last two. A rung
+must beat the constant by more than one standard error of the paired gain, clustered by
+account; of those that do, the one with the least loss is chosen, or the blend if it is
+within one standard error of it. Where none does, the constant is left; with few
+outcomes the rules are all there is, and it is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,7 @@ from churnhealth.health.calibrate import Calibrator, fit_calibrator
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer
+from churnhealth.scorers.standing import StandingScorer
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import Days, Floats, Ints
 
@@ -31,12 +33,21 @@ __all__ = [
     "TrainingRows",
     "climb",
     "inner_origins",
-    "unfitted",
 ]
 
 FEW = 20  # distinct accounts that churned: below it, rules only
-ORDER = ("constant", "recency", "calendar", "rules", "logistic", "gbm", "blend")
-SELF_CALIBRATED = ("constant", "recency", "calendar")  # their margins are rates
+ORDER = (
+    "constant",
+    "recency",
+    "calendar",
+    "rules",
+    "hazard",
+    "logistic",
+    "gbm",
+    "blend",
+)
+SELF_CALIBRATED = ("constant", "recency", "calendar", "hazard")  # margins are rates
+_STANDING = ("hazard", "logistic", "gbm")  # each adds to the margin of the one before
 _LEARNED = ("logistic", "gbm")  # not with few outcomes; the blend is made of them
 _SHARES = (0.45, 0.65, 0.82)  # of the outcomes known at an inner origin
 _LEAST_KNOWN, _LEAST_LATER = 8, 5
@@ -128,10 +139,8 @@ def climb(
     held = _later_margins(rows, made, names, origins, advance)
     later = np.concatenate(held.row) if held.row else np.zeros(0, np.int64)
     rungs, losses = {}, {}
-    fitted: dict[str, Scorer] = {}
-    for name in names:
-        fitted[name] = made[name]().fit(rows.X, rows.y, rows.account, rows.as_of)
-        advance()
+    everything = np.ones(rows.y.size, bool)
+    fitted = dict(_fitted(made, names, rows, rows.y, everything, advance))
     if set(_LEARNED) <= set(names):
         fitted["blend"] = BlendScorer.of([fitted[name] for name in _LEARNED])
         pairs = zip(*(held.margin[name] for name in _LEARNED), strict=True)
@@ -150,14 +159,6 @@ def climb(
         reasons=reasons,
         origins=tuple(origins),
     )
-
-
-def unfitted(name: str, scorers: Sequence[Callable[[], Scorer]]) -> Scorer:
-    """Make the rung called ``name`` anew."""
-    made = {s().name: s for s in scorers}
-    if name == "blend":
-        return BlendScorer(members=tuple(made[member]() for member in _LEARNED))
-    return made[name]()
 
 
 def _needs_both(rows: TrainingRows) -> None:
@@ -215,12 +216,30 @@ def _later_margins(
         if not test.size or y.min() == y.max():
             continue
         held.row.append(test)
-        for name in names:
-            scorer = made[name]()
-            scorer.fit(rows.X[train], y, rows.account[train], rows.as_of[train])
+        for name, scorer in _fitted(made, names, rows, y, train, advance):
             held.margin[name].append(scorer.decision_function(rows.X[test]))
-            advance()
     return held
+
+
+def _fitted(
+    made: Mapping[str, Callable[[], Scorer]],
+    names: Sequence[str],
+    rows: TrainingRows,
+    y: Ints,
+    train: NDArray[np.bool_],
+    advance: Callable[[], None],
+) -> Iterator[tuple[str, Scorer]]:
+    """Fit rung after rung on some rows, each standing on the one below it."""
+    below: Scorer | None = None
+    for name in names:
+        scorer = made[name]()
+        if isinstance(scorer, StandingScorer):
+            scorer.base = below
+        scorer.fit(rows.X[train], y, rows.account[train], rows.as_of[train])
+        if name in _STANDING:
+            below = scorer
+        advance()
+        yield name, scorer
 
 
 def _calibrator(

@@ -29,6 +29,10 @@ def scorer_makers(
     embargo = int(closing_day(question, as_of=zero, end=longest)[0])
     own: dict[str, dict[str, Any]] = {
         "calendar": {"window": outcome_window(question)},
+        "hazard": {
+            "window": _decision_window(question),
+            "repeats": question.kind == "horizon",
+        },
         "rules": {"card": configured_card(config), "specs": specs},
         "logistic": {"embargo_days": embargo},
         "gbm": {"embargo_days": embargo, "seed": config.model.seed},
@@ -40,6 +44,7 @@ def scorer_makers(
         and name != "blend"  # the ladder makes it of two fitted rungs
         and scorer_class(name).applies(names)
         and not (name == "calendar" and question.kind != "horizon")
+        and not (name == "hazard" and not _ends_at_renewals(question))
     ]
 
     if not applies:
@@ -60,6 +65,18 @@ def scorer_makers(
 def outcome_window(question: Question) -> tuple[int, int]:
     """Give the days from as_of that the outcome window spans."""
     return question.lead_days, question.lead_days + question.horizon_days
+
+
+def _ends_at_renewals(question: Question) -> bool:
+    """Say whether an agreed end without new cover counts as churn."""
+    return question.kind != "inactivity" and "not_renewed" in question.churn_when
+
+
+def _decision_window(question: Question) -> tuple[int, int]:
+    """Give the days from as_of in which a renewal decision counts."""
+    if question.kind == "renewal":
+        return 0, question.lead_max_days
+    return outcome_window(question)
 
 
 def configured_card(config: Config) -> Card | None:

@@ -67,6 +67,13 @@ class BlendScorer(Scorer):
         texts = (getattr(m, "model_text", None) for m in self.members_)
         return next((text for text in texts if text is not None), None)
 
+    def settled(self) -> Self:
+        """Make an unfitted copy whose members need not choose again."""
+        return type(self)(
+            feature_names=self.feature_names,
+            members=tuple(m.settled() for m in self.members_),
+        )
+
     def _json_params(self) -> dict[str, Any]:
         return {}  # the members are kept whole, fitted
 

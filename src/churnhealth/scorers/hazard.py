@@ -32,6 +32,7 @@ MONTH_DAYS = 365.25 / 12.0
 _GROWTH = (0.85, 0.3)  # prior mean and standard deviation of g
 _LEVEL_SD = 2.0  # of a, around the hazard that all decisions together show
 _LONGEST = 15.0  # a hazard's exponent is kept inside what exp can hold
+_NEVER = 1e9  # days until a term of unknown length comes up again
 _IMAGINED = 0.5  # outcomes at the general rate that smooth a rate of few rows
 
 
@@ -119,13 +120,12 @@ class HazardScorer(Scorer):
         days = X[:, self.ends_]
         if not self.repeats:
             return ((days >= first) & (days < past)).astype(np.float64)
+        days = np.where(np.isfinite(days), days, past)  # no known end: no decision
         term = np.exp(self._log_months(X)) * MONTH_DAYS
-        every = np.where(np.isfinite(term), np.maximum(term, 1.0), np.inf)
-        before = np.ceil(np.maximum(first - days, 0.0) / every)
-        earliest = np.where(before > 0, days + before * every, days)
+        every = np.where(np.isfinite(term), np.maximum(term, 1.0), _NEVER)
+        earliest = days + np.ceil(np.maximum(first - days, 0.0) / every) * every
         left = past - earliest
-        count = np.where(left > 0, 1.0 + np.floor((left - 1e-9) / every), 0.0)
-        return np.where(np.isfinite(days), count, 0.0)
+        return np.where(left > 0, 1.0 + np.floor((left - 1e-9) / every), 0.0)
 
     def _split(self, X: Floats) -> tuple[Floats, Floats]:
         """Split the margin: what the calendar says at a usual term, and the term."""

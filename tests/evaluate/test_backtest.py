@@ -354,7 +354,7 @@ def test_the_group_disjoint_figure_is_there_with_many_folds_too():
 
 def test_the_reasons_speak_of_the_scorer_that_was_chosen():
     config = configured(backtest={"origins": "each"})
-    ladder = Model(ladder=("constant", "calendar", "rules", "logistic"))
+    ladder = Model(ladder=("constant", "rules"))
     config = config.model_copy(update={"model": ladder})
     seen = panel_of()
     makers = scorer_makers(config, seen.specs)

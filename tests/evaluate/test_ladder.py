@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.ladder import FEW, TrainingRows, climb, inner_origins
+from churnhealth.evaluate.choosing import FEW, Held, choose, rules_share
+from churnhealth.evaluate.ladder import TrainingRows, climb, inner_origins
 from churnhealth.scorers.baselines import (
     CalendarScorer,
     ConstantScorer,
@@ -200,11 +201,54 @@ def test_a_strong_signal_is_learned_and_trusted():
     assert ladder.best.inner_log_loss < constant - 0.01
 
 
-def test_the_blend_is_preferred_to_a_best_member_within_noise():
-    ladder = climbed()
-    best = min(ladder.rungs, key=lambda name: ladder.rungs[name].inner_log_loss)
-    assert best in LEARNED
-    assert ladder.chosen == "blend"
+def test_the_blend_is_preferred_unless_it_is_clearly_behind():
+    account, random = np.arange(400), np.random.default_rng(0)
+    constant = np.full(400, 0.3)
+    gain = 0.02 + 0.01 * random.normal(size=400)
+    near = {"constant": constant, "gbm": constant - gain, "blend": constant - gain}
+    near["blend"] = near["blend"] + 0.01 * random.normal(size=400) ** 2 - 0.0095
+    far = {**near, "blend": near["blend"] + 0.005}
+    worse = {**near, "blend": constant + 0.01}
+    assert choose(near, account, outcomes=FEW)[0] == "blend"
+    assert choose(far, account, outcomes=FEW)[0] == "gbm"
+    assert choose(worse, account, outcomes=FEW)[0] == "gbm"
+    assert choose(near, account, outcomes=FEW - 1)[0] != "blend"
+
+
+def held_of(margins, y, *, folds=3):
+    parts = [np.arange(k, y.size, folds) for k in range(folds)]
+    return Held(
+        row=parts,
+        y=[y[p].astype(float) for p in parts],
+        margin={n: [m[p] for p in parts] for n, m in margins.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("knowing", "share"), [("rules", 0.5), ("both", 0.2), ("models", 0.0)]
+)
+def test_the_rules_share_is_a_fifth_unless_the_evidence_speaks(knowing, share):
+    random = np.random.default_rng(0)
+    true, noise = random.normal(size=(2, 6000))
+    y = random.random(6000) < sigmoid(2.0 * true - 2.0)
+    card = 2.0 * true if knowing != "models" else 2.0 * noise
+    model = 2.0 * true if knowing != "rules" else 0.0 * noise
+    held = held_of({"rules": card, "logistic": model, "gbm": model}, y)
+    slope = dict.fromkeys(held.margin, 1.0)
+    account = np.concatenate(held.row)
+    assert rules_share(held, slope, account) == share
+    assert rules_share(Held(margin={name: [] for name in slope}), slope, account) == 0.2
+
+
+def test_the_level_of_a_fold_is_not_held_against_a_scorer():
+    random = np.random.default_rng(1)
+    z = random.normal(size=900) - 2.0
+    y = random.random(900) < sigmoid(z)
+    held = held_of({"one": z}, y)
+    shifted = [z + 3.0 * k for k, z in enumerate(held.margin["one"])]
+    np.testing.assert_allclose(
+        held.losses(shifted), held.losses(held.margin["one"]), atol=1e-6
+    )
 
 
 def test_without_enough_later_outcomes_the_rules_are_left():
@@ -237,12 +281,20 @@ def test_margins_that_are_rates_already_are_left_as_they_are(name):
     assert calibrator.to_json() == {"slope": 1.0, "intercept": 0.0}
 
 
-def test_the_blend_is_the_mean_of_its_members_part_by_part():
+def test_the_blend_is_the_mean_of_its_calibrated_members_part_by_part():
     rungs, X = climbed().rungs, company(seed=5).X
-    blend, members = rungs["blend"].scorer, [rungs["logistic"], rungs["gbm"]]
-    margins = [m.scorer.decision_function(X) for m in members]
+    blend = rungs["blend"].scorer
+    members = [rungs[m.name] for m in blend.members_]
+    share = {m.name: w for m, w in zip(blend.members_, blend.weights, strict=True)}
+    share = {name: w / rungs[name].calibrator.slope for name, w in share.items()}
+    assert sum(share.values()) == pytest.approx(1.0)
+    assert share["logistic"] == pytest.approx(share["gbm"])
+    calibrated = [
+        share[r.scorer.name] * r.calibrator.slope * r.scorer.decision_function(X)
+        for r in members
+    ]
     np.testing.assert_allclose(
-        blend.decision_function(X), np.mean(margins, axis=0), rtol=0, atol=1e-12
+        blend.decision_function(X), np.sum(calibrated, axis=0), rtol=0, atol=1e-12
     )
     np.testing.assert_allclose(
         blend.contributions(X).sum(axis=1), blend.decision_function(X), atol=1e-9

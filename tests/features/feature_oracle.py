@@ -407,4 +407,9 @@ def _contract(history, kind, account, as_of, gap_days, days=None):
 def _term(terms, name, row):
     if name == "price":
         return _over(float(terms.value[row]), float(terms.seats[row]))
+    if name == "term_months" and math.isnan(terms.term_months[row]):
+        if terms.end[row] == FAR:
+            return NAN
+        months = int(terms.end[row] - terms.start[row]) / (365.25 / 12)
+        return float(round(months)) if months >= 0.9 else months
     return float(getattr(terms, name)[row])

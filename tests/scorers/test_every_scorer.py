@@ -23,6 +23,7 @@ from churnhealth.scorers.baselines import (
 )
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.gbm import GbmScorer
+from churnhealth.scorers.hazard import HazardScorer
 from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.scorers.matrix import MatrixError
 from churnhealth.scorers.rules import RuleScorer
@@ -39,8 +40,19 @@ MAKERS = {
     "recency": lambda: RecencyScorer(feature_names=NAMES),
     "calendar": lambda: CalendarScorer(feature_names=NAMES, window=(0, 60)),
     "rules": lambda: RuleScorer(feature_names=NAMES),
+    "hazard": lambda: HazardScorer(feature_names=NAMES, window=(0, 60)),
     "logistic": lambda: LogisticScorer(feature_names=NAMES, penalties=(100.0, 1.0)),
     "gbm": lambda: GbmScorer(feature_names=NAMES, max_rounds=40, num_threads=1),
+    "gbm on logistic on hazard": lambda: GbmScorer(
+        feature_names=NAMES,
+        max_rounds=40,
+        num_threads=1,
+        base=LogisticScorer(
+            feature_names=NAMES,
+            penalties=(100.0, 1.0),
+            base=HazardScorer(feature_names=NAMES, window=(0, 60)),
+        ),
+    ),
 }
 every_scorer = pytest.mark.parametrize("name", sorted(MAKERS))
 
@@ -88,6 +100,7 @@ with warnings.catch_warnings():
             ConstantScorer(),
             RecencyScorer(),
             CalendarScorer(),
+            HazardScorer(),
             RuleScorer(),
             LogisticScorer(),
             GbmScorer(max_rounds=40, num_threads=1),

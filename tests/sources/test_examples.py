@@ -18,7 +18,7 @@ ROWS = {  # accounts, contracts, rows per events source, rows per states source
     "oulad": (
         16_628,
         16_628,
-        {"clicks": 4_112_189, "submissions": 86_427, "deadlines": 131_782},
+        {"clicks": 4_112_189, "submissions": 86_427, "deadlines": 130_704},
         {"marks": 86_322},
     ),
     "openstack": (1_131, None, {"commits": 47_536}, {}),

@@ -1,22 +1,23 @@
 """Which scorer to trust: each is judged on later dates inside the training period.
 
 From the simplest rung up: constant, recency, calendar, rules, renewal hazard, logistic
-on the hazard's margin, gbm on the logistic's, and the blend of the last two. A rung
-must beat the constant by more than one standard error of the paired gain, clustered by
-account; of those that do, the one with the least loss is chosen, or the blend if it is
-within one standard error of it. Where none does, the constant is left; with few
+on the hazard's margin, gbm on the logistic's, and the blend of rules, logistic and
+gbm. A rung must beat the constant by more than one standard error of the paired gain,
+clustered by account; of those that do, the one with the least loss is chosen, or the
+blend unless it is clearly behind. Where none does, the constant is left; with few
 outcomes the rules are all there is, and it is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.errors import TrainingError
+from churnhealth.evaluate.choosing import FEW, Held, choose, rules_share, weights_of
 from churnhealth.evaluate.panel import distinct
 from churnhealth.health.calibrate import Calibrator, fit_calibrator
 from churnhealth.scorers.blend import BlendScorer
@@ -27,7 +28,6 @@ from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import Days, Floats, Ints
 
 __all__ = [
-    "FEW",
     "Ladder",
     "Rung",
     "TrainingRows",
@@ -35,7 +35,6 @@ __all__ = [
     "inner_origins",
 ]
 
-FEW = 20  # distinct accounts that churned: below it, rules only
 ORDER = (
     "constant",
     "recency",
@@ -105,14 +104,6 @@ class Ladder:
         return self.rungs[self.chosen]
 
 
-@dataclass(slots=True)
-class _Held:
-    """Margins on later dates, collected over the inner folds."""
-
-    row: list[Ints] = field(default_factory=list)
-    margin: dict[str, list[Floats]] = field(default_factory=dict)
-
-
 def climb(
     rows: TrainingRows,
     scorers: Sequence[Callable[[], Scorer]],
@@ -137,21 +128,15 @@ def climb(
     names = [n for n in ORDER if n in made and not (few and n in _LEARNED)]
     origins = inner_origins(rows)
     held = _later_margins(rows, made, names, origins, advance)
-    later = np.concatenate(held.row) if held.row else np.zeros(0, np.int64)
+    account = rows.account[np.concatenate([np.zeros(0, np.int64), *held.row])]
     rungs, losses = {}, {}
     everything = np.ones(rows.y.size, bool)
-    fitted = dict(_fitted(made, names, rows, rows.y, everything, advance))
+    for name, scorer in _fitted(made, names, rows, rows.y, everything, advance):
+        rungs[name], losses[name] = _judged(name, scorer, rows, held)
     if set(_LEARNED) <= set(names):
-        fitted["blend"] = BlendScorer.of([fitted[name] for name in _LEARNED])
-        pairs = zip(*(held.margin[name] for name in _LEARNED), strict=True)
-        held.margin["blend"] = [(one + other) / 2.0 for one, other in pairs]
-    for name, scorer in fitted.items():
-        calibrator = _calibrator(name, scorer, rows, held)
-        loss = _losses_at_own_level(rows, held, name, calibrator.slope)
-        losses[name] = loss
-        mean = float(loss.mean()) if loss.size else None
-        rungs[name] = Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean)
-    chosen, reasons = _choose(rows, later, losses, few=few)
+        blend = _blended(rungs, held, account)
+        rungs["blend"], losses["blend"] = _judged("blend", blend, rows, held)
+    chosen, reasons = choose(losses, account, outcomes=rows.outcomes)
     return Ladder(
         rungs=rungs,
         chosen=chosen,
@@ -204,9 +189,9 @@ def _later_margins(
     names: Sequence[str],
     origins: Sequence[int],
     advance: Callable[[], None],
-) -> _Held:
+) -> Held:
     """Fit at each inner origin on what was known then; keep margins of what follows."""
-    held = _Held(margin={name: [] for name in names})
+    held = Held(margin={name: [] for name in names})
     stops = [*origins[1:], int(rows.as_of.max()) + 1] if origins else []
     for origin, stop in zip(origins, stops, strict=True):
         code = rows.codes_at(origin)
@@ -216,6 +201,7 @@ def _later_margins(
         if not test.size or y.min() == y.max():
             continue
         held.row.append(test)
+        held.y.append(rows.y[test].astype(np.float64))
         for name, scorer in _fitted(made, names, rows, y, train, advance):
             held.margin[name].append(scorer.decision_function(rows.X[test]))
     return held
@@ -242,18 +228,36 @@ def _fitted(
         yield name, scorer
 
 
+def _judged(
+    name: str, scorer: Scorer, rows: TrainingRows, held: Held
+) -> tuple[Rung, Floats]:
+    """Calibrate a fitted scorer; give its rung and its losses on later rows."""
+    calibrator = _calibrator(name, scorer, rows, held)
+    loss = held.losses([calibrator.slope * z for z in held.margin[name]])
+    mean = float(loss.mean()) if loss.size else None
+    return Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean), loss
+
+
+def _blended(rungs: Mapping[str, Rung], held: Held, account: Ints) -> BlendScorer:
+    """Blend the rungs that know most; note the blend's margins on later dates."""
+    members = [name for name in ("rules", *_LEARNED) if name in rungs]
+    slope = {name: rungs[name].calibrator.slope for name in members}
+    share = rules_share(held, slope, account) if "rules" in members else 0.0
+    weights = {name: w for name, w in weights_of(share, slope).items() if w > 0.0}
+    held.margin["blend"] = held.weighed(weights)
+    return BlendScorer.of(
+        [rungs[name].scorer for name in weights], weights=tuple(weights.values())
+    )
+
+
 def _calibrator(
-    name: str, scorer: Scorer, rows: TrainingRows, held: _Held
+    name: str, scorer: Scorer, rows: TrainingRows, held: Held
 ) -> Calibrator:
     if name in SELF_CALIBRATED or not held.row:
         return Calibrator(slope=1.0, intercept=0.0)
-    levelled = [
-        margin + level_shift(margin, rows.y[row].astype(np.float64))
-        for margin, row in zip(held.margin[name], held.row, strict=True)
-    ]
     later = np.concatenate(held.row)
     found = fit_calibrator(
-        np.concatenate(levelled), rows.y[later], groups=rows.account[later]
+        held.levelled(held.margin[name]), rows.y[later], groups=rows.account[later]
     ).slope
     slope = _steepened(found, distinct(rows.account[later][rows.y[later] == 1]))
     known = slope * scorer.decision_function(rows.X)
@@ -274,66 +278,3 @@ def _steepened(slope: float, outcomes: int) -> float:
     if slope <= 1.0:
         return slope
     return 1.0 + (slope - 1.0) * outcomes / (outcomes + _MANY)
-
-
-def _losses_at_own_level(
-    rows: TrainingRows, held: _Held, name: str, slope: float
-) -> Floats:
-    """Give each later row's log loss, every block at its own churn rate."""
-    parts = [np.zeros(0)]
-    for margin, row in zip(held.margin[name], held.row, strict=True):
-        y = rows.y[row].astype(np.float64)
-        z = slope * margin
-        z = z + level_shift(z, y)
-        parts.append(np.logaddexp(0.0, z) - y * z)
-    return np.concatenate(parts)
-
-
-def _choose(
-    rows: TrainingRows, later: Ints, losses: Mapping[str, Floats], *, few: bool
-) -> tuple[str, tuple[str, ...]]:
-    """Take the rung that gains most over the constant, if beyond its noise.
-
-    The blend is taken when it is within one standard error of the best: an average
-    is hurt less by having been chosen by chance.
-    """
-    rules = "rules" if "rules" in losses else next(iter(losses))
-    nothing = "constant" if "constant" in losses else rules
-    if few:
-        return rules, (
-            f"only {rows.outcomes} accounts churned in training (fewer than {FEW}):"
-            " rules only",
-        )
-    if not later.size:
-        return rules, ("too few outcomes on later dates to compare scorers: rules",)
-    account = rows.account[later]
-    base = losses[nothing]
-    gains = {name: base - loss for name, loss in losses.items() if name != "constant"}
-    proven = {
-        name: float(gain.mean())
-        for name, gain in gains.items()
-        if gain.mean() > _clustered_error(gain, account)
-    }
-    if not proven:
-        return nothing, (
-            "no scorer gains more than its noise over the constant on later dates"
-            " inside the training period",
-        )
-    best = max(proven, key=lambda name: proven[name])
-    if "blend" in proven:
-        behind = gains[best] - gains["blend"]
-        if behind.mean() <= _clustered_error(behind, account):
-            best = "blend"
-    noise = _clustered_error(gains[best], account)
-    return best, (
-        f"{best} gains {proven[best]:.4f} in log loss (standard error {noise:.4f}) over"
-        " the constant on later dates inside the training period, and no scorer gains"
-        " more beyond noise",
-    )
-
-
-def _clustered_error(values: Floats, account: Ints) -> float:
-    """Give the standard error of a mean whose rows cluster by account."""
-    _, whose = np.unique(account, return_inverse=True)
-    sums = np.bincount(whose, weights=values - values.mean())
-    return float(np.sqrt(np.square(sums).sum()) / values.size)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from churnhealth.config import Config, Question
 from churnhealth.evaluate.backtest import Judged, fold_rows
-from churnhealth.evaluate.ladder import FEW
+from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.health.bands import BandCuts, band_cuts

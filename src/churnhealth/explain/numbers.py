@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from churnhealth.sources.contract import MONTH_DAYS
+
 __all__ = ["about", "duration", "figure", "percent", "points", "signed_percent"]
 
 # Fractions people say. In between, the nearest one in log-odds is taken.
@@ -13,7 +15,6 @@ _FRACTIONS = (
     (19, 20),
 )
 _MINUS = "\u2212"
-_MONTH = 365.25 / 12
 
 
 def about(probability: float) -> str:
@@ -85,7 +86,7 @@ def duration(days: float) -> str:
     if abs(days) < 119.5:
         return count(days, "day")
     if abs(days) < 730:
-        return count(days / _MONTH, "month")
+        return count(days / MONTH_DAYS, "month")
     years = f"{days / 365.25:.1f}".removesuffix(".0")
     return _minus(years) + " years"
 

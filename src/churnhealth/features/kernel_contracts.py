@@ -8,9 +8,18 @@ import numpy as np
 
 from churnhealth.features.kernel_moments import Moments, quotient
 from churnhealth.snapshots.cover import Cover, cover_at
-from churnhealth.sources.contract import FAR, Accounts, Contracts, Floats, Ints
+from churnhealth.sources.contract import (
+    FAR,
+    MONTH_DAYS,
+    Accounts,
+    Contracts,
+    Floats,
+    Ints,
+)
 
 __all__ = ["CONTRACT_KINDS", "ContractKind", "Terms", "ends_within", "level"]
+
+_WHOLE = 0.9  # months: February is one
 
 
 class Terms:
@@ -34,6 +43,19 @@ class Terms:
     def price(self) -> Floats:
         """Give the value per seat of every row."""
         return quotient(self.contracts.value, self.contracts.seats)
+
+    def months(self) -> Floats:
+        """Give the term of every row: as written, or from its agreed days.
+
+        A month or more counts in whole months, so that 28 and 31 days are one term.
+        """
+        days = np.where(
+            self.contracts.end == FAR, np.nan, self.contracts.end - self.contracts.start
+        )
+        agreed = days / MONTH_DAYS
+        agreed = np.where(agreed >= _WHOLE, np.round(agreed), agreed)
+        written = self.contracts.term_months
+        return np.where(np.isnan(written), agreed, written)
 
     def change(self, column: Floats) -> Floats:
         """Compare a column with the term before: now / before - 1."""
@@ -83,7 +105,7 @@ CONTRACT_KINDS: Mapping[str, ContractKind] = {
     "seats_change": lambda terms: terms.change(terms.contracts.seats),
     "price": lambda terms: terms.now(terms.price()),
     "price_change": lambda terms: terms.change(terms.price()),
-    "term_months": lambda terms: terms.now(terms.contracts.term_months),
+    "term_months": lambda terms: terms.now(terms.months()),
     "discount": lambda terms: terms.now(terms.contracts.discount),
 }
 

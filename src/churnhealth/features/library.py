@@ -315,11 +315,12 @@ def _contracts(
         kinds += ["seats", "seats_change"]
     if {"value", "seats"} <= set(kinds):
         kinds += ["price", "price_change"]
-    kinds += [
-        name
-        for name in ("term_months", "discount")
-        if _contract_column(history, name, known_before)
-    ]
+    if "days_to_renewal" in kinds or _contract_column(
+        history, "term_months", known_before
+    ):
+        kinds.append("term_months")
+    if _contract_column(history, "discount", known_before):
+        kinds.append("discount")
     for kind in kinds:
         yield feature(kind, source="contracts", category="contract")
     if ends_within_days is not None and "days_to_renewal" in kinds:

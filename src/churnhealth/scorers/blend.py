@@ -1,4 +1,4 @@
-"""The average of several scorers' margins: parts still add up, noise averages out."""
+"""A weighted sum of scorers' margins: parts still add up, noise averages out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ __all__ = ["BlendScorer"]
 
 
 class BlendScorer(Scorer):
-    """The mean margin of its ``members``, which are scorers over the same columns.
+    """The sum of its ``members``' margins times ``weights``; without, their mean.
+
+    The members are scorers over the same columns.
 
     >>> from churnhealth.scorers.baselines import ConstantScorer
     >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 0, 0, 1]
@@ -33,15 +35,19 @@ class BlendScorer(Scorer):
         *,
         feature_names: tuple[str, ...] | None = None,
         members: Sequence[Scorer] = (),
+        weights: Sequence[float] | None = None,
     ) -> None:
         self.feature_names = feature_names
         self.members = members
+        self.weights = weights
 
     @classmethod
-    def of(cls, fitted: Sequence[Scorer]) -> Self:
+    def of(
+        cls, fitted: Sequence[Scorer], *, weights: Sequence[float] | None = None
+    ) -> Self:
         """Blend scorers that are fitted already."""
         first = fitted[0]
-        blend = cls(feature_names=first.names_)
+        blend = cls(feature_names=first.names_, weights=weights)
         blend.names_, blend.n_features_in_ = first.names_, first.n_features_in_
         blend.classes_ = first.classes_
         blend.members_ = tuple(fitted)
@@ -54,12 +60,15 @@ class BlendScorer(Scorer):
         )
 
     def _margin(self, X: Floats) -> Floats:
-        return np.asarray(
-            np.mean([m.decision_function(X) for m in self.members_], axis=0)
-        )
+        return self._summed([m.decision_function(X) for m in self.members_])
 
     def _parts(self, X: Floats) -> Floats:
-        return np.asarray(np.mean([m.contributions(X) for m in self.members_], axis=0))
+        return self._summed([m.contributions(X) for m in self.members_])
+
+    def _summed(self, given: Sequence[Floats]) -> Floats:
+        weights = self.weights or [1.0 / len(given)] * len(given)
+        weighted = [w * one for w, one in zip(weights, given, strict=True)]
+        return np.asarray(np.sum(weighted, axis=0))
 
     @property
     def model_text(self) -> str | None:
@@ -72,10 +81,12 @@ class BlendScorer(Scorer):
         return type(self)(
             feature_names=self.feature_names,
             members=tuple(m.settled() for m in self.members_),
+            weights=self.weights,
         )
 
     def _json_params(self) -> dict[str, Any]:
-        return {}  # the members are kept whole, fitted
+        weights = None if self.weights is None else list(self.weights)
+        return {"weights": weights}  # the members are kept whole, fitted
 
     def _state(self) -> dict[str, object]:
         return {"members": [m.to_json() for m in self.members_]}
@@ -89,7 +100,8 @@ class BlendScorer(Scorer):
             [
                 scorer_from_json(member, model_text=model_text)
                 for member in saved["state"]["members"]
-            ]
+            ],
+            weights=saved["params"].get("weights"),
         )
 
     def _restore(self, state: Mapping[str, Any]) -> None:

@@ -24,11 +24,10 @@ import numpy as np
 from churnhealth.scorers.curves import log_odds, smoothed_log_odds
 from churnhealth.scorers.estimator import Scorer, Training
 from churnhealth.scorers.matrix import refuse
-from churnhealth.sources.contract import Floats
+from churnhealth.sources.contract import MONTH_DAYS, Floats
 
 __all__ = ["HazardScorer"]
 
-MONTH_DAYS = 365.25 / 12.0
 _GROWTH = (0.85, 0.3)  # prior mean and standard deviation of g
 _LEVEL_SD = 2.0  # of a, around the hazard that all decisions together show
 _LONGEST = 15.0  # a hazard's exponent is kept inside what exp can hold

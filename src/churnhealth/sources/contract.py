@@ -21,6 +21,7 @@ from churnhealth.errors import RequestError
 
 __all__ = [
     "FAR",
+    "MONTH_DAYS",
     "TABLES",
     "Accounts",
     "Contracts",
@@ -43,6 +44,7 @@ Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
 
 FAR = 10_000_000
+MONTH_DAYS = 365.25 / 12.0
 _EPOCH = date(1970, 1, 1).toordinal()
 
 TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -106,8 +106,8 @@ def choose(
     }
     if not proven:
         return nothing, (
-            "no scorer gains more than its noise over the constant on later dates"
-            " inside the training period",
+            f"{nothing} is kept: no scorer gains more than its noise over the constant"
+            " on later dates inside the training period",
         )
     best = max(proven, key=lambda name: proven[name])
     if "blend" in gains and gains["blend"].mean() > 0.0:

@@ -15,8 +15,10 @@ from churnhealth.scorers.baselines import (
     ConstantScorer,
     RecencyScorer,
 )
+from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.gbm import GbmScorer
+from churnhealth.scorers.hazard import HazardScorer
 from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.scorers.rules import RuleScorer
 from churnhealth.snapshots.labels import CENSORED
@@ -42,6 +44,8 @@ def makers(*, threads=2, without=()):
         "gbm": partial(
             GbmScorer, feature_names=NAMES, max_rounds=80, num_threads=threads
         ),
+        "hazard": partial(HazardScorer, feature_names=NAMES, window=(0, HORIZON)),
+        "blend": BlendScorer,
     }
     return [make for name, make in kinds.items() if name not in without]
 
@@ -131,8 +135,9 @@ def test_no_origin_is_invented_where_outcomes_lie_on_one_side():
     assert inner_origins(late) == []
 
 
+@pytest.mark.parametrize("without", ["none", "hazard"])
 @pytest.mark.parametrize("outcomes", [FEW - 1, FEW])
-def test_with_fewer_than_twenty_outcomes_only_simple_rungs_are_tried(outcomes):
+def test_with_fewer_than_twenty_outcomes_only_simple_rungs_are_tried(outcomes, without):
     rows = company(signal=2.0)
     churned = rows.account[rows.y == 1][:outcomes]
     y = np.where(np.isin(rows.account, churned), rows.y, 0)
@@ -140,15 +145,21 @@ def test_with_fewer_than_twenty_outcomes_only_simple_rungs_are_tried(outcomes):
         replace(
             rows, y=y, codes_at=lambda day: np.where(rows.as_of + HORIZON <= day, y, 2)
         ),
-        makers(),
+        makers(without=(without,)),
     )
     if outcomes < FEW:
-        assert ladder.chosen == "rules"
-        assert not LEARNED & set(ladder.rungs)
+        assert not {"logistic", "gbm"} & set(ladder.rungs)
         assert f"only {outcomes} accounts churned" in ladder.reasons[0]
-        assert "rules only" in ladder.reasons[0]
+        if without == "hazard":
+            assert ladder.chosen == "rules"
+            assert "rules only" in ladder.reasons[0]
+        else:
+            assert ladder.chosen == "blend"
+            members = ladder.best.scorer.members_
+            assert [m.name for m in members] == ["rules", "hazard"]
+            assert "rules and renewal hazard" in ladder.reasons[0]
     else:
-        assert set(ladder.rungs) >= LEARNED
+        assert set(ladder.rungs) >= {"logistic", "gbm"}
 
 
 def test_one_account_that_churns_in_many_rows_is_one_outcome():
@@ -159,7 +170,7 @@ def test_one_account_that_churns_in_many_rows_is_one_outcome():
         rows, y=y, codes_at=lambda day: np.where(rows.as_of + HORIZON <= day, y, 2)
     )
     assert few.outcomes == 5
-    assert climb(few, makers()).chosen == "rules"
+    assert "gbm" not in climb(few, makers()).rungs
 
 
 @pytest.mark.parametrize(
@@ -212,7 +223,7 @@ def test_the_blend_is_preferred_unless_it_is_clearly_behind():
     assert choose(near, account, outcomes=FEW)[0] == "blend"
     assert choose(far, account, outcomes=FEW)[0] == "gbm"
     assert choose(worse, account, outcomes=FEW)[0] == "gbm"
-    assert choose(near, account, outcomes=FEW - 1)[0] != "blend"
+    assert choose({"rules": constant}, account, outcomes=FEW - 1)[0] == "rules"
 
 
 def held_of(margins, y, *, folds=3):
@@ -253,7 +264,7 @@ def test_the_level_of_a_fold_is_not_held_against_a_scorer():
 
 def test_without_enough_later_outcomes_the_rules_are_left():
     rows = company(signal=3.0, months=2, rate=-2)
-    ladder = climb(rows, makers())
+    ladder = climb(rows, makers(without=("hazard",)))
     assert ladder.origins == ()
     assert ladder.chosen == "rules"
     assert "too few outcomes on later dates" in ladder.reasons[0]
@@ -331,10 +342,14 @@ def test_what_is_learned_before_an_origin_does_not_know_later_labels():
 def test_progress_is_told_once_per_fit():
     ticks = []
     ladder = climb(company(), makers(), advance=lambda: ticks.append(1))
-    assert len(ticks) == (len(ladder.origins) + 1) * len(makers())
+    assert len(ticks) == (len(ladder.origins) + 1) * len(
+        ladder.rungs.keys() - {"blend"}
+    )
 
 
 def test_rungs_that_are_not_allowed_are_not_climbed():
     ladder = climb(company(), makers(without=("gbm", "rules")))
-    assert set(ladder.rungs) == {"constant", "recency", "calendar", "logistic"}
+    assert set(ladder.rungs) == set(
+        ["constant", "recency", "calendar", "hazard", "logistic"]
+    )
     assert ladder.chosen == "logistic"

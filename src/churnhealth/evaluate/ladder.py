@@ -5,7 +5,7 @@ on the hazard's margin, gbm on the logistic's, and the blend of rules, logistic 
 gbm. A rung must beat the constant by more than one standard error of the paired gain,
 clustered by account; of those that do, the one with the least loss is chosen, or the
 blend unless it is clearly behind. Where none does, the constant is left; with few
-outcomes the rules are all there is, and it is said.
+outcomes rules and hazard, held back, are all there is, and it is said.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.choosing import FEW, Held, choose, rules_share, weights_of
+from churnhealth.evaluate.choosing import (
+    FEW,
+    Held,
+    cautious_weights,
+    choose,
+    rules_share,
+    weights_of,
+)
 from churnhealth.evaluate.panel import distinct
 from churnhealth.health.calibrate import Calibrator, fit_calibrator
 from churnhealth.scorers.blend import BlendScorer
@@ -125,7 +132,7 @@ def climb(
     _needs_both(rows)
     few = rows.outcomes < FEW
     made = {s().name: s for s in scorers}
-    names = [n for n in ORDER if n in made and not (few and n in _LEARNED)]
+    names = [n for n in ORDER[:-1] if n in made and not (few and n in _LEARNED)]
     origins = inner_origins(rows)
     held = _later_margins(rows, made, names, origins, advance)
     account = rows.account[np.concatenate([np.zeros(0, np.int64), *held.row])]
@@ -133,8 +140,11 @@ def climb(
     everything = np.ones(rows.y.size, bool)
     for name, scorer in _fitted(made, names, rows, rows.y, everything, advance):
         rungs[name], losses[name] = _judged(name, scorer, rows, held)
-    if set(_LEARNED) <= set(names):
-        blend = _blended(rungs, held, account)
+    weights = _weights(rungs, held, account) if "blend" in made else {}
+    if weights:
+        held.margin["blend"] = held.weighed(weights)
+        members = [rungs[name].scorer for name in weights]
+        blend = BlendScorer.of(members, weights=tuple(weights.values()))
         rungs["blend"], losses["blend"] = _judged("blend", blend, rows, held)
     chosen, reasons = choose(losses, account, outcomes=rows.outcomes)
     return Ladder(
@@ -238,16 +248,13 @@ def _judged(
     return Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean), loss
 
 
-def _blended(rungs: Mapping[str, Rung], held: Held, account: Ints) -> BlendScorer:
-    """Blend the rungs that know most; note the blend's margins on later dates."""
-    members = [name for name in ("rules", *_LEARNED) if name in rungs]
-    slope = {name: rungs[name].calibrator.slope for name in members}
-    share = rules_share(held, slope, account) if "rules" in members else 0.0
-    weights = {name: w for name, w in weights_of(share, slope).items() if w > 0.0}
-    held.margin["blend"] = held.weighed(weights)
-    return BlendScorer.of(
-        [rungs[name].scorer for name in weights], weights=tuple(weights.values())
-    )
+def _weights(rungs: Mapping[str, Rung], held: Held, account: Ints) -> dict[str, float]:
+    """Say what the blend is made of; empty where there is nothing to blend."""
+    slope = {name: rung.calibrator.slope for name, rung in rungs.items()}
+    if not set(_LEARNED) <= set(rungs) or not held.row:
+        return cautious_weights(slope)
+    share = rules_share(held, slope, account) if "rules" in rungs else 0.0
+    return weights_of(share, slope)
 
 
 def _calibrator(

@@ -41,13 +41,12 @@ def scorer_makers(
         name
         for name in SCORERS
         if name in config.model.ladder
-        and name != "blend"  # the ladder makes it of two fitted rungs
         and scorer_class(name).applies(names)
         and not (name == "calendar" and question.kind != "horizon")
         and not (name == "hazard" and not _ends_at_renewals(question))
     ]
 
-    if not applies:
+    if not set(applies) - {"blend"}:
         raise TrainingError(
             "CH308",
             "no scorer is left that applies to this question and these sources",

@@ -349,7 +349,5 @@ def test_progress_is_told_once_per_fit():
 
 def test_rungs_that_are_not_allowed_are_not_climbed():
     ladder = climb(company(), makers(without=("gbm", "rules")))
-    assert set(ladder.rungs) == set(
-        ["constant", "recency", "calendar", "hazard", "logistic"]
-    )
+    assert " ".join(ladder.rungs) == "constant recency calendar hazard logistic"
     assert ladder.chosen == "logistic"

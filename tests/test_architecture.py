@@ -25,6 +25,7 @@ ROOMS = (
     "bundle",
     "registry",
     "scoring",
+    "archive",
     "tracking",
     "monitor",
     "pages",

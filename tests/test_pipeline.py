@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tests.made import RENEWAL, SILENCE, loaded, settings, write_files
 
+from churnhealth.archive.runs import read_current
 from churnhealth.bundle import load_bundle
 from churnhealth.commands.learn import (
     run_backtest,
@@ -25,7 +26,6 @@ from churnhealth.errors import ConfigError, RequestError, SourceError, TrainingE
 from churnhealth.gathering import gather
 from churnhealth.pipeline import choose_specs, newest_day, train
 from churnhealth.progress import Progress
-from churnhealth.scoring import read_current
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.engine import read_table
 
@@ -394,14 +394,15 @@ def typed(tmp_path):
     return run
 
 
-def test_fewer_than_twenty_outcomes_mean_rules_only_and_it_is_said(typed):
+def test_fewer_than_twenty_outcomes_mean_rules_and_hazard_and_it_is_said(typed):
     done = typed("backtest", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["verdict"]["chosen"] == "rules"
+    assert report["verdict"]["chosen"] == "blend"
     reason = report["verdict"]["reasons"][0]
-    assert "only 6 accounts churned in training (fewer than 20): rules only" in reason
-    assert not {"logistic", "gbm", "blend"} & set(report["scorers"])
+    assert "only 6 accounts churned in training (fewer than 20): rules" in reason
+    assert "hazard, held back only" in reason
+    assert not {"logistic", "gbm"} & set(report["scorers"])
 
 
 BROKEN = {

@@ -1,6 +1,5 @@
 """Scores: who gets one, what stands beside it, and that the future cannot move it."""
 
-import csv
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -11,19 +10,16 @@ from tests.made import AS_OF, RENEWAL, SILENCE, bundle_of, loaded, panel_of
 
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.config import Question, parse_config
-from churnhealth.errors import RequestError
 from churnhealth.explain.drivers import category_log_odds
 from churnhealth.features.runtime import features_of_one
 from churnhealth.features.spec import feature
 from churnhealth.health.bands import BANDS, BandCuts
 from churnhealth.scoring import (
     CATEGORIES,
-    read_current,
     score_history,
     score_matrix,
-    write_scores,
 )
-from churnhealth.sources.contract import FAR, date_of
+from churnhealth.sources.contract import FAR
 from churnhealth.sources.load import load
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -425,76 +421,12 @@ def test_what_became_known_the_day_before_does_move_scores():
     assert not np.array_equal(moved, column("churn_probability"), equal_nan=True)
 
 
-# ---- files
-
-
-def test_scores_are_written_and_the_pointer_moves(tmp_path):
-    first = write_scores(book(), tmp_path, as_of=date_of(AS_OF))
-    assert first == tmp_path / "2025-09-01"
-    assert {p.name for p in first.iterdir()} == {"scores.parquet", "drivers.parquet"}
-    assert (tmp_path / "current").read_text() == "2025-09-01\n"
-    later = scored(bundle_of("gbm"), as_of=AS_OF + 30)
-    write_scores(later, tmp_path, as_of=date(2025, 10, 1))
-    assert (tmp_path / "current").read_text() == "2025-10-01\n"
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "2025-09-01",
-        "2025-10-01",
-        "current",
-    ]
-    same(read_current(tmp_path), replace(later, values=None))
-    write_scores(book(), tmp_path, as_of=date_of(AS_OF))  # an older day, once more
-    assert (tmp_path / "current").read_text() == "2025-10-01\n"
+# ---- bundles
 
 
 def test_a_bundle_read_from_disk_scores_the_same(tmp_path):
     again = load_bundle(save_bundle(bundle_of("gbm"), tmp_path / "b"))
     same(scored(again), book())
-
-
-@pytest.mark.parametrize(
-    "pointer", [None, "", "yesterday", "../2025-09-01", "2025-09-02", "2025-09-01\x00"]
-)
-def test_a_pointer_to_nothing_is_a_coded_error(tmp_path, pointer):
-    write_scores(book(), tmp_path, as_of=date_of(AS_OF))
-    (tmp_path / "current").unlink()
-    if pointer is not None:
-        (tmp_path / "current").write_text(pointer)
-    with pytest.raises(RequestError) as caught:
-        read_current(tmp_path)
-    assert caught.value.code == "CH501"
-
-
-def test_texts_that_a_spreadsheet_would_run_are_disarmed_in_csv(tmp_path):
-    n = column("account_id").size
-    evil = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "plain", "", None]
-    names = np.array((evil * n)[:n], dtype=object)
-    attack = replace(book(), scores={**book().scores, "name": names})
-    folder = write_scores(attack, tmp_path, as_of=date_of(AS_OF), file_format="csv")
-    with (folder / "scores.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == COLUMNS
-    assert [r["name"] for r in rows[:9]] == [
-        *("'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "plain", "", "")
-    ]
-    # numbers stay numbers: a loss below zero is no formula
-    p = [float(r["churn_probability"]) for r in rows if r["churn_probability"]]
-    assert p == column("churn_probability")[has_score()].tolist()
-
-
-def test_a_line_feed_before_the_sign_does_not_hide_a_formula(tmp_path):
-    names = np.full(column("account_id").size, "\n=1+1", dtype=object)
-    attack = replace(book(), scores={**book().scores, "name": names})
-    folder = write_scores(attack, tmp_path, as_of=date_of(AS_OF), file_format="csv")
-    assert "'\n=1+1" in (folder / "scores.csv").read_text(encoding="utf-8")
-
-
-def test_parquet_keeps_texts_as_they_are(tmp_path):
-    n = column("account_id").size
-    attack = replace(
-        book(), scores={**book().scores, "name": np.full(n, "=1+1", dtype=object)}
-    )
-    write_scores(attack, tmp_path, as_of=date_of(AS_OF))
-    assert set(read_current(tmp_path).scores["name"]) == {"=1+1"}
 
 
 def test_other_cuts_move_colours_and_nothing_else():

@@ -16,12 +16,15 @@ __all__ = ["new_folder", "publish", "write_text"]
 
 
 @contextmanager
-def new_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
+def new_folder(
+    target: Path, *, ours: Collection[str], aside: Path | None = None
+) -> Iterator[Path]:
     """Give a temporary folder to fill; it takes its name when everything went well.
 
     A folder that already has the name is exchanged for the new one in one step, but
     only if it holds nothing but files of the names in ``ours``: what somebody else put
-    there is never deleted (``ConfigError`` CH009).
+    there is never deleted (``ConfigError`` CH009). The old one is kept as ``aside``,
+    where that is given, and deleted otherwise.
 
     >>> import tempfile
     >>> home = Path(tempfile.mkdtemp())
@@ -42,6 +45,9 @@ def new_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
         sync_folder(temporary)
         if target.exists():
             _exchange(temporary, target)
+            if aside is not None:
+                aside.parent.mkdir(exist_ok=True)
+                temporary.rename(aside)
         else:
             temporary.rename(target)
         sync_folder(target.parent)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.bundle import Bundle
-from churnhealth.errors import RequestError
 from churnhealth.explain.drivers import (
     Explained,
     category_log_odds,
@@ -25,23 +23,19 @@ from churnhealth.explain.drivers import (
 )
 from churnhealth.features.runtime import compute
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.folders import new_folder, write_text
 from churnhealth.health.bands import BANDS, shown_bands
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.contract import FAR, Accounts, Floats, History, Ints, date_of
-from churnhealth.sources.engine import QueryError, read_table, write_table
 
 __all__ = [
     "CATEGORIES",
     "PAST_DAYS",
     "ScoreBook",
     "Scored",
-    "read_current",
     "score_history",
     "score_matrix",
-    "write_scores",
 ]
 
 CATEGORIES = ("usage", "value", "experience", "contract")
@@ -73,14 +67,15 @@ class Scored:
 class ScoreBook:
     """The two tables of one scoring run (design, section 9: Files).
 
-    ``values`` (n scored, F) are the features behind them, in the order of the scored
-    rows; ``None`` when the tables were read from disk.
+    ``values`` (n scored, F) are the features ``names`` behind them, in the order of the
+    scored rows; ``None`` when the tables were read from disk.
     """
 
     scores: Table
     drivers: Table
     values: Floats | None = None
     reasons: list[list[str]] | None = None
+    names: tuple[str, ...] = ()
 
 
 def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
@@ -202,6 +197,7 @@ def score_history(
         drivers=drivers,
         values=X,
         reasons=scored.reasons,
+        names=bundle.names,
     )
 
 
@@ -359,71 +355,3 @@ def _top_sentences(drivers: Table) -> dict[str, str]:
             strict=True,
         )
     )
-
-
-def write_scores(
-    book: ScoreBook,
-    out: Path,
-    *,
-    as_of: date,
-    file_format: Literal["parquet", "csv"] = "parquet",
-) -> Path:
-    """Write ``out/<as_of>/`` whole, then move ``out/current`` forward to it.
-
-    Parquet is always written, since the pages read it; CSV stands beside it if asked.
-    """
-    folder = out / str(as_of)
-    tables = {"scores": book.scores, "drivers": book.drivers}
-    ours = {f"{name}.{suffix}" for name in tables for suffix in ("parquet", "csv")}
-    with new_folder(folder, ours=ours) as temporary:
-        for name, table in tables.items():
-            write_table(temporary / f"{name}.parquet", table)
-            if file_format == "csv":
-                write_table(temporary / f"{name}.csv", _unformulated(table))
-    if str(as_of) >= _current(out):
-        write_text(out / "current", f"{as_of}\n")
-    return folder
-
-
-def _current(out: Path) -> str:
-    pointer = out / "current"
-    return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
-
-
-def _unformulated(table: Table) -> Table:
-    """Put an apostrophe before texts that a spreadsheet would run as a formula."""
-
-    def safe(text: Any) -> Any:
-        starts = isinstance(text, str) and text[:1] in "=+-@\t\r\n＝"
-        return "'" + text if text and starts else text
-
-    return {
-        name: np.array([safe(t) for t in column], dtype=object)
-        if column.dtype.kind == "O"
-        else column
-        for name, column in table.items()
-    }
-
-
-def read_current(out: Path) -> ScoreBook:
-    """Read the newest scores under ``out``.
-
-    Raises
-    ------
-    RequestError
-        CH501 there are none.
-    """
-    try:
-        name = (out / "current").read_text(encoding="utf-8").strip()
-        folder = out / str(date.fromisoformat(name))
-        return ScoreBook(
-            scores=read_table(folder / "scores.parquet"),
-            drivers=read_table(folder / "drivers.parquet"),
-        )
-    except (OSError, ValueError, QueryError) as error:
-        raise RequestError(
-            "CH501",
-            f"there are no scores under {out}",
-            why="pages and reports show stored scores",
-            fix="run `churnhealth score --bundle B --out DIR` (format parquet) first",
-        ) from error

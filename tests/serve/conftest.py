@@ -89,7 +89,7 @@ def book(bundle, history):
 
 @pytest.fixture(scope="session")
 def scores_folder(book, tmp_path_factory):
-    from churnhealth.scoring import write_scores
+    from churnhealth.archive.runs import write_scores
 
     out = tmp_path_factory.mktemp("scores")
     write_scores(book, out, as_of=AS_OF)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tests.serve.served import AS_OF, client_of, post, strict
 
+from churnhealth.archive.runs import write_scores
 from churnhealth.features.runtime import feature_table
-from churnhealth.scoring import score_history, write_scores
+from churnhealth.scoring import score_history
 from churnhealth.serve.answers import plain_rows
 from churnhealth.serve.api import Live, make_serving
 from churnhealth.sources.contract import day_of

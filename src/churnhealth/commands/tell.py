@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from churnhealth.archive.beside import about_run, beside_tables
+from churnhealth.archive.runs import previous_bands, read_current, write_scores
 from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.config import Config, Serve
 from churnhealth.errors import ChurnHealthError, ConfigError, RequestError
@@ -23,10 +25,9 @@ from churnhealth.pages.summary import summarise
 from churnhealth.pages.words import outcome
 from churnhealth.pipeline import scoring_day
 from churnhealth.progress import Progress
-from churnhealth.scoring import read_current, score_history, write_scores
+from churnhealth.scoring import score_history
 from churnhealth.serve.answers import model_card, plain_rows
 from churnhealth.sources.contract import History, date_of
-from churnhealth.sources.engine import read_table
 from churnhealth.sources.load import load
 
 _STALE_DAYS = 31  # scoring this long after the newest data is still plain
@@ -64,7 +65,7 @@ def score_cohort(
             history,
             as_of=day,
             scored_at=now,
-            previous=_previous(out, before=day),
+            previous=previous_bands(out, before=date_of(day)),
         )
     if not (book.scores["status"] == "scored").any():
         raise RequestError(
@@ -79,6 +80,8 @@ def score_cohort(
             out,
             as_of=date_of(day),
             file_format="csv" if file_format == "csv" else "parquet",
+            beside=beside_tables(bundle, history, book, as_of=day),
+            about=about_run(bundle, history, as_of=day, company=config.company.name),
         )
     bands = [b for b in book.scores["band"].tolist() if b is not None]
     order = ("green", "yellow", "orange", "red", "grey")
@@ -126,22 +129,6 @@ def _refuse_other_question(bundle: Bundle, config: Config) -> None:
             why="its probabilities answer that question, not the one asked here",
             fix="train a bundle with this configuration, or give the one it came from",
         )
-
-
-def _previous(out: Path, *, before: int) -> dict[str, str]:
-    """Read the bands of the newest earlier scores under a folder."""
-    if not out.is_dir():
-        return {}
-    earlier = sorted(
-        p.name
-        for p in out.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]")
-        if (p / "scores.parquet").is_file() and p.name < str(date_of(before))
-    )
-    if not earlier:
-        return {}
-    table = read_table(out / earlier[-1] / "scores.parquet")
-    pairs = zip(table["account_id"].tolist(), table["band"].tolist(), strict=True)
-    return {i: band for i, band in pairs if band is not None}
 
 
 def explain_account(

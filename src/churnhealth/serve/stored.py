@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from churnhealth.archive.runs import read_current
 from churnhealth.errors import ChurnHealthError
 from churnhealth.pages.render import render_report
 from churnhealth.pages.shape import Account
 from churnhealth.pages.summary import summarise
-from churnhealth.scoring import ScoreBook, read_current
+from churnhealth.scoring import ScoreBook
 from churnhealth.serve.answers import Row, stored_scores
 from churnhealth.serve.guard import log
 

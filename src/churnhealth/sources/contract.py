@@ -215,6 +215,7 @@ class EventLog:
     already aggregated row; ``amount`` is NaN where missing, ``None`` when unmapped,
     and means ``amount`` rounded to ``decimals`` places. ``unrepeated`` says that the
     source names its events, so that repeats inside an account were dropped.
+    ``people`` are the texts behind ``user``, for pages alone: no feature reads them.
     """
 
     name: str
@@ -233,6 +234,7 @@ class EventLog:
     ended_at: Days | None = None
     unrepeated: bool = False
     coverage: Coverage = Coverage()
+    people: Texts | None = None
 
     def rows(self, keep: NDArray[Any] | slice) -> EventLog:
         """Take rows by mask, index or slice, order kept."""

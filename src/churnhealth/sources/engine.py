@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -86,11 +86,17 @@ def fetch(con: Connection, sql: str) -> dict[str, np.ndarray[Any, Any]]:
     return {k: v + 0.0 if v.dtype.kind == "f" else v for k, v in columns.items()}
 
 
-def write_table(path: Path, columns: Mapping[str, np.ndarray[Any, Any]]) -> None:
+def write_table(
+    path: Path,
+    columns: Mapping[str, np.ndarray[Any, Any]],
+    *,
+    group_rows: int = 122_880,
+) -> None:
     r"""Write equal-length columns as CSV or Parquet (by suffix), all or nothing.
 
     Text is an object array with ``None`` for missing; dates are ``datetime64[D]``,
     timestamps ``datetime64[s]``. The file appears under its name only when complete.
+    A reader who looks for few rows of a Parquet file reads groups of ``group_rows``.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "t.csv"
@@ -100,7 +106,9 @@ def write_table(path: Path, columns: Mapping[str, np.ndarray[Any, Any]]) -> None
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    how = "parquet, compression zstd" if path.suffix == ".parquet" else "csv, header"
+    how = "csv, header"
+    if path.suffix == ".parquet":
+        how = f"parquet, compression zstd, row_group_size {group_rows}"
     with connect() as con:
         con.execute("SET threads = 1")  # rows keep their order
         con.register("given", {k: _plain(v) for k, v in columns.items()})
@@ -147,15 +155,23 @@ def _select(name: str, column: np.ndarray[Any, Any]) -> str:
     return f"{q}"
 
 
-def read_table(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Read one of our own Parquet files back as columns.
+def read_table(
+    *paths: Path, columns: Sequence[str] = (), account_id: str | None = None
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Read one of our own Parquet files, or several alike, back as columns.
 
     Missing numbers come back as NaN, missing texts as ``None``, dates as
-    ``datetime64[D]``.
+    ``datetime64[D]``. ``columns`` are those wanted (all when none is named); with an
+    ``account_id`` only its rows are read.
     """
+    wanted = ", ".join(map(quoted, columns)) or "*"
+    given: dict[str, Any] = {"paths": [str(path) for path in paths]}
+    where = ""
+    if account_id is not None:
+        where, given["account"] = " WHERE account_id = $account", account_id
     with connect() as con:
         con.execute("SET threads = 1")
-        found = con.execute("SELECT * FROM read_parquet($path)", {"path": str(path)})
+        found = con.execute(f"SELECT {wanted} FROM read_parquet($paths){where}", given)  # noqa: S608
         kinds = {d[0]: str(d[1]) for d in found.description or ()}
         raw = found.fetchnumpy()
     return {k: _unmasked(v, kinds[k]) for k, v in raw.items()}

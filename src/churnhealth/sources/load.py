@@ -240,6 +240,7 @@ def _with(
         columns=columns,
         vocabulary=part.vocabulary,
         categories=part.categories,
+        people=part.people,
         counts=counts,
         examples=examples,
     )
@@ -300,6 +301,7 @@ def _events(part: Part, scales: Mapping[str, int]) -> EventLog:
         ended_at=c.get("ended_at"),
         unrepeated="event_id" in part.opened.columns,
         coverage=c["coverage"][0],
+        people=part.people,
     )
 
 

@@ -41,6 +41,7 @@ class Part:
     columns: Columns
     vocabulary: tuple[str, ...] = ()
     categories: tuple[str | None, ...] = ()
+    people: Texts | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
 
@@ -87,8 +88,9 @@ def read_events(
     event = f"coalesce(event, {word})" if "event" in has else word
     ids = _encode(con, typed, "account_id", "codes_account")
     words = _encode(con, typed, event, "codes_event")
+    people = None
     if "user_id" in has:
-        _encode(con, typed, "user_id", "codes_user")
+        people = _encode(con, typed, "user_id", "codes_user")
     late = f"happened_at + INTERVAL {lag} DAY"
     known = f"coalesce(known_at, {late})" if "known_at" in has else late
     if not planned:
@@ -108,6 +110,7 @@ def read_events(
         columns=found,
         vocabulary=tuple(words),
         categories=_categories(con, opened, typed, event, words),
+        people=people,
         counts=counts,
         examples=examples,
     )

@@ -1,0 +1,169 @@
+"""What is kept beside the scores of a run, so that pages need nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.archive.retention import retention_history
+from churnhealth.archive.timeline import people_table, records_table, usage_table
+from churnhealth.bundle import Bundle
+from churnhealth.scoring import ScoreBook
+from churnhealth.snapshots.cover import cover_at
+from churnhealth.sources.contract import (
+    FAR,
+    Coverage,
+    Floats,
+    History,
+    Ints,
+    date_of,
+)
+
+__all__ = ["about_run", "beside_tables"]
+
+Table = dict[str, NDArray[Any]]
+
+
+def beside_tables(
+    bundle: Bundle, history: History, book: ScoreBook, *, as_of: int
+) -> dict[str, Table]:
+    """Collect what the pages show of every listed account.
+
+    ``profile`` (stage, terms in force), ``usage``, ``records``, ``people`` and
+    ``contracts``, all as known before ``as_of``.
+    """
+    ids = history.accounts.ids
+    account = np.flatnonzero(np.isin(ids, book.scores["account_id"])).astype(np.int64)
+    return {
+        "profile": _profile(bundle, history, book, account, as_of),
+        "usage": usage_table(history, account=account, as_of=as_of),
+        "records": records_table(history, account=account, as_of=as_of),
+        "people": people_table(history, account=account, as_of=as_of),
+        "contracts": _contracts(history, account, as_of),
+    }
+
+
+def _profile(
+    bundle: Bundle, history: History, book: ScoreBook, account: Ints, as_of: int
+) -> Table:
+    ids = history.accounts.ids[account]
+    n = account.size
+    stages: dict[str, str] = {}
+    if book.values is not None and len(book.values):
+        scored = book.scores["account_id"][book.scores["status"] == "scored"]
+        stages = dict(zip(scored, bundle.rules.stages(book.values), strict=True))
+    table: Table = {
+        "account_id": ids,
+        "stage": np.array([*map(stages.get, ids), None], dtype=object)[:-1],
+        "customer_since": np.full(n, np.datetime64("NaT"), "datetime64[D]"),
+        "plan": np.full(n, None, dtype=object),
+        **{name: np.full(n, np.nan) for name in ("seats", "term_months", "discount")},
+        "renewals": np.full(n, np.nan),
+    }
+    if history.contracts is None or not history.contracts.start.size:
+        return table
+    cover = cover_at(
+        history.contracts,
+        account=account,
+        as_of=np.full(n, as_of, np.int64),
+        gap_days=bundle.question.gap_days or 0,
+    )
+    row, has = np.maximum(cover.row, 0), cover.row >= 0
+    for name in ("seats", "term_months", "discount"):
+        table[name] = np.where(has, getattr(history.contracts, name)[row], np.nan)
+    nothing = np.full(n, None, dtype=object)
+    table["plan"] = np.where(has, history.contracts.plan[row], nothing)
+    table["customer_since"] = _dates(cover.start)
+    table["renewals"] = cover.renewals.astype(np.float64)
+    return table
+
+
+def _dates(day: Ints) -> NDArray[np.datetime64]:
+    never = np.datetime64("NaT")
+    return np.where(day < FAR, day.astype("datetime64[D]"), never)
+
+
+def _contracts(history: History, account: Ints, as_of: int) -> Table:
+    """List the terms of each account, with only what was known of them."""
+    terms = history.contracts
+    if terms is None:
+        none = np.zeros(0, dtype="datetime64[D]")
+        dates: Table = dict.fromkeys(("start", "end", "cancelled_at"), none)
+        empty = np.zeros(0)
+        numbers: Table = dict.fromkeys(("value", "seats", "term_months"), empty)
+        text = np.zeros(0, dtype=object)
+        return {"account_id": text, **dates, **numbers, "plan": text}
+    rows = terms.rows(np.isin(terms.account, account) & (terms.known_at < as_of))
+    stopped = np.where(rows.notice_at < as_of, rows.cancelled_at, np.int64(FAR))
+    numbers = {
+        "value": _of(rows.value, rows.start.size),
+        "seats": _of(rows.seats, rows.start.size),
+        "term_months": _of(rows.term_months, rows.start.size),
+    }
+    return {
+        "account_id": history.accounts.ids[rows.account],
+        "start": _dates(rows.start),
+        "end": _dates(rows.end),
+        "cancelled_at": _dates(stopped),
+        **numbers,
+        "plan": rows.plan,
+    }
+
+
+def _of(column: Floats, n: int) -> Floats:
+    return column if column.size == n else np.full(n, np.nan)
+
+
+def about_run(
+    bundle: Bundle,
+    history: History,
+    *,
+    as_of: int,
+    company: str,
+    at_risk_goal: float = 0.05,
+) -> dict[str, Any]:
+    """Say what is true of a run as a whole: sources, retention, goal, question."""
+    told: dict[str, Any] = {
+        "company": company,
+        "as_of": str(date_of(as_of)),
+        "model_version": bundle.model_version,
+        "bands_version": bundle.bands_version,
+        "trained_until": str(date_of(bundle.as_of)),
+        "question": bundle.question.model_dump(mode="json"),
+        "at_risk_goal": at_risk_goal,
+        "sources": _sources(history, as_of),
+        "retention": [],
+    }
+    if history.contracts is not None:
+        told["retention"] = retention_history(
+            history.contracts,
+            accounts=history.accounts.ids.size,
+            as_of=as_of,
+            gap_days=bundle.question.gap_days or 0,
+        )
+    return told
+
+
+def _sources(history: History, as_of: int) -> list[dict[str, Any]]:
+    """Say how far each source reaches, as seen on the day."""
+    logs: list[tuple[str, str, Coverage, bool]] = [
+        *((e.name, "events", e.coverage, e.planned) for e in history.events),
+        *((s.name, "states", s.coverage, False) for s in history.states),
+    ]
+    lines = []
+    for name, table, coverage, planned in logs:
+        seen = coverage.before(as_of)
+        line: Mapping[str, Any] = {
+            "name": name,
+            "table": table,
+            "first": str(date_of(seen.first[-1])) if seen.known else None,
+            "last": str(date_of(seen.last[-1])) if seen.known else None,
+            "days_behind": max(0, as_of - 1 - seen.last[-1])
+            if seen.known and not planned
+            else None,
+        }
+        lines.append(dict(line))
+    return lines

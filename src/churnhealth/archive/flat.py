@@ -1,0 +1,130 @@
+"""The flat tables that a warehouse or a CRM reads: one row per account, plain columns.
+
+``history/*.parquet`` has one row per account and run, ``scores_current.parquet`` one
+per account with ``changed_at``, so that only what changed need be sent on. Column names
+and types are promised in docs/scores.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.health.bands import BANDS
+
+__all__ = ["COLUMNS", "current_table", "flat_table", "movement"]
+
+Table = Mapping[str, NDArray[Any]]
+
+TOLD = 3  # drivers that are told in columns of their own
+_DRIVERS = tuple(f"driver_{i + 1}" for i in range(TOLD))
+COLUMNS = (
+    "account_id",
+    "as_of",
+    "run",
+    "scored_at",
+    "name",
+    "owner",
+    "segment",
+    "stage",
+    "status",
+    "churn_probability",
+    "health_score",
+    "band",
+    "previous_band",
+    "movement",
+    "value",
+    "expected_loss",
+    "renewal_date",
+    "days_to_renewal",
+    "health_usage",
+    "health_value",
+    "health_experience",
+    "health_contract",
+    "rules_score",
+    "rules_band",
+    "agreement",
+    "coverage",
+    *_DRIVERS,
+    "model_version",
+    "bands_version",
+)
+_PASSING = ("as_of", "run", "scored_at", "days_to_renewal")
+
+
+def movement(before: str | None, now: str | None) -> str | None:
+    """Say which way a colour moved; ``None`` where one of the two is not known.
+
+    >>> movement("green", "yellow"), movement("red", "orange"), movement("grey", "red")
+    ('worse', 'better', None)
+    """
+    if before not in BANDS or now not in BANDS:
+        return None
+    step = BANDS.index(now) - BANDS.index(before)
+    return "worse" if step > 0 else "better" if step < 0 else "same"
+
+
+def flat_table(
+    scores: Table, drivers: Table, *, profile: Table | None, run: int
+) -> dict[str, NDArray[Any]]:
+    """Lay a run out flat: its scores, its movement, its strongest raising drivers."""
+    n = scores["account_id"].size
+    pairs = zip(scores["previous_band"], scores["band"], strict=True)
+    told = _raising(drivers)
+    ids = scores["account_id"].tolist()
+    stage = {}
+    if profile is not None:
+        stage = dict(zip(profile["account_id"], profile["stage"], strict=True))
+    more: dict[str, NDArray[Any]] = {
+        "run": np.full(n, run, dtype=np.int64),
+        "stage": np.array([*map(stage.get, ids), None], dtype=object)[:-1],
+        "movement": np.array([*(movement(b, a) for b, a in pairs), None])[:-1],
+    }
+    for place, name in enumerate(_DRIVERS):
+        column = [_at(told.get(i, ()), place) for i in ids]
+        more[name] = np.array([*column, None], dtype=object)[:-1]
+    more["movement"] = more["movement"].astype(object)
+    return {name: more[name] if name in more else scores[name] for name in COLUMNS}
+
+
+def _at(sentences: Any, place: int) -> str | None:
+    return sentences[place] if place < len(sentences) else None
+
+
+def _raising(drivers: Table) -> dict[str, list[str]]:
+    """Collect each account's sentences of what raises its risk, strongest first."""
+    rows = (drivers["effect_points"] > 0) & (drivers["sentence"] != None)  # noqa: E711
+    told: dict[str, list[str]] = {}
+    ids, sentences = drivers["account_id"][rows], drivers["sentence"][rows]
+    for account_id, sentence in zip(ids.tolist(), sentences.tolist(), strict=True):
+        found = told.setdefault(account_id, [])
+        if len(found) < TOLD:
+            found.append(sentence)
+    return told
+
+
+def current_table(flat: Table, before: Table | None) -> dict[str, NDArray[Any]]:
+    """Add ``changed_at``: when anything but the passing of time last changed a row."""
+    changed = flat["scored_at"].astype("datetime64[s]").copy()
+    if before is not None and set(before) == {*flat, "changed_at"}:
+        place = {i: at for at, i in enumerate(before["account_id"].tolist())}
+        was = np.array([place.get(i, -1) for i in flat["account_id"]], dtype=np.int64)
+        same = was >= 0
+        for name, column in flat.items():
+            if name not in _PASSING:
+                same &= _equal(column, before[name][was])
+        earlier = before["changed_at"].astype("datetime64[s]")
+        changed[same] = earlier[was[same]]
+    return {**flat, "changed_at": changed}
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    both = np.asarray(one == other, dtype=bool)
+    if one.dtype.kind == "f":
+        both |= np.isnan(one) & np.isnan(other.astype(np.float64))
+    elif one.dtype.kind == "M":
+        both |= np.isnat(one) & np.isnat(other)
+    return both

@@ -1,0 +1,222 @@
+"""Keep scoring runs: whole folders that never change, and a pointer to the newest.
+
+Under the folder of all scores stand::
+
+    2026-01-01/             the newest run of that day: scores.parquet, drivers.parquet
+                            and what the pages show beside them
+    superseded/2026-01-01.1 the runs of that day that a later one replaced, as they were
+    history/2026-01-01.1.parquet    one flat file per run, never rewritten
+    scores_current.parquet  the flat table of the run that ``current`` names
+    current                 the day of the newest run, written last
+
+Readers that follow ``current`` see all of a run or nothing of it. Whatever a killed run
+left undone, the next one mends: the flat files are made from the folders.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.archive.flat import current_table, flat_table
+from churnhealth.errors import RequestError
+from churnhealth.folders import new_folder, write_text
+from churnhealth.scoring import ScoreBook
+from churnhealth.sources.engine import QueryError, read_table, write_table
+
+__all__ = [
+    "current_folder",
+    "previous_bands",
+    "read_about",
+    "read_current",
+    "run_days",
+    "write_scores",
+]
+
+Table = Mapping[str, NDArray[Any]]
+
+_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+_TABLES = (
+    "scores",
+    "drivers",
+    "features",
+    "profile",
+    "usage",
+    "contracts",
+    "records",
+    "people",
+)
+_ABOUT = "run.json"
+_GROUP = 8_192  # rows: one account is found by reading one group
+
+
+def write_scores(
+    book: ScoreBook,
+    out: Path,
+    *,
+    as_of: date,
+    file_format: Literal["parquet", "csv"] = "parquet",
+    beside: Mapping[str, Table] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write ``out/<as_of>/`` whole, then move ``out/current`` forward to it.
+
+    Parquet is always written, since the pages read it; CSV stands beside it if asked.
+    ``beside`` are further tables of the run, ``about`` is what ``run.json`` says of it.
+    """
+    folder = out / str(as_of)
+    tables = _tables(book, beside or {})
+    ours = {f"{name}.{suffix}" for name in _TABLES for suffix in ("parquet", "csv")}
+    number = _number(folder)
+    aside = out / "superseded" / f"{as_of}.{number}"
+    told = {**(about or {}), "schema_version": 1, "run": number + 1}
+    with new_folder(folder, ours=ours | {_ABOUT}, aside=aside) as temporary:
+        for name, table in tables.items():
+            write_table(temporary / f"{name}.parquet", table, group_rows=_GROUP)
+            if file_format == "csv" and name in ("scores", "drivers"):
+                write_table(temporary / f"{name}.csv", unformulated(table))
+        text = json.dumps(told, indent=1, sort_keys=True, allow_nan=False)
+        (temporary / _ABOUT).write_text(text + "\n", encoding="utf-8")
+    _append_history(out)
+    if str(as_of) >= _current(out):
+        _publish_current(out, folder, as_csv=file_format == "csv")
+    return folder
+
+
+def _tables(book: ScoreBook, beside: Mapping[str, Table]) -> dict[str, Table]:
+    tables: dict[str, Table] = {"scores": book.scores, "drivers": book.drivers}
+    if book.values is not None and book.names:
+        scored = book.scores["status"] == "scored"
+        ids = {"account_id": book.scores["account_id"][scored]}
+        columns = {name: book.values[:, i] for i, name in enumerate(book.names)}
+        tables["features"] = ids | columns
+    return tables | dict(beside)
+
+
+def _number(folder: Path) -> int:
+    """Count the runs of a day so far: 0 before the first."""
+    return int(read_about(folder).get("run", 1)) if folder.is_dir() else 0
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """Read what a run says of itself; nothing where it says nothing."""
+    try:
+        told = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _append_history(out: Path) -> None:
+    """Add the flat file of every run that does not have one yet."""
+    for name in run_days(out):
+        target = out / "history" / f"{name}.{_number(out / name)}.parquet"
+        if not target.exists():
+            write_table(target, _flat(out / name))
+
+
+def _flat(folder: Path) -> dict[str, NDArray[Any]]:
+    profile = folder / "profile.parquet"
+    return flat_table(
+        read_table(folder / "scores.parquet"),
+        read_table(
+            folder / "drivers.parquet",
+            columns=("account_id", "effect_points", "sentence"),
+        ),
+        profile=read_table(profile) if profile.is_file() else None,
+        run=_number(folder),
+    )
+
+
+def _publish_current(out: Path, folder: Path, *, as_csv: bool) -> None:
+    target = out / "scores_current.parquet"
+    before = read_table(target) if target.is_file() else None
+    table = current_table(_flat(folder), before)
+    write_table(target, table)
+    if as_csv:
+        write_table(out / "scores_current.csv", unformulated(table))
+    write_text(out / "current", f"{folder.name}\n")
+
+
+def run_days(out: Path) -> list[str]:
+    """Name the days that have a run, oldest first."""
+    return sorted(p.parent.name for p in out.glob(f"{_DAY}/scores.parquet"))
+
+
+def previous_bands(out: Path, *, before: date) -> dict[str, str]:
+    """Give the band of each account in the newest run of an earlier day."""
+    earlier = [name for name in run_days(out) if name < str(before)]
+    if not earlier:
+        return {}
+    file = out / earlier[-1] / "scores.parquet"
+    table = read_table(file, columns=("account_id", "band"))
+    pairs = zip(table["account_id"].tolist(), table["band"].tolist(), strict=True)
+    return {i: band for i, band in pairs if band is not None}
+
+
+def _current(out: Path) -> str:
+    pointer = out / "current"
+    return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
+
+
+def unformulated(table: Table) -> dict[str, NDArray[Any]]:
+    """Put an apostrophe before texts that a spreadsheet would run as a formula.
+
+    >>> unformulated({"name": np.array(["=1+1", "Nord", None], dtype=object)})
+    {'name': array(["'=1+1", 'Nord', None], dtype=object)}
+    """
+
+    def safe(text: Any) -> Any:
+        starts = isinstance(text, str) and text[:1] in "=+-@\t\r\n＝"
+        return "'" + text if text and starts else text
+
+    return {
+        name: np.array([safe(t) for t in column], dtype=object)
+        if column.dtype.kind == "O"
+        else column
+        for name, column in table.items()
+    }
+
+
+def current_folder(out: Path) -> Path:
+    """Find the newest run under ``out``; raises ``RequestError`` CH501 if none is."""
+    try:
+        name = str(date.fromisoformat(_current(out)))
+        if not (out / name / "scores.parquet").is_file():
+            raise FileNotFoundError(name)
+    except (OSError, ValueError) as error:
+        raise _none(out) from error
+    return out / name
+
+
+def read_current(out: Path) -> ScoreBook:
+    """Read the newest scores under ``out``.
+
+    Raises
+    ------
+    RequestError
+        CH501 there are none.
+    """
+    folder = current_folder(out)
+    try:
+        return ScoreBook(
+            scores=read_table(folder / "scores.parquet"),
+            drivers=read_table(folder / "drivers.parquet"),
+        )
+    except QueryError as error:
+        raise _none(out) from error
+
+
+def _none(out: Path) -> RequestError:
+    return RequestError(
+        "CH501",
+        f"there are no scores under {out}",
+        why="pages and reports show stored scores",
+        fix="run `churnhealth score --bundle B --out DIR` (format parquet) first",
+    )

@@ -1,0 +1,190 @@
+"""Kept scoring runs: whole, never changed, found by a pointer, mended after a kill."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import cache
+
+import numpy as np
+import pytest
+from tests.made import AS_OF, bundle_of, loaded
+
+from churnhealth.archive.beside import about_run, beside_tables
+from churnhealth.archive.flat import COLUMNS
+from churnhealth.archive.runs import previous_bands, read_current, write_scores
+from churnhealth.errors import ConfigError, RequestError
+from churnhealth.scoring import score_history
+from churnhealth.sources.contract import date_of
+from churnhealth.sources.engine import read_table
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DAY = date_of(AS_OF)
+
+
+@cache
+def book(as_of=AS_OF, now=NOW):
+    return score_history(bundle_of(), loaded().history, as_of=as_of, scored_at=now)
+
+
+def same(one, two):
+    for mine, theirs in ((one.scores, two.scores), (one.drivers, two.drivers)):
+        assert list(mine) == list(theirs)
+        for name, values in mine.items():
+            floats = values.dtype.kind in "fM"
+            assert np.array_equal(values, theirs[name], equal_nan=floats), name
+
+
+def names(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.*"))
+
+
+def test_a_run_is_a_folder_and_the_pointer_moves_forward_only(tmp_path):
+    first = write_scores(book(), tmp_path, as_of=DAY)
+    assert first == tmp_path / "2025-09-01"
+    assert names(first) == [
+        *("drivers.parquet", "features.parquet", "run.json", "scores.parquet")
+    ]
+    later = book(AS_OF + 30)
+    write_scores(later, tmp_path, as_of=date(2025, 10, 1))
+    assert (tmp_path / "current").read_text() == "2025-10-01\n"
+    same(read_current(tmp_path), replace(later, values=None))
+    write_scores(book(), tmp_path, as_of=DAY)  # an older day, once more
+    assert (tmp_path / "current").read_text() == "2025-10-01\n"
+    assert set(read_table(tmp_path / "scores_current.parquet")["as_of"]) == {
+        np.datetime64("2025-10-01")
+    }
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_scoring_a_day_again_keeps_the_run_it_replaces_byte_for_byte(tmp_path):
+    folder = write_scores(book(), tmp_path, as_of=DAY)
+    old = {p.name: p.read_bytes() for p in folder.iterdir()}
+    part = (tmp_path / "history" / "2025-09-01.1.parquet").read_bytes()
+    other = {**book().scores, "model_version": np.full(len(old), "x")}
+    n = book().scores["account_id"].size
+    other["model_version"] = np.full(n, "another", dtype=object)
+    write_scores(replace(book(), scores=other), tmp_path, as_of=DAY)
+    kept = tmp_path / "superseded" / "2025-09-01.1"
+    assert {p.name: p.read_bytes() for p in kept.iterdir()} == old
+    assert (tmp_path / "history" / "2025-09-01.1.parquet").read_bytes() == part
+    second = read_table(tmp_path / "history" / "2025-09-01.2.parquet")
+    assert set(second["model_version"]) == {"another"}
+    assert set(second["run"]) == {2}
+    assert set(read_current(tmp_path).scores["model_version"]) == {"another"}
+
+
+def test_what_somebody_else_put_into_a_run_is_never_moved(tmp_path):
+    folder = write_scores(book(), tmp_path, as_of=DAY)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError):
+        write_scores(book(), tmp_path, as_of=DAY)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_what_a_killed_run_left_undone_the_next_one_mends(tmp_path):
+    write_scores(book(), tmp_path, as_of=DAY)
+    whole = read_table(tmp_path / "history" / "2025-09-01.1.parquet")
+    shutil.rmtree(tmp_path / "history")
+    for name in ("scores_current.parquet", "current"):
+        (tmp_path / name).unlink()
+    write_scores(book(AS_OF + 30), tmp_path, as_of=date(2025, 10, 1))
+    mended = read_table(tmp_path / "history" / "2025-09-01.1.parquet")
+    assert mended.keys() == whole.keys()
+    assert mended["account_id"].tolist() == whole["account_id"].tolist()
+    assert names(tmp_path / "history") == ["2025-09-01.1.parquet",
+                                           "2025-10-01.1.parquet"]  # fmt: skip
+
+
+def test_the_flat_tables_have_the_promised_columns_and_one_row_per_account(tmp_path):
+    write_scores(book(), tmp_path, as_of=DAY)
+    part = read_table(tmp_path / "history" / "2025-09-01.1.parquet")
+    current = read_table(tmp_path / "scores_current.parquet")
+    assert tuple(part) == COLUMNS
+    assert tuple(current) == (*COLUMNS, "changed_at")
+    ids = current["account_id"].tolist()
+    assert ids == book().scores["account_id"].tolist()
+    assert len(set(ids)) == len(ids)
+    assert not {c.dtype.kind for c in current.values()} - set("OfiM")
+
+
+def test_only_rows_that_changed_get_a_new_changed_at(tmp_path):
+    write_scores(book(), tmp_path, as_of=DAY)
+    later = book(AS_OF, NOW.replace(month=3))
+    scores = {name: column.copy() for name, column in later.scores.items()}
+    scores["owner"][3] = "Somebody New"
+    write_scores(replace(later, scores=scores), tmp_path, as_of=DAY)
+    table = read_table(tmp_path / "scores_current.parquet")
+    moved = table["changed_at"].astype("datetime64[s]") == np.datetime64(
+        NOW.replace(month=3, tzinfo=None), "s"
+    )
+    assert np.flatnonzero(moved).tolist() == [3]
+
+
+def test_previous_bands_come_from_the_newest_earlier_day(tmp_path):
+    assert previous_bands(tmp_path / "none", before=DAY) == {}
+    write_scores(book(), tmp_path, as_of=DAY)
+    write_scores(book(AS_OF + 30), tmp_path, as_of=date(2025, 10, 1))
+    bands = book().scores
+    known = {i: b for i, b in zip(bands["account_id"], bands["band"], strict=True) if b}
+    assert previous_bands(tmp_path, before=date(2025, 10, 1)) == known
+    assert previous_bands(tmp_path, before=DAY) == {}
+
+
+@pytest.mark.parametrize(
+    "pointer", [None, "", "yesterday", "../2025-09-01", "2025-09-02", "2025-09-01\x00"]
+)
+def test_a_pointer_to_nothing_is_a_coded_error(tmp_path, pointer):
+    write_scores(book(), tmp_path, as_of=DAY)
+    (tmp_path / "current").unlink()
+    if pointer is not None:
+        (tmp_path / "current").write_text(pointer)
+    with pytest.raises(RequestError) as caught:
+        read_current(tmp_path)
+    assert caught.value.code == "CH501"
+
+
+def test_texts_that_a_spreadsheet_would_run_are_disarmed_in_csv(tmp_path):
+    n = book().scores["account_id"].size
+    evil = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=1+1", "plain", "", None]
+    texts = np.array((evil * n)[:n], dtype=object)
+    attack = replace(book(), scores={**book().scores, "name": texts})
+    folder = write_scores(attack, tmp_path, as_of=DAY, file_format="csv")
+    told = ("'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "'\n=1+1", "plain", "", "")
+    for file in (folder / "scores.csv", tmp_path / "scores_current.csv"):
+        with file.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert [r["name"] for r in rows[:10]] == list(told)
+        # numbers stay numbers: a loss below zero is no formula
+        p = [float(r["churn_probability"]) for r in rows if r["churn_probability"]]
+        column = book().scores["churn_probability"]
+        assert p == column[~np.isnan(column)].tolist()
+    assert set(read_current(tmp_path).scores["name"]) == set(evil)
+
+
+def test_what_stands_beside_the_scores_is_kept_with_them(tmp_path):
+    bundle, history = bundle_of(), loaded().history
+    folder = write_scores(
+        book(),
+        tmp_path,
+        as_of=DAY,
+        beside=beside_tables(bundle, history, book(), as_of=AS_OF),
+        about=about_run(bundle, history, as_of=AS_OF, company="Example"),
+    )
+    listed = book().scores["account_id"].tolist()
+    assert read_table(folder / "profile.parquet")["account_id"].tolist() == listed
+    for name in ("usage", "records", "people", "contracts"):
+        ids = read_table(folder / f"{name}.parquet")["account_id"].tolist()
+        assert ids == sorted(ids)
+        assert ids
+        assert set(ids) <= set(listed)
+    told = json.loads((folder / "run.json").read_text())
+    assert (told["run"], told["company"], told["as_of"]) == (1, "Example", str(DAY))
+    features = read_table(folder / "features.parquet", account_id=listed[0])
+    scored = book().scores["account_id"][book().scores["status"] == "scored"]
+    assert list(features) == ["account_id", *bundle.names]
+    row = np.flatnonzero(scored == listed[0])
+    assert np.array_equal(
+        [features[n] for n in bundle.names], book().values[row].T, equal_nan=True
+    )

@@ -54,6 +54,30 @@ MAKERS = {
         ),
     ),
 }
+_LINE = {"label": "a", "category": "usage"}
+WORST_LINE = {  # a card by hand; without names columns are called x0, x1, ...
+    "mode": "worst",
+    "categories": {"usage": 1},
+    "stages": [
+        {
+            "name": "everyone",
+            "measures": [
+                {
+                    "label": "a",
+                    "category": "usage",
+                    "feature": "x0",
+                    "green": 1,
+                    "red": 0,
+                },
+                {
+                    "label": "b",
+                    "category": "usage",
+                    "green_when": "x0 > 0 or missing(x0)",
+                },
+            ],
+        }
+    ],
+}
 every_scorer = pytest.mark.parametrize("name", sorted(MAKERS))
 
 
@@ -102,6 +126,7 @@ with warnings.catch_warnings():
             CalendarScorer(),
             HazardScorer(),
             RuleScorer(),
+            RuleScorer(card=WORST_LINE),
             LogisticScorer(),
             GbmScorer(max_rounds=40, num_threads=1),
         )

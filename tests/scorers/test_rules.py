@@ -1,4 +1,5 @@
 import copy
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,16 +127,116 @@ def test_a_red_flag_caps_the_points_and_is_told_first():
     row = np.array([400, 0, 1.0, 10, 0.0])
     # without the flag: value 30 + experience 20 = 50
     assert scorer.points(row[None])[0] == pytest.approx(20.0)
-    assert scorer.reasons(row)[0] == "Red flag: Nobody logs in (at most 20 points)"
+    assert scorer.reasons(row)[:2] == [
+        "red because: logins equal to 0 (0)",
+        "Red flag: Nobody logs in (at most 20 points)",
+    ]
 
 
 def test_reasons_are_sentences_with_the_most_points_lost_first():
     scorer, _, _ = by_hand()
     assert scorer.reasons(np.array([400, 3, N, 10, 0])) == [
+        "orange because: Logins 3 (29 of 100 points)",
         "Logins 3: red (0 of 71 points)",
         "Support: green (29 of 29 points)",
         "Goals: not measured, its weight goes to others",
     ]
+
+
+WORST = CARD | {"mode": "worst"}
+
+
+def test_where_the_worst_signal_wins_the_points_are_the_lowest_lines():
+    scorer, X, _ = by_hand(WORST)
+    rows = np.array([[400, 30, 0.38, 10, 0], [400, 30, 1, 5, 0], [400, 30, 1, 9, 1]])
+    assert scorer.points(rows).round(6).tolist() == [30.0, 0.0, 100.0]
+    assert scorer.bands(rows).tolist() == ["orange", "red", "green"]
+    assert scorer.reasons(rows[1])[0] == "red because: nps at most 5 (5)"
+    # a red flag still caps, and missing lines have no say
+    assert scorer.points(np.array([[400, 0, 1, 10, 0]]))[0] == 0.0
+    assert scorer.points(np.array([[400, N, 1, N, N]]))[0] == 100.0
+    assert scorer.bands(np.array([[400, N, 1, N, N]])).tolist() == ["grey"]
+    # only the worst line moves the margin, and the parts still add up
+    parts = scorer.contributions(rows)
+    assert parts[0, [0, 1, 3, 4]].tolist() == [0.0] * 4
+    known = X[~np.isnan(scorer.points(X))]
+    np.testing.assert_allclose(
+        scorer.contributions(known).sum(axis=1),
+        scorer.decision_function(known),
+        atol=1e-9,
+    )
+
+
+def test_a_stage_may_have_a_mode_of_its_own():
+    card = copy.deepcopy(CARD)
+    card["stages"][1]["mode"] = "worst"
+    scorer, _, _ = by_hand(card)
+    assert scorer.points(np.array([[400, 30, 0.35, 10, 0]])) == pytest.approx([25.0])
+    assert scorer.points(np.array([[30, 4, 0, 0, 9]])) == pytest.approx([40.0])
+
+
+def test_segment_and_stage_of_life_may_choose_the_card_together():
+    names = ("contracts__all__tenure", "accounts__segment_small__is", "logins")
+    line = {"label": "Logins", "category": "usage", "feature": "logins", "red": 0}
+    card = {
+        "categories": {"usage": 1},
+        "stages": [
+            {
+                "name": "small and young",
+                "when": f"{names[1]} == 1 and {names[0]} < 90",
+                "measures": [{**line, "green": 2}],
+            },
+            {
+                "name": "small",
+                "when": f"{names[1]} == 1",
+                "measures": [{**line, "green": 5}],
+            },
+            {"name": "others", "measures": [{**line, "green": 20}]},
+        ],
+    }
+    X = np.array([[30, 1, 4], [300, 1, 4], [30, 0, 4], [N, N, 40]], float)
+    scorer = RuleScorer(feature_names=names, card=card).fit(X, [0, 1, 0, 1])
+    assert scorer.stages(X) == ["small and young", "small", "others", "others"]
+    assert scorer.bands(X).tolist() == ["green", "yellow", "yellow", "green"]
+    assert "small and young: segment small AND tenure below 90" in scorer.table()
+
+
+def test_too_little_measured_says_what_is_missing():
+    scorer, _, _ = by_hand()
+    told = scorer.reasons(np.array([400, N, 1.0, N, N]))[0]
+    assert told == "grey because: too little is measured, without Logins; Support"
+
+
+def test_several_lines_are_told_with_the_most_points_lost_first():
+    scorer, _, _ = by_hand()
+    assert scorer.reasons(np.array([400, 10, 0.2, 7, 3]))[0] == (
+        "orange because: Goals 0.2; Logins 10; Support is not red (it would take nps at"
+        " most 5 (7) OR tickets at least 6 (3)) and not green (it would take nps at"
+        " least 9 (7) AND tickets at most 1 (3)) (35 of 100 points)"
+    )
+
+
+def test_the_card_is_a_table_anyone_can_read_aloud():
+    scorer, _, _ = by_hand()
+    rows = {(row["stage"], row["line"]): row for row in scorer.rows()}
+    assert rows["everyone", "Logins"]["weight"] == "50%"
+    assert rows["everyone", "Logins"]["green"] == "at least 20"
+    assert rows["everyone", "Support"]["red"] == "nps at most 5 OR tickets at least 6"
+    assert rows["onboarding", "Logins"]["weight"] == "100%"
+    assert rows["everyone", "Red flag: Nobody logs in"]["weight"] == "at most 20 points"
+    lines = scorer.table().splitlines()
+    assert lines[0] == "Hand made"
+    assert "onboarding: tenure below 90 (points)" in lines
+    assert max(map(len, lines)) < 200
+
+
+def test_saved_and_read_again_it_says_the_same_words():
+    scorer, _ = learned((-1, 1, 0, 0))
+    again = RuleScorer.from_json(json.loads(json.dumps(scorer.to_json())))
+    assert again.table() == scorer.table()
+    assert "Logins" in scorer.table()
+    row = np.array([3.0, 5.0, 0.1, 200.0])
+    assert again.reasons(row) == scorer.reasons(row)
 
 
 def test_each_share_of_the_points_is_a_contribution():
@@ -189,6 +290,9 @@ def test_a_feature_that_does_not_exist_is_refused_with_the_nearest():
         (lambda c: c["stages"][1]["flags"][0].update(when="logins"), "not a condition"),
         (lambda c: c["stages"][1]["flags"][0].update(limit=3), "flags.0.limit"),
         (lambda c: c.update(stages=[]), "stages"),
+        (lambda c: c.update(words={"logons": "x"}), "speaks of .'logons'."),
+        (lambda c: c.update(words={"nps >= 8": "x"}), "no comparison of this card"),
+        (lambda c: c.update(mode="best"), "mode"),
     ],
 )
 def test_a_card_that_makes_no_sense_is_refused(change, told):

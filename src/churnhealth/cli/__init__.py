@@ -27,6 +27,7 @@ VERBS = (
     learn.train,
     tell.score,
     tell.explain,
+    tell.rules,
     tell.report,
     serving.serve,
     start.demo,

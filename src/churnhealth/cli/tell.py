@@ -20,7 +20,7 @@ from churnhealth.cli.options import (
     shown_progress,
 )
 
-__all__ = ["explain", "report", "score"]
+__all__ = ["explain", "report", "rules", "score"]
 
 
 def score(
@@ -82,8 +82,29 @@ def explain(
         typer.echo(
             account_text(told["score"], told["drivers"], outcome=told["outcome"])
         )
+        if told["rules"]:
+            typer.echo(f"\nThe rule: {told['rules'][0]}")
         if not told["skill"]:
             typer.echo("No skill was shown: the colour is the rules', unproven.")
+
+
+def rules(
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", "-b", help="The folder `train` wrote.")
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", help="A scorecard's .toml file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the scorecard as a table that anyone can read aloud."""
+    from churnhealth.commands.tell import read_rules
+
+    told = read_rules(bundle_folder=bundle, card=card)
+    if as_json:
+        print_json({k: v for k, v in told.items() if k != "text"})
+    else:
+        typer.echo(told["text"])
 
 
 def report(

@@ -25,6 +25,9 @@ from churnhealth.pages.summary import summarise
 from churnhealth.pages.words import outcome
 from churnhealth.pipeline import scoring_day
 from churnhealth.progress import Progress
+from churnhealth.scorers.card import read_card
+from churnhealth.scorers.condition_words import Words
+from churnhealth.scorers.rule_words import card_rows, card_text
 from churnhealth.scoring import score_history
 from churnhealth.serve.answers import model_card, plain_rows
 from churnhealth.sources.contract import History, date_of
@@ -34,6 +37,7 @@ _STALE_DAYS = 31  # scoring this long after the newest data is still plain
 
 __all__ = [
     "explain_account",
+    "read_rules",
     "score_cohort",
     "serve_bundle",
     "write_portfolio",
@@ -131,6 +135,27 @@ def _refuse_other_question(bundle: Bundle, config: Config) -> None:
         )
 
 
+def read_rules(*, bundle_folder: Path | None, card: Path | None) -> dict[str, Any]:
+    """Read the scorecard of a bundle, or one from its file, as rows and as a table."""
+    if (bundle_folder is None) == (card is None):
+        raise ConfigError(
+            "CH333",
+            "give either --bundle or --card",
+            why="each of them has a scorecard of its own",
+            fix="--bundle B for what a model was trained beside, --card F for a file",
+        )
+    if bundle_folder is not None:
+        rules = load_bundle(bundle_folder).rules
+        return {"schema_version": 1, "card": rules.rows(), "text": rules.table()}
+    found = read_card(card or Path())
+    words = Words.of(found.words, {})
+    return {
+        "schema_version": 1,
+        "card": card_rows(found, words),
+        "text": card_text(found, words),
+    }
+
+
 def explain_account(
     config: Config,
     account: str,
@@ -169,11 +194,13 @@ def explain_account(
             fix="give another --as-of, or another [question]",
         )
     base = model_card(bundle)["base_probability"]
+    values = () if book.values is None else book.values
     return {
         "schema_version": 1,
         "outcome": outcome(bundle.question.model_dump()),
         "skill": bundle.skill,
         "score": {**scores[0], "base_probability": base},
+        "rules": [text for row in values for text in bundle.rules.reasons(row)],
         "drivers": drivers,
     }
 

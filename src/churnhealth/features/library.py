@@ -88,7 +88,7 @@ def _everything(
     for log in history.events:
         yield from _source(history, log, windows, known_before, dense=True)
     most = max((len(log.vocabulary) for log in history.events), default=0)
-    for specs in _by_rank(history, windows, most, known_before):
+    for specs in _by_rank(history, windows, most, known_before, dense=True):
         yield from specs
     yield from _attributes(history, known_before)
 
@@ -224,7 +224,12 @@ def _people(
 
 
 def _by_rank(
-    history: History, windows: Sequence[int], top_events: int, known_before: int
+    history: History,
+    windows: Sequence[int],
+    top_events: int,
+    known_before: int,
+    *,
+    dense: bool = False,
 ) -> Iterator[list[FeatureSpec]]:
     """Yield the features of single events: the most frequent of each source first."""
     ranked = [(log, _top(log, top_events, known_before)) for log in history.events]
@@ -232,20 +237,21 @@ def _by_rank(
         for log, names in ranked:
             if rank < len(names) > 1:
                 slug = slugs(names)[names[rank]]
-                yield _single(log, names[rank], slug, windows)
+                yield _single(log, names[rank], slug, windows, dense=dense)
 
 
 def _single(
-    log: EventLog, item: str, slug: str, windows: Sequence[int]
+    log: EventLog, item: str, slug: str, windows: Sequence[int], *, dense: bool
 ) -> list[FeatureSpec]:
     category = cast("Category", log.categories[log.vocabulary.index(item)])
     middle, widest = _middle(windows), windows[-1]
-    kinds: list[tuple[str, int | None]] = [
-        ("count", days) for days in dict.fromkeys((middle, widest))
-    ]
-    kinds += [("trend", middle), ("days_since", None)]
+    counted = windows if dense else tuple(dict.fromkeys((middle, widest)))
+    moving = windows if dense else (middle,)
+    kinds: list[tuple[str, int | None]] = [("count", days) for days in counted]
+    kinds += [("trend", days) for days in moving]
+    kinds.append(("days_since", None))
     if log.user is not None:
-        kinds.append(("reach", middle))
+        kinds += [("reach", days) for days in moving]
     return [
         feature(
             kind, source=log.name, item=item, slug=slug, days=days, category=category

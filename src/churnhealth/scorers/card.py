@@ -16,11 +16,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from churnhealth.errors import TrainingError
-from churnhealth.scorers.conditions import Condition, parse_condition
+from churnhealth.scorers.conditions import Condition, parse_condition, plain
 from churnhealth.sources.contract import Floats
 
 __all__ = ["Card", "Flag", "Measure", "Stage", "parse_card", "read_card"]
 
+Mode = Literal["points", "worst"]
 Category = Literal["usage", "value", "experience", "contract"]
 Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
@@ -140,6 +141,7 @@ class Stage(_Part):
 
     name: str
     when: str | None = None
+    mode: Mode | None = None
     categories: Mapping[Category, Weight] | None = None
     measures: Annotated[tuple[Measure, ...], Field(min_length=1)]
     flags: tuple[Flag, ...] = ()
@@ -156,9 +158,16 @@ class Stage(_Part):
 
 
 class Card(_Part):
-    """The whole scorecard; the first stage whose condition holds scores an account."""
+    """The whole scorecard; the first stage whose condition holds scores an account.
+
+    ``mode`` says what the lines make together: their weighed ``points``, or the points
+    of the ``worst`` one. ``words`` holds a noun per feature, or a phrase per comparison
+    just as it stands in a condition.
+    """
 
     name: str = "Scorecard"
+    mode: Mode = "points"
+    words: Mapping[str, str] = Field(default_factory=dict)
     categories: Mapping[Category, Weight]
     least_measured: Annotated[float, Field(ge=0, le=1)] = 0.5
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
@@ -177,11 +186,34 @@ class Card(_Part):
                 raise ValueError(
                     f"stage {stage.name!r} has measures of {without} without a weight"
                 )
+        said = {plain(text) for c in self.conditions for text in c.comparisons}
+        idle = [
+            w for w in self.words if w not in self.features and plain(w) not in said
+        ]
+        if idle:
+            raise ValueError(
+                f"`words` speaks of {idle}, which is no feature and no comparison of"
+                " this card"
+            )
         return self
 
     def worth(self, stage: Stage) -> Mapping[Category, float]:
         """Give the category weights of a stage."""
         return self.categories if stage.categories is None else stage.categories
+
+    def mode_of(self, stage: Stage) -> Mode:
+        """Say how the lines of a stage are put together."""
+        return self.mode if stage.mode is None else stage.mode
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Every condition of the card, in the order it is read."""
+        found: list[Condition | None] = []
+        for stage in self.stages:
+            found.append(stage.condition)
+            found += [c for m in stage.measures for c in m.conditions]
+            found += [flag.condition for flag in stage.flags]
+        return tuple(c for c in found if c is not None)
 
     @property
     def features(self) -> tuple[str, ...]:

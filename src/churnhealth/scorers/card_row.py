@@ -17,8 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from churnhealth.scorers.card import Card, Measure, Stage
+from churnhealth.scorers.card import Card, Flag, Measure, Stage
+from churnhealth.scorers.card_points import rule_band
+from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.conditions import Condition
+from churnhealth.scorers.rule_words import colour_because
 from churnhealth.sources.contract import Floats
 
 __all__ = ["CardRow", "Opinion", "line_colour"]
@@ -58,11 +61,13 @@ class _Flag(NamedTuple):
     ceiling: float
     holds: _Holds
     features: tuple[int, ...]
-    reason: str
+    told: Flag
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Stage:
+    told: Stage
+    worst: bool
     holds: _Holds | None
     lines: tuple[_Line, ...]
     flags: tuple[_Flag, ...]
@@ -77,13 +82,20 @@ class CardRow:
     >>> card = parse_card({"categories": {"usage": 100}, "stages": [{"name": "all",
     ...     "measures": [{"label": "Logins", "category": "usage", "feature": "logins",
     ...                   "green": 20, "red": 5}]}]})
-    >>> CardRow(card, ["logins"], middle=50.0)([12.0])
-    Opinion(points=50.0, coverage=1.0, reasons=['Logins 12: yellow (50 of 100 points)'])
+    >>> told = CardRow(card, ["logins"], middle=50.0, words=Words.of({}, {}))([12.0])
+    >>> told.points, told.reasons[0]
+    (50.0, 'yellow because: Logins 12')
+    >>> told.reasons[1]
+    'Logins 12: yellow (50 of 100 points)'
     """
 
-    def __init__(self, card: Card, names: Sequence[str], *, middle: float) -> None:
+    def __init__(
+        self, card: Card, names: Sequence[str], *, middle: float, words: Words
+    ) -> None:
         at = {name: i for i, name in enumerate(names)}
+        self._card, self._words = card, words
         self._width, self._middle = len(names), middle
+        self._read = {name: at[name] for name in card.features}
         self._stages = tuple(_stage(card, stage, at) for stage in card.stages)
 
     def __call__(self, row: Row) -> Opinion:
@@ -92,7 +104,18 @@ class CardRow:
         earned = [line.earns(row) for line in stage.lines]
         weight, coverage = _weighed(stage, earned)
         points = self._points(stage, row, earned, weight) if coverage > 0 else math.nan
-        return Opinion(points, coverage, _reasons(stage, row, earned, weight))
+        because = colour_because(
+            self._card,
+            stage.told,
+            {name: row[i] for name, i in self._read.items()},
+            earned=earned,
+            weight=weight,
+            raised=[flag.told for flag in stage.flags if flag.holds(row)],
+            words=self._words,
+            band=rule_band(points, coverage, least=self._card.least_measured),
+        )
+        lines = _reasons(stage, row, earned, weight)
+        return Opinion(points, coverage, [because, *lines])
 
     def _points(
         self, stage: _Stage, row: Row, earned: list[float], weight: list[float]
@@ -129,6 +152,9 @@ def _weighed(stage: _Stage, earned: list[float]) -> tuple[list[float], float]:
         else 0.0
         for line, got in zip(stage.lines, earned, strict=True)
     ]
+    if stage.worst:
+        lowest = min((got for got in earned if got == got), default=math.nan)
+        weight = [float(got == lowest) for got in earned]
     total = 0.0
     for share in weight:
         total += share
@@ -153,7 +179,11 @@ def _reasons(
             f" ({worth * got:.0f} of {100 * worth:.0f} points)"
         )
         told.append((worth * (got - 100.0), text))
-    flags = [flag.reason for flag in stage.flags if flag.holds(row)]
+    flags = [
+        f"Red flag: {flag.told.label} (at most {flag.ceiling:g} points)"
+        for flag in stage.flags
+        if flag.holds(row)
+    ]
     return [*flags, *(text for _, text in sorted(told)), *unmeasured]
 
 
@@ -182,11 +212,13 @@ def _stage(card: Card, stage: Stage, at: Mapping[str, int]) -> _Stage:
             ceiling=flag.ceiling,
             holds=_holds(flag.condition, at),
             features=tuple(at[f] for f in flag.condition.features),
-            reason=f"Red flag: {flag.label} (at most {flag.ceiling:g} points)",
+            told=flag,
         )
         for flag in stage.flags
     )
     return _Stage(
+        told=stage,
+        worst=card.mode_of(stage) == "worst",
         holds=None if stage.condition is None else _holds(stage.condition, at),
         lines=lines,
         flags=flags,

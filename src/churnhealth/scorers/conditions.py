@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from churnhealth.sources.contract import Floats
 
-__all__ = ["Condition", "parse_condition"]
+__all__ = ["Condition", "holds", "parse_condition", "plain"]
 
 Mask = NDArray[np.bool_]
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Floats, Floats], Mask]] = {
@@ -40,7 +40,28 @@ class Condition:
 
     def holds(self, columns: Mapping[str, Floats], rows: int) -> Mask:
         """Say for each row whether it is met; ``columns`` by feature name."""
-        return _holds(self.tree, columns, rows)
+        return holds(self.tree, columns, rows)
+
+    @property
+    def comparisons(self) -> tuple[str, ...]:
+        """The texts of its comparisons, plainly written."""
+        return tuple(
+            ast.unparse(node)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Compare)
+        )
+
+
+def plain(text: str) -> str:
+    """Write a comparison as Python would, so that two spellings of it are one.
+
+    >>> plain("nps<0"), plain("no comparison at all")
+    ('nps < 0', 'no comparison at all')
+    """
+    try:
+        return ast.unparse(ast.parse(text.strip(), mode="eval"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
 
 
 def parse_condition(text: str) -> Condition:
@@ -105,14 +126,15 @@ def _number(node: ast.expr) -> float | None:
             return None
 
 
-def _holds(node: ast.expr, columns: Mapping[str, Floats], rows: int) -> Mask:
+def holds(node: ast.expr, columns: Mapping[str, Floats], rows: int) -> Mask:
+    """Say for each row whether a part of a parsed condition is met."""
     match node:
         case ast.BoolOp(op=op, values=values):
-            parts = [_holds(v, columns, rows) for v in values]
+            parts = [holds(v, columns, rows) for v in values]
             both = np.logical_and if isinstance(op, ast.And) else np.logical_or
             return np.asarray(both.reduce(parts), np.bool_)
         case ast.UnaryOp(operand=inner):
-            return ~_holds(inner, columns, rows)
+            return ~holds(inner, columns, rows)
         case ast.Compare(left=left, ops=ops, comparators=rest):
             return _compared(left, ops, rest, columns, rows)
         case ast.Call(args=[ast.Name(id=name)]):

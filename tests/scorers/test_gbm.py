@@ -80,7 +80,7 @@ def test_contributions_are_lightgbms_own():
     trees = lightgbm.Booster(model_str=scorer.model_text)
     own = trees.predict(X[:, used], pred_contrib=True)
     parts = scorer.contributions(X)
-    assert np.array_equal(parts[:, used], own[:, :-1])
+    np.testing.assert_allclose(parts[:, used], own[:, :-1], rtol=0, atol=1e-12)
     assert trees.feature_name() == [f"f{j}" for j in used]
 
 

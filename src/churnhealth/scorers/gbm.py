@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from churnhealth.explain.trees import TreeTables, tree_tables
 from churnhealth.scorers.curves import level_shift, sigmoid
 from churnhealth.scorers.estimator import Scorer, Training, one_thread
 from churnhealth.scorers.lens import learn_lens
@@ -186,14 +187,29 @@ class GbmScorer(StandingScorer):
         return self._below(X) + self.start_ + np.asarray(raised, np.float64)
 
     def _parts(self, X: Floats) -> Floats:
-        found = self.booster_.predict(
-            self._filled(X), pred_contrib=True, num_threads=self.num_threads
-        )
-        found = np.asarray(found, np.float64)
+        filled, tables = self._filled(X), self._tables()
+        found = tables.contributions(filled, threads=self.num_threads)
+        for first, many in tables.left_out:
+            found += self.booster_.predict(
+                filled,
+                pred_contrib=True,
+                start_iteration=first,
+                num_iteration=many,
+                num_threads=self.num_threads,
+            )
         parts = np.zeros((X.shape[0], X.shape[1] + 1))
         parts[:, self.used_] = found[:, :-1]
         parts[:, -1] = found[:, -1] + self.start_
         return parts + self._base_parts(X)
+
+    def _tables(self) -> TreeTables:
+        """Work out the trees' tables when they are first asked for."""
+        kept = self.__dict__.get("_kept_tables")
+        if kept is None or kept[0] is not self.model_text_:
+            made = tree_tables(self.model_text_, width=self.used_.size)
+            kept = self.__dict__["_kept_tables"] = (self.model_text_, made)
+        tables: TreeTables = kept[1]
+        return tables
 
     @property
     def model_text(self) -> str:

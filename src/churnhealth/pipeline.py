@@ -328,8 +328,18 @@ def _card_of(
         "allowed": sorted(config.check.allow),
         "data_digest": loaded.digest,
         "seed": config.model.seed,
+        "settings": _settings_of(config),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in packages},
         },
+    }
+
+
+def _settings_of(config: Config) -> dict[str, Any]:
+    """Keep what a model was made with; never where data or services are."""
+    parts = ("snapshots", "features", "model", "backtest", "bands")
+    return {
+        **{name: getattr(config, name).model_dump(mode="json") for name in parts},
+        "card": "learned" if config.rules.card is None else "given",
     }

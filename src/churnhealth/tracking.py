@@ -23,7 +23,7 @@ from churnhealth.errors import ChurnHealthError
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-__all__ = ["BUNDLE_PATH", "TrackedRun", "log_training", "store_uri"]
+__all__ = ["BUNDLE_PATH", "TrackedRun", "log_training", "point_alias", "store_uri"]
 
 BUNDLE_PATH = "bundle"
 """Where the bundle's files lie among the artifacts of a run."""
@@ -108,6 +108,30 @@ def log_training(
             if register_as:
                 version = _register(client, run, register_as, alias=alias, tags=tags)
     return TrackedRun(run_id=run_id, experiment_id=experiment_id, model_version=version)
+
+
+def point_alias(
+    *, uri: str, name: str, alias: str, model_version: str, folder: Path = Path()
+) -> str | None:
+    """Let an alias point at the registered version of a bundle; give that version.
+
+    ``None`` when no version of the bundle was ever registered: the alias is taken away
+    then, as it would point at another model. Raises as ``log_training``.
+    """
+    with _quiet(), _told(uri):
+        client = _client(store_uri(uri, folder=folder))
+        wanted = f"name='{name}'"
+        found = [
+            int(v.version)
+            for v in client.search_model_versions(wanted)
+            if v.tags.get("model_version") == model_version
+        ]
+        if found:
+            client.set_registered_model_alias(name, alias, str(max(found)))
+            return str(max(found))
+        with suppress(Exception):  # there may be neither model nor alias
+            client.delete_registered_model_alias(name, alias)
+        return None
 
 
 def _parted(artifacts: Sequence[Path]) -> tuple[list[Path], Path | None]:

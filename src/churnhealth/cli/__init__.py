@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from churnhealth import __version__
-from churnhealth.cli import learn, look, serving, start, tell
+from churnhealth.cli import gate, learn, look, serving, start, tell
 from churnhealth.errors import ChurnHealthError
 
 __all__ = ["app", "main"]
@@ -29,6 +29,9 @@ VERBS = (
     tell.explain,
     tell.rules,
     tell.report,
+    gate.promote,
+    gate.rollback,
+    gate.models,
     serving.serve,
     start.demo,
     start.doctor,

@@ -19,9 +19,12 @@ __all__ = ["configured_card", "outcome_window", "scorer_makers"]
 
 
 def scorer_makers(
-    config: Config, specs: tuple[FeatureSpec, ...]
+    config: Config, specs: tuple[FeatureSpec, ...], *, card: Card | None = None
 ) -> list[Callable[[], Scorer]]:
-    """List the rungs that are allowed and apply to these features."""
+    """List the rungs that are allowed and apply to these features.
+
+    ``card`` replaces the configured scorecard; without either one is learned.
+    """
     names = tuple(spec.name for spec in specs)
     question = config.question
     longest = np.array([question.lead_max_days])  # a renewal closes after its own end
@@ -33,7 +36,10 @@ def scorer_makers(
             "window": _decision_window(question),
             "repeats": question.kind == "horizon",
         },
-        "rules": {"card": configured_card(config), "specs": specs},
+        "rules": {
+            "card": configured_card(config) if card is None else card,
+            "specs": specs,
+        },
         "logistic": {"embargo_days": embargo},
         "gbm": {"embargo_days": embargo, "seed": config.model.seed},
     }

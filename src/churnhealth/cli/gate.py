@@ -1,0 +1,123 @@
+"""The verbs of the registry: promote, rollback and models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from churnhealth.cli.options import (
+    DEFAULT_CONFIG,
+    Allow,
+    AsJson,
+    ConfigFile,
+    now,
+    print_json,
+    read_settings,
+    shown_progress,
+    today,
+)
+from churnhealth.errors import GateError
+
+__all__ = ["models", "promote", "rollback"]
+
+ModelsFolder = Annotated[
+    Path | None,
+    typer.Option("--models", help="The registry; default: models/ beside --config."),
+]
+
+
+def promote(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder, or its name.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+    models: ModelsFolder = None,
+    segment_tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="The share of log loss a segment may lose at most."
+        ),
+    ] = 0.05,
+    allow: Allow = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a bundle champion if it passes the gate; else exit 3 and say why."""
+    from churnhealth.commands.gate import models_folder, promote_bundle
+
+    settings = read_settings(config, allow)
+    with shown_progress() as progress:
+        told = promote_bundle(
+            settings,
+            bundle,
+            models=models_folder(settings, models),
+            tolerance=segment_tolerance,
+            today=today(),
+            now=now(),
+            progress=progress,
+        )
+    if as_json:
+        print_json(told)
+        if not told["promoted"]:
+            raise typer.Exit(3)
+    elif told["promoted"]:
+        typer.echo(f"champion: {told['model_version']}")
+        _tell_mirror(told["mlflow"])
+    else:
+        lines = "\n".join(f"    - {reason}" for reason in told["reasons"])
+        raise GateError(
+            "CH625",
+            f"{told['model_version']} was not promoted:\n{lines}",
+            why="people would act on a model that is not shown to be better",
+            fix="keep the champion; train on more data or with other settings",
+        )
+
+
+def rollback(
+    config: ConfigFile = DEFAULT_CONFIG,
+    models: ModelsFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the champion before this one champion again."""
+    from churnhealth.commands.gate import models_folder, roll_back
+
+    settings = read_settings(config)
+    told = roll_back(settings, models=models_folder(settings, models), now=now())
+    if as_json:
+        print_json(told)
+    else:
+        typer.echo(f"champion: {told['model_version']}")
+        _tell_mirror(told["mlflow"])
+
+
+def models(
+    config: ConfigFile = DEFAULT_CONFIG,
+    models: ModelsFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the bundles of the registry, and which is champion."""
+    from churnhealth.commands.gate import list_models, models_folder
+
+    folder = models_folder(read_settings(config), models) if models is None else models
+    told = list_models(folder)
+    if as_json:
+        print_json(told)
+        return
+    for row in told["models"]:
+        typer.echo(_line(row))
+    typer.echo(f"{len(told['models'])} bundles")
+
+
+def _line(row: dict[str, Any]) -> str:
+    if row["model_version"] is None:
+        return f"  {row['folder']:<24} damaged: {row['error']}"
+    mark = "*" if row["champion"] else "-" if row["was_champion"] else " "
+    loss = "" if row["log_loss"] is None else f"log loss {row['log_loss']:.4f}"
+    skill = "skill" if row["skill"] else "no skill"
+    return f"{mark} {row['folder']:<24} {row['chosen']:<10} {skill:<9} {loss}"
+
+
+def _tell_mirror(mirror: dict[str, str | None]) -> None:
+    if mirror["version"]:
+        typer.echo(f"MLflow: champion is version {mirror['version']}")
+    elif mirror["warning"]:
+        typer.echo(f"MLflow does not follow: {mirror['warning']}", err=True)

@@ -1,0 +1,194 @@
+"""From a trained bundle to the champion: through the gate, or not, and back."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+
+from churnhealth.commands.gate import list_models, promote_bundle, roll_back
+from churnhealth.commands.learn import train_bundle
+from churnhealth.config import read_config
+from churnhealth.errors import BundleError
+from churnhealth.progress import Progress
+from churnhealth.registry import promotions, read_champion
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+TOML = """
+[sources]
+root = "."
+[sources.accounts]
+path = "accounts.csv"
+columns = { account_id = "account", segment = "size" }
+[sources.contracts]
+path = "contracts.csv"
+columns = { account_id = "account", start = "start", end = "end" }
+[[sources.events]]
+name = "product"
+path = "events.csv"
+columns = { account_id = "account", happened_at = "day", event = "event", count = "n" }
+[question]
+kind = "horizon"
+horizon_days = 30
+gap_days = 10
+data_until = 2024-12-31
+[features]
+include = ["contracts__all__*", "FEATURES"]
+[backtest]
+test_from = 2024-08-01
+[model]
+ladder = [LADDER]
+"""
+
+
+def written(folder):
+    """Monthly terms that end the sooner, the fewer the logins; two kinds of use."""
+    random = np.random.default_rng(5)
+    first = np.datetime64("2024-01-01")
+    accounts, contracts, events = [], [], []
+    for i in range(600):
+        accounts.append(f"a{i},{'small' if i % 3 else 'large'}")
+        level = random.normal(size=2)
+        start = int(random.integers(0, 150))
+        while start < 365:
+            level = 0.8 * level + 0.6 * random.normal(size=2)
+            days = np.arange(start, min(start + 30, 365), 3)
+            for kind, weight in zip(("login", "report"), np.exp(level), strict=True):
+                counts = random.poisson(4 * weight, days.size)
+                events += [
+                    f"a{i},{first + int(d)},{kind},{n}"
+                    for d, n in zip(days, counts, strict=True)
+                    if n
+                ]
+            contracts.append(f"a{i},{first + start},{first + start + 30}")
+            risk = -2.4 - 1.5 * level.sum()
+            if random.random() < 1 / (1 + np.exp(-risk)):
+                break
+            start += 30
+    for name, head, rows in (
+        ("accounts", "account,size", accounts),
+        ("contracts", "account,start,end", contracts),
+        ("events", "account,day,event,n", events),
+    ):
+        (folder / f"{name}.csv").write_text("\n".join([head, *rows]) + "\n")
+
+
+def trained(folder, name, ladder, features="product__*__count__*"):
+    config = folder / f"{name}.toml"
+    text = TOML.replace("LADDER", ", ".join(f'"{r}"' for r in ladder))
+    config.write_text(text.replace("FEATURES", features))
+    with Progress() as progress:
+        train_bundle(
+            read_config(config),
+            out=folder / "trained" / name,
+            as_of=None,
+            today=date(2025, 1, 1),
+            progress=progress,
+        )
+    return folder / "trained" / name
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gate")
+    written(folder)
+    trained(folder, "simple", ("constant", "logistic"), "product__login__count__*")
+    trained(folder, "good", ("constant", "logistic"))
+    return folder
+
+
+@pytest.fixture
+def models(tmp_path):
+    return tmp_path / "models"
+
+
+def put_forward(company, name, models, config="good"):
+    with Progress() as progress:
+        return promote_bundle(
+            read_config(company / f"{config}.toml"),
+            company / "trained" / name,
+            models=models,
+            tolerance=0.05,
+            today=date(2025, 1, 1),
+            now=AT,
+            progress=progress,
+        )
+
+
+def test_a_better_model_becomes_champion_and_the_journal_says_why(company, models):
+    told = put_forward(company, "good", models)
+    assert told["reasons"] == []
+    assert told["promoted"]
+    assert told["mlflow"] == {"version": "1", "warning": None}
+    assert read_champion(models).model_version == told["model_version"]
+    [line] = promotions(models)
+    assert line["action"] == "promoted"
+    assert line["evidence"]["evidence"]["against"]["rules"]["beaten"]
+
+
+def test_what_is_no_better_is_refused_and_the_champion_stays(company, models):
+    first = put_forward(company, "good", models)
+    again = put_forward(company, "good", models)
+    assert again["reasons"] == ["it is the champion already"]
+    worse = put_forward(company, "simple", models)
+    assert not worse["promoted"]
+    assert any("does not beat the champion" in why for why in worse["reasons"])
+    assert read_champion(models).model_version == first["model_version"]
+    assert [t["action"] for t in promotions(models)] == [
+        "promoted",
+        "refused",
+        "refused",
+    ]
+
+
+def test_a_bundle_for_another_question_is_not_compared(company, models):
+    text = (company / "good.toml").read_text()
+    (company / "other.toml").write_text(
+        text.replace("horizon_days = 30", "horizon_days = 60")
+    )
+    told = put_forward(company, "good", models, config="other")
+    assert told["reasons"] == [
+        "it answers another question than the configuration asks"
+    ]
+    assert "evidence" not in told
+
+
+def test_a_rollback_needs_somebody_to_go_back_to(company, models):
+    put_forward(company, "good", models)
+    with pytest.raises(BundleError, match="CH624"):
+        roll_back(read_config(company / "good.toml"), models=models, now=AT)
+
+
+def test_bundles_are_listed_with_the_damaged_ones_named(company, models):
+    told = put_forward(company, "good", models)
+    broken = models / "broken"
+    broken.mkdir()
+    (broken / "MANIFEST.json").write_text("{")
+    rows = {row["folder"]: row for row in list_models(models)["models"]}
+    assert rows[told["folder"]]["champion"]
+    assert rows[told["folder"]]["chosen"] == "logistic"
+    assert rows["broken"]["model_version"] is None
+    assert rows["broken"]["error"].startswith("CH4")
+
+
+def test_the_command_exits_with_three_and_says_why(company, models):
+    champion = put_forward(company, "good", models)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "churnhealth.cli", "promote", "trained/simple"),
+            *("--config", "good.toml", "--models", str(models)),
+        ],
+        cwd=company,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200"},
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "[CH625]" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "does not beat the champion" in done.stderr
+    assert read_champion(models).model_version == champion["model_version"]

@@ -117,9 +117,10 @@ def test_the_sample_in_the_repository_runs_to_the_end():
         panel = build_panel(config, loaded.history, progress=progress)
         _, report = judge(config, panel, progress=progress)
     assert report["data"]["accounts"] == 60
-    assert report["verdict"]["chosen"] == "rules"
+    # what leans on no evidence of its own: a hand-written card and the contract calendar
+    assert report["verdict"]["chosen"] in ("rules", "blend")
     assert "fewer than 20" in report["verdict"]["reasons"][0]
-    assert not {"logistic", "gbm", "blend"} & set(report["scorers"])
+    assert not {"logistic", "gbm"} & set(report["scorers"])
 
 
 @pytest.mark.slow

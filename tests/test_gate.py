@@ -121,7 +121,8 @@ def test_a_better_model_becomes_champion_and_the_journal_says_why(company, model
     told = put_forward(company, "good", models)
     assert told["reasons"] == []
     assert told["promoted"]
-    assert told["mlflow"] == {"version": "1", "warning": None}
+    assert told["mlflow"]["version"] is not None
+    assert told["mlflow"]["warning"] is None
     assert read_champion(models).model_version == told["model_version"]
     [line] = promotions(models)
     assert line["action"] == "promoted"

@@ -117,7 +117,7 @@ def test_the_sample_in_the_repository_runs_to_the_end():
         panel = build_panel(config, loaded.history, progress=progress)
         _, report = judge(config, panel, progress=progress)
     assert report["data"]["accounts"] == 60
-    # what leans on no evidence of its own: a hand-written card and the contract calendar
+    # what needs no evidence of its own: a written card and the contract calendar
     assert report["verdict"]["chosen"] in ("rules", "blend")
     assert "fewer than 20" in report["verdict"]["reasons"][0]
     assert not {"logistic", "gbm"} & set(report["scorers"])

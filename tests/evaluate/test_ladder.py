@@ -236,9 +236,19 @@ def held_of(margins, y, *, folds=3):
 
 
 @pytest.mark.parametrize(
-    ("knowing", "share"), [("rules", 0.5), ("both", 0.2), ("models", 0.0)]
+    ("knowing", "written", "share"),
+    [
+        ("rules", True, 0.5),
+        ("both", True, 0.2),
+        ("models", True, 0.0),
+        ("rules", False, 0.5),
+        ("both", False, 0.1),
+        ("models", False, 0.0),
+    ],
 )
-def test_the_rules_share_is_a_fifth_unless_the_evidence_speaks(knowing, share):
+def test_the_rules_share_is_the_usual_one_unless_the_evidence_speaks(
+    knowing, written, share
+):
     random = np.random.default_rng(0)
     true, noise = random.normal(size=(2, 6000))
     y = random.random(6000) < sigmoid(2.0 * true - 2.0)
@@ -247,8 +257,10 @@ def test_the_rules_share_is_a_fifth_unless_the_evidence_speaks(knowing, share):
     held = held_of({"rules": card, "logistic": model, "gbm": model}, y)
     slope = dict.fromkeys(held.margin, 1.0)
     account = np.concatenate(held.row)
-    assert rules_share(held, slope, account) == share
-    assert rules_share(Held(margin={name: [] for name in slope}), slope, account) == 0.2
+    assert rules_share(held, slope, account, written=written) == share
+    nothing = Held(margin={name: [] for name in slope})
+    usual = 0.2 if written else 0.1
+    assert rules_share(nothing, slope, account, written=written) == usual
 
 
 def test_the_level_of_a_fold_is_not_held_against_a_scorer():

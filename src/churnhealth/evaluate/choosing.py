@@ -15,8 +15,10 @@ __all__ = ["FEW", "Held", "cautious_weights", "choose", "rules_share", "weights_
 FEW = 20  # distinct accounts that churned: below it, nothing is learned from usage
 _BEHIND = 2.0  # standard errors by which the blend may look worse than the best
 _HELD_BACK = 0.4  # each of two members; the rest is the constant
-_USUAL = 0.2  # the rules' share of the blend where the evidence leaves it open
-_SHARES = (0.2, 0.1, 0.3, 0.0, 0.4, 0.5)  # those nearest to the usual one first
+_USUAL = 0.2  # a written card's share of the blend where the evidence leaves it open
+_LEARNED = 0.1  # the same of a card that was learned from the same rows
+_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+_TRUST = 20.0  # outcomes at which hazard and what stands on it weigh alike
 
 
 @dataclass(slots=True)
@@ -49,35 +51,59 @@ class Held:
         return np.asarray(np.logaddexp(0.0, z) - y * z)
 
 
-def rules_share(held: Held, slope: Mapping[str, float], account: Ints) -> float:
+def rules_share(
+    held: Held, slope: Mapping[str, float], account: Ints, *, written: bool
+) -> float:
     """Choose what share the rules have in the blend with logistic and gbm.
 
     A card that somebody wrote knows what few outcomes cannot tell, and helps most
     where they are few: of the shares within one standard error of the best, it is the
-    one nearest to a fifth. ``slope`` calibrates each margin; ``account`` is that of
-    every later row. (A fifth: over 52 simulated companies of two kinds it gained
-    where the card was good and cost nothing where it was not.)
+    one nearest to a fifth. (Over 52 simulated companies of two kinds a fifth gained
+    where the card was good and cost nothing where it was not.) A card that was
+    learned has no knowledge of its own: its usual share is a tenth, and nothing where
+    it does not beat the constant. ``slope`` calibrates each margin; ``account`` is
+    that of every later row.
     """
+    usual = _USUAL if written else _LEARNED
     if not held.row:
-        return _USUAL
-    losses = {
+        return usual
+    if not written:
+        level = held.losses([np.zeros_like(y) for y in held.y])
+        card = held.losses([slope["rules"] * z for z in held.margin["rules"]])
+        if not _is_proven(level - card, account):
+            return 0.0
+    blended = {
         share: held.losses(held.weighed(weights_of(share, slope))) for share in _SHARES
     }
-    best = min(losses, key=lambda share: float(losses[share].mean()))
-    for share in _SHARES:
-        behind = losses[share] - losses[best]
+    best = min(blended, key=lambda share: float(blended[share].mean()))
+    for share in sorted(_SHARES, key=lambda share: abs(share - usual)):
+        behind = blended[share] - blended[best]
         if behind.mean() <= _clustered_error(behind, account):
             return share
     return best
 
 
-def weights_of(share: float, slope: Mapping[str, float]) -> dict[str, float]:
+def weights_of(
+    share: float, slope: Mapping[str, float], *, outcomes: float = np.inf
+) -> dict[str, float]:
     """Give the weight of every member's margin in the blend.
+
+    Beside the rules' ``share`` logistic and gbm weigh alike. Both stand on the
+    hazard; the fewer the outcomes, the more of the blend is the hazard alone.
 
     >>> weights_of(0.2, {"rules": 2.0, "logistic": 1.0, "gbm": 1.0})
     {'rules': 0.4, 'logistic': 0.4, 'gbm': 0.4}
+    >>> weights_of(0.0, {"hazard": 1.0, "logistic": 1.0, "gbm": 1.0}, outcomes=20)
+    {'hazard': 0.5, 'logistic': 0.25, 'gbm': 0.25}
     """
-    parts = {"rules": share, "logistic": (1 - share) / 2, "gbm": (1 - share) / 2}
+    below = _TRUST / (_TRUST + outcomes) if "hazard" in slope else 0.0
+    learned = (1.0 - share) * (1.0 - below)
+    parts = {
+        "rules": share,
+        "hazard": (1.0 - share) * below,
+        "logistic": learned / 2.0,
+        "gbm": learned / 2.0,
+    }
     return {
         name: part * slope[name]
         for name, part in parts.items()
@@ -125,7 +151,7 @@ def choose(
     proven = {
         name: float(gain.mean())
         for name, gain in gains.items()
-        if gain.mean() > _clustered_error(gain, account)
+        if _is_proven(gain, account)
     }
     if not proven:
         return nothing, (
@@ -143,6 +169,10 @@ def choose(
         f" {noise:.4f}) over the constant on later dates inside the training period,"
         " and no scorer gains clearly more",
     )
+
+
+def _is_proven(gain: Floats, account: Ints) -> bool:
+    return bool(gain.mean() > _clustered_error(gain, account))
 
 
 def _clustered_error(values: Floats, account: Ints) -> float:

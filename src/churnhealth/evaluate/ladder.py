@@ -140,7 +140,11 @@ def climb(
     everything = np.ones(rows.y.size, bool)
     for name, scorer in _fitted(made, names, rows, rows.y, everything, advance):
         rungs[name], losses[name] = _judged(name, scorer, rows, held)
-    weights = _weights(rungs, held, account) if "blend" in made else {}
+    weights = (
+        _weights(rungs, held, account, outcomes=rows.outcomes)
+        if "blend" in made
+        else {}
+    )
     if weights:
         held.margin["blend"] = held.weighed(weights)
         members = [rungs[name].scorer for name in weights]
@@ -248,13 +252,22 @@ def _judged(
     return Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean), loss
 
 
-def _weights(rungs: Mapping[str, Rung], held: Held, account: Ints) -> dict[str, float]:
+def _weights(
+    rungs: Mapping[str, Rung],
+    held: Held,
+    account: Ints,
+    *,
+    outcomes: int,
+) -> dict[str, float]:
     """Say what the blend is made of; empty where there is nothing to blend."""
     slope = {name: rung.calibrator.slope for name, rung in rungs.items()}
     if not set(_LEARNED) <= set(rungs) or not held.row:
         return cautious_weights(slope)
-    share = rules_share(held, slope, account) if "rules" in rungs else 0.0
-    return weights_of(share, slope)
+    share = 0.0
+    if "rules" in rungs:
+        card = getattr(rungs["rules"].scorer, "card", None)
+        share = rules_share(held, slope, account, written=card is not None)
+    return weights_of(share, slope, outcomes=outcomes)
 
 
 def _calibrator(

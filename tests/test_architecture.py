@@ -26,6 +26,7 @@ ROOMS = (
     "bundle",
     "registry",
     "scoring",
+    "what_if",
     "archive",
     "tracking",
     "monitor",

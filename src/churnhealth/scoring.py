@@ -34,6 +34,7 @@ __all__ = [
     "PAST_DAYS",
     "ScoreBook",
     "Scored",
+    "features_on",
     "score_history",
     "score_matrix",
 ]
@@ -237,6 +238,11 @@ class _Features:
             as_of=days,
             gap_days=self._bundle.question.gap_days,
         )
+
+
+def features_on(bundle: Bundle, history: History, *, account: Ints, day: int) -> Floats:
+    """Compute a bundle's features of some accounts (positions) as of a day."""
+    return _Features(bundle, history, account, day).now()
 
 
 def _strongest(effects: Floats, *, top: int | None) -> Ints:

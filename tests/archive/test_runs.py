@@ -13,7 +13,12 @@ from tests.made import AS_OF, bundle_of, loaded
 
 from churnhealth.archive.beside import about_run, beside_tables
 from churnhealth.archive.flat import COLUMNS
-from churnhealth.archive.runs import previous_bands, read_current, write_scores
+from churnhealth.archive.runs import (
+    bands_of,
+    earlier_scores,
+    read_current,
+    write_scores,
+)
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.scoring import score_history
 from churnhealth.sources.contract import date_of
@@ -122,14 +127,15 @@ def test_only_rows_that_changed_get_a_new_changed_at(tmp_path):
     assert np.flatnonzero(moved).tolist() == [3]
 
 
-def test_previous_bands_come_from_the_newest_earlier_day(tmp_path):
-    assert previous_bands(tmp_path / "none", before=DAY) == {}
+def test_earlier_scores_are_those_of_the_newest_earlier_day(tmp_path):
+    assert earlier_scores(tmp_path / "none", before=DAY) is None
     write_scores(book(), tmp_path, as_of=DAY)
     write_scores(book(AS_OF + 30), tmp_path, as_of=date(2025, 10, 1))
+    day, scores = earlier_scores(tmp_path, before=date(2025, 10, 1))
     bands = book().scores
     known = {i: b for i, b in zip(bands["account_id"], bands["band"], strict=True) if b}
-    assert previous_bands(tmp_path, before=date(2025, 10, 1)) == known
-    assert previous_bands(tmp_path, before=DAY) == {}
+    assert (day, bands_of(scores)) == (DAY, known)
+    assert earlier_scores(tmp_path, before=DAY) is None
 
 
 @pytest.mark.parametrize(

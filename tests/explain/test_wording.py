@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churnhealth.explain.phrases import WORDS
-from churnhealth.explain.wording import account_text, probability_words, sentence
+from churnhealth.explain.wording import probability_words, sentence
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec, feature
 
@@ -242,88 +242,3 @@ def test_names_from_files_cannot_break_a_sentence():
 @given(st.floats(0, 1))
 def test_a_probability_is_always_said(p):
     assert re.fullmatch(r"(about|under|over) \d+ in \d+", probability_words(p))
-
-
-SCORE = {
-    "account_id": "a1",
-    "name": "Acme",
-    "as_of": "2026-01-01",
-    "status": "scored",
-    "churn_probability": 0.2,
-    "base_probability": 0.07,
-    "health_score": 41.3,
-    "band": "orange",
-    "previous_band": "yellow",
-    "renewal_date": "2026-03-01",
-    "days_to_renewal": 59,
-    "value": 900.0,
-    "expected_loss": 2160.0,
-    "rules_score": 74.0,
-    "rules_band": "green",
-    "agreement": "further",
-    "coverage": 0.61,
-}
-DRIVERS = [
-    {"sentence": "NPS rose from 3 to 9.", "effect_points": -2.0, "label": "NPS"},
-    {"sentence": "Logins fell from 14 to 8.", "effect_points": 14.0, "label": "Logins"},
-    {"sentence": None, "effect_points": 1.0, "label": "Seats", "value": 20.0},
-]
-
-
-def test_an_account_is_told_whole():
-    assert account_text(SCORE, DRIVERS) == (
-        "Acme (a1) on 2026-01-01\n"
-        "At risk (orange): about 1 in 5 accounts like this leave (20.0 %);"
-        " health score 41 of 100.\n"
-        "Renewal on 2026-03-01, in 59 days · 900 a month · expected loss 2,160 a year"
-        " · before: Watch (yellow)\n"
-        "\n"
-        "What raises the risk, in percentage points:\n"
-        "  +14.0  Logins fell from 14 to 8.\n"
-        "   +1.0  Seats: 20.\n"
-        "What lowers the risk, in percentage points:\n"
-        "   −2.0  NPS rose from 3 to 9.\n"
-        "From 7.0 %: raising +15.0, lowering −2.0, others 0.0, together 20.0 %.\n"
-        "\n"
-        "The rules say Healthy (green), 74 of 100: contradicts the model: talk to"
-        " someone who knows the account.\n"
-        "Measured: 61 % of what the model reads; the rest had no record.\n"
-        "Associations, not causes: changing one need not change the outcome."
-    )
-
-
-def test_what_is_not_told_is_still_counted():
-    text = account_text(SCORE, DRIVERS, top=1)
-    assert "Seats" not in text
-    assert "raising +14.0, lowering −2.0, others +1.0, together 20.0 %" in text
-
-
-def test_the_services_answer_reads_the_same_as_the_files_row():
-    answer = {k: v for k, v in SCORE.items() if not k.startswith("rules_")}
-    answer["rules"] = {"score": 74, "band": "green", "reasons": []}
-    assert account_text(answer, DRIVERS) == account_text(SCORE, DRIVERS)
-
-
-@pytest.mark.parametrize(
-    ("status", "why"),
-    [
-        ("announced", "It has said that it will leave."),
-        ("grace", "Its contract has ended and may still be renewed."),
-        ("too_new", "It is too new to be judged."),
-        ("churned", "It has left."),
-    ],
-)
-def test_an_account_without_a_score_says_so(status, why):
-    row = {"account_id": "a1", "as_of": "2026-01-01", "status": status}
-    row["churn_probability"] = NAN
-    assert account_text(row, []) == f"a1 on 2026-01-01\nNo probability. {why}"
-
-
-def test_the_question_names_the_outcome():
-    text = account_text(SCORE, [], outcome="do not renew")
-    assert "accounts like this do not renew" in text
-
-
-def test_two_accounts_are_told_apart():
-    other = {**SCORE, "churn_probability": 0.3}
-    assert account_text(SCORE, DRIVERS) != account_text(other, DRIVERS)

@@ -31,8 +31,10 @@ from churnhealth.scoring import ScoreBook
 from churnhealth.sources.engine import QueryError, read_table, write_table
 
 __all__ = [
+    "bands_of",
     "current_folder",
-    "previous_bands",
+    "earlier_scores",
+    "history_of",
     "read_about",
     "read_current",
     "run_days",
@@ -51,6 +53,8 @@ _TABLES = (
     "contracts",
     "records",
     "people",
+    "moves",
+    "changes",
 )
 _ABOUT = "run.json"
 _GROUP = 8_192  # rows: one account is found by reading one group
@@ -149,14 +153,33 @@ def run_days(out: Path) -> list[str]:
     return sorted(p.parent.name for p in out.glob(f"{_DAY}/scores.parquet"))
 
 
-def previous_bands(out: Path, *, before: date) -> dict[str, str]:
-    """Give the band of each account in the newest run of an earlier day."""
+def earlier_scores(out: Path, *, before: date) -> tuple[date, Table] | None:
+    """Give the day and the scores of the newest run of an earlier day."""
     earlier = [name for name in run_days(out) if name < str(before)]
     if not earlier:
-        return {}
+        return None
+    columns = ("account_id", "status", "churn_probability", "band")
+    versions = ("model_version", "bands_version")
     file = out / earlier[-1] / "scores.parquet"
-    table = read_table(file, columns=("account_id", "band"))
-    pairs = zip(table["account_id"].tolist(), table["band"].tolist(), strict=True)
+    return date.fromisoformat(earlier[-1]), read_table(file, columns=columns + versions)
+
+
+def history_of(out: Path, account_id: str) -> dict[str, NDArray[Any]]:
+    """Give the flat rows of one account, one per run that listed it."""
+    files = sorted((out / "history").glob("*.parquet"))
+    if not files:
+        return {}
+    return read_table(*files, account_id=account_id)
+
+
+def bands_of(scores: Table) -> dict[str, str]:
+    """Give the band of each account that has one.
+
+    >>> ids = np.array(["a1", "a2"], dtype=object)
+    >>> bands_of({"account_id": ids, "band": np.array(["red", None], dtype=object)})
+    {'a1': 'red'}
+    """
+    pairs = zip(scores["account_id"].tolist(), scores["band"].tolist(), strict=True)
     return {i: band for i, band in pairs if band is not None}
 
 

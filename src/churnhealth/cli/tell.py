@@ -60,11 +60,19 @@ def explain(
     bundle: BundleFolder,
     config: ConfigFile = DEFAULT_CONFIG,
     as_of: AsOf = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Also what moved it since this day."),
+    ] = None,
+    suggest: Annotated[
+        bool,
+        typer.Option("--suggest", help="Also which few changes would help."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say in words why one account has its score."""
     from churnhealth.commands.tell import explain_account
-    from churnhealth.explain.wording import account_text
+    from churnhealth.explain.telling import account_text, changed_text
 
     settings = read_settings(config)
     with shown_progress() as progress:
@@ -73,6 +81,8 @@ def explain(
             account,
             bundle_folder=bundle,
             as_of=day(as_of),
+            since=day(since),
+            with_suggestion=suggest,
             now=now(),
             progress=progress,
         )
@@ -82,6 +92,10 @@ def explain(
         typer.echo(
             account_text(told["score"], told["drivers"], outcome=told["outcome"])
         )
+        if since is not None:
+            typer.echo("\n" + changed_text(told["move"], told["changes"]))
+        if "suggestion" in told:
+            typer.echo("\n" + told["suggestion"]["sentence"])
         if told["rules"]:
             typer.echo(f"\nThe rule: {told['rules'][0]}")
         if not told["skill"]:

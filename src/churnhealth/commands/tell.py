@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,13 @@ from typing import Any
 import numpy as np
 
 from churnhealth.archive.beside import about_run, beside_tables
-from churnhealth.archive.runs import previous_bands, read_current, write_scores
+from churnhealth.archive.moves import move_tables
+from churnhealth.archive.runs import (
+    bands_of,
+    earlier_scores,
+    read_current,
+    write_scores,
+)
 from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.config import Config, Serve
 from churnhealth.errors import ChurnHealthError, ConfigError, RequestError
@@ -28,10 +35,11 @@ from churnhealth.progress import Progress
 from churnhealth.scorers.card import read_card
 from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
-from churnhealth.scoring import score_history
+from churnhealth.scoring import ScoreBook, score_history
 from churnhealth.serve.answers import model_card, plain_rows
 from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.load import load
+from churnhealth.what_if import suggest
 
 _STALE_DAYS = 31  # scoring this long after the newest data is still plain
 
@@ -63,13 +71,14 @@ def score_cohort(
             fix="use --format parquet or --format csv",
         )
     bundle, history, day = _ready(config, bundle_folder, as_of, progress)
+    earlier = earlier_scores(out, before=date_of(day))
     with progress.stage("score"):
         book = score_history(
             bundle,
             history,
             as_of=day,
             scored_at=now,
-            previous=previous_bands(out, before=date_of(day)),
+            previous=bands_of(earlier[1]) if earlier else None,
         )
     if not (book.scores["status"] == "scored").any():
         raise RequestError(
@@ -79,12 +88,16 @@ def score_cohort(
             fix="give another --as-of, or check [question] and the contracts",
         )
     with progress.stage("write"):
+        beside = beside_tables(bundle, history, book, as_of=day)
+        if earlier:
+            since, scores = earlier
+            beside |= move_tables(bundle, history, book, earlier=scores, since=since)
         folder = write_scores(
             book,
             out,
             as_of=date_of(day),
             file_format="csv" if file_format == "csv" else "parquet",
-            beside=beside_tables(bundle, history, book, as_of=day),
+            beside=beside,
             about=about_run(bundle, history, as_of=day, company=config.company.name),
         )
     bands = [b for b in book.scores["band"].tolist() if b is not None]
@@ -162,10 +175,12 @@ def explain_account(
     *,
     bundle_folder: Path,
     as_of: int | None,
+    since: int | None = None,
+    with_suggestion: bool = False,
     now: datetime,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Score one account and give its row and its drivers.
+    """Score one account and give its row and its drivers; and what moved it ``since``.
 
     Raises
     ------
@@ -182,27 +197,41 @@ def explain_account(
             fix="check the id: it is the text in the accounts source, case and zeros"
             " included",
         )
-    book = score_history(
-        bundle, history, as_of=day, scored_at=now, only=[int(found[0])]
-    )
-    scores, drivers = plain_rows(book.scores), plain_rows(book.drivers)
-    if not scores:
+
+    def book_of(at: int) -> ScoreBook:
+        only = [int(found[0])]
+        book = score_history(bundle, history, as_of=at, scored_at=now, only=only)
+        if book.scores["account_id"].size:
+            return book
         raise RequestError(
             "CH504",
-            f"account {account!r} is not in question on {date_of(day)}",
+            f"account {account!r} is not in question on {date_of(at)}",
             why="it is not covered then, or its renewal lies outside the question",
-            fix="give another --as-of, or another [question]",
+            fix="give another --as-of or --since, or another [question]",
         )
+
+    book = book_of(day)
     base = model_card(bundle)["base_probability"]
     values = () if book.values is None else book.values
-    return {
+    told: dict[str, Any] = {
         "schema_version": 1,
         "outcome": outcome(bundle.question.model_dump()),
         "skill": bundle.skill,
-        "score": {**scores[0], "base_probability": base},
+        "score": {**plain_rows(book.scores)[0], "base_probability": base},
         "rules": [text for row in values for text in bundle.rules.reasons(row)],
-        "drivers": drivers,
+        "drivers": plain_rows(book.drivers),
     }
+    if since is not None:
+        then = book_of(since).scores
+        moves = move_tables(bundle, history, book, earlier=then, since=date_of(since))
+        move = plain_rows(moves["moves"])
+        told["move"] = move[0] if move else None
+        told["changes"] = plain_rows(moves["changes"])
+    if with_suggestion and book.values is not None and len(book.values):
+        everyone = score_history(bundle, history, as_of=day, scored_at=now, top=0)
+        peers = everyone.values if everyone.values is not None else book.values
+        told["suggestion"] = asdict(suggest(bundle, book.values[0], peers=peers))
+    return told
 
 
 def write_portfolio(scores: Path, out: Path, *, bundle_folder: Path | None) -> int:

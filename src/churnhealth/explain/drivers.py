@@ -25,7 +25,15 @@ from churnhealth.features.spec import FeatureSpec
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.sources.contract import Days, Floats, Ints, Texts
 
-__all__ = ["Explained", "category_log_odds", "driver_table", "explain_margin"]
+__all__ = [
+    "Explained",
+    "category_log_odds",
+    "driver_table",
+    "explain_margin",
+    "named_columns",
+    "probability_per_log_odds",
+    "ranked",
+]
 
 _SAME = 1e-9
 """How far the base of two rows may differ and still be one number."""
@@ -85,7 +93,7 @@ def explain_margin(
         base_log_odds=base,
         base_probability=float(sigmoid(np.array([base]))[0]),
         effects=effects,
-        points=effects * _probability_per_log_odds(base, moved)[:, None],
+        points=effects * probability_per_log_odds(base, moved)[:, None],
     )
 
 
@@ -100,17 +108,17 @@ def _base(column: Floats, *, slope: float, intercept: float) -> float:
     return float(slope * column[0] + intercept)
 
 
-def _probability_per_log_odds(start: float, moved: Floats) -> Floats:
+def probability_per_log_odds(start: Floats | float, moved: Floats) -> Floats:
     """Give (p - p_start) / (z - z_start), exact also where both differences vanish.
 
     sigmoid(a + d) - sigmoid(a) = sinh(d / 2) / (2 cosh(a / 2) cosh((a + d) / 2)).
     Written in exponentials of negative numbers nothing overflows or cancels: the limit
     p(1 - p) needs no threshold, and the quotient is never negative.
 
-    >>> _probability_per_log_odds(0.0, np.array([0.0, 1e-300, 1e-9, 40.0])).tolist()
+    >>> probability_per_log_odds(0.0, np.array([0.0, 1e-300, 1e-9, 40.0])).tolist()
     [0.25, 0.25, 0.25, 0.0125]
     """
-    d, a, b = np.abs(moved), abs(start), np.abs(start + moved)
+    d, a, b = np.abs(moved), np.abs(start), np.abs(start + moved)
     quotient = np.ones_like(d)
     np.divide(-np.expm1(-d), d, out=quotient, where=d > 0)
     outside = np.exp(np.minimum((d - a - b) / 2, 0.0))
@@ -188,7 +196,7 @@ def driver_table(
     named = _named(_Same(specs))
     given = {"value": values, "own_past": past, "peers_median": peers}
     beside = {name: _spread(column, shape) for name, column in given.items()}
-    row, column, rank = _ranked(explained.effects, named.by_name, top=top)
+    row, column, rank = ranked(explained.effects, specs, top=top)
     effects = explained.effects[row, column]
     cells = {name: cell[row, column] for name, cell in beside.items()}
     told = _within(row, effects, shape[0], most=worded)
@@ -266,10 +274,17 @@ def _made(same: _Same) -> _Named:
 _kept = lru_cache(maxsize=8)(_made)
 
 
-def _ranked(
-    effects: Floats, by_name: Ints, *, top: int | None
+def named_columns(specs: Sequence[FeatureSpec]) -> tuple[Texts, Texts, Texts]:
+    """Give name, label and category of each column."""
+    named = _named(_Same(specs))
+    return named.name, named.label, named.category
+
+
+def ranked(
+    effects: Floats, specs: Sequence[FeatureSpec], *, top: int | None
 ) -> tuple[Ints, Ints, Ints]:
     """Order each row by size of effect; give row, column and rank of each driver."""
+    by_name = _named(_Same(specs)).by_name
     size = np.abs(effects[:, by_name])
     order = np.argsort(-size, axis=1, kind="stable")  # stable: ties stay by name
     ordered = np.take_along_axis(size, order, axis=1)

@@ -180,3 +180,8 @@ ALONE = ", associated with {} risk"
 """Said only where neither the past nor peers show on which side of normal it lies."""
 
 ACRONYMS = "API ARR CRM CSAT CSM FAQ MRR NPS ROI SLA SMS SSO URL VLE"
+
+MODEL_MOVED = "the model is another one"
+REVISED = "data of the earlier date were corrected since"
+BANDS_MOVED = "the limits of the colours moved"
+"""What no driver explains of a move between two dates."""

@@ -1,4 +1,4 @@
-"""What a driver and an account are called in plain words (texts: ``phrases.py``).
+"""What a driver is called in plain words (texts: ``phrases.py``).
 
 Sentences state what was measured, beside the account's own past and its peers. They
 never say why: a model knows what goes together, not what brings what about.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from churnhealth.explain.numbers import (
@@ -17,20 +17,15 @@ from churnhealth.explain.numbers import (
     duration,
     figure,
     percent,
-    points,
     signed_percent,
 )
 from churnhealth.explain.phrases import (
     ACRONYMS,
-    AGREEMENT,
     ALONE,
     ATTRIBUTE,
-    BAND_WORDS,
     ENDING,
     NO_ATTRIBUTE,
     NO_ENDING,
-    NOT_CAUSES,
-    STATUS_WORDS,
     WORDS,
     Level,
     Move,
@@ -38,7 +33,17 @@ from churnhealth.explain.phrases import (
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec, window_words
 
-__all__ = ["account_text", "probability_words", "sentence", "speaker"]
+__all__ = [
+    "capital",
+    "clause",
+    "clean",
+    "label_words",
+    "number_of",
+    "probability_words",
+    "sentence",
+    "speaker",
+    "uncapital",
+]
 
 Say = Callable[[float, float, float, float], str]
 """(value, past, peers, effect) -> sentence; NaN where not known."""
@@ -51,7 +56,6 @@ _NUMBERS: Mapping[str, Callable[[float], str]] = {
 }
 _PLAIN_DAYS = ("active_days",)  # their label says "days" already
 _MANY_TIMES = 3.0
-_WELL_COVERED = 0.8
 
 
 def probability_words(p: float) -> str:
@@ -85,6 +89,28 @@ def sentence(
     return speaker(spec)(value, past, peers, effect)
 
 
+def clause(spec: FeatureSpec, before: float, value: float) -> str:
+    """Say in a few words how one feature moved between two dates, for a list.
+
+    >>> from churnhealth.features.spec import feature
+    >>> clause(feature("active_users", source="app", days=7), 14.0, 8.0)
+    'active users of app, last week, fell from 14 to 8'
+    >>> clause(feature("latest", source="surveys", item="nps"), 9.0, float("nan"))
+    'no NPS on record'
+    >>> clause(feature("oldest_open", source="tickets"), float("nan"), 21.0)
+    'the oldest open tickets event is 21 days old'
+    """
+    moves = WORDS.get(spec.kind, Level())
+    told = before == before and value == value and before != value
+    if spec.kind in ("is", "ends_within") or isinstance(moves, Move) or not told:
+        return uncapital(speaker(spec)(value, math.nan, math.nan, 0.0).rstrip("."))
+    number = number_of(spec)
+    subject = label_words(spec)
+    comma = "," if "," in subject else ""
+    verb = "rose" if value > before else "fell"
+    return f"{subject}{comma} {verb} from {number(before)} to {number(value)}"
+
+
 @lru_cache(maxsize=4096)
 def speaker(spec: FeatureSpec) -> Say:
     """Prepare the words of one feature, so that many accounts are told fast."""
@@ -99,22 +125,32 @@ def speaker(spec: FeatureSpec) -> Say:
     return _level(words, fixed, spec)
 
 
+def label_words(spec: FeatureSpec) -> str:
+    """Give a feature's label as it stands inside a sentence."""
+    return uncapital(_acronyms(clean(spec.label)))
+
+
+def number_of(spec: FeatureSpec) -> Callable[[float], str]:
+    """Give the way in which a feature's values are written."""
+    return figure if spec.kind in _PLAIN_DAYS else _NUMBERS.get(spec.unit, figure)
+
+
 def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
     """Fill in what does not depend on the account."""
     before, told, _ = spec.phrase.partition(" {moved} ")
     subject = before.replace("{{", "{").replace("}}", "}") if told else spec.label
     # "Trend of logins fell by 40 %" would say it twice.
     subject = subject.removeprefix("Trend of ").removesuffix(" against own habit")
-    subject = _acronyms(_clean(subject))
+    subject = _acronyms(clean(subject))
     source = spec.source.replace("_", " ")
-    item = None if spec.item is None else _clean(spec.item.replace("_", " "))
+    item = None if spec.item is None else clean(spec.item.replace("_", " "))
     what = _acronyms(item if item is not None else f"{source} events")
     window = "" if spec.days is None else window_words(spec.days)
     return {
-        "subject": _capital(subject),
-        "lower": _uncapital(subject),
+        "subject": capital(subject),
+        "lower": uncapital(subject),
         "what": what,
-        "What": _capital(what),
+        "What": capital(what),
         "one": _acronyms(item if item is not None else f"{source} event"),
         "window": window,
         "during": f" {KINDS[spec.kind].during} {window}" if window else "",
@@ -122,9 +158,9 @@ def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
 
 
 def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
-    number = figure if spec.kind in _PLAIN_DAYS else _NUMBERS.get(spec.unit, figure)
+    number = number_of(spec)
     own = words.moved is None
-    moved = _acronyms(_clean(spec.phrase)) if own else words.moved or ""
+    moved = _acronyms(clean(spec.phrase)) if own else words.moved or ""
     same, now, beside = words.same, words.now, words.beside
     missing = words.missing.format(**fixed)
 
@@ -197,11 +233,11 @@ def _signed(change: float, number: Callable[[float], str]) -> str:
 
 def _attribute(spec: FeatureSpec) -> Say:
     attribute, _, level = (spec.item or spec.label).partition("=")
-    name = _acronyms(_clean(attribute.replace("_", " ")))
+    name = _acronyms(clean(attribute.replace("_", " ")))
     fixed = {
-        "attribute": _capital(name),
-        "lower": _uncapital(name),
-        "level": _clean(level),
+        "attribute": capital(name),
+        "lower": uncapital(name),
+        "level": clean(level),
     }
 
     def say(value: float, _past: float, _peers: float, effect: float) -> str:
@@ -234,156 +270,16 @@ def _acronyms(text: str) -> str:
     return _ACRONYM.sub(lambda found: found[0].upper(), text)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Take out what is no letter or sign: names come from files, and may hold ESC."""
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """Begin a sentence."""
     return text[:1].upper() + text[1:]
 
 
-def _uncapital(text: str) -> str:
+def uncapital(text: str) -> str:
     """Put a phrase inside a sentence; a word in capitals keeps them."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
-
-
-def account_text(
-    score: Mapping[str, object],
-    drivers: Sequence[Mapping[str, object]],
-    *,
-    outcome: str = "leave",
-    top: int = 5,
-) -> str:
-    """Tell one account in plain words, as ``churnhealth explain`` prints it.
-
-    ``score`` is a row of ``scores.parquet`` (with ``base_probability`` if it is to add
-    up) or an answer of the service; ``drivers`` are rows of ``drivers.parquet``.
-    ``outcome`` says what the probability is of; ``top`` drivers are told each way.
-
-    >>> row = {"account_id": "a1", "as_of": "2026-01-01", "status": "scored",
-    ...        "churn_probability": 0.18, "base_probability": 0.07, "band": "yellow",
-    ...        "rules_band": "yellow", "rules_score": 62,
-    ...        "agreement": "same", "coverage": 0.92}
-    >>> why = [{"sentence": "Logins fell from 14 to 8.", "effect_points": 11.0}]
-    >>> print(account_text(row, why))
-    a1 on 2026-01-01
-    Watch (yellow): about 1 in 6 accounts like this leave (18.0 %).
-    <BLANKLINE>
-    What raises the risk, in percentage points:
-      +11.0  Logins fell from 14 to 8.
-    From 7.0 %: raising +11.0, lowering 0.0, others 0.0, together 18.0 %.
-    <BLANKLINE>
-    The rules say Watch (yellow), 62 of 100: agrees with the model.
-    Measured: 92 % of what the model reads.
-    Associations, not causes: changing one need not change the outcome.
-    """
-    name, ident = _text(score, "name"), str(score["account_id"])
-    title = f"{name} ({ident})" if name and name != ident else ident
-    lines = [f"{title} on {str(score['as_of'])[:10]}"]
-    p = _number(score, "churn_probability")
-    if p is None:
-        status = _text(score, "status")
-        reason = STATUS_WORDS.get(status, "Nothing is known that would allow one.")
-        return "\n".join([*lines, f"No probability. {reason}"])
-    lines += [_headline(score, p, outcome), *_facts(score), ""]
-    lines += _both_sides(score, p, drivers, top)
-    return "\n".join([*lines, "", *_second_opinion(score), NOT_CAUSES])
-
-
-def _headline(score: Mapping[str, object], p: float, outcome: str) -> str:
-    band, health = _text(score, "band"), _number(score, "health_score")
-    tail = "." if health is None else f"; health score {health:.0f} of 100."
-    said = f"{probability_words(p)} accounts like this {outcome} ({100 * p:.1f} %)"
-    return f"{_colour(band)}: {said}{tail}"
-
-
-def _colour(band: str) -> str:
-    return f"{BAND_WORDS[band]} ({band})" if band in BAND_WORDS else "No colour"
-
-
-def _facts(score: Mapping[str, object]) -> list[str]:
-    facts = []
-    renewal, days = _text(score, "renewal_date"), _number(score, "days_to_renewal")
-    if renewal and days is not None:
-        facts.append(f"renewal on {renewal[:10]}, in {count(days, 'day')}")
-    value, loss = _number(score, "value"), _number(score, "expected_loss")
-    if value is not None:
-        facts.append(f"{figure(round(value))} a month")
-    if loss is not None:
-        facts.append(f"expected loss {figure(round(loss))} a year")
-    before, band = _text(score, "previous_band"), _text(score, "band")
-    if before in BAND_WORDS and before != band:
-        facts.append(f"before: {_colour(before)}")
-    return [_capital(" · ".join(facts))] if facts else []
-
-
-def _both_sides(
-    score: Mapping[str, object],
-    p: float,
-    drivers: Sequence[Mapping[str, object]],
-    top: int,
-) -> list[str]:
-    """List the strongest drivers each way, and show that all of them add up."""
-    effects = [(_number(d, "effect_points") or 0.0, d) for d in drivers]
-    effects.sort(key=lambda pair: -abs(pair[0]))
-    raising = [pair for pair in effects if pair[0] > 0][:top]
-    lowering = [pair for pair in effects if pair[0] < 0][:top]
-    lines = []
-    for title, side in (("raises", raising), ("lowers", lowering)):
-        if side:
-            lines.append(f"What {title} the risk, in percentage points:")
-            lines += [f"  {points(x):>5}  {_told(d)}" for x, d in side]
-    start = _number(score, "base_probability")
-    if start is None:
-        return lines or ["No feature moves it."]
-    up, down = (sum(x for x, _ in side) for side in (raising, lowering))
-    rest = 100 * (p - start) - up - down
-    lines.append(
-        f"From {100 * start:.1f} %: raising {points(up)}, lowering {points(down)},"
-        f" others {points(rest)}, together {100 * p:.1f} %."
-    )
-    return lines
-
-
-def _told(driver: Mapping[str, object]) -> str:
-    told = _text(driver, "sentence")
-    if told:
-        return told
-    value = _number(driver, "value")
-    known = "no record" if value is None else figure(value)
-    return f"{_text(driver, 'label') or _text(driver, 'feature')}: {known}."
-
-
-def _second_opinion(score: Mapping[str, object]) -> list[str]:
-    rules = score.get("rules")
-    if not isinstance(rules, Mapping):
-        rules = {"score": score.get("rules_score"), "band": score.get("rules_band")}
-    lines = []
-    band, mark = _text(rules, "band"), _number(rules, "score")
-    if band in BAND_WORDS:
-        of = "" if mark is None else f", {mark:.0f} of 100"
-        agreement = AGREEMENT.get(_text(score, "agreement"))
-        tail = f": {agreement}." if agreement else "."
-        lines.append(f"The rules say {_colour(band)}{of}{tail}")
-    coverage = _number(score, "coverage")
-    if coverage is not None:
-        few = "; the rest had no record" if coverage < _WELL_COVERED else ""
-        lines.append(f"Measured: {percent(coverage)} of what the model reads{few}.")
-    return lines
-
-
-def _text(row: Mapping[str, object], key: str) -> str:
-    """Read a text; missing in any dress is empty."""
-    value = row.get(key)
-    if value is None or value != value:
-        return ""
-    return "" if str(value) == "NaT" else _clean(str(value))
-
-
-def _number(row: Mapping[str, object], key: str) -> float | None:
-    """Read a number; missing in any dress is ``None``."""
-    value = row.get(key)
-    if value is None or value != value:
-        return None
-    return float(value)  # type: ignore[arg-type]

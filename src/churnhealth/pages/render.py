@@ -17,7 +17,7 @@ from churnhealth.folders import write_text
 from churnhealth.pages import words
 from churnhealth.pages.shape import Account, Summary
 
-__all__ = ["render_account", "render_report", "write_report"]
+__all__ = ["render_account", "render_no_scores", "render_report", "write_report"]
 
 _OWNERS = 24  # more owners than this are no longer a list that one chooses from
 
@@ -46,6 +46,11 @@ def render_account(account: Account) -> str:
     """Show one account of a summary as a page of its own."""
     page = _environment().get_template("account.html")
     return page.render(a=account, title=f"{account['name']} – customer health")
+
+
+def render_no_scores() -> str:
+    """Say how to get from a service without scores to a portfolio."""
+    return _environment().get_template("no_scores.html").render()
 
 
 def write_report(path: Path, html: str) -> None:

@@ -8,7 +8,7 @@ that an answer never mixes two models.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -27,8 +27,14 @@ from starlette.routing import Route
 from churnhealth.bundle import Bundle
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError
-from churnhealth.pages.render import render_account
+from churnhealth.health.bands import BANDS
+from churnhealth.pages.render import render_account, render_no_scores
 from churnhealth.scoring import score_history
+from churnhealth.serve.account import (
+    account_history,
+    account_suggestion,
+    what_if_answer,
+)
 from churnhealth.serve.answers import (
     Row,
     feature_scores,
@@ -44,12 +50,13 @@ from churnhealth.serve.asked import (
     id_of,
     one_of,
     query,
+    some_of,
 )
 from churnhealth.serve.guard import LOOPBACK, Guard, Observe, refused, strict_json
 from churnhealth.serve.openapi import openapi
 from churnhealth.serve.stored import SORTS, Stored, StoredScores, choose
 from churnhealth.sources.contract import day_of
-from churnhealth.sources.given import known_fields, listed, object_of
+from churnhealth.sources.given import known_fields, object_of
 from churnhealth.sources.rows import history_from_rows
 
 __all__ = ["Live", "Serving", "create_app", "make_serving"]
@@ -59,21 +66,10 @@ T = TypeVar("T")
 _LONGEST_LOAD = 30.0  # seconds
 _SCORING_THREADS = 2  # more would wait for each other: the work is the processor's
 _LARGEST_PAGE = 500
-_BANDS = ("green", "yellow", "orange", "red", "grey")
 _PAGE = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline';"
     " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
-_NO_SCORES = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>No scores yet</title>
-<link rel="icon" href="data:,">
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;
-padding:0 1rem}</style></head><body><h1>No scores yet</h1>
-<p>This service answers <code>POST /v1/score</code>, but it was started without stored
-scores, so there is no portfolio to show. Make some, then start it with them:</p>
-<pre>churnhealth score --bundle BUNDLE --out SCORES
-churnhealth serve --bundle BUNDLE --scores SCORES</pre></body></html>
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -137,7 +133,10 @@ def create_app(
     routes = [
         Route("/v1/score", api.score, methods=["POST"]),
         Route("/v1/score/features", api.score_features, methods=["POST"]),
+        Route("/v1/what-if", api.what_if, methods=["POST"]),
         Route("/v1/accounts", api.accounts, methods=get),
+        Route("/v1/accounts/{account_id:path}/history", api.history, methods=get),
+        Route("/v1/accounts/{account_id:path}/suggestion", api.suggestion, methods=get),
         Route("/v1/accounts/{account_id:path}", api.account, methods=get),
         Route("/v1/model", api.model, methods=get),
         Route("/v1/features", api.features, methods=get),
@@ -163,7 +162,7 @@ class _Api:
 
     def __init__(self, live: Live, settings: Serve) -> None:
         self._live = live
-        self._settings = settings
+        self._most = settings.max_accounts
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def _serving(self) -> Serving:
@@ -190,7 +189,7 @@ class _Api:
         given = object_of(strict_json(body), "body")
         known_fields(given, ("as_of", "accounts"), "body")
         as_of = day_asked(given)
-        accounts = self._some(given, "accounts")
+        accounts = some_of(given, "accounts", most=self._most)
         sent = [id_of(a, f"accounts[{i}]") for i, a in enumerate(accounts)]
         bundle = serving.bundle
         schema = bundle.schema.vouched(day_of(as_of), alive_at=bundle.as_of)
@@ -218,21 +217,9 @@ class _Api:
         given = object_of(strict_json(body), "body")
         known_fields(given, ("as_of", "rows"), "body")
         as_of = day_asked(given)
-        ids, X = feature_matrix(serving.bundle, self._some(given, "rows"))
+        ids, X = feature_matrix(serving.bundle, some_of(given, "rows", most=self._most))
         rows = feature_scores(serving.bundle, ids, X, as_of=as_of, top=top)
         return _scores(serving, rows)
-
-    def _some(self, body: Mapping[str, object], name: str) -> Sequence[Row]:
-        rows = listed(body.get(name), name)
-        most = self._settings.max_accounts
-        if not rows:
-            fix = "send at least one account"
-            raise refused("CH524", "is missing or empty", fix=fix, where=name)
-        if len(rows) > most:
-            what = f"holds more than {most} accounts"
-            fix = "send fewer at a time, or raise [serve] max_accounts"
-            raise refused("CH517", what, fix=fix, where=name)
-        return [dict(object_of(row, f"{name}[{i}]")) for i, row in enumerate(rows)]
 
     async def _stored(self) -> StoredScores:
         stored = (await self._serving()).stored
@@ -249,7 +236,7 @@ class _Api:
         asked = query(request, "band", "owner", "segment", "sort", "page", "page_size")
         bands = [band for band in asked.get("band", "").split(",") if band]
         sort = asked.get("sort") or SORTS[0]
-        one_of("band", bands, _BANDS)
+        one_of("band", bands, (*BANDS, "grey"))
         one_of("sort", [sort], SORTS)
         page = count(asked, "page", low=1, high=10**9, otherwise=1)
         size = count(asked, "page_size", low=1, high=_LARGEST_PAGE, otherwise=50)
@@ -285,6 +272,50 @@ class _Api:
 
         return await self._work(found)
 
+    async def history(self, request: Request) -> Response:
+        """Give one account's earlier scores, oldest first."""
+        query(request)
+        stored = await self._stored()
+        account_id = request.path_params["account_id"]
+
+        def found() -> Response:
+            rows = account_history(stored.folder, account_id)
+            if not rows:
+                raise _no_account()
+            return _json({"account_id": account_id, "history": rows})
+
+        return await self._work(found)
+
+    async def suggestion(self, request: Request) -> Response:
+        """Say which few changes would reach a better colour."""
+        query(request)
+        serving, stored = await self._serving(), await self._stored()
+        account_id = request.path_params["account_id"]
+
+        def found() -> Response:
+            told = account_suggestion(serving.bundle, stored.folder, account_id)
+            return _json({**_versions(serving), "account_id": account_id, **told})
+
+        return await self._work(found)
+
+    async def what_if(self, request: Request) -> Response:
+        """Score a stored account with some of its features changed."""
+        serving, stored = await self._serving(), await self._stored()
+        top = drivers_asked(query(request, "drivers"), otherwise=0)
+        body = await request.body()
+
+        def answer() -> Response:
+            given = object_of(strict_json(body), "body")
+            known_fields(given, ("account_id", "changes"), "body")
+            account_id = id_of(given, "body")
+            changes = object_of(given.get("changes"), "changes")
+            told = what_if_answer(
+                serving.bundle, stored.folder, account_id, changes, top=top
+            )
+            return _json({**_versions(serving), **told})
+
+        return await self._work(answer)
+
     async def model(self, request: Request) -> Response:
         """Give the model's card."""
         query(request)
@@ -305,10 +336,7 @@ class _Api:
 
     async def readyz(self, _: Request) -> Response:
         """Say which model serves; 503 while none does."""
-        bundle = self._live.now().bundle
-        versions = (bundle.model_version, bundle.bands_version)
-        named = dict(zip(("model_version", "bands_version"), versions, strict=True))
-        return _json({"status": "ready", **named})
+        return _json({"status": "ready", **_versions(self._live.now())})
 
     async def openapi(self, _: Request) -> Response:
         """Describe the interface for programs."""
@@ -319,7 +347,7 @@ class _Api:
         query(request)
         stored = (await self._serving()).stored
         if stored is None:
-            return HTMLResponse(_NO_SCORES, headers=_PAGE)
+            return HTMLResponse(render_no_scores(), headers=_PAGE)
         html = await self._work(lambda: stored.newest().report)
         return HTMLResponse(html, headers=_PAGE)
 
@@ -347,12 +375,15 @@ def _json(value: object) -> Response:
 
 
 def _scores(serving: Serving, rows: Sequence[Row]) -> Response:
+    return _json({**_versions(serving), "scores": rows})
+
+
+def _versions(serving: Serving) -> Row:
     bundle = serving.bundle
-    versions = {
+    return {
         "model_version": bundle.model_version,
         "bands_version": bundle.bands_version,
     }
-    return _json({**versions, "scores": rows})
 
 
 def _no_account() -> ChurnHealthError:

@@ -14,7 +14,14 @@ from churnhealth.bundle import Bundle
 from churnhealth.serve.guard import refused
 from churnhealth.sources.contract import Floats, Texts
 from churnhealth.sources.engine import texts
-from churnhealth.sources.given import LARGEST, known_fields, number, object_of, text
+from churnhealth.sources.given import (
+    LARGEST,
+    known_fields,
+    listed,
+    number,
+    object_of,
+    text,
+)
 
 __all__ = [
     "MOST_DRIVERS",
@@ -25,6 +32,7 @@ __all__ = [
     "id_of",
     "one_of",
     "query",
+    "some_of",
 ]
 
 Row = Mapping[str, object]
@@ -94,6 +102,19 @@ def id_of(row: Mapping[str, object], where: str) -> str:
     if found is None:
         raise refused("CH524", "is missing", fix="give it", where=f"{where}.account_id")
     return found
+
+
+def some_of(body: Mapping[str, object], name: str, *, most: int) -> Sequence[Row]:
+    """Take a list of objects: one at least, and not more than are allowed."""
+    rows = listed(body.get(name), name)
+    if not rows:
+        fix = "send at least one account"
+        raise refused("CH524", "is missing or empty", fix=fix, where=name)
+    if len(rows) > most:
+        what = f"holds more than {most} accounts"
+        fix = "send fewer at a time, or raise [serve] max_accounts"
+        raise refused("CH517", what, fix=fix, where=name)
+    return [object_of(row, f"{name}[{i}]") for i, row in enumerate(rows)]
 
 
 def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:

@@ -193,6 +193,54 @@ _SCHEMAS: dict[str, Schema] = {
         },
         *("total", "page", "page_size", "accounts"),
     ),
+    "History": _object(
+        {"account_id": _TEXT, "history": _list({"type": "object"})},
+        *("account_id", "history"),
+    ),
+    "WhatIfRequest": _object(
+        {
+            "account_id": _ID,
+            "changes": {
+                "type": "object",
+                "description": "features of GET /v1/features at other values;"
+                " null is not measured",
+                "additionalProperties": _maybe(_NUMBER),
+                "minProperties": 1,
+            },
+        },
+        *("account_id", "changes"),
+    ),
+    "WhatIf": _object(
+        {**_VERSIONS, "before": _ref("Score"), "after": _ref("Score")},
+        *(*_VERSIONS, "before", "after"),
+    ),
+    "Suggestion": _object(
+        {
+            **_VERSIONS,
+            "account_id": _TEXT,
+            "band": _BAND,
+            "target": {**_BAND, "description": "null where there is none better"},
+            "changes": _list(
+                _object(
+                    {
+                        **dict.fromkeys(("feature", "label", "sentence"), _TEXT),
+                        "value": _maybe(_NUMBER),
+                        "to": _NUMBER,
+                        "share": {
+                            **_NUMBER,
+                            "description": "of similar accounts: there or beyond",
+                        },
+                    },
+                    *("feature", "label", "value", "to", "share", "sentence"),
+                )
+            ),
+            "churn_probability": _NUMBER,
+            "new_probability": _maybe(_NUMBER),
+            "sentence": _TEXT,
+        },
+        *(*_VERSIONS, "account_id", "band", "target", "changes"),
+        *("churn_probability", "new_probability", "sentence"),
+    ),
     "Ready": _object({"status": _TEXT, **_VERSIONS}, "status", *_VERSIONS),
     "Alive": _object({"status": _TEXT}, "status"),
     "Card": {"type": "object", "required": ["model_version", "bands_version"]},
@@ -274,6 +322,22 @@ _ROUTES: dict[str, dict[str, Schema]] = {
     "/v1/accounts/{account_id}": {
         "get": _operation("One stored score", "StoredScore", _IN_PATH, _DRIVERS)
     },
+    "/v1/accounts/{account_id}/history": {
+        "get": _operation("One account's earlier scores", "History", _IN_PATH)
+    },
+    "/v1/accounts/{account_id}/suggestion": {
+        "get": _operation(
+            "The fewest changes that reach a better colour", "Suggestion", _IN_PATH
+        )
+    },
+    "/v1/what-if": {
+        "post": _operation(
+            "A stored account with some features changed",
+            "WhatIf",
+            _DRIVERS,
+            reads="WhatIfRequest",
+        )
+    },
     "/v1/model": {"get": _operation("The model's card", "Card")},
     "/v1/features": {"get": _operation("The features the model reads", "Features")},
     "/livez": {"get": _operation("Whether the process answers", "Alive")},
@@ -290,7 +354,7 @@ def openapi() -> Schema:
     """Give the description as plain values.
 
     >>> sorted(openapi()["paths"])[-2:]
-    ['/v1/score', '/v1/score/features']
+    ['/v1/score/features', '/v1/what-if']
     """
     return {
         "openapi": "3.1.0",

@@ -65,7 +65,7 @@ class StoredScores:
         card: Mapping[str, Any],
         base: Callable[[str], float | None],
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._card = card
         self._base = base
         self._seen: tuple[int, ...] = ()
@@ -82,14 +82,14 @@ class StoredScores:
 
     def _mark(self) -> tuple[int, ...]:
         try:
-            found = os.stat(self._folder / "current")  # noqa: PTH116
+            found = os.stat(self.folder / "current")  # noqa: PTH116
         except OSError:
             return ()
         return (found.st_mtime_ns, found.st_ino, found.st_size)
 
     def _read(self) -> Stored:
         self._seen = self._mark()
-        book = read_current(self._folder)
+        book = read_current(self.folder)
         rows, drivers = stored_scores(book, base=self._base)
         return Stored(book=book, rows=rows, drivers=drivers, card=self._card)
 

@@ -1,0 +1,91 @@
+"""What else is asked of one account: what if, what would help, how was it.
+
+All of it is read from the run that is shown: its features, and its history.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from churnhealth.archive.runs import current_folder, history_of
+from churnhealth.bundle import Bundle
+from churnhealth.serve.answers import Row, feature_scores, plain_rows
+from churnhealth.serve.guard import refused
+from churnhealth.sources.contract import Floats
+from churnhealth.sources.engine import QueryError, read_table, texts
+from churnhealth.sources.given import number
+from churnhealth.what_if import changed_row, suggest
+
+__all__ = ["account_history", "account_suggestion", "what_if_answer"]
+
+_LARGEST_HISTORY = 400
+
+
+def account_history(scores: Path, account_id: str) -> list[Row]:
+    """Give an account's row of every run, oldest first, the last word on each day."""
+    rows = plain_rows(history_of(scores, account_id))
+    newest = {row["as_of"]: row for row in sorted(rows, key=lambda r: r["run"])}
+    return [newest[day] for day in sorted(newest)][-_LARGEST_HISTORY:]
+
+
+def what_if_answer(
+    bundle: Bundle,
+    scores: Path,
+    account_id: str,
+    changes: Mapping[str, object],
+    *,
+    top: int,
+) -> Row:
+    """Score a stored account as it is, and with some features changed."""
+    wanted = {name: number(changes, name, "changes") for name in changes}
+    known = {k: math.nan if v is None else v for k, v in wanted.items()}
+    if not known:
+        fix = 'give at least one, such as {"changes": {"product__all__count__28d": 40}}'
+        raise refused("CH524", "is missing or empty", fix=fix, where="changes")
+    day, x = _features(bundle, scores, account_id)
+    rows = np.stack([x, changed_row(bundle, x, known)])
+    # two rows of one account: told apart by their place
+    before, after = feature_scores(
+        bundle, texts([account_id, account_id + " "]), rows, as_of=day, top=top
+    )
+    return {"before": before, "after": {**after, "account_id": account_id}}
+
+
+def account_suggestion(bundle: Bundle, scores: Path, account_id: str) -> Row:
+    """Say which few changes would reach a better colour."""
+    _, x = _features(bundle, scores, account_id)
+    peers = _matrix(bundle, current_folder(scores))
+    return asdict(suggest(bundle, x, peers=peers))
+
+
+def _features(bundle: Bundle, scores: Path, account_id: str) -> tuple[date, Floats]:
+    folder = current_folder(scores)
+    found = _matrix(bundle, folder, account_id=account_id)
+    if not len(found):
+        raise refused(
+            "CH503",
+            "there is no scored account of this name in the stored scores",
+            fix="check the id, and that its status is `scored`",
+            where="account_id",
+        )
+    return date.fromisoformat(folder.name), found[0]
+
+
+def _matrix(bundle: Bundle, folder: Path, *, account_id: str | None = None) -> Floats:
+    try:
+        table = read_table(
+            folder / "features.parquet", columns=bundle.names, account_id=account_id
+        )
+    except QueryError as error:
+        raise refused(
+            "CH529",
+            "the stored features are not those of the model that serves",
+            fix="score again with this model: `churnhealth score --bundle B --out DIR`",
+        ) from error
+    return np.column_stack([table[name].astype(np.float64) for name in bundle.names])

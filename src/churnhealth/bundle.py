@@ -26,12 +26,13 @@ from churnhealth.health.calibrate import Calibrator
 from churnhealth.scorers import scorer_from_json
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.scorers.rules import RuleScorer
-from churnhealth.sources.contract import Floats, Texts
+from churnhealth.sources.contract import Floats, Ints, Texts
 from churnhealth.sources.schema import Schema
 
-__all__ = ["Bundle", "load_bundle", "save_bundle"]
+__all__ = ["EVERYONE", "Bundle", "load_bundle", "save_bundle"]
 
 SCHEMA_VERSION = 1
+EVERYONE = ""  # the segment of those whose own has too few accounts
 _LARGEST = 512 * 2**20
 _MANIFEST, _DESCRIPTION, _MODEL = "MANIFEST.json", "bundle.json", "model.txt"
 
@@ -42,6 +43,8 @@ class Bundle:
 
     ``peers`` holds the median of each feature over the newest training cohort,
     ``segment_peers`` the same per segment, where a segment has enough accounts;
+    ``peer_tenths`` a tenth and nine tenths (2, F) of them, per segment and for
+    ``EVERYONE``; ``related`` the story that each feature tells;
     ``skill`` says whether the backtest showed any: without it the colours are the
     rules'. ``card`` is what is told to people: question, folds, metrics, promises.
     """
@@ -59,11 +62,27 @@ class Bundle:
     skill: bool
     card: Mapping[str, Any]
     segment_peers: Mapping[str, Floats] = field(default_factory=dict)
+    peer_tenths: Mapping[str, Floats] = field(default_factory=dict)
+    related: tuple[int, ...] = ()
 
     def peers_of(self, segment: Texts) -> Floats:
         """Give the medians of similar accounts for accounts of these segments."""
         rows = [self.segment_peers.get(s, self.peers) for s in segment]
         return np.array(rows).reshape(len(rows), len(self.specs))
+
+    def tenths_of(self, segment: Texts) -> tuple[Floats, Ints] | None:
+        """Give a tenth and nine tenths of the peers, and which of them is whose."""
+        if EVERYONE not in self.peer_tenths:
+            return None
+        names = list(self.peer_tenths)
+        place = {name: i for i, name in enumerate(names)}
+        whose = [place.get(s, place[EVERYONE]) for s in segment]
+        return np.stack([*self.peer_tenths.values()]), np.array(whose, dtype=np.int64)
+
+    @cached_property
+    def stories(self) -> Ints:
+        """Number the features that tell the same story alike, in column order."""
+        return np.array(self.related or range(len(self.specs)), dtype=np.int64)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -101,6 +120,10 @@ def _description(bundle: Bundle) -> str:
         "cuts": bundle.cuts.to_json(),
         "peers": _plain(bundle.peers),
         "segment_peers": {k: _plain(v) for k, v in bundle.segment_peers.items()},
+        "peer_tenths": {
+            k: [_plain(row) for row in v] for k, v in bundle.peer_tenths.items()
+        },
+        "related": list(bundle.related),
         "skill": bundle.skill,
         "card": dict(bundle.card),
     }
@@ -186,6 +209,11 @@ def _parsed(texts: Mapping[str, str]) -> Bundle:
         cuts=BandCuts.from_json(raw["cuts"]),
         peers=_medians(raw["peers"]),
         segment_peers={k: _medians(v) for k, v in raw["segment_peers"].items()},
+        peer_tenths={
+            k: np.array([_medians(row) for row in v])
+            for k, v in raw["peer_tenths"].items()
+        },
+        related=tuple(raw["related"]),
         skill=raw["skill"],
         card=raw["card"],
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from churnhealth.bundle import Bundle
+from churnhealth.bundle import EVERYONE, Bundle
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
@@ -23,6 +23,7 @@ from churnhealth.evaluate.makers import (
 )
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.evaluate.report import backtest_report
+from churnhealth.explain.related import related_features
 from churnhealth.features.library import default_specs
 from churnhealth.features.runtime import feature_table
 from churnhealth.features.spec import FeatureSpec
@@ -244,7 +245,12 @@ def train(
         base_rate=ladder.base_rate,
         cuts=BandCuts.from_json([band["low"] for band in report["bands"]][1:]),
         peers=_medians(panel.X[_newest(panel, day)]),
-        segment_peers=_segment_peers(panel, day),
+        segment_peers=_by_segment(panel, day, _medians),
+        peer_tenths={
+            EVERYONE: _tenths(panel.X[_newest(panel, day)]),
+            **_by_segment(panel, day, _tenths),
+        },
+        related=tuple(related_features(panel.X[_newest(panel, day)]).tolist()),
         skill=bool(report["verdict"]["skill"]),
         card=_card_of(config, loaded, findings, report, rows, chosen),
     )
@@ -281,13 +287,15 @@ def _newest(panel: Panel, day: int) -> Flags:
     return np.asarray((last - 28 < as_of) & (as_of < day))
 
 
-def _segment_peers(panel: Panel, day: int) -> dict[str, Floats]:
-    """Take the medians of every segment that has enough accounts to have any."""
+def _by_segment(
+    panel: Panel, day: int, of: Callable[[Floats], Floats]
+) -> dict[str, Floats]:
+    """Take levels of every segment that has enough accounts to have any."""
     newest = np.flatnonzero(_newest(panel, day))
     segment = panel.history.accounts.segment[panel.cohort.account[newest]]
     return {
-        name: _medians(panel.X[newest[segment == name]])
-        for name in sorted({s for s in segment if s is not None})
+        name: of(panel.X[newest[segment == name]])
+        for name in sorted({s for s in segment if s})
         if int(np.sum(segment == name)) >= _FEWEST_PEERS
     }
 
@@ -297,6 +305,14 @@ def _medians(rows: Floats) -> Floats:
     medians = np.full(rows.shape[1], np.nan)
     medians[measured] = np.nanmedian(rows[:, measured], axis=0)
     return medians
+
+
+def _tenths(rows: Floats) -> Floats:
+    """Give a tenth and nine tenths (2, F) of each feature's values."""
+    measured = ~np.isnan(rows).all(axis=0)
+    levels = np.full((2, rows.shape[1]), np.nan)
+    levels[:, measured] = np.nanquantile(rows[:, measured], (0.1, 0.9), axis=0)
+    return levels
 
 
 def _card_of(

@@ -179,6 +179,7 @@ def score_history(
     measure = _Features(bundle, history, rows.account, as_of)
     X = measure.now()
     scored = score_matrix(bundle, X, reasons=reasons)
+    segment = history.accounts.segment[rows.account]
     drivers = driver_table(
         scored.explained,
         bundle.specs,
@@ -186,7 +187,9 @@ def score_history(
         as_of=date_of(as_of),
         values=X,
         past=measure.past(_strongest(scored.explained.effects, top=top)),
-        peers=bundle.peers_of(history.accounts.segment[rows.account]),
+        peers=bundle.peers_of(segment),
+        tenths=bundle.tenths_of(segment),
+        related=bundle.stories,
         top=top,
     )
     scores = _score_table(bundle, history, listed, scored, drivers, previous or {})

@@ -121,6 +121,39 @@ class TestAddingUp:
         np.testing.assert_array_equal(many.log_odds[17], alone.log_odds[0])
 
 
+class TestToldOnce:
+    def told(self, effects, **more):
+        names = "abcd"[: len(effects)]
+        found = table(explained([effects]), specs(*names), **more)
+        return {
+            f.split("__")[1]: s
+            for f, s in zip(found["feature"], found["sentence"], strict=True)
+            if s is not None
+        }
+
+    def test_of_features_that_tell_one_story_the_strongest_is_told(self):
+        stories = np.array([0, 0, 2, 2])
+        assert set(self.told([0.5, 0.9, -0.3, 0.2], related=stories)) == {"b", "c", "d"}
+        assert set(self.told([0.5, 0.9, -0.3, 0.2])) == {"a", "b", "c", "d"}
+
+    def test_few_words_leave_room_for_the_next_story(self):
+        stories = np.array([0, 0, 0, 3])
+        kept = self.told([0.9, 0.8, 0.7, 0.1], related=stories, worded=2)
+        assert set(kept) == {"a", "d"}
+
+    def test_a_value_beyond_nine_tenths_of_the_peers_is_said(self):
+        levels = np.array([[[5.0, 0.0, 0.0], [9.0, 2.0, 9.0]]])
+        said = self.told(
+            [0.9, 0.8, 0.7],
+            values=np.array([[4.0, 3.0, 3.0]]),
+            peers=np.array([7.0, 1.0, 3.0]),
+            tenths=(levels, np.array([0])),
+        )
+        assert said["a"].endswith("have 7, nine in ten more.")
+        assert said["b"].endswith("have 1, nine in ten less.")
+        assert said["c"].endswith("have 3.")
+
+
 class TestRefusals:
     def test_a_base_that_differs_between_rows(self):
         with pytest.raises(ValueError, match="base differs"):

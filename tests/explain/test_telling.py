@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from churnhealth.explain.telling import account_text
+from churnhealth.explain.telling import account_text, changed_text
 
 NAN = math.nan
 
@@ -44,10 +44,9 @@ def test_an_account_is_told_whole():
         "\n"
         "What raises the risk, in percentage points:\n"
         "  +14.0  Logins fell from 14 to 8.\n"
-        "   +1.0  Seats: 20.\n"
         "What lowers the risk, in percentage points:\n"
         "   −2.0  NPS rose from 3 to 9.\n"
-        "From 7.0 %: raising +15.0, lowering −2.0, others 0.0, together 20.0 %.\n"
+        "From 7.0 %: raising +14.0, lowering −2.0, others +1.0, together 20.0 %.\n"
         "\n"
         "The rules say Healthy (green), 74 of 100: contradicts the model: talk to"
         " someone who knows the account.\n"
@@ -91,3 +90,23 @@ def test_the_question_names_the_outcome():
 def test_two_accounts_are_told_apart():
     other = {**SCORE, "churn_probability": 0.3}
     assert account_text(SCORE, DRIVERS) != account_text(other, DRIVERS)
+
+
+def test_drivers_without_sentences_are_told_by_their_labels():
+    plain = [{**driver, "sentence": None, "value": 20.0} for driver in DRIVERS]
+    assert "+1.0  Seats: 20." in account_text(SCORE, plain)
+
+
+def test_a_move_is_told_so_that_it_adds_up():
+    move = {
+        "since": "2025-12-01",
+        "line": "Orange from Yellow: logins fell from 14 to 8",
+        "previous_probability": 0.08,
+        "churn_probability": 0.2,
+        "other_points": 0.5,
+    }
+    rows = [{"sentence": f"thing {k} rose", "effect_points": 2.0} for k in range(7)]
+    text = changed_text(move, rows)
+    assert text.count("\n  ") == 6
+    assert "From 8.0 %: these +12.0, others 0.0, together 20.0 %." in text
+    assert "no score on the earlier day" in changed_text(None, [])

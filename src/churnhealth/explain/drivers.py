@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.explain.wording import speaker
+from churnhealth.explain.wording import among_few, speaker
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.sources.contract import Days, Floats, Ints, Texts
@@ -165,6 +165,8 @@ def driver_table(
     values: Floats,
     past: Floats | None = None,
     peers: Floats | None = None,
+    tenths: tuple[Floats, Ints] | None = None,
+    related: Ints | None = None,
     top: int | None = None,
     worded: int | None = 5,
 ) -> dict[str, NDArray[Any]]:
@@ -199,7 +201,8 @@ def driver_table(
     row, column, rank = ranked(explained.effects, specs, top=top)
     effects = explained.effects[row, column]
     cells = {name: cell[row, column] for name, cell in beside.items()}
-    told = _within(row, effects, shape[0], most=worded)
+    story = column if related is None else related[column]
+    told = _within(row, effects, story, shape, most=worded)
     return {
         "account_id": np.asarray(account_ids, dtype=object)[row],
         "as_of": _dates(as_of, shape[0])[row],
@@ -210,7 +213,14 @@ def driver_table(
         **cells,
         "effect_log_odds": effects,
         "effect_points": 100.0 * explained.points[row, column],
-        "sentence": _sentences(specs, column, effects, told, **cells),
+        "sentence": _sentences(
+            specs,
+            column,
+            effects,
+            told,
+            **cells,
+            place=_place(cells["value"], row, column, tenths),
+        ),
     }
 
 
@@ -293,17 +303,32 @@ def ranked(
 
 
 def _within(
-    row: Ints, effects: Floats, rows: int, *, most: int | None
+    row: Ints, effects: Floats, story: Ints, shape: tuple[int, ...], *, most: int | None
 ) -> NDArray[np.bool_]:
-    """Mark the first ``most`` drivers of each row that raise, and that lower."""
+    """Mark the first ``most`` stories of each row that raise, and that lower."""
     if most is None:
         return np.ones(len(row), dtype=bool)
     told = np.zeros(len(row), dtype=bool)
     for side in (effects > 0, effects < 0):
         at = np.flatnonzero(side)
-        first = np.searchsorted(row[at], np.arange(rows))
+        once = np.unique(row[at] * shape[1] + story[at], return_index=True)[1]
+        at = at[np.sort(once)]
+        first = np.searchsorted(row[at], np.arange(shape[0]))
         told[at] = np.arange(len(at)) - first[row[at]] < most
     return told
+
+
+def _place(
+    value: Floats, row: Ints, column: Ints, tenths: tuple[Floats, Ints] | None
+) -> NDArray[np.int8]:
+    """Say of each cell whether it is below a tenth of the peers, or above nine."""
+    place = np.zeros(len(row), np.int8)
+    if tenths is not None:
+        levels, of_row = tenths
+        low, high = levels[of_row[row], :, column].T
+        place[value < low] = -1
+        place[value > high] = 1
+    return place
 
 
 def _sentences(
@@ -315,6 +340,7 @@ def _sentences(
     value: Floats,
     own_past: Floats,
     peers_median: Floats,
+    place: NDArray[np.int8],
 ) -> Texts:
     """Word the drivers that are told, feature by feature."""
     sentences = np.full(len(column), None, dtype=object)
@@ -327,4 +353,6 @@ def _sentences(
         say = speaker(specs[spec_at])
         cells = (value[rows], own_past[rows], peers_median[rows], effects[rows])
         sentences[rows] = _texts(map(say, *(c.tolist() for c in cells)))
+        for k in rows[place[rows] != 0].tolist():
+            sentences[k] = among_few(sentences[k], below=bool(place[k] < 0))
     return sentences

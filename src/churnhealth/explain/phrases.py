@@ -181,6 +181,9 @@ ALONE = ", associated with {} risk"
 
 ACRONYMS = "API ARR CRM CSAT CSM FAQ MRR NPS ROI SLA SMS SSO URL VLE"
 
+NINE_IN_TEN = (", nine in ten less", ", nine in ten more")
+"""Said where a value lies beyond nine tenths of the peers: above, below."""
+
 MODEL_MOVED = "the model is another one"
 REVISED = "data of the earlier date were corrected since"
 BANDS_MOVED = "the limits of the colours moved"

@@ -173,6 +173,8 @@ def _both_sides(
     """List the strongest drivers each way, and show that all of them add up."""
     effects = [(_number(d, "effect_points") or 0.0, d) for d in drivers]
     effects.sort(key=lambda pair: -abs(pair[0]))
+    if any(_text(d, "sentence") for _, d in effects):  # the others are told by these
+        effects = [pair for pair in effects if _text(pair[1], "sentence")]
     raising = [pair for pair in effects if pair[0] > 0][:top]
     lowering = [pair for pair in effects if pair[0] < 0][:top]
     lines = []

@@ -24,6 +24,7 @@ from churnhealth.explain.phrases import (
     ALONE,
     ATTRIBUTE,
     ENDING,
+    NINE_IN_TEN,
     NO_ATTRIBUTE,
     NO_ENDING,
     WORDS,
@@ -34,6 +35,7 @@ from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec, window_words
 
 __all__ = [
+    "among_few",
     "capital",
     "clause",
     "clean",
@@ -123,6 +125,15 @@ def speaker(spec: FeatureSpec) -> Say:
     if isinstance(words, Move):
         return _move(words, fixed, spec)
     return _level(words, fixed, spec)
+
+
+def among_few(text: str, *, below: bool) -> str:
+    """Add to a driver's sentence that few similar accounts are where this one is.
+
+    >>> among_few("Logins stayed at 8; similar accounts have 40.", below=True)
+    'Logins stayed at 8; similar accounts have 40, nine in ten more.'
+    """
+    return text.removesuffix(".") + NINE_IN_TEN[below] + "." if ";" in text else text
 
 
 def label_words(spec: FeatureSpec) -> str:

@@ -152,6 +152,8 @@ def feature_scores(
         as_of=as_of,
         values=X,
         peers=bundle.peers,
+        tenths=bundle.tenths_of(ids),
+        related=bundle.stories,
         top=top,
     )
     table = {

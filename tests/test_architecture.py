@@ -54,7 +54,7 @@ ONLY_IN = {
     "pyarrow": (),
     "pyspark": (),
     "rich": ("progress",),
-    "shap": (),
+    "shap": ("explain/as_shap",),
     "sklearn": ("scorers/*",),
     "starlette": ("serve/*",),
     "typer": ("cli", "cli/*"),

@@ -14,7 +14,7 @@ from churnhealth.bundle import EVERYONE, Bundle
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
-from churnhealth.evaluate.ladder import TrainingRows, climb
+from churnhealth.evaluate.ladder import Rung, TrainingRows, climb
 from churnhealth.evaluate.leaks import leaky_claim
 from churnhealth.evaluate.makers import (
     configured_card,
@@ -23,6 +23,7 @@ from churnhealth.evaluate.makers import (
 )
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.evaluate.report import backtest_report
+from churnhealth.explain.overall import overall_drivers
 from churnhealth.explain.related import related_features
 from churnhealth.features.library import default_specs
 from churnhealth.features.runtime import feature_table
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 _FEWEST_PEERS = 20
+_FOLDS_TOLD = 5  # whose models are compared for the stability of drivers
 _LEFT_OUT = ("grace", "announced", "too_new", "open_ended")
 
 
@@ -252,7 +254,10 @@ def train(
         },
         related=tuple(related_features(panel.X[_newest(panel, day)]).tolist()),
         skill=bool(report["verdict"]["skill"]),
-        card=_card_of(config, loaded, findings, report, rows, chosen),
+        card={
+            **_card_of(config, loaded, findings, report, rows, chosen),
+            "drivers": _drivers(panel, day, best, judged, chosen),
+        },
     )
     return Trained(bundle=bundle, report=report, judged=judged)
 
@@ -285,6 +290,26 @@ def _newest(panel: Panel, day: int) -> Flags:
     as_of = panel.cohort.as_of
     last = int(as_of[as_of < day].max())
     return np.asarray((last - 28 < as_of) & (as_of < day))
+
+
+def _drivers(
+    panel: Panel, day: int, best: Rung, judged: Judged, chosen: str
+) -> list[dict[str, Any]]:
+    """Tell what moves the newest cohort, and how the folds' own models see it."""
+    newest = np.flatnonzero(_newest(panel, day))
+    X = panel.X[newest]
+
+    def effects(rung: Rung) -> Floats:
+        return rung.calibrator.slope * rung.scorer.contributions(X)[:, :-1]
+
+    rungs = [f.ladder.rungs[chosen] for f in judged.folds if chosen in f.ladder.rungs]
+    return overall_drivers(
+        effects(best),
+        panel.specs,
+        values=X,
+        segment=panel.history.accounts.segment[panel.cohort.account[newest]],
+        others=[effects(rung) for rung in rungs[-_FOLDS_TOLD:]],
+    )
 
 
 def _by_segment(

@@ -67,6 +67,7 @@ def train(
     """Train, judge, calibrate, and write a bundle and an MLflow run."""
     from churnhealth.commands.learn import train_bundle
     from churnhealth.evaluate.report import report_text
+    from churnhealth.explain.overall import against_expectation
 
     settings = read_settings(config, allow)
     with shown_progress() as progress:
@@ -77,6 +78,11 @@ def train(
         print_json(done)
         return
     typer.echo(report_text(done["backtest"]))
+    typer.echo("\nwhat moves the scores most (share of all movement):")
+    for driver in done["drivers"][:8]:
+        typer.echo(f"  {driver['share']:6.1%}  {driver['label']}")
+    for told in against_expectation(done["drivers"]):
+        typer.echo(f"  look at {told}")
     typer.echo(f"model {done['model_version']} -> {done['bundle']}")
     if done["run_id"]:
         typer.echo(f"MLflow run {done['run_id']}, version {done['registered_version']}")

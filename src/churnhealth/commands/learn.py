@@ -156,6 +156,7 @@ def train_bundle(
         "model_version": bundle.model_version,
         "bands_version": bundle.bands_version,
         "backtest": trained.report,
+        "drivers": bundle.card["drivers"],
         **run,
     }
 

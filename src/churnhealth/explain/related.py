@@ -6,7 +6,7 @@ import numpy as np
 
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["related_features"]
+__all__ = ["ranks", "related_features"]
 
 _ALIKE = 0.85  # rank correlation, of either sign
 _LEAST = 20  # accounts that both were measured for
@@ -26,14 +26,14 @@ def related_features(X: Floats) -> Ints:
     story = np.arange(X.shape[1])
     if X.shape[0] < _LEAST:
         return story
-    ranks = np.zeros_like(X)
+    centred = np.zeros_like(X)
     for j in range(X.shape[1]):
         known = ~np.isnan(X[:, j])
         if known.sum() >= _LEAST:
-            rank = _ranks(X[known, j])
-            ranks[known, j] = rank - rank.mean()
-    length = np.sqrt(np.square(ranks).sum(axis=0))
-    unit = ranks / np.where(length > 0, length, 1.0)
+            rank = ranks(X[known, j])
+            centred[known, j] = rank - rank.mean()
+    length = np.sqrt(np.square(centred).sum(axis=0))
+    unit = centred / np.where(length > 0, length, 1.0)
     alike = np.abs(unit.T @ unit) >= _ALIKE
     for j in range(X.shape[1]):
         first = np.flatnonzero(alike[j, :j] & (story[:j] == np.arange(j)))
@@ -42,10 +42,10 @@ def related_features(X: Floats) -> Ints:
     return story
 
 
-def _ranks(x: Floats) -> Floats:
+def ranks(x: Floats) -> Floats:
     """Rank values from 1, equal ones at the middle of their ranks.
 
-    >>> _ranks(np.array([5.0, 1.0, 5.0])).tolist()
+    >>> ranks(np.array([5.0, 1.0, 5.0])).tolist()
     [2.5, 1.0, 2.5]
     """
     _, which, many = np.unique(x, return_inverse=True, return_counts=True)

@@ -5,12 +5,13 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help venv demo test lint clean
+.PHONY: help venv demo test lint clean bench bench-explain
 help:
 	@echo "make venv   .venv with everything (again only when the pins change)"
 	@echo "make demo   the whole way on a simulated company, ending with a page"
 	@echo "make test   ruff, mypy and all tests, as CI runs them"
 	@echo "make lint   ruff and mypy only"
+	@echo "make bench-explain   drivers against the peers, on this machine"
 	@echo "make clean  caches and builds (not .venv, data or models)"
 
 venv: $(INSTALLED)
@@ -48,6 +49,14 @@ test: venv
 	step "pytest" env OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --quiet \
 	  -n $(WORKERS) --dist loadfile --durations 10 -rfEs; \
 	echo "$$summary"; exit $$status
+
+# What only the benchmarks need: the peers.
+bench: venv
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
+	  -e ".[bench]" -c constraints.txt
+
+bench-explain: bench
+	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/drivers.py
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

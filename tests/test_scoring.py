@@ -10,6 +10,7 @@ from tests.made import AS_OF, RENEWAL, SILENCE, bundle_of, loaded, panel_of
 
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.config import Question, parse_config
+from churnhealth.errors import ChurnHealthError
 from churnhealth.explain.drivers import category_log_odds
 from churnhealth.features.runtime import features_of_one
 from churnhealth.features.spec import feature
@@ -123,6 +124,21 @@ def test_an_announced_churn_is_listed_and_not_scored():
     at = np.flatnonzero(after.scores["account_id"] == history.accounts.ids[who[0]])
     assert after.scores["status"][at] == "announced"
     assert after.scores["band"][at][0] is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda X: np.where(np.arange(X.shape[1]) == 3, np.inf, X),
+        lambda X: X[:, :-1],
+        lambda X: np.column_stack([X, X[:, 0]]),
+    ],
+    ids=["infinite", "a column too few", "a column too many"],
+)
+@pytest.mark.parametrize("name", ["logistic", "gbm", "blend", "rules", "constant"])
+def test_rows_of_another_kind_are_a_coded_error_before_any_number(name, damage):
+    with pytest.raises(ChurnHealthError, match=r"^\[CH\d{3}\]"):
+        score_matrix(bundle_of(name), damage(book().values[:5]))
 
 
 @pytest.mark.parametrize("name", ["logistic", "gbm", "blend", "rules"])

@@ -168,12 +168,15 @@ def test_other_futures_catch_a_kernel_that_peeks(mutant):
 
 @thorough
 @given(businesses(), st.randoms(use_true_random=False), st.integers(1, ACCOUNTS))
-def test_batches_order_and_company_change_no_bit(business, random, batch):
+def test_batches_order_threads_and_company_change_no_bit(business, random, batch):
     history = history_of(business)
     whole = computed(history)
     order = random.sample(range(len(GRID)), len(GRID))
     shuffled = computed(history, ACCOUNT[order], AS_OF[order], batch_accounts=batch)
     assert shuffled.tobytes() == whole[order].tobytes()
+    for threads in (1, 3):
+        again = computed(history, batch_accounts=1, threads=threads)
+        assert again.tobytes() == whole.tobytes()
     row = order[0]
     account, as_of = GRID[row]
     alone = history.batch(account, account + 1)

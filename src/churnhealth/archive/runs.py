@@ -87,9 +87,11 @@ def write_scores(
                 write_table(temporary / f"{name}.csv", unformulated(table))
         text = json.dumps(told, indent=1, sort_keys=True, allow_nan=False)
         (temporary / _ABOUT).write_text(text + "\n", encoding="utf-8")
+    flat = _flat(folder, tables)
+    write_table(out / "history" / f"{as_of}.{number + 1}.parquet", flat)
     _append_history(out)
     if str(as_of) >= _current(out):
-        _publish_current(out, folder, as_csv=file_format == "csv")
+        _publish_current(out, folder, flat, as_csv=file_format == "csv")
     return folder
 
 
@@ -122,26 +124,33 @@ def _append_history(out: Path) -> None:
     for name in run_days(out):
         target = out / "history" / f"{name}.{_number(out / name)}.parquet"
         if not target.exists():
-            write_table(target, _flat(out / name))
+            write_table(target, _flat(out / name, _read(out / name)))
 
 
-def _flat(folder: Path) -> dict[str, NDArray[Any]]:
-    profile = folder / "profile.parquet"
+def _flat(folder: Path, tables: Mapping[str, Table]) -> dict[str, NDArray[Any]]:
     return flat_table(
-        read_table(folder / "scores.parquet"),
-        read_table(
-            folder / "drivers.parquet",
-            columns=("account_id", "effect_points", "sentence"),
-        ),
-        profile=read_table(profile) if profile.is_file() else None,
+        tables["scores"],
+        tables["drivers"],
+        profile=tables.get("profile"),
         run=_number(folder),
     )
 
 
-def _publish_current(out: Path, folder: Path, *, as_csv: bool) -> None:
+def _read(folder: Path) -> dict[str, Table]:
+    told = ("account_id", "effect_points", "sentence")
+    tables: dict[str, Table] = {
+        "scores": read_table(folder / "scores.parquet"),
+        "drivers": read_table(folder / "drivers.parquet", columns=told),
+    }
+    if (profile := folder / "profile.parquet").is_file():
+        tables["profile"] = read_table(profile)
+    return tables
+
+
+def _publish_current(out: Path, folder: Path, flat: Table, *, as_csv: bool) -> None:
     target = out / "scores_current.parquet"
     before = read_table(target) if target.is_file() else None
-    table = current_table(_flat(folder), before)
+    table = current_table(flat, before)
     write_table(target, table)
     if as_csv:
         write_table(out / "scores_current.csv", unformulated(table))

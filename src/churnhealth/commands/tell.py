@@ -27,6 +27,7 @@ from churnhealth.archive.runs import (
 from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.config import Config, Serve
 from churnhealth.errors import ChurnHealthError, ConfigError, RequestError
+from churnhealth.explain.drivers import Explained, roll_up
 from churnhealth.pages.render import render_report, write_report
 from churnhealth.pages.summary import summarise
 from churnhealth.pages.words import outcome
@@ -35,7 +36,7 @@ from churnhealth.progress import Progress
 from churnhealth.scorers.card import read_card
 from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
-from churnhealth.scoring import ScoreBook, score_history
+from churnhealth.scoring import ScoreBook, score_history, score_matrix
 from churnhealth.serve.answers import model_card, plain_rows
 from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.load import load
@@ -221,6 +222,12 @@ def explain_account(
         "rules": [text for row in values for text in bundle.rules.reasons(row)],
         "drivers": plain_rows(book.drivers),
     }
+    if book.values is not None and len(book.values):
+        why = score_matrix(bundle, book.values).explained
+        told["categories"] = _points_by(why, [s.category for s in bundle.specs])
+        told["families"] = _points_by(
+            why, [f"{s.source}: {s.item or 'all'}" for s in bundle.specs]
+        )
     if since is not None:
         then = book_of(since).scores
         moves = move_tables(bundle, history, book, earlier=then, since=date_of(since))
@@ -232,6 +239,12 @@ def explain_account(
         peers = everyone.values if everyone.values is not None else book.values
         told["suggestion"] = asdict(suggest(bundle, book.values[0], peers=peers))
     return told
+
+
+def _points_by(why: Explained, groups: list[str]) -> dict[str, float]:
+    """Add up one account's percentage points, the largest first."""
+    points = {name: float(sums[0]) for name, sums in roll_up(why, groups).items()}
+    return dict(sorted(points.items(), key=lambda pair: -abs(pair[1])))
 
 
 def write_portfolio(scores: Path, out: Path, *, bundle_folder: Path | None) -> int:

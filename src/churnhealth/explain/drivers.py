@@ -33,6 +33,7 @@ __all__ = [
     "named_columns",
     "probability_per_log_odds",
     "ranked",
+    "roll_up",
 ]
 
 _SAME = 1e-9
@@ -146,6 +147,23 @@ def category_log_odds(
         name: explained.base_log_odds
         + explained.effects.take(columns, axis=1).sum(axis=1)
         for name, columns in _columns_of(tuple(categories))
+    }
+
+
+def roll_up(explained: Explained, groups: Sequence[str]) -> dict[str, Floats]:
+    """Add up the percentage points of each group of features, account by account.
+
+    ``groups`` names the group of each feature in column order: its category, its event,
+    its story. All groups together are ``100 * (probability - base_probability)``.
+
+    >>> why = explain_margin(np.array([[0.5, 1.0, 2.0, -2.0]]), slope=1, intercept=0)
+    >>> found = roll_up(why, ["usage", "contract", "usage"])
+    >>> {name: points.round(1).tolist() for name, points in found.items()}
+    {'contract': [20.0], 'usage': [49.9]}
+    """
+    return {
+        name: 100.0 * explained.points.take(columns, axis=1).sum(axis=1)
+        for name, columns in _columns_of(tuple(groups))
     }
 
 

@@ -214,6 +214,13 @@ def _second_opinion(score: Mapping[str, object]) -> list[str]:
         agreement = AGREEMENT.get(_text(score, "agreement"))
         tail = f": {agreement}." if agreement else "."
         lines.append(f"The rules say {_colour(band)}{of}{tail}")
+    alone = [
+        f"{name} {_text(score, f'health_{name}')}"
+        for name in ("usage", "value", "experience", "contract")
+        if _text(score, f"health_{name}") in BAND_WORDS
+    ]
+    if alone:
+        lines.append(f"Each category alone would be: {', '.join(alone)}.")
     coverage = _number(score, "coverage")
     if coverage is not None:
         few = "; the rest had no record" if coverage < _WELL_COVERED else ""

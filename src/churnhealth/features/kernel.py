@@ -8,7 +8,8 @@ batch size cannot show in the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import numpy as np
@@ -57,6 +58,7 @@ def compute(
     as_of: Days,
     gap_days: int,
     batch_accounts: int = 2000,
+    threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Floats:
     """Give the value of every feature at every snapshot, NaN where it is missing.
@@ -70,7 +72,9 @@ def compute(
     gap_days
         The gap of the question, for merging contract terms.
     batch_accounts
-        How many accounts are held at once; the answer does not depend on it.
+        How many accounts a thread holds at once; the answer does not depend on it.
+    threads
+        How many batches are worked on side by side; nor on this.
     progress
         Called with snapshots done and snapshots in all after every batch.
 
@@ -88,20 +92,48 @@ def compute(
     out = np.empty((account.size, len(specs)), dtype=np.float64)
     order = np.lexsort((as_of, account))
     account, as_of = account[order], as_of[order]
-    done = 0
-    while done < account.size:
-        low = int(account[done])
+
+    def work(start: int, stop: int) -> int:
+        low = int(account[start])
         high = min(low + batch_accounts, history.accounts.ids.size)
-        until = int(np.searchsorted(account, high))
-        moments = Moments(account[done:until] - low, as_of[done:until])
+        moments = Moments(account[start:stop] - low, as_of[start:stop])
         batch = _Batch(history.batch(low, high), moments, gap_days)
-        at = order[done:until]
+        at = order[start:stop]
         for column, spec in enumerate(specs):
             out[at, column] = batch.column(spec)
-        done = until
+        return stop - start
+
+    batches = _batches(account, batch_accounts)
+    done = 0
+    for many in _side_by_side(work, batches, threads=threads):
+        done += many
         if progress is not None:
             progress(done, account.size)
     return out
+
+
+def _batches(account: Ints, size: int) -> list[tuple[int, int]]:
+    """Cut sorted snapshots into runs of ``size`` accounts."""
+    runs = []
+    start = 0
+    while start < account.size:
+        stop = int(np.searchsorted(account, int(account[start]) + size))
+        runs.append((start, stop))
+        start = stop
+    return runs
+
+
+def _side_by_side(
+    work: Callable[[int, int], int], batches: list[tuple[int, int]], *, threads: int
+) -> Iterator[int]:
+    """Work on batches, each on its own rows; NumPy lets go of the lock meanwhile."""
+    if threads <= 1 or len(batches) < 2:
+        for start, stop in batches:
+            yield work(start, stop)
+        return
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        # at most `threads` batches are held: each waits for its turn
+        yield from pool.map(lambda batch: work(*batch), batches)
 
 
 class _Batch:

@@ -16,28 +16,49 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from churnhealth.config import Config, read_config
     from churnhealth.errors import ChurnHealthError
-    from churnhealth.pages.render import render_report
-    from churnhealth.pages.summary import summarise
     from churnhealth.progress import Progress
+    from churnhealth.workbench.data import (
+        CompanyData,
+        company_data,
+        read_company,
+        simulate_company,
+    )
+    from churnhealth.workbench.learned import Backtest, Model, load_model
+    from churnhealth.workbench.told import Explanation
+    from churnhealth.workbench.training import TrainingSet
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Backtest",
     "ChurnHealthError",
+    "CompanyData",
     "Config",
+    "Explanation",
+    "Model",
     "Progress",
+    "TrainingSet",
+    "company_data",
+    "load_model",
+    "read_company",
     "read_config",
-    "render_report",
-    "summarise",
+    "simulate_company",
 ]
 
 _HOME = {
+    "Backtest": "workbench.learned",
     "ChurnHealthError": "errors",
+    "CompanyData": "workbench.data",
     "Config": "config",
+    "Explanation": "workbench.told",
+    "Model": "workbench.learned",
     "Progress": "progress",
+    "TrainingSet": "workbench.training",
+    "company_data": "workbench.data",
+    "load_model": "workbench.learned",
+    "read_company": "workbench.data",
     "read_config": "config",
-    "render_report": "pages.render",
-    "summarise": "pages.summary",
+    "simulate_company": "workbench.data",
 }
 
 

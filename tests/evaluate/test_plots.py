@@ -37,6 +37,11 @@ def colours(*kept: bool | None):
     ]  # fmt: skip
 
 
+def saved(picture, path):
+    picture.save(path)
+    return picture.title
+
+
 def size(path):
     head = path.read_bytes()[:24]
     assert head[:8] == b"\x89PNG\r\n\x1a\n"
@@ -46,7 +51,7 @@ def size(path):
 def test_calibration_says_both_rates(tmp_path):
     # Ten rows at 0.2, three of which churned.
     y, p = np.array([1] * 3 + [0] * 7), np.full(10, 0.2)
-    said = calibration_plot(y, p, tmp_path / "c.png")
+    said = saved(calibration_plot(y, p), tmp_path / "c.png")
     assert said == "Predicted 20.0 % on average, 30.0 % churned"
     assert size(tmp_path / "c.png") == (921, 691)
 
@@ -55,15 +60,17 @@ def test_lift_says_what_the_riskiest_tenth_holds(tmp_path):
     # Twenty rows, the two riskiest hold two of the four that churned.
     p = np.linspace(1, 0.05, 20)
     y = np.isin(np.arange(20), [0, 1, 8, 12]).astype(int)
-    said = lift_plot(y, p, tmp_path / "l.png")
+    said = saved(lift_plot(y, p), tmp_path / "l.png")
     assert said == "The riskiest tenth holds 50 % of the churn"
 
 
 def test_a_constant_finds_churn_only_by_chance(tmp_path):
     y = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
-    said = lift_plot(y, np.full(10, 0.2), tmp_path / "l.png")
+    said = saved(lift_plot(y, np.full(10, 0.2)), tmp_path / "l.png")
     assert said == "The riskiest tenth holds 10 % of the churn"
-    assert lift_plot(y * 0, np.full(10, 0.2), tmp_path / "l.png").startswith("No churn")
+    assert saved(lift_plot(y * 0, np.full(10, 0.2)), tmp_path / "l.png").startswith(
+        "No churn"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,16 +84,16 @@ def test_a_constant_finds_churn_only_by_chance(tmp_path):
     ],
 )
 def test_bands_say_which_colour_breaks_its_promise(tmp_path, kept, said):
-    assert bands_plot(colours(*kept), tmp_path / "b.png") == said
+    assert saved(bands_plot(colours(*kept)), tmp_path / "b.png") == said
     assert size(tmp_path / "b.png") == (921, 691)
 
 
 def test_equal_numbers_make_equal_files(tmp_path):
     y, p = rows()
     for name in ("one", "two"):
-        calibration_plot(y, p, tmp_path / f"{name}-c.png")
-        lift_plot(y, p, tmp_path / f"{name}-l.png")
-        bands_plot(colours(True, True, True, True), tmp_path / f"{name}-b.png")
+        saved(calibration_plot(y, p), tmp_path / f"{name}-c.png")
+        saved(lift_plot(y, p), tmp_path / f"{name}-l.png")
+        saved(bands_plot(colours(True, True, True, True)), tmp_path / f"{name}-b.png")
     for kind in "clb":
         one, two = (tmp_path / f"{name}-{kind}.png" for name in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
@@ -94,21 +101,21 @@ def test_equal_numbers_make_equal_files(tmp_path):
 
 def test_other_numbers_make_another_picture(tmp_path):
     y, p = rows()
-    calibration_plot(y, p, tmp_path / "one.png")
-    calibration_plot(y, p / 2, tmp_path / "two.png")
+    saved(calibration_plot(y, p), tmp_path / "one.png")
+    saved(calibration_plot(y, p / 2), tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes()
 
 
 def test_nothing_to_draw_is_still_drawn(tmp_path):
     none = np.empty(0)
-    assert calibration_plot(none, none, tmp_path / "c.png") == "No rows to judge"
-    assert lift_plot(none, none, tmp_path / "l.png") == "No churn in these rows"
+    assert saved(calibration_plot(none, none), tmp_path / "c.png") == "No rows to judge"
+    assert saved(lift_plot(none, none), tmp_path / "l.png") == "No churn in these rows"
 
 
 def test_drawing_leaves_no_global_state(tmp_path):
     y, p = rows()
     before = "matplotlib.pyplot" in sys.modules
-    lift_plot(y, p, tmp_path / "l.png")
+    saved(lift_plot(y, p), tmp_path / "l.png")
     assert ("matplotlib.pyplot" in sys.modules) == before
 
 
@@ -117,5 +124,5 @@ def test_without_matplotlib_the_error_names_the_command(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ChurnHealthError, match="CH612") as caught:
-        lift_plot(*rows(), tmp_path / "l.png")
+        saved(lift_plot(*rows()), tmp_path / "l.png")
     assert 'pip install "churnhealth[track]"' in caught.value.fix

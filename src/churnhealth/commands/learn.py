@@ -170,10 +170,12 @@ def _track(config: Config, trained: Trained, folder: Path) -> dict[str, str | No
 
     bundle, judged = trained.bundle, trained.judged
     with tempfile.TemporaryDirectory() as place:
-        plots = [Path(place) / f"{n}.png" for n in ("calibration", "lift", "bands")]
-        calibration_plot(judged.y, judged.p["chosen"], plots[0])
-        lift_plot(judged.y, judged.p["chosen"], plots[1])
-        bands_plot(trained.report["bands"], plots[2])
+        pictures = {
+            "calibration": calibration_plot(judged.y, judged.p["chosen"]),
+            "lift": lift_plot(judged.y, judged.p["chosen"]),
+            "bands": bands_plot(trained.report["bands"]),
+        }
+        plots = [p.save(Path(place) / f"{n}.png") for n, p in pictures.items()]
         report = Path(place) / "backtest.json"
         report.write_text(json.dumps(trained.report, indent=1), encoding="utf-8")
         settings = Path(place) / "configuration.json"

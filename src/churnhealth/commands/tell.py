@@ -189,6 +189,28 @@ def explain_account(
         CH503 no such account, CH504 it is not in question on that day.
     """
     bundle, history, day = _ready(config, bundle_folder, as_of, progress)
+    return told_account(
+        bundle,
+        history,
+        account,
+        day=day,
+        since=since,
+        with_suggestion=with_suggestion,
+        now=now,
+    )
+
+
+def told_account(
+    bundle: Bundle,
+    history: History,
+    account: str,
+    *,
+    day: int,
+    since: int | None = None,
+    with_suggestion: bool = False,
+    now: datetime,
+) -> dict[str, Any]:
+    """Tell one account of a history on a day; raises as ``explain_account`` does."""
     found = np.flatnonzero(history.accounts.ids == account)
     if not found.size:
         raise RequestError(

@@ -1,91 +1,83 @@
-"""Three pictures of a model on later time: is it true, does it rank, do colours keep.
-
-The only file that draws with matplotlib, through figures of its own: no global state,
-no window. Titles say the finding, so that a picture can be passed on alone; each
-function also returns its title, to be read out where the picture cannot be seen.
-"""
+"""Pictures of a model on later time: is it true, does it rank, do colours keep."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churnhealth.errors import ChurnHealthError
+from churnhealth.evaluate.plot_style import (
+    COLOURS,
+    INK,
+    LINE,
+    QUIET,
+    SMALL,
+    Picture,
+    canvas,
+    caption,
+    in_percent,
+)
 from churnhealth.sources.contract import Floats, Ints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["bands_plot", "calibration_plot", "lift_plot"]
 
-_COLOURS = {
-    "green": "#00796B",
-    "yellow": "#FBC02D",
-    "orange": "#E8710A",
-    "red": "#8E1B3A",
-}
-_INK, _QUIET, _GRID, _LINE = "#1A1A1A", "#5F6368", "#E3E5E8", "#1F5FA8"
-_FONT = "DejaVu Sans"  # comes with matplotlib: the same picture on every machine
-_SMALL: Mapping[str, Any] = {"fontsize": 9, "color": _QUIET, "family": _FONT}
-_LEFT = 0.16
 _GROUPS = 10
 
 
-def calibration_plot(y: Ints | Floats, p: Floats, path: Path) -> str:
+def calibration_plot(y: Ints | Floats, p: Floats) -> Picture:
     """Draw what was predicted against what happened, in ten groups of equal size.
 
     ``y`` is 0 or 1, ``p`` the probability, one per row. The whiskers are 95 % Wilson
     intervals; rows of one account are not independent, so they are a little short.
-    Writes a PNG.
+
     """
     groups = _groups(np.asarray(y, np.float64), np.asarray(p, np.float64))
-    figure, axes = _canvas(_calibration_title(y, p), "predicted", "observed")
+    figure, axes = canvas(_calibration_title(y, p), "predicted", "observed")
     top = min(1.0, 1.08 * max((g.high for g in groups), default=1.0))
-    axes.plot([0, top], [0, top], color=_QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     x = [g.predicted for g in groups]
-    axes.vlines(x, [g.low for g in groups], [g.high for g in groups], color=_LINE)
-    axes.plot(x, [g.observed for g in groups], "o", color=_LINE, markersize=6)
+    axes.vlines(x, [g.low for g in groups], [g.high for g in groups], color=LINE)
+    axes.plot(x, [g.observed for g in groups], "o", color=LINE, markersize=6)
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
-    _caption(figure, "dashed: as predicted · whiskers: 95 %, rows taken as independent")
-    _in_percent(axes)
-    return _write(figure, path)
+    caption(figure, "dashed: as predicted · whiskers: 95 %, rows taken as independent")
+    in_percent(axes)
+    return Picture(figure)
 
 
-def lift_plot(y: Ints | Floats, p: Floats, path: Path) -> str:
+def lift_plot(y: Ints | Floats, p: Floats) -> Picture:
     """Draw the share of all churn found when the riskiest accounts are looked at first.
 
-    Ties in ``p`` share their churn evenly, so a constant draws the diagonal. Writes a
-    PNG.
+    Ties in ``p`` share their churn evenly, so a constant draws the diagonal.
     """
     seen, found = _gains(np.asarray(y, np.float64), np.asarray(p, np.float64))
     tenth = float(np.interp(0.1, seen, found))
     title = "No churn in these rows"
     if found[-1] > 0:
         title = f"The riskiest tenth holds {100 * tenth:.0f} % of the churn"
-    figure, axes = _canvas(title, "rows looked at, riskiest first", "churn found")
-    axes.plot([0, 1], [0, 1], color=_QUIET, linewidth=1, linestyle=(0, (4, 3)))
-    axes.plot(seen, found, color=_LINE, linewidth=2)
-    axes.plot([0.1], [tenth], "o", color=_LINE, markersize=7)
+    figure, axes = canvas(title, "rows looked at, riskiest first", "churn found")
+    axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    axes.plot(seen, found, color=LINE, linewidth=2)
+    axes.plot([0.1], [tenth], "o", color=LINE, markersize=7)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
-    axes.annotate("by chance", (0.74, 0.66), **_SMALL)
-    _in_percent(axes)
-    return _write(figure, path)
+    axes.annotate("by chance", (0.74, 0.66), **SMALL)
+    in_percent(axes)
+    return Picture(figure)
 
 
-def bands_plot(promises: Sequence[Mapping[str, Any]], path: Path) -> str:
+def bands_plot(promises: Sequence[Mapping[str, Any]]) -> Picture:
     """Draw each colour's promised range, and the churn that later time showed.
 
     ``promises`` are the rows of ``bands`` in the backtest: band, low, high, n,
-    predicted, observed, interval, kept. Writes a PNG.
+    predicted, observed, interval, kept.
     """
-    figure, axes = _canvas(_bands_title(promises), "share that churned", "")
+    figure, axes = canvas(_bands_title(promises), "share that churned", "")
     shown = [_shown(row) for row in promises]
     reach = min(1.0, 1.15 * max((x for row in shown for x in row), default=1.0))
     for place, row in enumerate(promises):
@@ -97,9 +89,9 @@ def bands_plot(promises: Sequence[Mapping[str, Any]], path: Path) -> str:
         [f"{str(r['band']).capitalize()}\n{r['n']:,} rows" for r in promises],
     )
     axes.grid(visible=False, axis="y")
-    _caption(figure, "block: promised · dot: observed, 95 % interval · bar: predicted")
-    _in_percent(axes, x_only=True)
-    return _write(figure, path)
+    caption(figure, "block: promised · dot: observed, 95 % interval · bar: predicted")
+    in_percent(axes, x_only=True)
+    return Picture(figure)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,7 +174,7 @@ def _shown(row: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def _band_line(axes: Axes, place: int, row: Mapping[str, Any], reach: float) -> None:
-    colour = _COLOURS.get(str(row["band"]), _QUIET)
+    colour = COLOURS.get(str(row["band"]), QUIET)
     low, high = float(row["low"]), min(float(row["high"]), reach)
     axes.barh(
         place, high - low, left=low, height=0.52, color=colour, alpha=0.35, linewidth=0
@@ -191,52 +183,8 @@ def _band_line(axes: Axes, place: int, row: Mapping[str, Any], reach: float) -> 
         place, high - low, left=low, height=0.52, fill=False, edgecolor=colour, lw=1.2
     )
     if row.get("predicted") is not None:
-        axes.vlines(row["predicted"], place - 0.26, place + 0.26, color=_INK, lw=2.5)
+        axes.vlines(row["predicted"], place - 0.26, place + 0.26, color=INK, lw=2.5)
     if row.get("interval"):
-        axes.hlines(place, *row["interval"], color=_INK, lw=1.5)
+        axes.hlines(place, *row["interval"], color=INK, lw=1.5)
     if row.get("observed") is not None:
-        axes.plot(row["observed"], place, "o", color=_INK, markersize=7)
-
-
-def _canvas(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    """Make an empty picture in the one style of this file."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ChurnHealthError(
-            "CH612",
-            "matplotlib is not installed, so nothing can be drawn",
-            why="a run is kept with its pictures",
-            fix='pip install "churnhealth[track]"',
-        ) from error
-    figure = Figure(figsize=(6.4, 4.8), dpi=144, facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((_LEFT, 0.15, 0.8, 0.72))
-    axes.set_title(title, loc="left", fontsize=13, color=_INK, pad=12, family=_FONT)
-    axes.set_xlabel(x, fontsize=10, color=_QUIET, family=_FONT)
-    axes.set_ylabel(y, fontsize=10, color=_QUIET, family=_FONT)
-    axes.set_axisbelow(True)
-    axes.grid(visible=True, color=_GRID, linewidth=0.8)
-    axes.tick_params(length=0, pad=6, colors=_QUIET, labelsize=9, labelfontfamily=_FONT)
-    for side in axes.spines.values():
-        side.set_visible(False)
-    return figure, axes
-
-
-def _caption(figure: Figure, words: str) -> None:
-    figure.text(_LEFT, 0.02, words, **_SMALL)
-
-
-def _in_percent(axes: Axes, *, x_only: bool = False) -> None:
-    from matplotlib.ticker import PercentFormatter
-
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-    if not x_only:
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-
-
-def _write(figure: Figure, path: Path) -> str:
-    # Without the version of matplotlib in it, equal pictures are equal files.
-    figure.savefig(path, format="png", metadata={"Software": None})
-    return str(figure.axes[0].get_title(loc="left"))
+        axes.plot(row["observed"], place, "o", color=INK, markersize=7)

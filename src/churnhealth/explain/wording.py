@@ -32,7 +32,7 @@ from churnhealth.explain.phrases import (
     Move,
 )
 from churnhealth.features.kinds import KINDS
-from churnhealth.features.spec import FeatureSpec, window_words
+from churnhealth.features.spec import FeatureSpec, events_of, window_words
 
 __all__ = [
     "among_few",
@@ -155,14 +155,14 @@ def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
     subject = _acronyms(clean(subject))
     source = spec.source.replace("_", " ")
     item = None if spec.item is None else clean(spec.item.replace("_", " "))
-    what = _acronyms(item if item is not None else f"{source} events")
+    what = _acronyms(item if item is not None else events_of(source))
     window = "" if spec.days is None else window_words(spec.days)
     return {
         "subject": capital(subject),
         "lower": uncapital(subject),
         "what": what,
         "What": capital(what),
-        "one": _acronyms(item if item is not None else f"{source} event"),
+        "one": _acronyms(events_of(source).removesuffix("s") if item is None else item),
         "window": window,
         "during": f" {KINDS[spec.kind].during} {window}" if window else "",
     }

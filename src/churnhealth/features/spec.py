@@ -20,6 +20,7 @@ __all__ = [
     "Category",
     "FeatureSpec",
     "Named",
+    "events_of",
     "feature",
     "parse_name",
     "slugs",
@@ -172,10 +173,19 @@ def feature(
 
 def _subject(template: str, *, source: str, item: str | None) -> str:
     spoken = source.replace("_", " ")
-    what = f"{spoken} events" if item is None else _spoken(item)
+    what = events_of(spoken) if item is None else _spoken(item)
     of = spoken if item is None else what
     words = template.replace("{what}", what).replace("{of}", of)
     return words[:1].upper() + words[1:]
+
+
+def events_of(source: str) -> str:
+    """Say all events of a source: a plural names them already.
+
+    >>> events_of("product"), events_of("tickets")
+    ('product events', 'tickets')
+    """
+    return source if source.endswith("s") else f"{source} events"
 
 
 def _spoken(item: str) -> str:

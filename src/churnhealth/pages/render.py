@@ -6,7 +6,7 @@ value is escaped by the one environment below, and nothing is ever marked as saf
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,13 @@ from churnhealth.folders import write_text
 from churnhealth.pages import words
 from churnhealth.pages.shape import Account, Summary
 
-__all__ = ["render_account", "render_no_scores", "render_report", "write_report"]
+__all__ = [
+    "render_account",
+    "render_card",
+    "render_no_scores",
+    "render_report",
+    "write_report",
+]
 
 _OWNERS = 24  # more owners than this are no longer a list that one chooses from
 
@@ -46,6 +52,40 @@ def render_account(account: Account) -> str:
     """Show one account of a summary as a page of its own."""
     page = _environment().get_template("account.html")
     return page.render(a=account, title=f"{account['name']} – customer health")
+
+
+def render_card(
+    title: str,
+    lines: Sequence[str],
+    *,
+    bars: Sequence[tuple[str, float, str, str]] = (),
+    foot: str = "",
+) -> str:
+    """Show an object in a notebook: a title, a few lines, bars.
+
+    Each bar is (name, size, what is told of it, colour); sizes may be negative.
+
+    >>> page = render_card("<b>", ["5 rows"], bars=[("a", 1.0, "one", "#1F5FA8")])
+    >>> "&lt;b&gt;" in page and "5 rows" in page and "<svg" in page
+    True
+    """
+    reach = max((abs(size) for _, size, _, _ in bars), default=0.0) or 1.0
+    both = any(size < 0 for _, size, _, _ in bars)
+    unit = (80.0 if both else 160.0) / reach
+    zero = 80.0 if both else 0.0
+    drawn = [
+        {
+            "name": name,
+            "told": told,
+            "colour": colour,
+            "left": round(zero + min(0.0, size) * unit, 1),
+            "width": round(abs(size) * unit, 1),
+            "zero": zero if both else None,
+        }
+        for name, size, told, colour in bars
+    ]
+    page = _environment().get_template("card.html")
+    return page.render(title=title, lines=list(lines), bars=drawn, foot=foot)
 
 
 def render_no_scores() -> str:

@@ -1,0 +1,91 @@
+"""What more outcomes would be worth: the same fold, learned from fewer accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from churnhealth.errors import TrainingError
+from churnhealth.evaluate.backtest import training_rows
+from churnhealth.evaluate.ladder import TrainingRows, climb
+from churnhealth.evaluate.metrics import figures
+from churnhealth.evaluate.panel import Flags, Panel
+from churnhealth.health.draws import account_draws
+from churnhealth.scorers.estimator import Scorer
+from churnhealth.snapshots.calendar import Fold
+from churnhealth.snapshots.labels import NO, YES
+from churnhealth.sources.contract import Floats
+
+__all__ = ["learning_curve", "narrowed"]
+
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+
+
+def learning_curve(
+    panel: Panel,
+    fold: Fold,
+    scorers: Sequence[Callable[[], Scorer]],
+    *,
+    shares: Sequence[float] = _SHARES,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Judge the chosen scorer on one fold, learned from part of its accounts.
+
+    One row per share of the training accounts (drawn once, nested): ``share``,
+    ``outcomes`` learned from, ``chosen``, ``log_loss``, ``gain`` over the constant with
+    its 95 % ``interval`` by account. A share too small to learn from is left out.
+    """
+    rows, _ = training_rows(panel, fold.judged_at)
+    code, day = panel.labels().code, panel.cohort.as_of
+    inside = (fold.test_from <= day) & (day < fold.test_to) & panel.tests
+    test = np.flatnonzero(inside & ((code == YES) | (code == NO)))
+    y = (code[test] == YES).astype(np.float64)
+    draws = account_draws(panel.cohort.account[test], seed=seed)
+    constant = np.full(y.size, float(rows.y.mean()))
+    place = np.random.default_rng(seed).permutation(int(rows.account.max()) + 1)
+    rank = place[rows.account] / place.size
+    points = []
+    for share in shares:
+        part = _part(rows, rank < share)
+        try:
+            ladder = climb(part, scorers)
+        except TrainingError:
+            continue
+        told = figures(
+            ladder.best.probability(panel.X[test]), y, draws, constant=constant
+        )
+        points.append(
+            {
+                "share": share,
+                "outcomes": part.outcomes,
+                "chosen": ladder.chosen,
+                "log_loss": told["log_loss"],
+                "gain": told["log_loss_gain_over_constant"],
+                "interval": told["gain_interval"],
+            }
+        )
+    return points
+
+
+def _part(rows: TrainingRows, keep: Flags) -> TrainingRows:
+    return TrainingRows(
+        X=rows.X[keep],
+        y=rows.y[keep],
+        account=rows.account[keep],
+        as_of=rows.as_of[keep],
+        codes_at=lambda day: rows.codes_at(day)[keep],
+    )
+
+
+def narrowed(interval: Sequence[float], *, outcomes: int, more: int) -> float:
+    """Say to what half-width more tested outcomes would narrow an interval.
+
+    The width of an interval falls with the root of the number of outcomes.
+
+    >>> round(narrowed([0.0, 0.02], outcomes=40, more=120), 4)
+    0.005
+    """
+    half: Floats = np.diff(np.asarray(interval, np.float64)) / 2.0
+    return float(half[0] * np.sqrt(outcomes / (outcomes + more)))

@@ -1,0 +1,157 @@
+"""Data frames in and out: whatever narwhals reads, as the tables we know; pandas out.
+
+The only file that knows narwhals and pandas, and it asks for them late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.errors import ChurnHealthError, SourceError
+from churnhealth.sources.contract import TABLES
+from churnhealth.sources.engine import write_table
+
+__all__ = ["columns_of_frame", "to_frame", "written_frames"]
+
+Table = Mapping[str, NDArray[Any]]
+
+
+def to_frame(table: Table) -> Any:
+    """Give a table as a pandas data frame.
+
+    Raises
+    ------
+    ChurnHealthError
+        CH800 when pandas is not installed.
+
+    >>> to_frame({"account_id": np.array(["a1"], dtype=object)}).shape
+    (1, 1)
+    """
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        raise ChurnHealthError(
+            "CH800",
+            "pandas is not installed",
+            why="tables are given as its data frames",
+            fix='pip install "churnhealth[notebook]"',
+        ) from error
+    return pd.DataFrame(
+        {
+            name: column.astype("datetime64[s]") if column.dtype.kind == "M" else column
+            for name, column in table.items()
+        }
+    )
+
+
+def columns_of_frame(frame: Any, *, table: str) -> dict[str, NDArray[Any]]:
+    """Read a frame's columns as NumPy: dates, numbers and texts, missing ones kept.
+
+    Raises
+    ------
+    SourceError
+        CH801 when it is no data frame that narwhals knows.
+    """
+    import narwhals as nw
+
+    try:
+        given = nw.from_native(frame, eager_only=True)
+    except TypeError as error:
+        raise SourceError(
+            "CH801",
+            f"{table}: a {type(frame).__name__} is no data frame that we can read",
+            why="its columns have no names and types",
+            fix="give a data frame of pandas, Polars or pyarrow",
+        ) from error
+    return {str(name): _column(given[name]) for name in given.columns}
+
+
+def _column(series: Any) -> NDArray[Any]:
+    import narwhals as nw
+
+    kind = series.dtype
+    if isinstance(kind, nw.Datetime):
+        if kind.time_zone is not None:
+            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return np.asarray(series.to_numpy()).astype("datetime64[s]")
+    if isinstance(kind, nw.Date):
+        return np.asarray(series.to_numpy()).astype("datetime64[D]")
+    values = series.to_numpy()
+    if values.dtype.kind in "iufb":
+        return np.asarray(values)
+    missing = series.is_null().to_numpy()
+    told = [
+        None if gone else _plain(v) for v, gone in zip(values, missing, strict=True)
+    ]
+    if all(isinstance(v, int | float) or v is None for v in told):
+        return np.array([np.nan if v is None else float(v) for v in told])
+    return np.array([*(None if v is None else str(v) for v in told), None], object)[:-1]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def written_frames(
+    folder: Path,
+    *,
+    accounts: Any,
+    contracts: Any,
+    events: Mapping[str, Any],
+    states: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write frames as Parquet files and give the ``[sources]`` that read them.
+
+    Columns that have our names are taken; of ``accounts`` the others become attributes.
+
+    Raises
+    ------
+    SourceError
+        CH102 when a frame lacks a required column.
+    """
+    sources: dict[str, Any] = {"root": str(folder), "events": [], "states": []}
+    if accounts is not None:
+        source, more = _source(folder, "accounts", "accounts", accounts)
+        sources["accounts"] = {**source, "attributes": more}
+    if contracts is not None:
+        sources["contracts"] = _source(folder, "contracts", "contracts", contracts)[0]
+    for kind, given in (("events", events), ("states", states)):
+        for name, frame in given.items():
+            source, _ = _source(folder, kind, name, frame)
+            sources[kind].append({"name": name, **source, **_category(source)})
+    return sources
+
+
+def _category(source: Mapping[str, Any]) -> dict[str, Any]:
+    if "category" not in source["columns"]:
+        return {}
+    del source["columns"]["category"]
+    return {"category": {"column": "category"}}
+
+
+def _source(
+    folder: Path, table: str, name: str, frame: Any
+) -> tuple[dict[str, Any], list[str]]:
+    columns = columns_of_frame(frame, table=name)
+    required, optional = TABLES[table]
+    absent = [column for column in required if column not in columns]
+    if absent:
+        raise SourceError(
+            "CH102",
+            f"{name}: the frame has no column {', '.join(absent)}; it has"
+            f" {', '.join(columns)}",
+            why="it would be read as missing everywhere",
+            fix="rename the columns of the frame to these names",
+        )
+    ours = {*required, *optional, "category"}
+    known = [c for c in columns if c in ours]
+    more = [c for c in columns if c not in known]
+    kept = known + more if table == "accounts" else known
+    file = f"{table}-{name}.parquet"
+    write_table(folder / file, {c: columns[c] for c in kept})
+    return {"path": file, "columns": {c: c for c in known}}, more

@@ -1,0 +1,1 @@
+"""The same steps as the commands, for notebooks: frames in, frames out."""

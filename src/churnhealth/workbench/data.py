@@ -1,0 +1,219 @@
+"""A company's data in memory: from frames, from a configuration, or simulated."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from churnhealth.config import Config, parse_config, read_config
+from churnhealth.frames import to_frame, written_frames
+from churnhealth.gathering import check_sources, stop_at
+from churnhealth.pages.render import render_card
+from churnhealth.pipeline import build_panel, judge, train
+from churnhealth.progress import Progress
+from churnhealth.sources.contract import History, date_of, day_of
+from churnhealth.sources.findings import Finding
+from churnhealth.sources.load import Loaded
+from churnhealth.sources.simulate import simulate, write_company
+from churnhealth.workbench.learned import Backtest, Model
+from churnhealth.workbench.training import TrainingSet
+
+__all__ = ["CompanyData", "company_data", "read_company", "simulate_company"]
+
+Sections = Mapping[str, Any]
+
+
+class CompanyData:
+    """What a company gave us, read and checked; the start of everything else.
+
+    Made by ``company_data``, ``read_company`` or ``simulate_company``. Methods take
+    sections of the configuration as keywords, which replace keys of its own:
+    ``data.backtest(backtest={"origins": "each"})``.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        today: date | None = None,
+        folder: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.config = config
+        self.today = date.today() if today is None else today  # noqa: DTZ011
+        self._folder = folder  # lives as long as the data do
+        with Progress() as progress:
+            self.loaded: Loaded
+            self.findings: tuple[Finding, ...]
+            self.loaded, self.findings = check_sources(
+                config, today=self.today, progress=progress
+            )
+
+    @property
+    def history(self) -> History:
+        """The tables as the kernel reads them."""
+        return self.loaded.history
+
+    def check(self) -> Any:
+        """List the findings as a frame, the worst first; ``stops`` says which stop."""
+        rows = [f.to_json() for f in self.findings]
+        names = ("code", "severity", "stops", "count", "example", "what", "fix")
+        return to_frame({n: np.array([r[n] for r in rows]) for n in names})
+
+    def training_set(self, **sections: Sections | str) -> TrainingSet:
+        """Place the snapshots in question, label them, and compute their features.
+
+        Raises ``SourceError`` CH150 where findings stop, ``TrainingError`` where no
+        snapshot has a known outcome.
+        """
+        config = self._changed(sections)
+        with Progress() as progress:
+            panel = build_panel(config, self.history, progress=progress)
+        return TrainingSet(panel, config)
+
+    def backtest(self, **sections: Sections | str) -> Backtest:
+        """Judge every scorer on the same honest folds."""
+        config = self._changed(sections)
+        with Progress() as progress:
+            panel = build_panel(config, self.history, progress=progress)
+            judged, report = judge(config, panel, progress=progress)
+        return Backtest(panel, config, judged, report)
+
+    def train(self, *, as_of: date | str | None = None, **sections: Any) -> Model:
+        """Judge the scorers on the past, then fit the chosen one on all of it."""
+        config = self._changed(sections)
+        with Progress() as progress:
+            trained = train(
+                config,
+                self.loaded,
+                self.findings,
+                as_of=None if as_of is None else day_of(_date(as_of)),
+                progress=progress,
+            )
+        return Model(trained.bundle, trained.report)
+
+    def _changed(self, sections: Mapping[str, Sections | str]) -> Config:
+        config = _with_sections(self.config, sections)
+        stop_at(self.findings, config)
+        return config
+
+    def __repr__(self) -> str:
+        return f"CompanyData({self.config.company.name!r}, {', '.join(self._facts())})"
+
+    def _facts(self) -> list[str]:
+        history = self.history
+        facts = [f"{history.accounts.ids.size:,} accounts"]
+        if history.contracts is not None:
+            facts.append(f"{history.contracts.start.size:,} contract terms")
+        facts += [f"{log.account.size:,} {log.name}" for log in history.events]
+        facts += [f"{log.account.size:,} {log.name}" for log in history.states]
+        return facts
+
+    def _repr_html_(self) -> str:
+        stops = sum(f.stops for f in self.findings)
+        foot = f"{len(self.findings)} findings, {stops} of which stop training"
+        return render_card(self.config.company.name, self._facts(), foot=foot)
+
+
+def company_data(
+    *,
+    contracts: Any = None,
+    accounts: Any = None,
+    events: Mapping[str, Any] | None = None,
+    states: Mapping[str, Any] | None = None,
+    question: str | Sections = "renewal",
+    today: date | None = None,
+    **sections: Sections,
+) -> CompanyData:
+    """Take a company's tables as data frames; columns are known by our names.
+
+    ``contracts``: account_id, start, and if you have them end (the agreed one),
+    cancelled_at, value (per month), seats, plan, term_months. ``accounts``:
+    account_id, name, segment, owner; further columns become attributes. ``events``
+    and ``states`` are frames by the name of their source: account_id and happened_at,
+    with event, user_id, count, amount; account_id, known_at, state and value. A column
+    ``category`` says usage, value, experience or contract. ``question`` is a kind or a
+    whole ``[question]`` section; further keywords are sections of the configuration.
+
+    Raises
+    ------
+    SourceError
+        CH102 a required column is missing, CH801 no data frame, and as reading does.
+    ConfigError
+        CH003 the sections do not fit.
+
+    >>> import pandas as pd
+    >>> contracts = pd.DataFrame({"account_id": ["a", "b"],
+    ...     "start": pd.to_datetime(["2024-01-01", "2024-02-01"]),
+    ...     "end": pd.to_datetime(["2025-01-01", "2025-02-01"])})
+    >>> company_data(contracts=contracts, today=date(2025, 6, 1))
+    CompanyData('Company', 2 accounts, 2 contract terms)
+    """
+    folder = tempfile.TemporaryDirectory()
+    sources = written_frames(
+        Path(folder.name),
+        accounts=accounts,
+        contracts=contracts,
+        events=events or {},
+        states=states or {},
+    )
+    asked = {"kind": question} if isinstance(question, str) else dict(question)
+    raw = {"sources": sources, "question": asked, "tracking": {"uri": ""}, **sections}
+    config = parse_config(raw, folder=Path(folder.name))
+    return CompanyData(config, today=today, folder=folder)
+
+
+def read_company(path: str | Path, *, today: date | None = None) -> CompanyData:
+    """Read the sources of a ``churnhealth.toml``; raises as the commands do."""
+    return CompanyData(read_config(Path(path)), today=today)
+
+
+def simulate_company(
+    *, accounts: int = 600, seed: int = 7, today: date | None = None
+) -> CompanyData:
+    """Simulate a business-to-business company with three years of history.
+
+    Its configuration and scorecard are those of ``churnhealth demo``.
+    """
+    folder = tempfile.TemporaryDirectory()
+    place = Path(folder.name)
+    until = date(2026, 1, 1) if today is None else today
+    write_company(
+        simulate(accounts=accounts, seed=seed, until=until),
+        place / "data",
+        file_format="parquet",
+    )
+    for name in ("demo.toml", "rules-simulated.toml"):
+        text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
+        (place / name).write_text(text.replace(".csv", ".parquet"), encoding="utf-8")
+    config = _with_sections(read_config(place / "demo.toml"), {"tracking": {"uri": ""}})
+    return CompanyData(config, today=until, folder=folder)
+
+
+def _with_sections(config: Config, sections: Mapping[str, Sections | str]) -> Config:
+    """Replace keys of a configuration, under its own rules."""
+    if not sections:
+        return config
+    raw = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for name, given in sections.items():
+        if name == "question":
+            raw[name] = {"kind": given} if isinstance(given, str) else dict(given)
+        elif isinstance(given, str):
+            raw[name] = given  # refused by name, as any other mistake is
+        else:
+            raw[name] = {**raw.get(name, {}), **given}
+    return parse_config(raw, folder=config.folder)
+
+
+def _date(day: date | str) -> date:
+    return date.fromisoformat(day) if isinstance(day, str) else day
+
+
+def told_day(day: int) -> str:
+    """Write a day number as people do."""
+    return str(date_of(day))

@@ -170,7 +170,7 @@ def test_planted_faults_are_found(tmp_path):
         (tmp_path / name).write_text(text)
     assert sorted(faults(tmp_path)) == [
         "errors looks right at sources",
-        "evaluate/helpers imports pandas; nothing may",
+        "evaluate/helpers imports pandas; only frames may",
         "explain/trees looks right at explain",
         "features/spec looks right at pages",
         "misc is in no known room: add it to ROOMS in test_architecture.py",

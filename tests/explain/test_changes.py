@@ -79,7 +79,7 @@ def test_a_line_says_the_colours_and_what_pulled_that_way():
     )
     assert said == (
         "Red from Yellow: active users of app, last 4 weeks, fell from 14 to 8,"
-        " the oldest open tickets event is 21 days old"
+        " the oldest open ticket is 21 days old"
     )
 
 

@@ -52,8 +52,7 @@ def timeline_plot(folds: Sequence[Row]) -> Picture:
             axes.annotate(f"{fold[f'n_{name}']:,} rows", where, **SMALL)
     axes.set_ylim(len(folds) - 0.4, -0.6)
     axes.set_yticks(range(len(folds)), [f"fold {i + 1}" for i in range(len(folds))])
-    axes.xaxis_date()
-    figure.autofmt_xdate(rotation=0, ha="center")
+    _dates_along(axes)
     caption(figure, "blue: learned from · orange: judged on, once labels had closed")
     return Picture(figure)
 
@@ -147,8 +146,7 @@ def history_plot(
         axes.axhspan(low, high, color=COLOURS[name], alpha=0.18, lw=0)
     axes.plot([_day(d) for d in days], list(probability), "o-", color=INK, lw=1.5)
     axes.set_ylim(0, top)
-    axes.xaxis_date()
-    figure.autofmt_xdate(rotation=0, ha="center")
+    _dates_along(axes)
     _shares_up(axes)
     return Picture(figure)
 
@@ -180,6 +178,14 @@ def _day(day: str | date) -> float:
 
 def _short(label: str) -> str:
     return label if len(label) <= 44 else label[:43] + "…"
+
+
+def _dates_along(axes: Any) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    where = AutoDateLocator(maxticks=6)
+    axes.xaxis.set_major_locator(where)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(where))
 
 
 def _shares_up(axes: Any) -> None:

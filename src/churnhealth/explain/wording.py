@@ -100,7 +100,7 @@ def clause(spec: FeatureSpec, before: float, value: float) -> str:
     >>> clause(feature("latest", source="surveys", item="nps"), 9.0, float("nan"))
     'no NPS on record'
     >>> clause(feature("oldest_open", source="tickets"), float("nan"), 21.0)
-    'the oldest open tickets event is 21 days old'
+    'the oldest open ticket is 21 days old'
     """
     moves = WORDS.get(spec.kind, Level())
     told = before == before and value == value and before != value

@@ -1,0 +1,63 @@
+"""Every notebook runs from top to bottom, and its two forms are one."""
+
+import os
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+REAL = "07_open_university"
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the kernel's own parts
+
+
+def source(notebook):
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+def test_every_text_has_its_notebook():
+    texts = sorted(p.stem for p in (ROOT / "notebooks").glob("*.py"))
+    assert texts == [p.stem for p in NOTEBOOKS]
+    assert len(texts) >= 7
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_text_and_notebook_are_one_and_carry_no_output(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert source(notebook) == source(jupytext.read(path.with_suffix(".py")))
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_use_public_names_and_define_nothing(path):
+    text = path.with_suffix(".py").read_text(encoding="utf-8")
+    assert not re.search(r"^(def|class) ", text, flags=re.MULTILINE)
+    assert not re.search(r"\bfrom churnhealth\b|import churnhealth\.", text)
+    assert not re.search(r"\._[a-z]", text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_it_runs_from_top_to_bottom(path, shared_data, tmp_path):
+    from nbclient import NotebookClient
+
+    if path.stem == REAL:
+        shared_data("oulad")
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=900,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    client.execute(env={**os.environ, "OMP_WAIT_POLICY": "passive"})
+    shown = [o for cell in notebook.cells for o in cell.get("outputs", ())]
+    assert not any(o.output_type == "error" for o in shown)
+    assert sum("text/html" in o.get("data", {}) for o in shown) >= 2

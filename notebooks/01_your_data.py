@@ -42,7 +42,9 @@ contracts = pd.DataFrame(
 logins = pd.DataFrame(
     {
         "customer": ["a1", "a1", "a2"],
-        "ts": pd.to_datetime(["2024-02-01 08:00", "2024-02-02 09:30", "2024-03-05 17:00"]),
+        "ts": pd.to_datetime(
+            ["2024-02-01 08:00", "2024-02-02 09:30", "2024-03-05 17:00"]
+        ),
     }
 )
 names = {"customer": "account_id", "from": "start", "to": "end", "mrr": "value"}

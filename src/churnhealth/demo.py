@@ -16,7 +16,7 @@ from churnhealth.folders import write_text
 from churnhealth.progress import Progress
 from churnhealth.sources.simulate import simulate, write_company
 
-__all__ = ["run_demo"]
+__all__ = ["run_demo", "start_project"]
 
 _MARK = ".churnhealth-demo"
 _UNTIL = date(2026, 1, 1)
@@ -26,17 +26,42 @@ _SETTINGS = {
 }
 
 
-def _claim(folder: Path) -> None:
-    """Take a folder that is new, empty, or an earlier demo's; never anybody else's."""
-    if folder.exists() and not (folder / _MARK).is_file() and any(folder.iterdir()):
+def _refuse_full(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
         raise ConfigError(
             "CH009",
-            f"{folder.name} already holds something that this program did not write",
-            why="the demo would overwrite it",
-            fix="give an empty folder with --dir",
+            f"{folder.resolve().name} already holds something",
+            why="what stands there would be overwritten",
+            fix="give a folder that is new or empty",
         )
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _claim(folder: Path) -> None:
+    """Take a folder that is new, empty, or an earlier demo's; never anybody else's."""
+    if not (folder / _MARK).is_file():
+        _refuse_full(folder)
     write_text(folder / _MARK, "This folder was made by `churnhealth demo`.\n")
+
+
+def start_project(folder: Path, *, accounts: int, seed: int) -> list[str]:
+    """Write what one starts from: data, configuration, scorecard, a notebook.
+
+    The folder must be new or empty (CH009); gives the files' names.
+    """
+    _refuse_full(folder)
+    _write_company(folder, accounts=accounts, seed=seed)
+    text = files("churnhealth").joinpath("start.ipynb").read_text(encoding="utf-8")
+    write_text(folder / "start.ipynb", text)
+    return [*_SETTINGS.values(), "start.ipynb", "data/"]
+
+
+def _write_company(folder: Path, *, accounts: int, seed: int) -> None:
+    company = simulate(accounts=accounts, seed=seed, until=_UNTIL)
+    write_company(company, folder / "data", file_format="csv")
+    for name, kept_as in _SETTINGS.items():
+        text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
+        write_text(folder / kept_as, text)
 
 
 def run_demo(
@@ -54,11 +79,7 @@ def run_demo(
     """Simulate, check, train, score, report, and serve until stopped."""
     _claim(folder)
     with progress.stage("simulate"):
-        company = simulate(accounts=accounts, seed=seed, until=_UNTIL)
-        write_company(company, folder / "data", file_format="csv")
-    for name, kept_as in _SETTINGS.items():
-        text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
-        write_text(folder / kept_as, text)
+        _write_company(folder, accounts=accounts, seed=seed)
     config = read_config(folder / "churnhealth.toml")
     done = train_bundle(
         config, out=folder / "model", as_of=None, today=today, progress=progress

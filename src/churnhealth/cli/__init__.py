@@ -18,9 +18,10 @@ from churnhealth import __version__
 from churnhealth.cli import gate, learn, look, serving, start, tell
 from churnhealth.errors import ChurnHealthError
 
-__all__ = ["app", "main"]
+__all__ = ["EXAMPLES", "app", "main"]
 
 VERBS = (
+    start.init,
     look.check,
     look.features,
     learn.backtest,
@@ -45,8 +46,25 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
+EXAMPLES = {
+    "init": "churnhealth init my-company",
+    "check": "churnhealth check --strict",
+    "features": "churnhealth features --as-of 2026-01-01 --out features.parquet",
+    "backtest": "churnhealth backtest --origins each --json > backtest.json",
+    "train": "churnhealth train --out models/first",
+    "score": "churnhealth score --bundle models/first --out scores --format csv",
+    "explain": "churnhealth explain A00012 --bundle models/first --since 2025-12-01",
+    "rules": "churnhealth rules --card rules.toml",
+    "report": "churnhealth report --scores scores --bundle models/first --out r.html",
+    "promote": "churnhealth promote models/first",
+    "rollback": "churnhealth rollback",
+    "models": "churnhealth models",
+    "serve": "churnhealth serve --bundle models/first --scores scores",
+    "demo": "churnhealth demo --accounts 300 --no-serve",
+    "doctor": "churnhealth doctor",
+}
 for _verb in VERBS:
-    app.command()(_verb)
+    app.command(epilog=f"Example: {EXAMPLES[_verb.__name__]}")(_verb)
 
 
 @app.callback(invoke_without_command=True)

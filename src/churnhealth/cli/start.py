@@ -15,7 +15,26 @@ from churnhealth.cli.options import (
     today,
 )
 
-__all__ = ["demo", "doctor"]
+__all__ = ["demo", "doctor", "init"]
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="A folder that is new or empty.")] = (
+        Path()
+    ),
+    accounts: Annotated[int, typer.Option("--accounts", min=60, max=20_000)] = 600,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 7,
+) -> None:
+    """Write a project that works: configuration, scorecard, notebook, data.
+
+    The data are those of a simulated company; put your own files in their place and
+    change the mappings in churnhealth.toml.
+    """
+    from churnhealth.demo import start_project
+
+    for name in start_project(folder, accounts=accounts, seed=seed):
+        typer.echo(f"wrote {folder / name}")
+    typer.echo("next: churnhealth check, then churnhealth backtest")
 
 
 def demo(

@@ -13,6 +13,8 @@ from churnhealth.evaluate.ladder import TrainingRows, climb
 from churnhealth.evaluate.metrics import figures
 from churnhealth.evaluate.panel import Flags, Panel
 from churnhealth.health.draws import account_draws
+from churnhealth.scorers.baselines import ConstantScorer
+from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.calendar import Fold
 from churnhealth.snapshots.labels import NO, YES
@@ -43,7 +45,8 @@ def learning_curve(
     test = np.flatnonzero(inside & ((code == YES) | (code == NO)))
     y = (code[test] == YES).astype(np.float64)
     draws = account_draws(panel.cohort.account[test], seed=seed)
-    constant = np.full(y.size, float(rows.y.mean()))
+    plain = ConstantScorer().fit(rows.X, rows.y, rows.account, rows.as_of)
+    constant = sigmoid(plain.decision_function(panel.X[test]))
     place = np.random.default_rng(seed).permutation(int(rows.account.max()) + 1)
     rank = place[rows.account] / place.size
     points = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from churnhealth.gathering import check_sources, stop_at
 from churnhealth.pages.render import render_card
 from churnhealth.pipeline import build_panel, judge, train
 from churnhealth.progress import Progress
-from churnhealth.sources.contract import History, date_of, day_of
+from churnhealth.sources.contract import History, day_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.simulate import simulate, write_company
@@ -42,11 +44,12 @@ class CompanyData:
         config: Config,
         *,
         today: date | None = None,
-        folder: tempfile.TemporaryDirectory[str] | None = None,
+        made_in: Path | None = None,
     ) -> None:
         self.config = config
         self.today = date.today() if today is None else today  # noqa: DTZ011
-        self._folder = folder  # lives as long as the data do
+        if made_in is not None:  # files that were written for it go with it
+            finalize(self, shutil.rmtree, made_in, ignore_errors=True)
         with Progress() as progress:
             self.loaded: Loaded
             self.findings: tuple[Finding, ...]
@@ -154,9 +157,9 @@ def company_data(
     >>> company_data(contracts=contracts, today=date(2025, 6, 1))
     CompanyData('Company', 2 accounts, 2 contract terms)
     """
-    folder = tempfile.TemporaryDirectory()
+    place = Path(tempfile.mkdtemp())
     sources = written_frames(
-        Path(folder.name),
+        place,
         accounts=accounts,
         contracts=contracts,
         events=events or {},
@@ -164,8 +167,8 @@ def company_data(
     )
     asked = {"kind": question} if isinstance(question, str) else dict(question)
     raw = {"sources": sources, "question": asked, "tracking": {"uri": ""}, **sections}
-    config = parse_config(raw, folder=Path(folder.name))
-    return CompanyData(config, today=today, folder=folder)
+    config = parse_config(raw, folder=place)
+    return CompanyData(config, today=today, made_in=place)
 
 
 def read_company(path: str | Path, *, today: date | None = None) -> CompanyData:
@@ -180,8 +183,7 @@ def simulate_company(
 
     Its configuration and scorecard are those of ``churnhealth demo``.
     """
-    folder = tempfile.TemporaryDirectory()
-    place = Path(folder.name)
+    place = Path(tempfile.mkdtemp())
     until = date(2026, 1, 1) if today is None else today
     write_company(
         simulate(accounts=accounts, seed=seed, until=until),
@@ -192,7 +194,7 @@ def simulate_company(
         text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
         (place / name).write_text(text.replace(".csv", ".parquet"), encoding="utf-8")
     config = _with_sections(read_config(place / "demo.toml"), {"tracking": {"uri": ""}})
-    return CompanyData(config, today=until, folder=folder)
+    return CompanyData(config, today=until, made_in=place)
 
 
 def _with_sections(config: Config, sections: Mapping[str, Sections | str]) -> Config:
@@ -212,8 +214,3 @@ def _with_sections(config: Config, sections: Mapping[str, Sections | str]) -> Co
 
 def _date(day: date | str) -> date:
     return date.fromisoformat(day) if isinstance(day, str) else day
-
-
-def told_day(day: int) -> str:
-    """Write a day number as people do."""
-    return str(date_of(day))

@@ -1,0 +1,103 @@
+"""Frames of any library that narwhals reads become the tables we know."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from churnhealth.errors import SourceError
+from churnhealth.frames import columns_of_frame, to_frame, written_frames
+from churnhealth.sources.engine import read_table
+
+
+def frame():
+    return pd.DataFrame(
+        {
+            "account_id": ["a", None, "c"],
+            "when": pd.to_datetime(
+                ["2024-01-01 23:30-02:00", None, "2024-03-01 10:00+00:00"], utc=True
+            ),
+            "n": [1, 2, 3],
+            "x": [0.5, np.nan, 2.0],
+            "flag": [True, False, True],
+            "mixed": [1, None, 2],
+        }
+    )
+
+
+def arrow():
+    moments = [datetime(2024, 1, 2, 1, 30, tzinfo=UTC), None]
+    moments.append(datetime(2024, 3, 1, 10, tzinfo=UTC))
+    return pa.table(
+        {
+            "account_id": ["a", None, "c"],
+            "when": pa.array(moments, pa.timestamp("us", tz="UTC")),
+            "n": [1, 2, 3],
+            "x": [0.5, None, 2.0],
+            "flag": [True, False, True],
+            "mixed": [1, None, 2],
+        }
+    )
+
+
+@pytest.mark.parametrize("made", [frame, arrow])
+def test_dates_numbers_and_texts_keep_what_is_missing(made):
+    given = made()
+    columns = columns_of_frame(given, table="t")
+    assert columns["account_id"].tolist() == ["a", None, "c"]
+    assert str(columns["when"][0]) == "2024-01-02T01:30:00"
+    assert np.isnat(columns["when"][1])
+    assert columns["n"].tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(columns["x"], [0.5, np.nan, 2.0])
+    np.testing.assert_array_equal(columns["mixed"], [1.0, np.nan, 2.0])
+
+
+def test_what_was_written_is_what_was_given(tmp_path):
+    accounts = pd.DataFrame(
+        {"account_id": [1, 2], "segment": ["x", "y"], "size": [3, 4]}
+    )
+    events = pd.DataFrame(
+        {
+            "account_id": [1, 2],
+            "happened_at": pd.to_datetime(["2024-01-01", "2024-01-02"]),
+            "category": ["usage", "value"],
+            "unknown": ["left", "out"],
+        }
+    )
+    sources = written_frames(
+        tmp_path, accounts=accounts, contracts=None, events={"e": events}, states={}
+    )
+    assert sources["accounts"]["attributes"] == ["size"]
+    [source] = sources["events"]
+    assert source["category"] == {"column": "category"}
+    assert "unknown" not in read_table(tmp_path / source["path"])
+    assert set(source["columns"]) == {"account_id", "happened_at"}
+
+
+def test_a_frame_without_a_required_column_is_told_what_it_has(tmp_path):
+    with pytest.raises(SourceError, match="CH102") as caught:
+        written_frames(
+            tmp_path,
+            accounts=None,
+            contracts=pd.DataFrame({"id": ["a"], "start": ["2024-01-01"]}),
+            events={},
+            states={},
+        )
+    assert "no column account_id; it has id, start" in str(caught.value)
+
+
+def test_what_is_no_frame_is_refused():
+    with pytest.raises(SourceError, match="CH801"):
+        columns_of_frame([{"account_id": "a"}], table="contracts")
+
+
+def test_tables_come_back_as_frames():
+    table = {
+        "as_of": np.array(["2024-01-01", "NaT"], dtype="datetime64[D]"),
+        "band": np.array(["red", None], dtype=object),
+    }
+    back = to_frame(table)
+    assert back["as_of"].dt.year.iloc[0] == 2024
+    assert back.isna().sum().tolist() == [1, 1]

@@ -1,0 +1,173 @@
+"""What the pages show is run: Python as it stands, configurations on such files."""
+
+import json
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from churnhealth.config import read_config
+from churnhealth.sources.check import check
+from churnhealth.sources.engine import connect, literal
+from churnhealth.sources.load import load
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGES = sorted(p.name for p in DOCS.glob("*.md") if "```python" in p.read_text("utf-8"))
+TODAY = date(2026, 1, 1)
+
+
+def blocks(page, kind):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    pattern = rf"^```{kind}\n(.*?)^```"
+    return re.findall(pattern, text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::Warning:shap")
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks(page, "python"):
+        exec(compile(block, page, "exec"), names)
+
+
+def csv(path, *rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(",".join(map(str, r)) for r in rows) + "\n", "utf-8")
+
+
+def days(n, start=date(2024, 1, 1)):
+    return [start + timedelta(days=7 * i) for i in range(n)]
+
+
+def seconds(day):
+    return int((day - date(1970, 1, 1)).total_seconds())
+
+
+def from_csv(folder):
+    csv(folder / "customers.csv", ("id", "company", "tier", "csm"),
+        ("a", "Amber", "mid", "m1"), ("b", "Birch", "small", "m2"))  # fmt: skip
+    csv(folder / "subscriptions.csv", ("customer", "from", "to", "mrr", "seats"),
+        *[(c, "2024-01-01", "2025-01-01", 90, 5) for c in "ab"])  # fmt: skip
+    csv(folder / "usage" / "one.csv", ("customer", "ts", "feature", "user"),
+        *[("a", f"{d} 08:00:00", "login", "u1") for d in days(40)])  # fmt: skip
+    csv(folder / "nps.csv", ("customer", "answered", "question", "score"),
+        ("a", "2024-05-05", "nps", 9))  # fmt: skip
+
+
+def from_database(folder):
+    with connect() as con:
+        file, logins = (literal(str(folder / n)) for n in ("billing.duckdb", "logins"))
+        con.execute(f"attach {file} as billing")
+        con.execute(
+            "create table billing.contracts as select customer_id, date '2024-01-01' as"
+            " started_on, date '2025-01-01' as ends_on, 120000 as amount_cents,"
+            " 12 as months from (values ('a'), ('b')) t(customer_id)"
+        )
+        con.execute("detach billing")
+        con.execute(
+            "copy (select 'a' as org, date '2024-01-01' + 7 * i::int as day, 2 as n"
+            f" from range(40) t(i)) to {logins[:-1]}.parquet' (format parquet)"
+        )
+
+
+def from_segment(folder):
+    csv(folder / "plans.csv", ("workspace", "started", "renews"),
+        *[(c, "2024-01-01", "2025-01-01") for c in "ab"])  # fmt: skip
+    (folder / "track").mkdir()
+    lines = [
+        json.dumps(
+            {
+                "type": "track",
+                "messageId": f"m{i}",
+                "userId": "u1",
+                "event": "Report Opened",
+                "timestamp": f"{day}T08:00:00Z",
+                "receivedAt": f"{day}T08:00:05Z",
+                "context": {"groupId": "a"},
+            }
+        )
+        for i, day in enumerate(days(40))
+    ]
+    (folder / "track" / "1.jsonl").write_text("\n".join(lines), encoding="utf-8")
+
+
+def from_stripe(folder):
+    start, end = seconds(date(2024, 1, 1)), seconds(date(2025, 1, 1))
+    stop = seconds(date(2024, 6, 1))
+    csv(folder / "subscription_periods.csv",
+        ("customer", "current_period_start", "current_period_end", "ended_at",
+         "amount", "interval", "quantity"),
+        ("a", start, end, "", 120000, "year", 5),
+        ("b", start, end, stop, 9900, "month", 1))  # fmt: skip
+    csv(folder / "invoices.csv", ("customer", "created", "paid_at", "amount_due"),
+        *[("a", seconds(d), seconds(d) + 86400, 9900) for d in days(12)],
+        ("b", start, "", 9900))  # fmt: skip
+
+
+def from_crm(folder):
+    csv(folder / "Account.csv", ("Id", "Name", "OwnerName", "Type"),
+        ("a", "Amber", "m1", "mid"), ("b", "Birch", "m2", "small"))  # fmt: skip
+    csv(folder / "Opportunity.csv",
+        ("AccountId", "IsWon", "Contract_Start__c", "Contract_End__c",
+         "Monthly_Amount__c", "CloseDate"),
+        ("a", "true", "2024-01-01", "2025-01-01", 90, "2023-12-20"),
+        ("b", "true", "2024-02-01", "2025-02-01", 50, "2024-01-20"),
+        ("b", "false", "2025-02-01", "2026-02-01", 50, "2025-02-20"))  # fmt: skip
+    csv(folder / "Case.csv", ("Id", "AccountId", "CreatedDate", "Priority",
+                              "ClosedDate"),
+        *[(f"c{i}", "a", d, "High", d + timedelta(days=2))
+          for i, d in enumerate(days(20))])  # fmt: skip
+    csv(folder / "hubspot_meetings.csv", ("company", "Activity date", "Meeting type"),
+        *[("a", f"{d} 10:30", "QBR") for d in days(8)])  # fmt: skip
+
+
+SHAPES = [from_csv, from_database, from_segment, from_stripe, from_crm]
+EXPECTED = {
+    "From CSV": (2, 2, {"product": 40}),
+    "From a database": (2, 2, {"logins": 40}),
+    "From Segment": (2, 2, {"product": 40}),
+    "From Stripe": (2, 2, {"invoices": 13}),
+    "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
+}
+
+
+@pytest.mark.parametrize("at", range(len(SHAPES)), ids=lambda i: SHAPES[i].__name__)
+def test_a_configuration_of_the_page_reads_files_of_that_shape(at, tmp_path):
+    text = blocks("your-data.md", "toml")[at]
+    SHAPES[at](tmp_path)
+    (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
+    config = read_config(tmp_path / "churnhealth.toml")
+    loaded = load(config)
+    history = loaded.history
+    accounts, terms, events = EXPECTED[config.company.name]
+    assert history.accounts.ids.size == accounts
+    assert history.contracts.start.size == terms
+    assert {log.name: log.account.size for log in history.events} == events
+    check(config, loaded, today=TODAY)
+
+
+def test_every_shape_on_the_page_has_a_test():
+    assert len(blocks("your-data.md", "toml")) == len(SHAPES) == len(EXPECTED)
+
+
+def test_the_page_of_verbs_is_what_the_command_line_says():
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("list_verbs", DOCS / "list_verbs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (DOCS / "cli.md").read_text(encoding="utf-8") == module.page()
+
+
+def test_every_page_is_listed_and_every_name_is_explained():
+    import churnhealth
+
+    index = (DOCS / "README.md").read_text(encoding="utf-8")
+    assert {p.name for p in DOCS.glob("*.md")} - {"README.md"} == set(
+        re.findall(r"\]\((\w[\w-]*\.md)\)", index)
+    )
+    page = (DOCS / "python.md").read_text(encoding="utf-8")
+    assert not [n for n in churnhealth.__all__ if f"`{n}`" not in page]

@@ -1,0 +1,170 @@
+"""The notebook's way gives the same figures as the commands, and shows itself."""
+
+import ast
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import churnhealth as ch
+from churnhealth.errors import ConfigError, RequestError
+from churnhealth.pipeline import build_panel, judge
+from churnhealth.progress import Progress
+from churnhealth.scoring import score_history
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = {"ladder": ["constant", "rules", "logistic"]}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return ch.simulate_company(accounts=200)
+
+
+@pytest.fixture(scope="module")
+def result(data):
+    return data.backtest(model=QUICK)
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    return data.train(model=QUICK)
+
+
+@pytest.fixture(scope="module")
+def riskiest(data, model):
+    scores = model.score(data)
+    return scores.loc[scores["churn_probability"].idxmax(), "account_id"]
+
+
+def frames(n=300):
+    starts = pd.date_range("2022-01-01", periods=n)
+    first = pd.DataFrame({"account_id": [f"a{i}" for i in range(n)], "start": starts})
+    first["end"] = first["start"] + pd.DateOffset(years=1)
+    second = first[first.index % 4 > 0]
+    second = second.assign(
+        start=second["end"], end=second["end"] + pd.DateOffset(years=1)
+    )
+    events = pd.DataFrame({"account_id": [f"a{i % n}" for i in range(40 * n)]})
+    events["happened_at"] = pd.date_range("2022-01-01", periods=40 * n, freq="3h")
+    return pd.concat([first, second]), events
+
+
+def test_from_frames_to_a_backtest_in_six_lines():
+    page = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    after = page[page.index("data = ch.company_data(") :].split("```")[0]
+    lines = ["import churnhealth as ch", *after.strip().splitlines()]
+    assert len(ast.parse("\n".join(lines)).body) <= 6
+    contracts, events = frames()
+    told = ch.company_data(contracts=contracts, events={"logins": events}).backtest()
+    assert told.report["data"]["accounts"] == 300
+    assert told.report["data"]["positives"] > 0
+
+
+def test_the_backtest_is_the_commands(data, result):
+    config = data._changed({"model": QUICK})
+    with Progress() as progress:
+        panel = build_panel(config, data.history, progress=progress)
+        _, report = judge(config, panel, progress=progress)
+    assert result.report == report
+    assert list(result.scorers.index) == list(report["scorers"])
+    assert result.predictions.shape[0] == report["folds"][0]["n_test"]
+
+
+def test_features_and_labels_have_one_index_and_a_reason_each(data):
+    training = data.training_set()
+    assert training.X.index.equals(training.y.index)
+    known = training.rows[training.rows["label"].isin(["churned", "stayed"])]
+    assert len(known) == len(training.X)
+    assert (known["label"] == "churned").sum() == training.y.sum()
+    assert (known["known_on"] > known["as_of"]).all()
+    assert list(training.features["name"]) == list(training.X.columns)
+
+
+def test_scores_are_those_of_a_scoring_run(data, model):
+    day = date(2025, 12, 1)
+    mine = model.score(data, as_of=day)
+    from datetime import UTC, datetime
+
+    from churnhealth.sources.contract import day_of
+
+    book = score_history(
+        model.bundle, data.history, as_of=day_of(day), scored_at=datetime.now(UTC)
+    )
+    theirs = book.scores["churn_probability"]
+    np.testing.assert_array_equal(mine["churn_probability"], theirs)
+    drivers = model.score_drivers(data, as_of=day)
+    assert set(drivers["account_id"]) <= set(mine["account_id"])
+
+
+def test_a_saved_model_is_the_same_model(data, model, tmp_path):
+    again = ch.load_model(model.save(tmp_path / "m"))
+    assert again.version == model.version
+    pd.testing.assert_series_equal(
+        again.score(data)["churn_probability"], model.score(data)["churn_probability"]
+    )
+
+
+def test_an_explanation_adds_up_and_speaks(data, model, riskiest):
+    why = model.explain(data, riskiest, since="2025-10-01", suggest=True)
+    base = why.told["score"]["base_probability"]
+    moved = 100 * (why.churn_probability - base)
+    assert why.drivers["effect_points"].sum() == pytest.approx(moved, abs=1e-9)
+    assert why.band in why.text
+    assert "Since 2025-10-01" in why.text
+    assert why.text == repr(why)
+    with pytest.raises(RequestError, match="CH503"):
+        model.explain(data, "nobody")
+
+
+def test_every_picture_is_drawn_and_its_title_says_the_finding(result, model):
+    for name in ("folds", "scorers", "calibration", "lift", "bands", "lead_time"):
+        picture = result.plot(name)
+        assert picture._repr_png_()[:4] == b"\x89PNG"
+        assert len(picture.title) > 10
+    assert "moves most" in model.plot("drivers").title
+    with pytest.raises(ValueError, match="choose of folds"):
+        result.plot("pie")
+    with pytest.raises(ValueError, match="choose of drivers"):
+        model.plot("pie")
+
+
+def test_the_learning_curve_ends_with_the_backtests_own_figure(result):
+    curve = result.learning_curve()
+    assert curve["outcomes"].is_monotonic_increasing
+    last = curve.iloc[-1]
+    chosen = result.report["scorers"]["chosen"]
+    assert last["chosen"] == chosen["name"]
+    assert last["gain"] == pytest.approx(chosen["log_loss_gain_over_constant"])
+    assert "log loss gained" in result.plot("learning").title
+
+
+def test_everything_shows_itself_and_nothing_in_it_can_run(data, result, model):
+    evil = ch.company_data(
+        contracts=frames()[0],
+        company={"name": "<script>alert(1)</script>"},
+    )
+    assert "<script" not in evil._repr_html_()
+    shown = [data, data.training_set(), result, model]
+    for thing in shown:
+        assert thing._repr_html_().startswith("<div")
+        assert len(repr(thing)) > 20
+    bars = [thing._repr_html_().count("<svg") for thing in shown[1:]]
+    assert min(bars) >= 2
+
+
+def test_sections_are_held_to_the_rules_of_the_configuration(data):
+    with pytest.raises(ConfigError, match="CH003"):
+        data.backtest(question={"kind": "renewal", "lead_max": 90})
+    with pytest.raises(ConfigError, match="CH003"):
+        data.backtest(typo={"a": 1})
+
+
+def test_the_files_behind_frames_go_with_the_data():
+    data = ch.company_data(contracts=frames()[0])
+    folder = data.config.root
+    assert folder.is_dir()
+    del data
+    assert not folder.exists()

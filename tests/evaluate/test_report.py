@@ -253,9 +253,9 @@ def test_capacity_is_counted_on_one_date_of_training_not_on_the_test():
     judged, report = judged_with(panel_of(), bands=bands)
     dates = np.unique(judged.as_of).size
     n = {band["band"]: band["n"] / dates for band in report["bands"]}
-    assert n["red"] == pytest.approx(20, abs=8)
-    assert n["orange"] == pytest.approx(30, abs=10)
-    assert n["yellow"] == pytest.approx(50, abs=15)
+    for band, capacity in zip(("red", "orange", "yellow"), (20, 30, 50), strict=True):
+        # later dates have other scores: about as many, not as many
+        assert n[band] == pytest.approx(capacity, rel=0.5), band
 
 
 @every_question

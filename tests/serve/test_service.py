@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 import pytest
 from tests.serve.served import AS_OF, strict
 
+from churnhealth.archive.plain import plain_rows
 from churnhealth.bundle import load_bundle
-from churnhealth.serve.answers import plain_rows
 
 DEADLINE = 60.0  # seconds: far more than a start takes, even on a busy machine
 CANARY = "zebra-7341"

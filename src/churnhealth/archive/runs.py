@@ -34,6 +34,8 @@ __all__ = [
     "bands_of",
     "current_folder",
     "earlier_scores",
+    "harmless",
+    "history_files",
     "history_of",
     "read_about",
     "read_current",
@@ -173,6 +175,16 @@ def earlier_scores(out: Path, *, before: date) -> tuple[date, Table] | None:
     return date.fromisoformat(earlier[-1]), read_table(file, columns=columns + versions)
 
 
+def history_files(out: Path) -> list[tuple[str, Path]]:
+    """Give the flat file of the last run of each day, oldest first."""
+    newest: dict[str, tuple[int, Path]] = {}
+    for file in (out / "history").glob(f"{_DAY}.*.parquet"):
+        day, number = file.name.split(".")[:2]
+        if number.isdecimal() and int(number) > newest.get(day, (0, file))[0]:
+            newest[day] = (int(number), file)
+    return [(day, newest[day][1]) for day in sorted(newest)]
+
+
 def history_of(out: Path, account_id: str) -> dict[str, NDArray[Any]]:
     """Give the flat rows of one account, one per run that listed it."""
     files = sorted((out / "history").glob("*.parquet"))
@@ -197,19 +209,23 @@ def _current(out: Path) -> str:
     return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
 
 
-def unformulated(table: Table) -> dict[str, NDArray[Any]]:
-    """Put an apostrophe before texts that a spreadsheet would run as a formula.
+def harmless(cell: Any) -> Any:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula.
 
-    >>> unformulated({"name": np.array(["=1+1", "Nord", None], dtype=object)})
-    {'name': array(["'=1+1", 'Nord', None], dtype=object)}
+    >>> harmless("=1+1"), harmless("Nord"), harmless(-1.5)
+    ("'=1+1", 'Nord', -1.5)
     """
+    if not isinstance(cell, str):
+        return cell
+    # spaces before a sign do not disarm it: some programs drop them
+    runs = cell.lstrip()[:1] in tuple("=+-@＝＋－＠") or cell[:1] in tuple("\t\r\n")
+    return "'" + cell if runs else cell
 
-    def safe(text: Any) -> Any:
-        starts = isinstance(text, str) and text[:1] in "=+-@\t\r\n＝"
-        return "'" + text if text and starts else text
 
+def unformulated(table: Table) -> dict[str, NDArray[Any]]:
+    """Make every text of a table ``harmless``."""
     return {
-        name: np.array([safe(t) for t in column], dtype=object)
+        name: np.array([*map(harmless, column), None], dtype=object)[:-1]
         if column.dtype.kind == "O"
         else column
         for name, column in table.items()

@@ -18,6 +18,7 @@ import numpy as np
 
 from churnhealth.archive.beside import about_run, beside_tables
 from churnhealth.archive.moves import move_tables
+from churnhealth.archive.plain import plain_rows
 from churnhealth.archive.runs import (
     bands_of,
     earlier_scores,
@@ -37,7 +38,7 @@ from churnhealth.scorers.card import read_card
 from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
 from churnhealth.scoring import ScoreBook, score_history, score_matrix
-from churnhealth.serve.answers import model_card, plain_rows
+from churnhealth.serve.answers import model_card
 from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.load import load
 from churnhealth.what_if import suggest

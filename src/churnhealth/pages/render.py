@@ -6,22 +6,28 @@ value is escaped by the one environment below, and nothing is ever marked as saf
 
 from __future__ import annotations
 
+import hashlib
+import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from churnhealth.folders import write_text
-from churnhealth.pages import words
+from churnhealth.pages import charts, words
 from churnhealth.pages.shape import Account, Summary
 
 __all__ = [
     "render_account",
     "render_card",
     "render_no_scores",
+    "render_page",
     "render_report",
+    "style_policy",
     "write_report",
 ]
 
@@ -52,6 +58,25 @@ def render_account(account: Account) -> str:
     """Show one account of a summary as a page of its own."""
     page = _environment().get_template("account.html")
     return page.render(a=account, title=f"{account['name']} – customer health")
+
+
+def render_page(name: str, **told: Any) -> str:
+    """Show one of the service's pages; ``name`` is its template without ``.html``.
+
+    All pages take ``root`` (the prefix of our addresses), ``company`` and ``here``.
+    """
+    return _environment().get_template(f"{name}.html").render(**told)
+
+
+def style_policy(html: str) -> str:
+    """Name the hashes of a page's own style elements, as a policy allows them.
+
+    >>> style_policy("<style>a{}</style>")
+    "'sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk='"
+    """
+    styles = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    sums = (hashlib.sha256(text.encode()).digest() for text in styles)
+    return " ".join(f"'sha256-{b64encode(one).decode()}'" for one in sums) or "'none'"
 
 
 def render_card(
@@ -113,9 +138,14 @@ def _environment() -> Environment:
         ahead=words.days_ahead,
         amount=words.amount,
         bar=_bar,
+        columns=charts.columns,
         figure=words.figure,
+        path=_path,
         percent=words.percent,
         points=words.points,
+        short=words.short,
+        spark=charts.spark,
+        trend=words.trend,
     )
     made.globals.update(
         agreement_words=words.AGREEMENT,
@@ -125,6 +155,15 @@ def _environment() -> Environment:
         status_words=words.STATUS_WORDS,
     )
     return made
+
+
+def _path(text: str) -> str:
+    """Write a text as one part of an address.
+
+    >>> _path("a/b c")
+    'a%2Fb%20c'
+    """
+    return quote(text, safe="")
 
 
 def _bar(points: float, scale: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from churnhealth.explain.numbers import about
 from churnhealth.explain.phrases import BAND_WORDS
@@ -21,6 +21,8 @@ __all__ = [
     "outcome",
     "percent",
     "points",
+    "short",
+    "trend",
 ]
 
 CATEGORIES = ("usage", "value", "experience", "contract")
@@ -64,6 +66,21 @@ def amount(value: float | None) -> str:
     ('1,234,567', '−20', '–')
     """
     return _NONE if value is None else _signed(value, 0)
+
+
+def short(value: float | None) -> str:
+    r"""Write money in three figures, for where many stand side by side.
+
+    >>> [short(v).replace("\xa0", " ") for v in (1546096.0, 465872.0, 9740.0, 812.0)]
+    ['1.55 M', '466 k', '9.74 k', '812']
+    """
+    if value is None:
+        return _NONE
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if abs(value) >= 0.9995 * size:
+            places = max(0, 2 - len(str(int(abs(value) / size + 0.0005))) + 1)
+            return f"{_signed(value / size, places)}\u00a0{unit}"
+    return _signed(value, 0)
 
 
 def points(value: float | None) -> str:
@@ -111,6 +128,21 @@ def days_ahead(days: int | None) -> str:
     if days == -1:
         return "yesterday"
     return f"in {days} days" if days > 0 else f"{-days} days ago"
+
+
+def trend(values: Sequence[float | None]) -> str:
+    r"""Say in words how a chance moved over the runs.
+
+    >>> trend([0.1, None, 0.2]).replace("\xa0", " ")
+    'Chance 10 % to 20 % over 2 runs'
+    >>> trend([None])
+    'No earlier chance'
+    """
+    known = [v for v in values if v is not None]
+    if not known:
+        return "No earlier chance"
+    ends = f"{percent(known[0])} to {percent(known[-1])}"
+    return f"Chance {ends} over {len(known)} runs"
 
 
 def outcome(question: Mapping[str, object]) -> str:

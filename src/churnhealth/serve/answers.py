@@ -12,21 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.archive.plain import Row, plain_rows
 from churnhealth.bundle import Bundle
 from churnhealth.explain.drivers import driver_table
 from churnhealth.scoring import CATEGORIES, ScoreBook, score_matrix
 from churnhealth.sources.contract import Floats, Texts
 
 __all__ = [
-    "Row",
     "feature_scores",
     "history_scores",
     "model_card",
-    "plain_rows",
     "stored_scores",
 ]
 
-Row = dict[str, Any]
 Columns = Mapping[str, NDArray[Any]]
 
 NOT_IN_QUESTION = "not_in_question"
@@ -55,28 +53,6 @@ _STORED = (
     "model_version",
     "bands_version",
 )
-
-
-def plain_rows(table: Columns) -> list[Row]:
-    """Turn columns into rows of JSON values: no NaN, dates as text.
-
-    >>> plain_rows({"a": np.array([1.5, np.nan]), "d": np.array(["2026-01-01", "NaT"],
-    ...            dtype="datetime64[D]")})
-    [{'a': 1.5, 'd': '2026-01-01'}, {'a': None, 'd': None}]
-    """
-    columns = [_plain(column) for column in table.values()]
-    return [
-        dict(zip(table, values, strict=True)) for values in zip(*columns, strict=True)
-    ]
-
-
-def _plain(column: NDArray[Any]) -> list[Any]:
-    if column.dtype.kind == "M":
-        days = column.dtype == np.dtype("datetime64[D]")
-        texts = np.datetime_as_string(column, unit="D" if days else "s").tolist()
-        return [None if t == "NaT" else t if days else f"{t}Z" for t in texts]
-    values = column.tolist()
-    return [None if v != v else v for v in values]
 
 
 def history_scores(

@@ -24,11 +24,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from churnhealth.archive.plain import Row
 from churnhealth.bundle import Bundle
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError
 from churnhealth.health.bands import BANDS
-from churnhealth.pages.render import render_account, render_no_scores
+from churnhealth.pages.render import render_account
 from churnhealth.scoring import score_history
 from churnhealth.serve.account import (
     account_history,
@@ -36,7 +37,6 @@ from churnhealth.serve.account import (
     what_if_answer,
 )
 from churnhealth.serve.answers import (
-    Row,
     feature_scores,
     history_scores,
     model_card,
@@ -55,6 +55,7 @@ from churnhealth.serve.asked import (
 from churnhealth.serve.guard import LOOPBACK, Guard, Observe, refused, strict_json
 from churnhealth.serve.openapi import openapi
 from churnhealth.serve.stored import SORTS, Stored, StoredScores, choose
+from churnhealth.serve.web import page_routes
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.given import known_fields, object_of
 from churnhealth.sources.rows import history_from_rows
@@ -144,7 +145,7 @@ def create_app(
         Route("/readyz", api.readyz, methods=get),
         Route("/openapi.json", api.openapi, methods=get),
         Route("/accounts/{account_id:path}", api.account_page, methods=get),
-        Route("/", api.portfolio_page, methods=get),
+        *page_routes(api.serving, api.work),
         *more,
     ]
     guard = Middleware(
@@ -165,14 +166,14 @@ class _Api:
         self._most = settings.max_accounts
         self._limiter: anyio.CapacityLimiter | None = None
 
-    async def _serving(self) -> Serving:
+    async def serving(self) -> Serving:
         """Give what is served; one that is still being loaded is waited for."""
         loading = self._live.loading
         if loading is not None and not loading.is_set():
             await anyio.to_thread.run_sync(loading.wait, _LONGEST_LOAD)
         return self._live.now()
 
-    async def _work(self, work: Callable[[], T]) -> T:
+    async def work(self, work: Callable[[], T]) -> T:
         """Run what takes long beside the event loop, so that /livez answers."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_SCORING_THREADS)
@@ -180,10 +181,10 @@ class _Api:
 
     async def score(self, request: Request) -> Response:
         """Score accounts from their raw history."""
-        serving = await self._serving()
+        serving = await self.serving()
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
-        return await self._work(lambda: self._scored(serving, body, top))
+        return await self.work(lambda: self._scored(serving, body, top))
 
     def _scored(self, serving: Serving, body: bytes, top: int) -> Response:
         given = object_of(strict_json(body), "body")
@@ -208,10 +209,10 @@ class _Api:
 
     async def score_features(self, request: Request) -> Response:
         """Score rows of features that were computed elsewhere."""
-        serving = await self._serving()
+        serving = await self.serving()
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
-        return await self._work(lambda: self._scored_features(serving, body, top))
+        return await self.work(lambda: self._scored_features(serving, body, top))
 
     def _scored_features(self, serving: Serving, body: bytes, top: int) -> Response:
         given = object_of(strict_json(body), "body")
@@ -222,7 +223,7 @@ class _Api:
         return _scores(serving, rows)
 
     async def _stored(self) -> StoredScores:
-        stored = (await self._serving()).stored
+        stored = (await self.serving()).stored
         if stored is None:
             raise refused(
                 "CH501",
@@ -254,7 +255,7 @@ class _Api:
             numbers = {"total": len(rows), "page": page, "page_size": size}
             return _json({**numbers, "accounts": shown})
 
-        return await self._work(chosen)
+        return await self.work(chosen)
 
     async def account(self, request: Request) -> Response:
         """Give one account's stored score with its drivers."""
@@ -270,7 +271,7 @@ class _Api:
                 raise _no_account()
             return _json({**row, "drivers": run.drivers.get(account_id, [])[:top]})
 
-        return await self._work(found)
+        return await self.work(found)
 
     async def history(self, request: Request) -> Response:
         """Give one account's earlier scores, oldest first."""
@@ -284,23 +285,23 @@ class _Api:
                 raise _no_account()
             return _json({"account_id": account_id, "history": rows})
 
-        return await self._work(found)
+        return await self.work(found)
 
     async def suggestion(self, request: Request) -> Response:
         """Say which few changes would reach a better colour."""
         query(request)
-        serving, stored = await self._serving(), await self._stored()
+        serving, stored = await self.serving(), await self._stored()
         account_id = request.path_params["account_id"]
 
         def found() -> Response:
             told = account_suggestion(serving.bundle, stored.folder, account_id)
             return _json({**_versions(serving), "account_id": account_id, **told})
 
-        return await self._work(found)
+        return await self.work(found)
 
     async def what_if(self, request: Request) -> Response:
         """Score a stored account with some of its features changed."""
-        serving, stored = await self._serving(), await self._stored()
+        serving, stored = await self.serving(), await self._stored()
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
 
@@ -314,17 +315,17 @@ class _Api:
             )
             return _json({**_versions(serving), **told})
 
-        return await self._work(answer)
+        return await self.work(answer)
 
     async def model(self, request: Request) -> Response:
         """Give the model's card."""
         query(request)
-        return _json((await self._serving()).card)
+        return _json((await self.serving()).card)
 
     async def features(self, request: Request) -> Response:
         """List the features the model reads, with the median of similar accounts."""
         query(request)
-        bundle = (await self._serving()).bundle
+        bundle = (await self.serving()).bundle
         peers = [None if np.isnan(v) else v for v in bundle.peers.tolist()]
         pairs = zip(bundle.specs, peers, strict=True)
         rows = [{**spec.to_json(), "peers_median": peer} for spec, peer in pairs]
@@ -342,15 +343,6 @@ class _Api:
         """Describe the interface for programs."""
         return _json(openapi())
 
-    async def portfolio_page(self, request: Request) -> Response:
-        """Show the stored scores as a page."""
-        query(request)
-        stored = (await self._serving()).stored
-        if stored is None:
-            return HTMLResponse(render_no_scores(), headers=_PAGE)
-        html = await self._work(lambda: stored.newest().report)
-        return HTMLResponse(html, headers=_PAGE)
-
     async def account_page(self, request: Request) -> Response:
         """Show one account as a page."""
         query(request)
@@ -363,7 +355,7 @@ class _Api:
                 raise _no_account()
             return render_account(account)
 
-        html = await self._work(lambda: found(stored.newest()))
+        html = await self.work(lambda: found(stored.newest()))
         return HTMLResponse(html, headers=_PAGE)
 
 

@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from churnhealth.archive.plain import Row
 from churnhealth.archive.runs import read_current
 from churnhealth.errors import ChurnHealthError
-from churnhealth.pages.render import render_report
+from churnhealth.pages.desk import Desk, read_desk
 from churnhealth.pages.shape import Account
 from churnhealth.pages.summary import summarise
 from churnhealth.scoring import ScoreBook
-from churnhealth.serve.answers import Row, stored_scores
+from churnhealth.serve.answers import stored_scores
 from churnhealth.serve.guard import log
 
 __all__ = ["SORTS", "Stored", "StoredScores", "choose"]
@@ -33,6 +34,7 @@ class Stored:
     rows: Sequence[Row]
     drivers: Mapping[str, Sequence[Row]]
     card: Mapping[str, Any]
+    folder: Path
 
     @cached_property
     def by_id(self) -> dict[str, Row]:
@@ -40,16 +42,15 @@ class Stored:
         return {row["account_id"]: row for row in self.rows}
 
     @cached_property
+    def desk(self) -> Desk:
+        """Give the whole book as the pages show it."""
+        return read_desk(self.folder)
+
+    @cached_property
     def accounts(self) -> dict[str, Account]:
         """Find what the pages show of an account."""
         summary = summarise(self.book.scores, self.book.drivers, self.card)
         return {account["account_id"]: account for account in summary["accounts"]}
-
-    @cached_property
-    def report(self) -> str:
-        """Give the portfolio as a page."""
-        summary = summarise(self.book.scores, self.book.drivers, self.card)
-        return render_report(summary)
 
 
 class StoredScores:
@@ -91,7 +92,9 @@ class StoredScores:
         self._seen = self._mark()
         book = read_current(self.folder)
         rows, drivers = stored_scores(book, base=self._base)
-        return Stored(book=book, rows=rows, drivers=drivers, card=self._card)
+        return Stored(
+            book=book, rows=rows, drivers=drivers, card=self._card, folder=self.folder
+        )
 
 
 def choose(

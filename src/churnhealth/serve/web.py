@@ -1,0 +1,221 @@
+"""The pages of the service: what is asked in an address, answered as HTML.
+
+Every page is read with GET and changes nothing, holds no script, and names the hash of
+its own style: nothing else may run, load or frame it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from churnhealth.bundle import Bundle
+from churnhealth.errors import ChurnHealthError, RequestError
+from churnhealth.health.bands import BANDS
+from churnhealth.pages.choice import (
+    MOVEMENTS,
+    ORDERS,
+    PAGE,
+    WITHIN,
+    Choice,
+    as_csv,
+    choose_rows,
+)
+from churnhealth.pages.desk import Desk
+from churnhealth.pages.render import render_no_scores, render_page, style_policy
+from churnhealth.serve.guard import STATUS, refused
+from churnhealth.serve.stored import StoredScores
+
+__all__ = ["page_routes"]
+
+T = TypeVar("T")
+_LONGEST_TEXT = 200
+_VIEWS = (
+    ("Red and orange", Choice(bands=("red", "orange"))),
+    ("Got worse", Choice(movement="worse")),
+    ("Renewing in 90 days", Choice(within=90)),
+)
+
+
+class _Served(Protocol):
+    @property
+    def bundle(self) -> Bundle: ...
+    @property
+    def card(self) -> Mapping[str, Any]: ...
+    @property
+    def stored(self) -> StoredScores | None: ...
+
+
+Serving = Callable[[], Awaitable[_Served]]
+Work = Callable[[Callable[[], Response]], Awaitable[Response]]
+
+
+def page_routes(serving: Serving, work: Work) -> list[Route]:
+    """Make the routes of the pages.
+
+    ``serving`` gives what is served at this moment, ``work`` runs what takes long
+    beside the event loop.
+    """
+    pages = _Pages(serving, work)
+    shown = {
+        "/accounts.csv": pages.csv,
+        "/": pages.portfolio,
+    }
+    return [Route(path, page, methods=["GET"]) for path, page in shown.items()]
+
+
+class _Pages:
+    """The endpoints; an error is a page too."""
+
+    def __init__(self, serving: Serving, work: Work) -> None:
+        self._serving = serving
+        self._work = work
+
+    async def _answer(
+        self, request: Request, make: Callable[[_Served, Mapping[str, Any]], Response]
+    ) -> Response:
+        """Make a page; what is refused is told as one."""
+        root = str(request.scope.get("root_path") or "").rstrip("/")
+        told = {"root": root, "here": None, "company": "churnhealth"}
+        try:
+            served = await self._serving()
+            told["company"] = str(served.card.get("company") or told["company"])
+            return await self._work(lambda: make(served, told))
+        except ChurnHealthError as error:
+            status = STATUS.get(error.code, 400 if _asked_wrong(error) else 500)
+            title = "Not found" if status == 404 else "That did not work"
+            return _page("error", status=status, title=title, error=error, **told)
+
+    async def portfolio(self, request: Request) -> Response:
+        """Show the portfolio: figures, colours, and a page of its accounts."""
+
+        def make(served: _Served, told: Mapping[str, Any]) -> Response:
+            if served.stored is None:
+                return _html(render_no_scores())
+            choice = choice_of(request)
+            desk = served.stored.newest().desk
+            rows = choose_rows(desk.rows, choice)
+            last = max(1, -(-len(rows) // PAGE))
+            choice = choice.but(page=min(choice.page, last))
+            return _page(
+                "desk",
+                title=f"{told['company']} – portfolio",
+                desk=desk,
+                choice=choice,
+                rows=rows[(choice.page - 1) * PAGE : choice.page * PAGE],
+                total=len(rows),
+                pages=last,
+                views=_VIEWS,
+                unproven=served.card.get("skill") is False,
+                behind=_behind(desk),
+                **{**told, "here": ""},
+            )
+
+        return await self._answer(request, make)
+
+    async def csv(self, request: Request) -> Response:
+        """Give the chosen accounts, all of them, as a file for a spreadsheet."""
+
+        def make(served: _Served, _: Mapping[str, Any]) -> Response:
+            desk = _scores(served).newest().desk
+            text = as_csv(choose_rows(desk.rows, choice_of(request)))
+            name = f'attachment; filename="accounts-{desk.about.get("as_of", "")}.csv"'
+            return Response(
+                "\ufeff" + text,  # spreadsheets take it for UTF-8 only with this mark
+                media_type="text/csv; charset=utf-8",
+                headers={"content-disposition": name},
+            )
+
+        return await self._answer(request, make)
+
+
+def _asked_wrong(error: ChurnHealthError) -> bool:
+    return isinstance(error, RequestError)
+
+
+def _scores(served: _Served) -> StoredScores:
+    if served.stored is None:
+        raise refused(
+            "CH501",
+            "the service was started without stored scores",
+            fix="run `churnhealth score`, then serve with --scores DIR",
+        )
+    return served.stored
+
+
+def _behind(desk: Desk) -> str:
+    """Say which sources ended long before the day of the scores."""
+    late = [
+        f"{line['name']} ended {line['days_behind']} days before"
+        for line in desk.overview["sources"]
+        if (line.get("days_behind") or 0) > 7 and line.get("table") == "events"
+    ]
+    return "; ".join(late)
+
+
+def _page(name: str, *, status: int = 200, **told: Any) -> Response:
+    return _html(render_page(name, **told), status=status)
+
+
+def _html(html: str, *, status: int = 200) -> Response:
+    policy = (
+        f"default-src 'none'; style-src {style_policy(html)}; img-src data:;"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    headers = {"content-security-policy": policy, "x-frame-options": "DENY"}
+    return HTMLResponse(html, status_code=status, headers=headers)
+
+
+def choice_of(request: Request) -> Choice:
+    """Read a choice of accounts from an address; what is empty was not asked.
+
+    Raises
+    ------
+    RequestError
+        CH516 a name or a value that does not exist here.
+    """
+    single = ("owner", "segment", "stage", "movement", "within", "q", "sort", "page")
+    given: dict[str, str] = {}
+    bands: list[str] = []
+    for name, value in request.query_params.multi_items():
+        if name == "band" and value in (*BANDS, "grey"):
+            bands.append(value)
+        elif name not in single or name in given or len(value) > _LONGEST_TEXT:
+            raise _unknown(name if name in (*single, "band") else "query")
+        elif value:
+            given[name] = value
+    _one_of("movement", given, MOVEMENTS)
+    _one_of("within", given, [str(days) for days in WITHIN])
+    _one_of("sort", given, ORDERS)
+    page = given.get("page", "1")
+    if not (page.isascii() and page.isdigit() and len(page) < 7):
+        raise _unknown("page")
+    return Choice(
+        owner=given.get("owner", ""),
+        segment=given.get("segment", ""),
+        stage=given.get("stage", ""),
+        bands=tuple(b for b in (*BANDS, "grey") if b in bands),
+        movement=given.get("movement", ""),
+        within=int(given.get("within", "0")),
+        text=given.get("q", "").strip(),
+        order=given.get("sort", "urgency"),
+        page=max(int(page), 1),
+    )
+
+
+def _one_of(name: str, given: Mapping[str, str], known: Any) -> None:
+    if name in given and given[name] not in known:
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> RequestError:
+    return refused(
+        "CH516",
+        "the address asks for something that does not exist here",
+        fix="start from the portfolio and choose there",
+        where=f"query.{name}",
+    )

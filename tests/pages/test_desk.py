@@ -1,0 +1,109 @@
+"""The portfolio's figures, told again from the flat tables by other means."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+from tests.pages.made_up import portfolio
+
+from churnhealth.archive.runs import write_scores
+from churnhealth.pages.choice import Choice, as_csv, choose_rows
+from churnhealth.pages.desk import interval_of_loss, read_desk, urgency
+from churnhealth.scoring import ScoreBook
+
+
+def book_of(n, *, as_of, seed=4, **changed):
+    """A made-up run as the archive takes it; columns of ``scores`` may be replaced."""
+    scores, drivers = portfolio(n, seed=seed)
+    scores |= changed
+    scores["as_of"] = np.full(n, np.datetime64(as_of))
+    kinds = {"account_id", "feature", "label", "category", "sentence"}
+    columns = {k: np.array(v, dtype=object if k in kinds else float)
+               for k, v in drivers.items()}  # fmt: skip
+    return ScoreBook(
+        scores={k: np.asarray(v) for k, v in scores.items()}, drivers=columns
+    )
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    for month, seed in ((10, 1), (11, 2), (12, 4)):
+        day = date(2025, month, 1)
+        write_scores(book_of(300, as_of=day, seed=seed), out, as_of=day)
+    return out
+
+
+@pytest.fixture(scope="module")
+def desk(scores):
+    return read_desk(scores)
+
+
+def test_sums_per_colour_are_those_of_the_rows(desk):
+    scored = [r for r in desk.rows if r["status"] == "scored"]
+    told = desk.overview
+    assert sum(line["accounts"] for line in told["colours"]) == len(scored)
+    assert told["value"] == pytest.approx(12 * sum(r["value"] for r in scored))
+    assert told["at_risk"] == pytest.approx(sum(r["expected_loss"] for r in scored))
+    newest = told["history"][-1]
+    assert newest["accounts"] == {
+        b: sum(r["band"] == b for r in scored) for b in newest["accounts"]
+    }
+    assert [line["as_of"] for line in told["history"]] == [
+        "2025-10-01", "2025-11-01", "2025-12-01",
+    ]  # fmt: skip
+
+
+def test_the_likely_sum_agrees_with_the_spread_of_independent_leavers():
+    rng = np.random.default_rng(5)
+    p, value = rng.uniform(0.01, 0.5, 3_000), rng.uniform(100, 200, 3_000)
+    low, high = interval_of_loss(p, value)
+    spread = 1.96 * np.sqrt((p * (1 - p) * value**2).sum())
+    assert low == pytest.approx((p * value).sum() - spread, rel=0.01)
+    assert high == pytest.approx((p * value).sum() + spread, rel=0.01)
+
+
+def test_the_most_urgent_come_first_and_the_unscored_last(desk):
+    ranks = [urgency(r["churn_probability"], r["value"], r["days_to_renewal"])
+             for r in desk.rows]  # fmt: skip
+    assert ranks == sorted(ranks, reverse=True)
+    states = [r["status"] == "scored" for r in desk.rows]
+    assert states == sorted(states, reverse=True)
+
+
+def test_moves_add_up_and_are_those_of_the_colours(desk):
+    moved = desk.overview["movement"]
+    assert sum(map(sum, moved["table"])) == moved["known"]
+    above = sum(moved["table"][i][j] for i in range(4) for j in range(i + 1, 4))
+    assert above == moved["worse"]
+
+
+def test_a_trend_is_what_the_earlier_runs_said(scores, desk):
+    from churnhealth.archive.runs import history_of
+
+    row = desk.rows[0]
+    told = history_of(scores, row["account_id"])
+    order = np.argsort(told["as_of"])
+    expected = [None if v != v else v for v in told["churn_probability"][order]]
+    assert row["trend"] == expected
+
+
+def test_every_row_is_on_exactly_one_page_of_every_filter(desk):
+    by_owner = [choose_rows(desk.rows, Choice(owner=o)) for o in desk.choices["owner"]]
+    assert sum(map(len, by_owner)) == len(desk.rows)
+    near = choose_rows(desk.rows, Choice(within=30, bands=("red", "orange")))
+    assert near
+    assert all(r["days_to_renewal"] < 30 for r in near)
+    assert {r["band"] for r in near} <= {"red", "orange"}
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "＝"])
+def test_no_cell_of_the_csv_begins_like_a_formula(desk, start):
+    evil = {**desk.rows[0], "name": f"{start}cmd|' /C calc'!A1", "owner": f"{start}1"}
+    import csv
+    import io
+
+    table = list(csv.DictReader(io.StringIO(as_csv([evil]))))
+    assert table[0]["name"] == "'" + evil["name"]
+    assert table[0]["owner"].startswith("'")
+    assert float(table[0]["value"]) == evil["value"]

@@ -342,9 +342,12 @@ _ROUTES: dict[str, dict[str, Schema]] = {
     "/v1/features": {"get": _operation("The features the model reads", "Features")},
     "/livez": {"get": _operation("Whether the process answers", "Alive")},
     "/readyz": {"get": _operation("Which model serves", "Ready")},
-    "/": {"get": _operation("The portfolio as a page", "html")},
-    "/accounts/{account_id}": {
-        "get": _operation("One account as a page", "html", _IN_PATH)
+    **{
+        path: {"get": _operation(f"{what} as a page", "html", *params)}
+        for path, what, params in (
+            ("/", "The portfolio", ()),
+            ("/accounts/{account_id}", "One account", (_IN_PATH,)),
+        )
     },
 }
 

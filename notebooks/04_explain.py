@@ -67,6 +67,12 @@ assert abs(total - 100 * (why.churn_probability - base)) < 1e-9
 why.changes[["sentence", "effect_points"]].head()
 
 # %% [markdown]
+# ## How its risk went
+
+# %%
+model.plot_history(data, riskiest)
+
+# %% [markdown]
 # ## Every plot of shap
 
 # %%

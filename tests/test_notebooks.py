@@ -8,6 +8,9 @@ import jupytext
 import nbformat
 import pytest
 
+from churnhealth.demo import start_project
+from churnhealth.errors import ConfigError
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 REAL = "07_open_university"
@@ -46,18 +49,37 @@ def test_notebooks_use_public_names_and_define_nothing(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_it_runs_from_top_to_bottom(path, shared_data, tmp_path):
-    from nbclient import NotebookClient
-
     if path.stem == REAL:
         shared_data("oulad")
+    shown = executed(path, path.parent)
+    assert sum("text/html" in o.get("data", {}) for o in shown) >= 2
+
+
+@pytest.mark.slow
+def test_the_notebook_of_a_new_project_runs(tmp_path):
+    start_project(tmp_path / "new", accounts=200, seed=7)
+    shown = executed(tmp_path / "new" / "start.ipynb", tmp_path / "new")
+    assert sum("text/html" in o.get("data", {}) for o in shown) >= 4
+
+
+def test_a_new_project_never_overwrites(tmp_path):
+    (tmp_path / "mine.txt").write_text("kept", encoding="utf-8")
+    with pytest.raises(ConfigError, match="CH009"):
+        start_project(tmp_path, accounts=60, seed=7)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def executed(path, folder):
+    from nbclient import NotebookClient
+
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=900,
         kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
+        resources={"metadata": {"path": str(folder)}},
     )
     client.execute(env={**os.environ, "OMP_WAIT_POLICY": "passive"})
     shown = [o for cell in notebook.cells for o in cell.get("outputs", ())]
     assert not any(o.output_type == "error" for o in shown)
-    assert sum("text/html" in o.get("data", {}) for o in shown) >= 2
+    return shown

@@ -119,6 +119,16 @@ def test_an_explanation_adds_up_and_speaks(data, model, riskiest):
         model.explain(data, "nobody")
 
 
+def test_an_accounts_history_is_what_would_have_been_said(data, model, riskiest):
+    rows = model.history(data, riskiest, every=31, looks=4)
+    assert rows["as_of"].is_monotonic_increasing
+    scored = rows.dropna(subset=["churn_probability"]).iloc[-2]
+    then = model.score(data, as_of=scored["as_of"].date()).set_index("account_id")
+    assert then.loc[riskiest, "churn_probability"] == scored["churn_probability"]
+    title = model.plot_history(data, riskiest, looks=4).title
+    assert title.startswith("Risk over time, now")
+
+
 def test_every_picture_is_drawn_and_its_title_says_the_finding(result, model):
     for name in ("folds", "scorers", "calibration", "lift", "bands", "lead_time"):
         picture = result.plot(name)

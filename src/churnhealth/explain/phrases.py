@@ -164,7 +164,11 @@ WORDS: Mapping[str, Level | Move] = {
         same="Seats are as many as in the term before",
         missing="No earlier number of seats to compare with",
     ),
-    "term_months": Level(missing="No contract term on record"),
+    "term_months": _ago(
+        "The term is {value}",
+        missing="No contract term on record",
+        beside="; similar accounts have {peers}",
+    ),
     "discount": Level(missing="No discount on record"),
 }
 """Words by kind of feature; any other kind is a plain level."""

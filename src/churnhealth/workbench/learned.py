@@ -21,6 +21,7 @@ from churnhealth.evaluate.plot_style import COLOURS, LINE, QUIET, Picture
 from churnhealth.evaluate.plots import bands_plot, calibration_plot, lift_plot
 from churnhealth.evaluate.plots_told import (
     drivers_plot,
+    history_plot,
     lead_time_plot,
     learning_plot,
     scorers_plot,
@@ -191,6 +192,39 @@ class Model:
             now=datetime.now(UTC),
         )
         return Explanation(told)
+
+    def history(
+        self, data: CompanyData, account: str, *, every: int = 30, looks: int = 12
+    ) -> Any:
+        """Score one account on earlier days, oldest first: what would have been said.
+
+        Rows are the days on which it was in question; each reads only what was known.
+        """
+        newest = _day(data, None)
+        known = self._history(data)
+        found = np.flatnonzero(known.accounts.ids == account)
+        books = [
+            score_history(
+                self.bundle,
+                known,
+                as_of=newest - every * back,
+                scored_at=datetime.now(UTC),
+                only=found.tolist(),
+                top=0,
+            ).scores
+            for back in range(looks - 1, -1, -1)
+        ]
+        names = ("as_of", "status", "churn_probability", "health_score", "band")
+        return to_frame({n: np.concatenate([b[n] for b in books]) for n in names})
+
+    def plot_history(
+        self, data: CompanyData, account: str, *, every: int = 30, looks: int = 12
+    ) -> Picture:
+        """Draw ``history`` over the colours."""
+        rows = self.history(data, account, every=every, looks=looks).dropna()
+        days = [day.date() for day in rows["as_of"]]
+        risk = rows["churn_probability"].tolist()
+        return history_plot(days, risk, cuts=self.bundle.cuts.cuts)
 
     def shap(self, data: CompanyData, *, as_of: date | str | None = None) -> Any:
         """Give the drivers of everyone who is scored as a ``shap.Explanation``."""

@@ -19,6 +19,7 @@ _USUAL = 0.2  # a written card's share of the blend where the evidence leaves it
 _LEARNED = 0.1  # the same of a card that was learned from the same rows
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _TRUST = 20.0  # outcomes at which hazard and what stands on it weigh alike
+_FADING = 100.0  # outcomes at which half of a learned card's share is left
 
 
 @dataclass(slots=True)
@@ -52,7 +53,12 @@ class Held:
 
 
 def rules_share(
-    held: Held, slope: Mapping[str, float], account: Ints, *, written: bool
+    held: Held,
+    slope: Mapping[str, float],
+    account: Ints,
+    *,
+    written: bool,
+    outcomes: float = 0.0,
 ) -> float:
     """Choose what share the rules have in the blend with logistic and gbm.
 
@@ -60,11 +66,11 @@ def rules_share(
     where they are few: of the shares within one standard error of the best, it is the
     one nearest to a fifth. (Over 52 simulated companies of two kinds a fifth gained
     where the card was good and cost nothing where it was not.) A card that was
-    learned has no knowledge of its own: its usual share is a tenth, and nothing where
-    it does not beat the constant. ``slope`` calibrates each margin; ``account`` is
-    that of every later row.
+    learned has no knowledge of its own: its usual share is a tenth that fades with the
+    ``outcomes``, and nothing where it does not beat the constant. ``slope`` calibrates
+    each margin; ``account`` is that of every later row.
     """
-    usual = _USUAL if written else _LEARNED
+    usual = _USUAL if written else _LEARNED * _FADING / (_FADING + outcomes)
     if not held.row:
         return usual
     if not written:
@@ -73,7 +79,8 @@ def rules_share(
         if not _is_proven(level - card, account):
             return 0.0
     blended = {
-        share: held.losses(held.weighed(weights_of(share, slope))) for share in _SHARES
+        share: held.losses(held.weighed(weights_of(share, slope, outcomes=outcomes)))
+        for share in _SHARES
     }
     best = min(blended, key=lambda share: float(blended[share].mean()))
     for share in sorted(_SHARES, key=lambda share: abs(share - usual)):
@@ -84,16 +91,18 @@ def rules_share(
 
 
 def weights_of(
-    share: float, slope: Mapping[str, float], *, outcomes: float = np.inf
+    share: float, slope: Mapping[str, float], *, outcomes: float
 ) -> dict[str, float]:
     """Give the weight of every member's margin in the blend.
 
-    Beside the rules' ``share`` logistic and gbm weigh alike. Both stand on the
-    hazard; the fewer the outcomes, the more of the blend is the hazard alone.
+    Beside the rules' ``share`` logistic and gbm weigh alike. Both stand on the hazard:
+    the fewer the outcomes, the more of the blend is the hazard alone.
 
-    >>> weights_of(0.2, {"rules": 2.0, "logistic": 1.0, "gbm": 1.0})
+    >>> weights_of(0.2, {"rules": 2.0, "logistic": 1.0, "gbm": 1.0}, outcomes=100)
     {'rules': 0.4, 'logistic': 0.4, 'gbm': 0.4}
-    >>> weights_of(0.0, {"hazard": 1.0, "logistic": 1.0, "gbm": 1.0}, outcomes=20)
+    >>> slopes = dict.fromkeys(["hazard", "logistic", "gbm"], 1.0)
+    >>> few = weights_of(0.0, slopes, outcomes=20)
+    >>> {name: round(weight, 2) for name, weight in few.items()}
     {'hazard': 0.5, 'logistic': 0.25, 'gbm': 0.25}
     """
     below = _TRUST / (_TRUST + outcomes) if "hazard" in slope else 0.0

@@ -266,7 +266,9 @@ def _weights(
     share = 0.0
     if "rules" in rungs:
         card = getattr(rungs["rules"].scorer, "card", None)
-        share = rules_share(held, slope, account, written=card is not None)
+        share = rules_share(
+            held, slope, account, written=card is not None, outcomes=outcomes
+        )
     return weights_of(share, slope, outcomes=outcomes)
 
 

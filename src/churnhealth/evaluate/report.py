@@ -16,6 +16,7 @@ from churnhealth.evaluate.backtest import Judged, fold_rows
 from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
+from churnhealth.evaluate.slices import slices_of
 from churnhealth.health.bands import BandCuts, band_cuts
 from churnhealth.health.draws import account_draws
 from churnhealth.health.promises import Promise, broken, promises
@@ -53,6 +54,7 @@ def backtest_report(
         "bands": [promise.to_json() for promise in told],
         "lead_time": _lead_time(judged, panel, cuts, config),
         "leaky": leaky,
+        "slices": slices_of(judged, panel, cuts, seed=config.model.seed),
         "verdict": _verdict(judged, scorers["chosen"], told),
     }
 
@@ -181,10 +183,35 @@ def report_text(report: Mapping[str, Any]) -> str:
     leaky = report.get("leaky")
     if leaky and leaky["auc"] is not None:
         lines += ["", f"cheating would have claimed an AUC of {leaky['auc']:.3f}"]
+    lines += _slice_lines(report["slices"])
     skill = "skill" if report["verdict"]["skill"] else "no skill"
     lines += ["", f"verdict: {skill}, chosen {report['verdict']['chosen']}"]
     lines += [f"  - {reason}" for reason in report["verdict"]["reasons"]]
     return "\n".join(lines)
+
+
+def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
+    """Say in a few lines what the slices show; all of them are in the JSON."""
+    lines = []
+    rows = slices["recurring_loss"]
+    if rows:
+        inside = sum(row["inside"] for row in rows)
+        expected, actual = (sum(r[k] for r in rows) for k in ("expected", "actual"))
+        lines.append(
+            f"recurring value lost a year: {expected:,.0f} expected, {actual:,.0f}"
+            f" actual; {inside} of {len(rows)} quarters inside their range"
+        )
+    lost = slices["value_lead"]["lost"]
+    if lost is not None:
+        lines.append(f"{lost:.0%} of the lost value was red or orange")
+    off = [row for row in slices["reliability"] if not row["holds"]]
+    if off:
+        named = ", ".join(f"{row['by']} {row['slice']}" for row in off[:4])
+        lines.append(f"predicted outside the interval of what was seen: {named}")
+    if slices["new_terms"]:
+        terms = ", ".join(f"{row['term_months']:g}" for row in slices["new_terms"])
+        lines.append(f"terms (months) due that never came up in training: {terms}")
+    return ["", *lines] if lines else []
 
 
 def _fold_line(fold: Mapping[str, Any]) -> str:

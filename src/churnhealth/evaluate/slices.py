@@ -1,0 +1,238 @@
+"""Where a backtest holds and where not: by segment, age, value and lead, in money.
+
+All of it looks at the test rows of the chosen scorer; nothing is chosen by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.evaluate.backtest import Judged
+from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.health.bands import BandCuts
+from churnhealth.health.draws import rate_interval
+from churnhealth.snapshots.cover import cover_at
+from churnhealth.snapshots.labels import NO, YES
+from churnhealth.sources.contract import FAR, Floats, Texts
+
+__all__ = ["slices_of"]
+
+_FEWEST = 30  # accounts of a slice
+_MOST_SEGMENTS = 8
+_Z = 1.959964
+_TERM, _TO_GO = "contracts__all__term_months", "contracts__all__days_to_renewal"
+
+
+def slices_of(
+    judged: Judged, panel: Panel, cuts: BandCuts, *, seed: int
+) -> dict[str, Any]:
+    """Look at the chosen scorer's test rows from several sides.
+
+    ``reliability``: predicted and observed rate per segment, tenure, value and lead,
+    with the 95 % interval by account. ``recurring_loss``: expected and actual yearly
+    value lost per quarter (its first snapshot of each account), and whether the actual
+    lies in the 95 % range that the probabilities give. ``value_lead``: the share of
+    the lost value that was red or orange. ``agreement``: where the rules and the
+    scorer agree or not, and what happened. ``starts``: by the quarter of the start.
+    ``new_terms``: terms coming up for renewal that never did in training.
+    """
+    p, y = judged.p["chosen"], judged.y.astype(np.float64)
+    value = _value(judged, panel)
+    rows = [
+        _slice(kind, name, keep, p, y, judged, seed=seed)
+        for kind, name, keep in _groups(judged, panel, value)
+    ]
+    return {
+        "reliability": [row for row in rows if row is not None],
+        "recurring_loss": _recurring_loss(judged, p, y, value),
+        "value_lead": _value_lead(p, y, value, cuts),
+        "agreement": _agreement(judged, p, y, cuts),
+        "starts": _starts(judged, panel, p, y),
+        "new_terms": _new_terms(judged, panel),
+    }
+
+
+def _value(judged: Judged, panel: Panel) -> Floats:
+    """Give the yearly value in force on each test row, NaN where it is not known."""
+    contracts = panel.history.contracts
+    if contracts is None or not contracts.value.size:
+        return np.full(judged.y.size, np.nan)
+    cover = cover_at(contracts, account=judged.account, as_of=judged.as_of, gap_days=0)
+    known = contracts.value[np.maximum(cover.row, 0)]
+    return np.where(cover.row >= 0, 12.0 * known, np.nan)
+
+
+def _groups(
+    judged: Judged, panel: Panel, value: Floats
+) -> Iterator[tuple[str, str, Flags]]:
+    segment: Texts = panel.history.accounts.segment[judged.account]
+    names, many = np.unique([s or "" for s in segment], return_counts=True)
+    for name in names[np.argsort(-many, kind="stable")][:_MOST_SEGMENTS]:
+        if name:
+            yield "segment", str(name), np.asarray(segment == name)
+    cohort = panel.cohort
+    start, end = cohort.start[judged.row], cohort.end[judged.row]
+    tenure = np.where(start < FAR, judged.as_of - start, np.nan)
+    lead = np.where(end < FAR, end - judged.as_of, np.nan)
+    yield from _thirds("tenure_days", tenure)
+    yield from _thirds("yearly_value", value)
+    yield from _thirds("days_to_renewal", lead)
+
+
+def _thirds(kind: str, x: Floats) -> Iterator[tuple[str, str, Flags]]:
+    known = x[np.isfinite(x)]
+    if np.unique(known).size < 3:
+        return
+    low, high = np.quantile(known, (1 / 3, 2 / 3)).tolist()
+    yield kind, f"below {low:,.0f}", np.asarray(x < low)
+    yield kind, f"{low:,.0f} to {high:,.0f}", np.asarray((x >= low) & (x < high))
+    yield kind, f"{high:,.0f} and more", np.asarray(x >= high)
+
+
+def _slice(
+    kind: str,
+    name: str,
+    keep: Flags,
+    p: Floats,
+    y: Floats,
+    judged: Judged,
+    *,
+    seed: int,
+) -> dict[str, Any] | None:
+    account = judged.account[keep]
+    if np.unique(account).size < _FEWEST:
+        return None
+    low, high = rate_interval(y[keep], account, seed=seed)
+    predicted = float(p[keep].mean())
+    return {
+        "by": kind,
+        "slice": name,
+        "n": int(keep.sum()),
+        "outcomes": distinct(account[y[keep] == 1]),
+        "predicted": predicted,
+        "observed": float(y[keep].mean()),
+        "interval": [low, high],
+        "holds": bool(low <= predicted <= high),
+    }
+
+
+def _recurring_loss(
+    judged: Judged, p: Floats, y: Floats, value: Floats
+) -> list[dict[str, Any]]:
+    day = judged.as_of.astype("datetime64[D]")
+    month = day.astype("datetime64[M]").astype(np.int64)
+    quarter = month // 3
+    rows = []
+    for q in np.unique(quarter):
+        mine = np.flatnonzero((quarter == q) & np.isfinite(value))
+        mine = mine[np.argsort(judged.as_of[mine], kind="stable")]
+        first = mine[np.unique(judged.account[mine], return_index=True)[1]]
+        if not first.size:
+            continue
+        v, risk = value[first], p[first]
+        expected = float((v * risk).sum())
+        half = _Z * float(np.sqrt((v**2 * risk * (1.0 - risk)).sum()))
+        lost = float((v * y[first]).sum())
+        rows.append(
+            {
+                "quarter": f"{1970 + q // 4}-Q{q % 4 + 1}",
+                "accounts": int(first.size),
+                "value": float(v.sum()),
+                "expected": expected,
+                "range": [max(0.0, expected - half), expected + half],
+                "actual": lost,
+                "inside": bool(abs(lost - expected) <= half),
+            }
+        )
+    return rows
+
+
+def _value_lead(
+    p: Floats, y: Floats, value: Floats, cuts: BandCuts
+) -> dict[str, float | None]:
+    """Say how much of the lost value stood in red or orange, and of the kept one."""
+    alarm, known = cuts.level(p) >= 2, np.isfinite(value)
+
+    def share(outcome: int) -> float | None:
+        mine = known & (y == outcome)
+        total = float(value[mine].sum())
+        return float(value[mine & alarm].sum()) / total if total > 0 else None
+
+    return {"lost": share(1), "kept": share(0)}
+
+
+def _agreement(
+    judged: Judged, p: Floats, y: Floats, cuts: BandCuts
+) -> list[dict[str, Any]]:
+    if "rules" not in judged.p:
+        return []
+    model, rule = cuts.level(p) >= 2, cuts.level(judged.p["rules"]) >= 2
+    rows = []
+    for says_model in (True, False):
+        for says_rule in (True, False):
+            mine = (model == says_model) & (rule == says_rule)
+            rows.append(
+                {
+                    "model_alarm": says_model,
+                    "rules_alarm": says_rule,
+                    "n": int(mine.sum()),
+                    "outcomes": distinct(judged.account[mine & (y == 1)]),
+                    "observed": float(y[mine].mean()) if mine.any() else None,
+                }
+            )
+    return rows
+
+
+def _starts(judged: Judged, panel: Panel, p: Floats, y: Floats) -> list[dict[str, Any]]:
+    start = panel.cohort.start[judged.row]
+    known = start < FAR
+    quarter = np.where(
+        known,
+        start.astype("datetime64[D]").astype("datetime64[M]").astype(int) // 3,
+        -1,
+    )
+    rows = []
+    for q in np.unique(quarter[known]):
+        mine = quarter == q
+        accounts = distinct(judged.account[mine])
+        rows.append(
+            {
+                "started": f"{1970 + q // 4}-Q{q % 4 + 1}",
+                "accounts": accounts,
+                "churned": distinct(judged.account[mine & (y == 1)]),
+                "predicted": float(p[mine].mean()),
+                "observed": float(y[mine].mean()),
+            }
+        )
+    return rows
+
+
+def _new_terms(judged: Judged, panel: Panel) -> list[dict[str, Any]]:
+    if not {_TERM, _TO_GO} <= set(panel.names):
+        return []
+    term = np.round(panel.X[:, panel.names.index(_TERM)])
+    question = panel.question
+    reach = (
+        question.lead_max_days
+        if question.kind == "renewal"
+        else question.lead_days + question.horizon_days
+    )
+    due = panel.X[:, panel.names.index(_TO_GO)] < reach
+    rows = []
+    for result in judged.folds:
+        trained = result.train[np.isin(result.train_codes, (NO, YES))]
+        seen = np.unique(term[trained][due[trained]])
+        asked = _of(term, result.test, due)
+        for months in np.unique(asked[~np.isin(asked, seen)]):
+            if np.isfinite(months):
+                n = int((asked == months).sum())
+                rows.append({"term_months": float(months), "n": n})
+    return rows
+
+
+def _of(term: Floats, rows: NDArray[np.int64], due: Flags) -> Floats:
+    return term[rows][due[rows]]

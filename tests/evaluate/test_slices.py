@@ -1,0 +1,144 @@
+"""Slices of a backtest are what a plain count over its predictions says."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.made import panel_of, settings
+
+from churnhealth.evaluate.report import report_text
+from churnhealth.evaluate.slices import slices_of
+from churnhealth.health.bands import BandCuts
+from churnhealth.pipeline import judge
+from churnhealth.progress import Progress
+
+LADDER = {"ladder": ["constant", "rules", "hazard"]}
+
+
+@cache
+def judged():
+    with Progress() as progress:
+        return judge(settings(model=LADDER), panel_of(), progress=progress, leaky=False)
+
+
+def frame():
+    done, seen = judged()[0], panel_of()
+    history = seen.history
+    return pd.DataFrame(
+        {
+            "account": done.account,
+            "as_of": pd.to_datetime(done.as_of.astype("datetime64[D]")),
+            "p": done.p["chosen"],
+            "rules": done.p["rules"],
+            "y": done.y,
+            "segment": history.accounts.segment[done.account],
+            "value": 12 * seen.X[done.row, seen.names.index("contracts__all__value")],
+            "start": pd.to_datetime(
+                seen.cohort.start[done.row].astype("datetime64[D]")
+            ),
+        }
+    )
+
+
+def told():
+    return judged()[1]["slices"]
+
+
+def cuts():
+    return BandCuts.from_json([b["low"] for b in judged()[1]["bands"]][1:])
+
+
+def test_segments_have_their_own_rates_with_intervals():
+    rows = {r["slice"]: r for r in told()["reliability"] if r["by"] == "segment"}
+    groups = frame().groupby("segment")
+    assert set(rows) <= set(groups.groups)
+    assert rows
+    for name, row in rows.items():
+        mine = groups.get_group(name)
+        assert row["n"] == len(mine)
+        assert row["observed"] == pytest.approx(mine["y"].mean())
+        assert row["predicted"] == pytest.approx(mine["p"].mean())
+        assert row["interval"][0] <= row["observed"] <= row["interval"][1]
+        assert row["outcomes"] == mine.loc[mine["y"] == 1, "account"].nunique()
+
+
+def test_thirds_of_tenure_value_and_lead_hold_every_row_once():
+    for kind in ("tenure_days", "yearly_value", "days_to_renewal"):
+        rows = [r for r in told()["reliability"] if r["by"] == kind]
+        assert len(rows) == 3
+        assert sum(r["n"] for r in rows) <= len(frame())
+
+
+def test_lost_value_is_counted_once_per_account_and_quarter():
+    rows = frame()
+    rows["quarter"] = rows["as_of"].dt.to_period("Q")
+    first = rows.sort_values("as_of").groupby(["quarter", "account"]).head(1)
+    for row in told()["recurring_loss"]:
+        quarter = pd.Period(row["quarter"].replace("-", ""), "Q")
+        mine = first[first["quarter"] == quarter]
+        assert row["accounts"] == len(mine)
+        assert row["actual"] == pytest.approx((mine["value"] * mine["y"]).sum())
+        assert row["expected"] == pytest.approx((mine["value"] * mine["p"]).sum())
+        low, high = row["range"]
+        assert low <= row["expected"] <= high
+        assert row["inside"] == (low <= row["actual"] <= high)
+
+
+def test_the_four_quadrants_hold_every_row_and_what_happened():
+    rows, alarm = told()["agreement"], frame()
+    assert sum(r["n"] for r in rows) == len(alarm)
+    level = cuts().level
+    mine = alarm[(level(alarm["p"]) >= 2) & (level(alarm["rules"]) < 2)]
+    row = next(r for r in rows if r["model_alarm"] and not r["rules_alarm"])
+    assert row["n"] == len(mine)
+    if len(mine):
+        assert row["observed"] == pytest.approx(mine["y"].mean())
+
+
+def test_the_value_that_was_seen_coming_is_a_share_of_what_was_lost():
+    rows = frame()
+    lost = rows[rows["y"] == 1]
+    red = lost[cuts().level(lost["p"].to_numpy()) >= 2]
+    share = red["value"].sum() / lost["value"].sum()
+    assert told()["value_lead"]["lost"] == pytest.approx(share)
+
+
+def test_starts_count_accounts_not_rows():
+    rows = frame()
+    rows["quarter"] = rows["start"].dt.to_period("Q").astype(str)
+    for row in told()["starts"]:
+        mine = rows[rows["quarter"] == row["started"].replace("-", "")]
+        assert row["accounts"] == mine["account"].nunique()
+        assert row["churned"] == mine.loc[mine["y"] == 1, "account"].nunique()
+
+
+def test_a_term_that_never_came_up_in_training_is_named():
+    assert told()["new_terms"] == []
+    done, seen = judged()[0], panel_of()
+    at = seen.names.index("contracts__all__term_months")
+    X = seen.X.copy()
+    test = done.folds[0].test
+    X[test[:40], at] = 60.0
+    found = slices_of(done, replace(seen, X=X), cuts(), seed=7)["new_terms"]
+    due = X[test[:40], seen.names.index("contracts__all__days_to_renewal")]
+    horizon = seen.question.lead_days + seen.question.horizon_days
+    n = int((due < horizon).sum())
+    assert found == ([{"term_months": 60.0, "n": n}] if n else [])
+    assert n > 0
+
+
+def test_the_text_says_what_the_slices_show():
+    text = report_text(judged()[1])
+    assert "recurring value lost a year" in text
+    assert "of the lost value was red or orange" in text
+
+
+def test_without_values_and_contracts_there_is_no_money_in_it():
+    done, seen = judged()[0], panel_of()
+    bare = replace(seen, history=replace(seen.history, contracts=None))
+    found = slices_of(done, bare, cuts(), seed=7)
+    assert found["recurring_loss"] == []
+    assert found["value_lead"] == {"lost": None, "kept": None}
+    assert np.isfinite([r["observed"] for r in found["starts"]]).all()

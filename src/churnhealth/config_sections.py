@@ -230,6 +230,7 @@ class Bands(Section):
     cuts: tuple[float, float, float] | None = None
     capacity: tuple[int, int, int] | None = None
     costs: Mapping[str, float] | None = None
+    hysteresis: Annotated[float, Field(ge=0, le=2)] = 0.0
 
 
 class Check(Section):

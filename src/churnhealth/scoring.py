@@ -7,7 +7,7 @@ so the numbers are the same to the last bit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from churnhealth.explain.drivers import (
 )
 from churnhealth.features.runtime import compute
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.health.bands import BANDS, shown_bands
+from churnhealth.health.bands import BANDS, held_bands, shown_bands
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort
 from churnhealth.snapshots.cover import cover_at
@@ -154,6 +154,7 @@ def score_history(
     only: Sequence[int] | None = None,
     top: int | None = None,
     reasons: bool = False,
+    hysteresis: float = 0.0,
 ) -> ScoreBook:
     """Score everyone who is in question on ``as_of``, and list who is not.
 
@@ -169,6 +170,8 @@ def score_history(
         How many drivers to keep per account; all that are not zero when ``None``.
     reasons
         Whether the rules' reasons are told too.
+    hysteresis
+        How far (log-odds) beyond a cut an account must lie to leave its band before.
     """
     account = np.arange(history.accounts.ids.size) if only is None else np.array(only)
     days = np.full(account.size, as_of, np.int64)
@@ -179,6 +182,11 @@ def score_history(
     measure = _Features(bundle, history, rows.account, as_of)
     X = measure.now()
     scored = score_matrix(bundle, X, reasons=reasons)
+    if hysteresis and previous and bundle.skill:
+        before = [previous.get(i) for i in history.accounts.ids[rows.account]]
+        p = scored.explained.probability
+        held = held_bands(bundle.cuts, p, before, hysteresis=hysteresis)
+        scored = replace(scored, band=shown_bands(held, scored.coverage))
     segment = history.accounts.segment[rows.account]
     drivers = driver_table(
         scored.explained,

@@ -10,6 +10,7 @@ from churnhealth.health.bands import (
     base_odds_cuts,
     capacity_cuts,
     cost_cuts,
+    held_bands,
 )
 from churnhealth.scorers.curves import sigmoid
 
@@ -103,3 +104,34 @@ def test_cuts_that_do_not_rise_are_refused(make):
 def test_saved_and_read_again_they_are_the_same():
     cuts = base_odds_cuts(0.0137)
     assert BandCuts.from_json(cuts.to_json()) == cuts
+
+
+before = st.sampled_from(["green", "yellow", "orange", "red", "grey", None])
+
+
+@given(rates, st.lists(st.tuples(probabilities, before), min_size=1), st.floats(0, 2))
+def test_a_colour_is_held_only_near_a_cut(base, rows, hysteresis):
+    cuts = base_odds_cuts(base)
+    p = np.array([row[0] for row in rows])
+    was = [row[1] for row in rows]
+    held = held_bands(cuts, p, was, hysteresis=hysteresis)
+    plain = cuts.band(p)
+    z = np.log(np.clip(p, 1e-15, 1 - 1e-15) / (1 - np.clip(p, 1e-15, 1 - 1e-15)))
+    edges = np.log(np.array(cuts.cuts) / (1 - np.array(cuts.cuts)))
+    for i, colour in enumerate(held):
+        if colour == plain[i]:
+            continue
+        assert colour == was[i] or was[i] in ("green", "yellow", "orange", "red")
+        assert np.abs(edges - z[i]).min() <= hysteresis + 1e-9
+    assert held_bands(cuts, p, was, hysteresis=0.0).tolist() == plain.tolist()
+
+
+def test_an_account_at_a_cut_does_not_flap():
+    cuts = base_odds_cuts(0.1)
+    wobble = cuts.cuts[1] * np.array([0.99, 1.01, 0.99, 1.01])
+    seen, colour = [], "orange"
+    for p in wobble:
+        colour = held_bands(cuts, np.array([p]), [colour], hysteresis=0.1)[0]
+        seen.append(colour)
+    assert set(seen) == {"orange"}
+    assert len(set(cuts.band(wobble))) == 2

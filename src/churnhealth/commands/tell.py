@@ -81,6 +81,7 @@ def score_cohort(
             as_of=day,
             scored_at=now,
             previous=bands_of(earlier[1]) if earlier else None,
+            hysteresis=config.bands.hysteresis,
         )
     if not (book.scores["status"] == "scored").any():
         raise RequestError(

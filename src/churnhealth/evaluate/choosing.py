@@ -14,6 +14,7 @@ __all__ = ["FEW", "Held", "cautious_weights", "choose", "rules_share", "weights_
 
 FEW = 20  # distinct accounts that churned: below it, nothing is learned from usage
 _BEHIND = 2.0  # standard errors by which the blend may look worse than the best
+_MANY = 500.0  # outcomes from which the best is no longer the best by chance
 _HELD_BACK = 0.4  # each of two members; the rest is the constant
 _USUAL = 0.2  # a written card's share of the blend where the evidence leaves it open
 _LEARNED = 0.1  # the same of a card that was learned from the same rows
@@ -142,7 +143,8 @@ def choose(
     """Take the rung that gains most over the constant, if beyond its noise.
 
     The blend is taken unless it is clearly behind: an average is hurt less by having
-    been chosen by chance. ``account`` is that of every later row; noise is one
+    been chosen by chance. The more outcomes there are, the less chance is left, and
+    the less behind it may be. ``account`` is that of every later row; noise is one
     standard error of the paired gain, by account.
     """
     rules = "rules" if "rules" in losses else next(iter(losses))
@@ -170,7 +172,8 @@ def choose(
     best = max(proven, key=lambda name: proven[name])
     if "blend" in gains and gains["blend"].mean() > 0.0:
         behind = gains[best] - gains["blend"]
-        if behind.mean() <= _BEHIND * _clustered_error(behind, account):
+        allowed = _BEHIND * max(0.0, 1.0 - outcomes / _MANY)
+        if behind.mean() <= allowed * _clustered_error(behind, account):
             best = "blend"
     noise = _clustered_error(gains[best], account)
     return best, (

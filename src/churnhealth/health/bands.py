@@ -19,6 +19,7 @@ __all__ = [
     "base_odds_cuts",
     "capacity_cuts",
     "cost_cuts",
+    "held_bands",
     "shown_bands",
 ]
 
@@ -178,6 +179,31 @@ def shown_bands(band: NDArray[np.object_], coverage: Floats) -> NDArray[np.objec
     array(['grey', 'red'], dtype=object)
     """
     return np.where(coverage < _LEAST_MEASURED, "grey", band)
+
+
+def held_bands(
+    cuts: BandCuts, p: Floats, previous: Sequence[str | None], *, hysteresis: float
+) -> NDArray[np.object_]:
+    """Give colours that do not flap: the one before is kept near a cut.
+
+    An account leaves its colour of the run before only when its log-odds lie further
+    than ``hysteresis`` beyond the cut; without such a colour (or with 0) it gets the
+    plain one.
+
+    >>> cuts = BandCuts(cuts=(0.05, 0.15, 0.3))
+    >>> p = np.array([0.055, 0.055, 0.09, 0.2])
+    >>> before = ["green", None, "green", "red"]
+    >>> held_bands(cuts, p, before, hysteresis=0.2).tolist()
+    ['green', 'yellow', 'yellow', 'orange']
+    """
+    z, edges = log_odds(p), log_odds(np.array(cuts.cuts))
+    level = cuts.level(p)
+    surely = np.searchsorted(edges, z - hysteresis, side="right")
+    perhaps = np.searchsorted(edges, z + hysteresis, side="right")
+    known = {band: i for i, band in enumerate(BANDS)}
+    was = np.array([known.get(b or "", -1) for b in previous], dtype=np.intp)
+    held = np.where(was < 0, level, np.clip(was, surely, perhaps))
+    return np.asarray(_COLOURS[held], dtype=object)
 
 
 def _refused(what: str) -> TrainingError:

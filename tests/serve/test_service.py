@@ -242,3 +242,17 @@ def test_a_port_that_is_taken_is_said_at_once(bundle_folder):
         )
     assert done.returncode == 2
     assert done.stderr.startswith("[CH007]")
+
+
+def test_with_keys_it_listens_beyond_loopback_and_lets_only_them_in(
+    bundle_folder, tmp_path, monkeypatch
+):
+    key = "a-key-made-for-this-test"
+    monkeypatch.setenv("CHURNHEALTH_KEYS", f"tester:read:{key}")
+    with started(tmp_path, "--bundle", bundle_folder, "--host", "0.0.0.0") as running:
+        assert running.ask("GET", "/v1/model")[0] == 401
+        shown = {"authorization": f"Bearer {key}"}
+        assert running.ask("GET", "/v1/model", **shown)[0] == 200
+        assert running.ask("GET", "/metrics", **shown)[0] == 200
+        assert running.ask("GET", "/livez")[0] == 200
+    assert key not in running.log.read_text()

@@ -30,7 +30,12 @@ def serve(
     from churnhealth.commands.tell import serve_bundle
     from churnhealth.config import Serve
 
-    settings = Serve() if config is None else read_settings(config).serve
-    given = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
+    settings, given = Serve(), {"host": host, "port": port}
+    if config is not None:
+        whole = read_settings(config)
+        settings = whole.serve
+        if settings.keys_file is not None:
+            given["keys_file"] = str((whole.folder / settings.keys_file).resolve())
+    given = {k: v for k, v in given.items() if v is not None}
     settings = settings.model_copy(update=given)
     raise typer.Exit(serve_bundle(settings, bundle_folder=bundle, scores=scores))

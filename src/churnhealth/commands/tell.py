@@ -39,6 +39,8 @@ from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
 from churnhealth.scoring import ScoreBook, score_history, score_matrix
 from churnhealth.serve.answers import model_card
+from churnhealth.serve.guard import LOOPBACK
+from churnhealth.serve.keys import read_keys
 from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.load import load
 from churnhealth.what_if import suggest
@@ -286,16 +288,12 @@ def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -
     Raises
     ------
     ConfigError
-        CH006 a host other than loopback without keys; ChurnHealthError CH903 when the
-        serving parts are not installed.
+        CH006 a host other than loopback without keys, CH008 keys that cannot be used;
+        ChurnHealthError CH903 when the serving parts are not installed.
     """
-    if settings.keys_file is not None:
-        raise ConfigError(
-            "CH008",
-            "[serve] keys_file is not supported yet",
-            why="a key that is not checked would only look like a lock",
-            fix="remove it; the service answers on loopback only",
-        )
+    keys = read_keys(
+        None if settings.keys_file is None else Path(settings.keys_file), os.environ
+    )
     if find_spec("bentoml") is None:
         raise ChurnHealthError(
             "CH903",
@@ -303,12 +301,12 @@ def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -
             why="the service needs BentoML",
             fix='pip install "churnhealth[serve]"',
         )
-    if settings.host not in {"127.0.0.1", "localhost", "::1"}:
+    if settings.host not in LOOPBACK and not keys:
         raise ConfigError(
             "CH006",
-            f"the service binds to loopback only, not to {settings.host}",
-            why="without keys anyone who can reach it could read every score",
-            fix="keep host = 127.0.0.1 and put an authenticating proxy before it",
+            f"without keys the service binds to loopback only, not to {settings.host}",
+            why="anyone who can reach it could read every score",
+            fix="give [serve] keys_file or CHURNHEALTH_KEYS, or keep 127.0.0.1",
         )
     address = "127.0.0.1" if settings.host == "localhost" else settings.host
     _refuse_busy(address, settings.port)

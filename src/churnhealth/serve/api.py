@@ -53,6 +53,7 @@ from churnhealth.serve.asked import (
     some_of,
 )
 from churnhealth.serve.guard import LOOPBACK, Guard, Observe, refused, strict_json
+from churnhealth.serve.keys import Keys
 from churnhealth.serve.openapi import openapi
 from churnhealth.serve.stored import SORTS, Stored, StoredScores, choose
 from churnhealth.serve.web import page_routes
@@ -123,11 +124,13 @@ def create_app(
     settings: Serve,
     *,
     more: Sequence[Route] = (),
+    keys: Keys | None = None,
     observe: Observe | None = None,
 ) -> Starlette:
     """Make the application: our routes behind our guard.
 
-    ``more`` are routes of the shell around us; ``observe`` is told of every answer.
+    ``more`` are routes of the shell around us; ``keys`` say who may ask (without any,
+    everybody); ``observe`` is told of every answer.
     """
     api = _Api(live, settings)
     get = ["GET"]
@@ -153,6 +156,7 @@ def create_app(
         routes=routes,
         hosts=LOOPBACK if settings.host in LOOPBACK else None,
         max_bytes=int(settings.max_body_mb * 2**20),
+        keys=keys,
         observe=observe,
     )
     return Starlette(routes=routes, middleware=[guard])

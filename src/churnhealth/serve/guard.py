@@ -22,6 +22,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churnhealth.errors import ChurnHealthError, RequestError
+from churnhealth.serve.keys import OPEN, Keys
 
 __all__ = [
     "LOOPBACK",
@@ -54,6 +55,8 @@ STATUS = {
     "CH517": 413,
     "CH518": 503,
     "CH519": 500,
+    "CH530": 401,
+    "CH531": 403,
 }
 """The status of a code; requests' other codes are 400."""
 
@@ -77,10 +80,11 @@ def error_response(error: ChurnHealthError, *, headers: Sequence[str] = ()) -> R
     message = error.what.removeprefix(f"{error.where}: ")
     body = {"code": error.code, "message": f"{message}: {error.fix}"}
     status = STATUS.get(error.code, 400 if isinstance(error, RequestError) else 500)
+    more = {"allow": ", ".join(headers)} if headers else {}
+    if status == 401:  # a browser then asks for the key, as a password
+        more["www-authenticate"] = 'Basic realm="churnhealth", charset="UTF-8"'
     return JSONResponse(
-        {"error": {**body, "where": error.where}},
-        status_code=status,
-        headers={"allow": ", ".join(headers)} if headers else None,
+        {"error": {**body, "where": error.where}}, status_code=status, headers=more
     )
 
 
@@ -173,7 +177,7 @@ class Guard:
     """An ASGI layer that lets through only what a route of ours can answer.
 
     ``hosts`` are the names the service may be called by (``None``: any), ``max_bytes``
-    caps a body, ``observe`` is told of every answer.
+    caps a body, ``keys`` say who may ask, ``observe`` is told of every answer.
     """
 
     def __init__(
@@ -183,12 +187,14 @@ class Guard:
         routes: Sequence[Route],
         hosts: frozenset[str] | None,
         max_bytes: int,
+        keys: Keys | None = None,
         observe: Observe | None = None,
     ) -> None:
         self.app = app
         self.routes = routes
         self.hosts = hosts
         self.max_bytes = max_bytes
+        self.keys = Keys() if keys is None else keys
         self.observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -204,6 +210,8 @@ class Guard:
             self._known_host(scope)
             found = self._route(scope)
             answer.route = found.template
+            if found.template not in OPEN:
+                answer.caller = self._caller(scope, found)
             body = await self._body(scope, receive) if found.reads else b""
             await self.app(scope, _replay(body, receive), answer)
         except ChurnHealthError as error:
@@ -226,6 +234,12 @@ class Guard:
                 fix=f"call it as one of {names}",
                 where="Host",
             )
+
+    def _caller(self, scope: Scope, found: _Found) -> str | None:
+        """Give the name of the key that was shown; nothing is read before."""
+        given = Headers(scope=scope).getlist("authorization")
+        needs = "score" if found.reads else "read"
+        return self.keys.let_in(given[0] if len(given) == 1 else None, needs=needs)
 
     def _route(self, scope: Scope) -> _Found:
         allowed: set[str] = set()
@@ -325,6 +339,7 @@ class _Answer:
 
     def __init__(self, send: Send, *, method: str, observe: Observe | None) -> None:
         self.route = _UNKNOWN
+        self.caller: str | None = None
         self._send = send
         self._method = method
         self._observe = observe
@@ -362,6 +377,6 @@ class _Answer:
         took = time.perf_counter() - self._began
         method = "-" if self.route == _UNKNOWN else self._method
         line = (self._request_id, method, self.route, self._status, 1000 * took)
-        log.info("%s %s %s %s %.1f ms", *line)
+        log.info("%s %s %s %s %.1f ms key=%s", *line, self.caller or "-")
         if self._observe is not None:
             self._observe(self.route, self._status, took)

@@ -4,8 +4,8 @@ Only this file knows BentoML. Its own routes and pages (the index page loads a t
 cannot be reached: all that comes in goes to our guard, and only ``/metrics`` and the
 start and end of a process go to BentoML. Settings come from the environment, which
 ``churnhealth serve`` fills: CHURNHEALTH_BUNDLE (a folder), CHURNHEALTH_SERVE (the
-``[serve]`` section as JSON), CHURNHEALTH_SCORES (a folder; may be absent) and
-CHURNHEALTH_STARTER (its own process id).
+``[serve]`` section as JSON), CHURNHEALTH_SCORES (a folder; may be absent),
+CHURNHEALTH_STARTER (its own process id) and CHURNHEALTH_KEYS (keys; may be absent).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from churnhealth.config import Serve
 from churnhealth.errors import BundleError, ChurnHealthError
 from churnhealth.serve.api import Live, create_app, make_serving
 from churnhealth.serve.guard import log
+from churnhealth.serve.keys import read_keys
 
 __all__ = ["ChurnHealth"]
 
@@ -65,7 +66,16 @@ def _seconds() -> Any:
     )
 
 
-_APP = create_app(_LIVE, _SETTINGS, more=[Route("/metrics", _SHELL)], observe=_observe)
+_KEYS = read_keys(
+    None if _SETTINGS.keys_file is None else Path(_SETTINGS.keys_file), os.environ
+)
+_APP = create_app(
+    _LIVE,
+    _SETTINGS,
+    more=[Route("/metrics", _SHELL)],
+    keys=_KEYS,
+    observe=_observe,
+)
 
 
 class _Guarded(bentoml.Service[Any]):  # type: ignore[misc]

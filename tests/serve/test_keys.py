@@ -1,0 +1,144 @@
+"""Nobody without a key gets anything, and no key is ever repeated."""
+
+import base64
+import hashlib
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.serve.served import SETTINGS
+
+from churnhealth.errors import ConfigError, RequestError
+from churnhealth.serve.api import create_app
+from churnhealth.serve.keys import ENVIRONMENT, Keys, read_keys
+
+READ, SCORE = "read-key-" + "x" * 20, "score-key-" + "y" * 20
+GIVEN = {ENVIRONMENT: f"dashboard:read:{READ}, crm:score:{SCORE}"}
+
+
+@pytest.fixture(scope="module")
+def locked(live):
+    from tests.serve.served import TestClient
+
+    app = create_app(live, SETTINGS, keys=read_keys(None, GIVEN))
+    with TestClient(app, base_url="http://127.0.0.1:3000") as client:
+        yield client
+
+
+def bearer(key):
+    return {"authorization": f"Bearer {key}"}
+
+
+@pytest.mark.parametrize("path", ["/v1/accounts", "/v1/model", "/", "/openapi.json"])
+def test_without_a_key_nothing_is_told(locked, path):
+    for headers in (
+        {},
+        bearer("x" * 30),
+        {"authorization": "Bearer"},
+        bearer(READ[:-1]),
+    ):
+        answer = locked.get(path, headers=headers)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "CH530"
+        assert answer.headers["www-authenticate"].startswith("Basic")
+    assert locked.get(path, headers=bearer(READ)).status_code == 200
+
+
+def test_liveness_and_readiness_need_no_key(locked):
+    assert locked.get("/livez").status_code == 200
+    assert locked.get("/readyz").status_code == 200
+
+
+def test_a_reading_key_does_not_score(locked):
+    body = {"content": "{}", "headers": {"content-type": "application/json"}}
+    body["headers"] |= bearer(READ)
+    answer = locked.post("/v1/score", **body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "CH531")
+    body["headers"] |= bearer(SCORE)
+    assert locked.post("/v1/score", **body).status_code == 400  # let in, and no body
+
+
+def test_the_key_is_asked_for_before_the_body_is_looked_at(locked):
+    answer = locked.post("/v1/score", content=b"\x00" * 100)
+    assert answer.json()["error"]["code"] == "CH530"
+
+
+def test_a_browser_shows_the_key_as_a_password(locked):
+    pair = base64.b64encode(f"anybody:{READ}".encode()).decode()
+    good = locked.get("/", headers={"authorization": f"Basic {pair}"})
+    assert good.status_code == 200
+    bad = locked.get("/", headers={"authorization": "Basic ???"})
+    assert bad.status_code == 401
+
+
+def test_two_authorizations_are_none(locked):
+    headers = [("authorization", f"Bearer {READ}"), ("authorization", "Bearer x")]
+    assert locked.get("/v1/model", headers=headers).status_code == 401
+
+
+def test_the_log_names_the_key_and_never_holds_it(locked, caplog):
+    with caplog.at_level(logging.INFO, logger="churnhealth.serve"):
+        logging.getLogger("churnhealth.serve").propagate = True
+        locked.get("/v1/model", headers=bearer(READ))
+        locked.get("/v1/model", headers=bearer("secret-" + "z" * 20))
+    text = caplog.text
+    assert "key=dashboard" in text
+    assert READ not in text
+    assert "secret-" not in text
+
+
+def test_a_file_holds_keys_or_only_their_digests(tmp_path):
+    digest = hashlib.sha256(READ.encode()).hexdigest()
+    file = tmp_path / "keys.toml"
+    file.write_text(
+        f'[[keys]]\nname = "a"\nrole = "admin"\nkey = "{SCORE}"\n'
+        f'[[keys]]\nname = "b"\nrole = "read"\nsha256 = "{digest}"\n'
+    )
+    keys = read_keys(file, {})
+    assert keys.let_in(f"Bearer {SCORE}", needs="admin") == "a"
+    assert keys.let_in(f"bearer {READ}", needs="read") == "b"
+    with pytest.raises(RequestError, match="CH531"):
+        keys.let_in(f"Bearer {READ}", needs="score")
+    assert SCORE not in repr(keys)
+
+
+FILES = {
+    "no TOML": "keys = [",
+    "something else": "[serve]\nport = 1",
+    "no key": "",
+    "a short key": '[[keys]]\nname = "a"\nrole = "read"\nkey = "short-secret"',
+    "no such role": f'[[keys]]\nname = "a"\nrole = "root"\nkey = "{READ}"',
+    "no name": f'[[keys]]\nrole = "read"\nkey = "{READ}"',
+    "both": f'[[keys]]\nname = "a"\nrole = "read"\nkey = "{READ}"\nsha256 = "00"',
+    "neither": '[[keys]]\nname = "a"\nrole = "read"',
+    "a bad digest": '[[keys]]\nname = "a"\nrole = "read"\nsha256 = "00"',
+    "an unknown field": f'[[keys]]\nname = "a"\nrole = "read"\nkye = "{READ}"',
+    "a name twice": 2 * f'[[keys]]\nname = "a"\nrole = "read"\nkey = "{READ}"\n',
+}
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
+def test_keys_that_cannot_be_used_stop_the_start_and_are_not_repeated(tmp_path, text):
+    file = tmp_path / "keys.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="CH008") as caught:
+        read_keys(file, {})
+    assert READ not in str(caught.value)
+    assert "short-secret" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_stops_the_start(tmp_path):
+    with pytest.raises(ConfigError, match="CH008"):
+        read_keys(tmp_path / "none.toml", {})
+
+
+@given(st.text())
+def test_no_header_but_the_right_one_lets_in(header):
+    keys = read_keys(None, GIVEN)
+    with pytest.raises(RequestError, match="CH530"):
+        keys.let_in(header, needs="read")
+
+
+def test_without_keys_everybody_may_ask():
+    assert Keys().let_in(None, needs="admin") is None

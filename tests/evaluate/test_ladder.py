@@ -290,7 +290,7 @@ def test_slopes_are_fitted_on_rows_later_than_those_learned_from():
     faded = climb(company(signal=1.0, late_signal=0.2), makers(without=("gbm",)))
     # What was learned early holds too strongly later on: only later rows can tell.
     assert 0.8 < steady < 1.25
-    assert faded.rungs["logistic"].calibrator.slope < 0.7 * steady
+    assert faded.rungs["logistic"].calibrator.slope < 0.85 * steady
 
 
 def test_every_rung_predicts_the_churn_rate_of_all_training_rows():

@@ -30,6 +30,7 @@ TOP = [
     "bands",
     "lead_time",
     "leaky",
+    "slices",
     "verdict",
 ]
 DATA = {

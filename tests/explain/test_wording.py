@@ -175,7 +175,7 @@ GOLDEN = [
     (
         contract("term_months"),
         (1, 12, NAN, 0.2),
-        "Term fell from 12 months to 1 month.",
+        "The term is 1 month, associated with higher risk.",
     ),
     (
         feature("is", source="accounts", item="country=SE"),

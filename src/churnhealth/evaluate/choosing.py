@@ -31,14 +31,15 @@ class Held:
     y: list[Floats] = field(default_factory=list)
     margin: dict[str, list[Floats]] = field(default_factory=dict)
 
-    def levelled(self, margins: Sequence[Floats]) -> Floats:
-        """Shift every fold's margins to its own churn rate, and join them.
+    def levelled(self, margins: Sequence[Floats], *, last: int | None = None) -> Floats:
+        """Shift every fold's margins to its own churn rate, and join the last of them.
 
         The level of the later rows is drift between two parts of the training period,
         and the scorer that is kept has seen both.
         """
         shifted = [z + level_shift(z, y) for z, y in zip(margins, self.y, strict=True)]
-        return np.concatenate([np.zeros(0), *shifted])
+        kept = shifted if last is None else shifted[-last:]
+        return np.concatenate([np.zeros(0), *kept])
 
     def weighed(self, weights: Mapping[str, float]) -> list[Floats]:
         """Sum margins times their weights, fold by fold."""

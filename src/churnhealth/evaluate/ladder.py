@@ -277,15 +277,26 @@ def _calibrator(
 ) -> Calibrator:
     if name in SELF_CALIBRATED or not held.row:
         return Calibrator(slope=1.0, intercept=0.0)
-    later = np.concatenate(held.row)
-    found = fit_calibrator(
-        held.levelled(held.margin[name]), rows.y[later], groups=rows.account[later]
-    ).slope
-    slope = _steepened(found, distinct(rows.account[later][rows.y[later] == 1]))
+    slope = _slope(name, rows, held, last=len(held.row))
+    if name in _LEARNED:
+        # The scorer that is kept has seen more outcomes than any of these, so the
+        # newest of them, which has seen most, counts twice.
+        slope = (slope + _slope(name, rows, held, last=1)) / 2.0
     known = slope * scorer.decision_function(rows.X)
     return Calibrator(
         slope=slope, intercept=level_shift(known, rows.y.astype(np.float64))
     )
+
+
+def _slope(name: str, rows: TrainingRows, held: Held, *, last: int) -> float:
+    """Fit a scorer's slope on the later rows of its last inner origins."""
+    later = np.concatenate(held.row[-last:])
+    found = fit_calibrator(
+        held.levelled(held.margin[name], last=last),
+        rows.y[later],
+        groups=rows.account[later],
+    ).slope
+    return _steepened(found, distinct(rows.account[later][rows.y[later] == 1]))
 
 
 def _steepened(slope: float, outcomes: int) -> float:

@@ -10,7 +10,7 @@ from tests.serve.served import AS_OF, client_of, strict
 
 from churnhealth.errors import RequestError
 from churnhealth.serve.api import Live, make_serving
-from churnhealth.serve.guard import strict_json
+from churnhealth.serve.strict import strict_json
 
 CANARY = "zebra-7341"
 JSON = {"content-type": "application/json"}
@@ -410,6 +410,15 @@ def test_all_json_of_modest_depth_is_read_as_python_reads_it(value):
     for ascii_only in (True, False):
         body = json.dumps(value, ensure_ascii=ascii_only).encode()
         assert strict_json(body) == value
+
+
+@given(st.lists(st.tuples(st.sampled_from("a:b"), plain), min_size=4, max_size=5))
+def test_a_field_that_is_named_twice_is_refused_however_deep_it_lies(pairs):
+    # four pairs or five under three names
+    text = ",".join(f"{json.dumps(k)}:{json.dumps(v)}" for k, v in pairs)
+    body = f'[1,{{"x":{{{text}}}}}]'.encode()
+    with pytest.raises(RequestError, match=r"a field twice|nested too deeply"):
+        strict_json(body)
 
 
 @given(st.binary() | st.text().map(str.encode))

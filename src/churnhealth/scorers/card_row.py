@@ -8,9 +8,7 @@ the points are the same to the last bit.
 
 from __future__ import annotations
 
-import ast
 import math
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,6 +17,7 @@ import numpy as np
 
 from churnhealth.scorers.card import Card, Flag, Measure, Stage
 from churnhealth.scorers.card_points import rule_band
+from churnhealth.scorers.condition_row import row_test
 from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.conditions import Condition
 from churnhealth.scorers.rule_words import colour_because
@@ -29,14 +28,6 @@ __all__ = ["CardRow", "Opinion", "line_colour"]
 Row = Sequence[float]
 _Holds = Callable[[Row], bool]
 _Earns = Callable[[Row], float]
-_COMPARE: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
 
 
 class Opinion(NamedTuple):
@@ -272,50 +263,5 @@ def _by_condition(measure: Measure, at: Mapping[str, int]) -> _Earns:
     return spoken
 
 
-def _holds(condition: Condition, at: Mapping[str, int]) -> _Holds:
-    return _compiled(condition.tree, at)
-
-
-def _compiled(node: ast.expr, at: Mapping[str, int]) -> _Holds:
-    match node:
-        case ast.BoolOp(op=op, values=values):
-            parts = tuple(_compiled(v, at) for v in values)
-            if isinstance(op, ast.And):
-                return lambda row: all(part(row) for part in parts)
-            return lambda row: any(part(row) for part in parts)
-        case ast.UnaryOp(operand=inner):
-            met = _compiled(inner, at)
-            return lambda row: not met(row)
-        case ast.Compare(left=left, ops=ops, comparators=rest):
-            return _comparison([left, *rest], [_COMPARE[type(op)] for op in ops], at)
-        case ast.Call(args=[ast.Name(id=name)]):
-            i = at[name]
-            return lambda row: row[i] != row[i]
-        case _:
-            raise AssertionError("a parsed condition holds nothing else")
-
-
-def _comparison(
-    sides: Sequence[ast.expr],
-    compare: Sequence[Callable[[float, float], bool]],
-    at: Mapping[str, int],
-) -> _Holds:
-    def side(node: ast.expr) -> Callable[[Row], float]:
-        if isinstance(node, ast.Name):
-            return operator.itemgetter(at[node.id])
-        number = float(ast.literal_eval(node))
-        return lambda _: number
-
-    pairs = tuple(
-        (side(a), test, side(b))
-        for a, test, b in zip(sides[:-1], compare, sides[1:], strict=True)
-    )
-
-    def met(row: Row) -> bool:
-        for one, test, other in pairs:
-            a, b = one(row), other(row)
-            if a != a or b != b or not test(a, b):
-                return False
-        return True
-
-    return met
+def _holds(condition: Condition, at: Mapping[str, int]) -> Callable[[Row], bool]:
+    return row_test(condition.tree, at)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
+from functools import lru_cache
 
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import feature as spec_of
 from churnhealth.features.spec import parse_name
-from churnhealth.scorers.conditions import holds, plain
+from churnhealth.scorers.condition_row import row_test
+from churnhealth.scorers.conditions import plain
 
 __all__ = ["Words", "spoken_value"]
 
@@ -90,7 +90,7 @@ class Words:
         """Say what of a condition that holds made it hold."""
         match node:
             case ast.BoolOp(op=op, values=parts):
-                holding = [p for p in parts if _holds(p, row)]
+                holding = [p for p in parts if _test(p)(row)]
                 return _joined(op, [self._nested(self.met(p, row), p) for p in holding])
             case ast.Compare():
                 return self._compared(node, row)
@@ -101,7 +101,7 @@ class Words:
         """Say what of a condition that does not hold was not met."""
         match node:
             case ast.BoolOp(op=op, values=parts):
-                failing = [p for p in parts if not _holds(p, row)]
+                failing = [p for p in parts if not _test(p)(row)]
                 told = [self._nested(self.lacking(p, row), p) for p in failing]
                 return _joined(op, told)
             case ast.Compare():
@@ -122,7 +122,7 @@ class Words:
         return f"({text})" if many else text
 
     def _compared(self, node: ast.Compare, row: Row | None) -> str:
-        own = self.phrases.get(ast.unparse(node))
+        own = self.phrases.get(_written(node))
         if own is not None:
             return own
         sides = [node.left, *node.comparators]
@@ -161,6 +161,7 @@ def spoken_value(feature: str, value: float) -> str:
     return f"{100 * value:.3g} %" if _unit(feature) in _SHARES else f"{value:.4g}"
 
 
+@lru_cache(maxsize=4096)
 def _label(feature: str) -> str:
     try:
         named = parse_name(feature)
@@ -172,6 +173,7 @@ def _label(feature: str) -> str:
         return feature
 
 
+@lru_cache(maxsize=4096)
 def _unit(feature: str) -> str:
     try:
         kind = parse_name(feature).kind
@@ -180,13 +182,17 @@ def _unit(feature: str) -> str:
     return "number" if kind in _NOT_COUNTED else KINDS[kind].unit
 
 
+_written = lru_cache(maxsize=4096)(ast.unparse)
+
+
 def _joined(op: ast.boolop, parts: list[str]) -> str:
     return (" AND " if isinstance(op, ast.And) else " OR ").join(parts)
 
 
-def _holds(node: ast.expr, row: Row) -> bool:
-    columns = {name: np.array([value]) for name, value in row.items()}
-    return bool(holds(node, columns, 1)[0])
+@lru_cache(maxsize=4096)
+def _test(node: ast.expr) -> Callable[[Row], bool]:
+    names = (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+    return row_test(node, {name: name for name in names})
 
 
 def _lowered(label: str) -> str:

@@ -7,7 +7,6 @@ that an answer never mixes two models.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -52,10 +51,11 @@ from churnhealth.serve.asked import (
     query,
     some_of,
 )
-from churnhealth.serve.guard import LOOPBACK, Guard, Observe, refused, strict_json
+from churnhealth.serve.guard import LOOPBACK, Guard, Observe, refused
 from churnhealth.serve.keys import Keys
 from churnhealth.serve.openapi import openapi
 from churnhealth.serve.stored import SORTS, Stored, StoredScores, choose
+from churnhealth.serve.strict import json_bytes, strict_json
 from churnhealth.serve.web import page_routes
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.given import known_fields, object_of
@@ -364,10 +364,7 @@ class _Api:
 
 
 def _json(value: object) -> Response:
-    content = json.dumps(
-        value, allow_nan=False, ensure_ascii=False, separators=(",", ":")
-    )
-    return Response(content.encode("utf-8"), media_type="application/json")
+    return Response(json_bytes(value), media_type="application/json")
 
 
 def _scores(serving: Serving, rows: Sequence[Row]) -> Response:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 from starlette.requests import Request
@@ -155,16 +155,15 @@ def _plain_numbers(
     Nothing but known names, numbers and nulls may be there, all below the largest
     that is allowed. What is not so, is looked at one by one, to name its place.
     """
-    if not (given and column.keys() >= given.keys()):
-        return False
-    values = list(given.values())
-    if not _NUMBERS.issuperset(map(type, values)):
+    values: list[Any] = list(given.values())
+    if not values or not _NUMBERS.issuperset(map(type, values)):
         return False
     try:
-        found = np.array([math.nan if v is None else v for v in values], np.float64)
-    except OverflowError:
+        found = np.array(values, np.float64)  # null becomes NaN
+        places = [column[name] for name in given]
+    except (OverflowError, KeyError):
         return False
     if (np.abs(found) >= LARGEST).any():
         return False
-    out[[column[name] for name in given]] = found + 0.0  # no -0.0
+    out[places] = found + 0.0  # no -0.0
     return True

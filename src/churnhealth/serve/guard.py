@@ -7,14 +7,13 @@ answer nor in a log line: there only its route, its status and its time appear.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -31,7 +30,6 @@ __all__ = [
     "Observe",
     "error_response",
     "refused",
-    "strict_json",
 ]
 
 Observe = Callable[[str, int, float], None]
@@ -42,7 +40,6 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 log = logging.getLogger("churnhealth.serve")
 
-_DEEPEST = 16
 _UNKNOWN = "(unknown)"
 STATUS = {
     "CH501": 404,
@@ -86,86 +83,6 @@ def error_response(error: ChurnHealthError, *, headers: Sequence[str] = ()) -> R
     return JSONResponse(
         {"error": {**body, "where": error.where}}, status_code=status, headers=more
     )
-
-
-class _NotJSONError(ValueError):
-    """A text that Python's reader takes, but that is no JSON we can trust."""
-
-
-def strict_json(body: bytes) -> object:
-    """Read JSON as its standard has it: nothing twice, nothing that is no number.
-
-    Raises
-    ------
-    RequestError
-        CH514 for anything else, without repeating any of it.
-
-    >>> strict_json(b'{"a": [1, 2.5, null]}')
-    {'a': [1, 2.5, None]}
-    >>> strict_json(b'{"a": 1, "a": 2}')
-    Traceback (most recent call last):
-    ...
-    churnhealth.errors.RequestError: [CH514] the body names a field twice
-      Why it matters: an answer to a misread question would look like any other
-      Fix: send strict JSON (RFC 8259) in UTF-8
-    """
-    what = "the body is not JSON"
-    try:
-        text = body.decode("utf-8")
-        if _too_deep(body):
-            raise _NotJSONError("the body is nested too deeply")
-        value: object = json.loads(
-            text, object_pairs_hook=_once, parse_constant=_no_constant
-        )
-        if re.search(r"\\u[dD][89a-fA-F]", text):
-            # half a character: could be compared, but never be written again
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-        return value
-    except UnicodeError:
-        what = "the body is not text in UTF-8"
-    except _NotJSONError as error:
-        what = str(error)
-    except (ValueError, RecursionError):
-        pass
-    raise refused("CH514", what, fix="send strict JSON (RFC 8259) in UTF-8")
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _NotJSONError("the body names a field twice")
-    return found
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise _NotJSONError("the body holds NaN or Infinity, which are no numbers")
-
-
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-
-
-def _too_deep(body: bytes) -> bool:
-    """Say whether brackets are nested deeper than any request of ours.
-
-    Innermost pairs are taken away as often as the depth that is allowed: a few passes
-    over the brackets alone. Brackets inside texts are only looked for if they disturb.
-
-    >>> _too_deep(b"[" * 17 + b"]" * 17), _too_deep(b"[" * 16 + b"]" * 16)
-    (True, False)
-    >>> _too_deep(b'["[[[[[[[[[[[[[[[[[[[["]')
-    False
-    """
-    return _left_over(body) and _left_over(_STRING.sub(b"", body))
-
-
-def _left_over(body: bytes) -> bool:
-    brackets = body.translate(None, _NO_BRACKETS)
-    for _ in range(_DEEPEST):
-        if not brackets:
-            return False
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-    return bool(brackets)
 
 
 class _Found(NamedTuple):

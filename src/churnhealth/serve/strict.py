@@ -1,0 +1,148 @@
+"""JSON as its standard has it: read strictly, written for every reader to trust.
+
+orjson reads fast but takes a field that is named twice; Python's reader is slow and can
+be told everything. So the fast one reads, a count tells whether it can be believed, and
+where it cannot, the slow one reads again and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+import orjson
+
+from churnhealth.serve.guard import refused
+
+__all__ = ["json_bytes", "strict_json"]
+
+_DEEPEST = 16
+_LARGEST_INTEGER = 2.0**63  # orjson gives integers beyond it as floats
+_NUMBERS = {float, int, type(None)}
+
+
+def json_bytes(value: object) -> bytes:
+    """Write an answer as JSON, in UTF-8, numbers to their last bit.
+
+    >>> json_bytes({"a": [0.1, None, "å"]}).decode()
+    '{"a":[0.1,null,"å"]}'
+    """
+    return orjson.dumps(value)
+
+
+class _NotJSONError(ValueError):
+    """A text that Python's reader takes, but that is no JSON we can trust."""
+
+
+def strict_json(body: bytes) -> object:
+    """Read JSON as its standard has it: nothing twice, nothing that is no number.
+
+    Raises
+    ------
+    RequestError
+        CH514 for anything else, without repeating any of it.
+
+    >>> strict_json(b'{"a": [1, 2.5, null]}')
+    {'a': [1, 2.5, None]}
+    >>> strict_json(b'{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+    ...
+    churnhealth.errors.RequestError: [CH514] the body names a field twice
+      Why it matters: an answer to a misread question would look like any other
+      Fix: send strict JSON (RFC 8259) in UTF-8
+    """
+    what = "the body is not JSON"
+    try:
+        if _too_deep(body):
+            raise _NotJSONError("the body is nested too deeply")
+        if (known := _plainly(body)) is not None:
+            return known
+        text = body.decode("utf-8")
+        value: object = json.loads(
+            text, object_pairs_hook=_once, parse_constant=_no_constant
+        )
+        if re.search(r"\\u[dD][89a-fA-F]", text):
+            # half a character: could be compared, but never be written again
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
+    except UnicodeError:
+        what = "the body is not text in UTF-8"
+    except _NotJSONError as error:
+        what = str(error)
+    except (ValueError, RecursionError):
+        pass
+    raise refused("CH514", what, fix="send strict JSON (RFC 8259) in UTF-8")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _NotJSONError("the body names a field twice")
+    return found
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise _NotJSONError("the body holds NaN or Infinity, which are no numbers")
+
+
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _too_deep(body: bytes) -> bool:
+    """Say whether brackets are nested deeper than any request of ours.
+
+    Innermost pairs are taken away as often as the depth that is allowed: a few passes
+    over the brackets alone. Brackets inside texts are only looked for if they disturb.
+
+    >>> _too_deep(b"[" * 17 + b"]" * 17), _too_deep(b"[" * 16 + b"]" * 16)
+    (True, False)
+    >>> _too_deep(b'["[[[[[[[[[[[[[[[[[[[["]')
+    False
+    """
+    return _left_over(body) and _left_over(_STRING.sub(b"", body))
+
+
+def _left_over(body: bytes) -> bool:
+    brackets = body.translate(None, _NO_BRACKETS)
+    for _ in range(_DEEPEST):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return bool(brackets)
+
+
+def _plainly(body: bytes) -> object:
+    """Read fast what is beyond doubt; ``None`` for all else, ``null`` included.
+
+    A body holds one colon per field and those within its texts. If as many are found
+    in what was read, no field got lost, so none was there twice.
+    """
+    if b"\\" in body:  # an escaped colon would upset the count
+        return None
+    try:
+        value: object = orjson.loads(body)
+        return value if _colons(value) == body.count(b":") else None
+    except (orjson.JSONDecodeError, OverflowError):
+        return None
+
+
+def _colons(value: Any) -> int:
+    """Count the colons that a value needs; OverflowError for a number in doubt."""
+    kind = type(value)
+    if kind is str:
+        return int(value.count(":"))
+    if kind is dict:
+        return len(value) + "".join(value).count(":") + _within(value.values())
+    if kind is list:
+        return _within(value)
+    return _within((value,)) if kind is float else 0
+
+
+def _within(values: Any) -> int:
+    if not _NUMBERS.issuperset(map(type, values)):
+        return sum(map(_colons, values))
+    if max(map(abs, filter(None, values)), default=0) >= _LARGEST_INTEGER:
+        raise OverflowError
+    return 0

@@ -248,6 +248,7 @@ class Serve(Section):
     max_body_mb: Annotated[float, Field(gt=0, le=1024)] = 8
     max_accounts: Annotated[int, Field(ge=1, le=10_000)] = 500
     deadline_ms: Annotated[int, Field(ge=10, le=600_000)] = 10_000
+    max_waiting: Annotated[int, Field(ge=1, le=10_000)] = 64
     workers: Annotated[int, Field(ge=1, le=64)] = 1
 
 

@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from churnhealth.commands.learn import train_bundle
-from churnhealth.commands.tell import score_cohort, serve_bundle, write_portfolio
+from churnhealth.commands.serving import serve_bundle
+from churnhealth.commands.tell import score_cohort, write_portfolio
 from churnhealth.config import read_config
 from churnhealth.errors import ConfigError
 from churnhealth.evaluate.report import report_text
@@ -105,5 +106,5 @@ def run_demo(
     say(f"serving http://127.0.0.1:{port}/ (stop with Ctrl-C)")
     settings = config.serve.model_copy(update={"port": port})
     return serve_bundle(
-        settings, bundle_folder=folder / "model", scores=folder / "scores"
+        settings, models=None, bundle_folder=folder / "model", scores=folder / "scores"
     )

@@ -13,7 +13,7 @@ from churnhealth.health.bands import BandCuts
 from churnhealth.health.calibrate import Calibrator
 from churnhealth.scorers.gbm import GbmScorer
 from churnhealth.scorers.rules import RuleScorer
-from churnhealth.serve.api import Live, make_serving
+from churnhealth.serve.live import Live, make_serving
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.load import load
 from churnhealth.sources.schema import schema_of

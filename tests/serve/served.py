@@ -24,9 +24,9 @@ def strict(text):
     return json.loads(text, parse_constant=never)
 
 
-def client_of(live, *, observe=None, **given):
+def client_of(live, *, observer=None, settings=SETTINGS, **given):
     """Call an application in process, under a name it is known by."""
-    app = create_app(live, SETTINGS, observe=observe)
+    app = create_app(live, settings, observer=observer)
     return TestClient(app, base_url="http://127.0.0.1:3000", **given)
 
 

@@ -9,7 +9,7 @@ from tests.serve.test_openapi import answer_of, check
 
 from churnhealth.archive.runs import write_scores
 from churnhealth.bundle import load_bundle
-from churnhealth.serve.api import Live, make_serving
+from churnhealth.serve.live import Live, make_serving
 
 
 @pytest.fixture(scope="module")

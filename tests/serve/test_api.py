@@ -10,7 +10,7 @@ from churnhealth.archive.plain import plain_rows
 from churnhealth.archive.runs import write_scores
 from churnhealth.features.runtime import feature_table
 from churnhealth.scoring import score_history
-from churnhealth.serve.api import Live, make_serving
+from churnhealth.serve.live import Live, make_serving
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.rows import history_from_rows
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.serve.served import AS_OF, client_of, strict
 
 from churnhealth.errors import RequestError
-from churnhealth.serve.api import Live, make_serving
+from churnhealth.serve.live import Live, make_serving
+from churnhealth.serve.observed import Observer
 from churnhealth.serve.strict import strict_json
 
 CANARY = "zebra-7341"
@@ -378,11 +379,12 @@ def test_a_fault_of_ours_is_a_500_that_says_nothing_of_the_request(
 def test_every_answer_is_counted_by_its_route_not_by_its_path(bundle):
     seen = []
 
-    def observe(route, status, seconds):
-        seen.append((route, status))
+    class Seen(Observer):
+        def answered(self, route, status, seconds):  # noqa: ARG002
+            seen.append((route, status))
 
     live = Live(serving=make_serving(bundle))
-    with client_of(live, observe=observe) as client:
+    with client_of(live, observer=Seen()) as client:
         for path in ("/livez", "/v1/accounts/a1", f"/{CANARY}", f"/{CANARY}/2"):
             client.get(path)
     assert seen == [

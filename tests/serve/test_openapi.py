@@ -9,8 +9,8 @@ from tests.serve.served import AS_OF, post
 
 from churnhealth.config import Serve
 from churnhealth.serve.api import Live, create_app
-from churnhealth.serve.guard import STATUS
 from churnhealth.serve.openapi import openapi
+from churnhealth.serve.refusal import STATUS
 from churnhealth.sources.contract import TABLES
 
 SCHEMAS = openapi()["components"]["schemas"]

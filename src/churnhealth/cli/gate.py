@@ -12,6 +12,7 @@ from churnhealth.cli.options import (
     Allow,
     AsJson,
     ConfigFile,
+    ModelsFolder,
     now,
     print_json,
     read_settings,
@@ -21,11 +22,6 @@ from churnhealth.cli.options import (
 from churnhealth.errors import GateError
 
 __all__ = ["models", "promote", "rollback"]
-
-ModelsFolder = Annotated[
-    Path | None,
-    typer.Option("--models", help="The registry; default: models/ beside --config."),
-]
 
 
 def promote(

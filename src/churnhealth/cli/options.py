@@ -26,6 +26,7 @@ __all__ = [
     "AsOf",
     "BundleFolder",
     "ConfigFile",
+    "ModelsFolder",
     "day",
     "now",
     "print_json",
@@ -39,6 +40,10 @@ ConfigFile = Annotated[
 ]
 BundleFolder = Annotated[
     Path, typer.Option("--bundle", "-b", help="The folder that `train` wrote.")
+]
+ModelsFolder = Annotated[
+    Path | None,
+    typer.Option("--models", help="The registry; default: models/ beside --config."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 AsOf = Annotated[

@@ -1,16 +1,9 @@
-"""The verbs that tell: scores, one account in words, the report, the service."""
+"""The verbs that tell: scores, one account in words, the report."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 from dataclasses import asdict
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +19,8 @@ from churnhealth.archive.runs import (
     write_scores,
 )
 from churnhealth.bundle import Bundle, load_bundle
-from churnhealth.config import Config, Serve
-from churnhealth.errors import ChurnHealthError, ConfigError, RequestError
+from churnhealth.config import Config
+from churnhealth.errors import ConfigError, RequestError
 from churnhealth.explain.drivers import Explained, roll_up
 from churnhealth.pages.render import render_report, write_report
 from churnhealth.pages.summary import summarise
@@ -39,8 +32,6 @@ from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
 from churnhealth.scoring import ScoreBook, score_history, score_matrix
 from churnhealth.serve.answers import model_card
-from churnhealth.serve.guard import LOOPBACK
-from churnhealth.serve.keys import read_keys
 from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.load import load
 from churnhealth.what_if import suggest
@@ -51,7 +42,6 @@ __all__ = [
     "explain_account",
     "read_rules",
     "score_cohort",
-    "serve_bundle",
     "write_portfolio",
 ]
 
@@ -280,74 +270,3 @@ def write_portfolio(scores: Path, out: Path, *, bundle_folder: Path | None) -> i
     html = render_report(summarise(book.scores, book.drivers, card))
     write_report(out, html)
     return out.stat().st_size
-
-
-def serve_bundle(settings: Serve, *, bundle_folder: Path, scores: Path | None) -> int:
-    """Run the service in a process of its own until it is stopped.
-
-    Raises
-    ------
-    ConfigError
-        CH006 a host other than loopback without keys, CH008 keys that cannot be used;
-        ChurnHealthError CH903 when the serving parts are not installed.
-    """
-    keys = read_keys(
-        None if settings.keys_file is None else Path(settings.keys_file), os.environ
-    )
-    if find_spec("bentoml") is None:
-        raise ChurnHealthError(
-            "CH903",
-            "the serving parts are not installed",
-            why="the service needs BentoML",
-            fix='pip install "churnhealth[serve]"',
-        )
-    if settings.host not in LOOPBACK and not keys:
-        raise ConfigError(
-            "CH006",
-            f"without keys the service binds to loopback only, not to {settings.host}",
-            why="anyone who can reach it could read every score",
-            fix="give [serve] keys_file or CHURNHEALTH_KEYS, or keep 127.0.0.1",
-        )
-    address = "127.0.0.1" if settings.host == "localhost" else settings.host
-    _refuse_busy(address, settings.port)
-    load_bundle(bundle_folder)  # a bad bundle is told of here, not in a worker's log
-    environment = {
-        **os.environ,
-        "BENTOML_DO_NOT_TRACK": "True",
-        "CHURNHEALTH_BUNDLE": str(bundle_folder.resolve()),
-        "CHURNHEALTH_SERVE": settings.model_dump_json(),
-        "CHURNHEALTH_STARTER": str(os.getpid()),
-    }
-    if scores is not None:
-        read_current(scores)
-        environment["CHURNHEALTH_SCORES"] = str(scores.resolve())
-    command = [
-        *(sys.executable, "-m", "bentoml", "serve"),
-        "churnhealth.serve.service:ChurnHealth",
-        *("--host", address, "--port", str(settings.port)),
-    ]
-    with tempfile.TemporaryDirectory() as place:
-        environment.setdefault("BENTOML_HOME", place)
-        process = subprocess.Popen(command, env=environment)
-        # whoever stops us means the service: it must not live on alone
-        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            process.terminate()
-            return process.wait()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _refuse_busy(address: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        socket.create_server((address, port), family=family).close()
-    except OSError as error:
-        raise ConfigError(
-            "CH007",
-            f"port {port} cannot be listened on: {error.strerror}",
-            why="callers would reach another program, or none",
-            fix="stop what uses it, or give another --port",
-        ) from error

@@ -17,7 +17,7 @@ from churnhealth.archive.plain import Row, plain_rows
 from churnhealth.archive.runs import current_folder, history_of
 from churnhealth.bundle import Bundle
 from churnhealth.serve.answers import feature_scores
-from churnhealth.serve.guard import refused
+from churnhealth.serve.refusal import refused
 from churnhealth.sources.contract import Floats
 from churnhealth.sources.engine import QueryError, read_table, texts
 from churnhealth.sources.given import number

@@ -8,10 +8,8 @@ that an answer never mixes two models.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from pathlib import Path
-from threading import Event
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -24,7 +22,6 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from churnhealth.archive.plain import Row
-from churnhealth.bundle import Bundle
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError
 from churnhealth.health.bands import BANDS
@@ -38,7 +35,6 @@ from churnhealth.serve.account import (
 from churnhealth.serve.answers import (
     feature_scores,
     history_scores,
-    model_card,
 )
 from churnhealth.serve.asked import (
     MOST_DRIVERS,
@@ -51,72 +47,32 @@ from churnhealth.serve.asked import (
     query,
     some_of,
 )
-from churnhealth.serve.guard import LOOPBACK, Guard, Observe, refused
+from churnhealth.serve.guard import LOOPBACK, Guard
 from churnhealth.serve.keys import Keys
+from churnhealth.serve.live import Live, Serving
+from churnhealth.serve.observed import Observer
 from churnhealth.serve.openapi import openapi
+from churnhealth.serve.refusal import refused
 from churnhealth.serve.stored import SORTS, Stored, StoredScores, choose
 from churnhealth.serve.strict import json_bytes, strict_json
+from churnhealth.serve.turns import Turns, in_time
 from churnhealth.serve.web import page_routes
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.given import known_fields, object_of
 from churnhealth.sources.rows import history_from_rows
 
-__all__ = ["Live", "Serving", "create_app", "make_serving"]
+__all__ = ["create_app"]
 
 T = TypeVar("T")
 
 _LONGEST_LOAD = 30.0  # seconds
-_SCORING_THREADS = 2  # more would wait for each other: the work is the processor's
+_CHUNK = 50  # accounts scored between two looks at the deadline
+_SHORT = 32 * 2**10  # bytes whose work takes a few milliseconds
 _LARGEST_PAGE = 500
 _PAGE = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline';"
     " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Serving:
-    """One model and the scores beside it; ``stored`` is ``None`` without scores."""
-
-    bundle: Bundle
-    card: Row
-    stored: StoredScores | None
-
-
-@dataclass(kw_only=True, slots=True)
-class Live:
-    """What is served at this moment, and why nothing is if nothing is.
-
-    ``loading`` is set when the first model was loaded or refused; until then questions
-    wait, since another worker may have said that the service is ready.
-    """
-
-    serving: Serving | None = None
-    refusal: ChurnHealthError | None = None
-    loading: Event | None = None
-
-    def now(self) -> Serving:
-        """Give what is served; raises ``RequestError`` CH518 while nothing is."""
-        if self.serving is None:
-            why = f" ({self.refusal.code})" if self.refusal else ""
-            raise refused(
-                "CH518", f"no model is loaded{why}", fix="ask /readyz before you call"
-            )
-        return self.serving
-
-
-def make_serving(bundle: Bundle, *, scores: Path | None = None) -> Serving:
-    """Make a bundle ready to serve: one thread per request, first call done."""
-    card = model_card(bundle)  # names the version before a setting is changed
-    if "num_threads" in bundle.scorer.get_params():
-        bundle.scorer.set_params(num_threads=1)
-
-    def base(model_version: str) -> float | None:
-        known = model_version == card["model_version"]
-        return float(card["base_probability"]) if known else None
-
-    stored = None if scores is None else StoredScores(scores, card=card, base=base)
-    return Serving(bundle=bundle, card=card, stored=stored)
 
 
 def create_app(
@@ -125,14 +81,15 @@ def create_app(
     *,
     more: Sequence[Route] = (),
     keys: Keys | None = None,
-    observe: Observe | None = None,
+    observer: Observer | None = None,
 ) -> Starlette:
     """Make the application: our routes behind our guard.
 
     ``more`` are routes of the shell around us; ``keys`` say who may ask (without any,
-    everybody); ``observe`` is told of every answer.
+    everybody); ``observer`` is told what happens.
     """
-    api = _Api(live, settings)
+    observer = Observer() if observer is None else observer
+    api = _Api(live, settings, observer)
     get = ["GET"]
     routes = [
         Route("/v1/score", api.score, methods=["POST"]),
@@ -157,18 +114,22 @@ def create_app(
         hosts=LOOPBACK if settings.host in LOOPBACK else None,
         max_bytes=int(settings.max_body_mb * 2**20),
         keys=keys,
-        observe=observe,
+        observer=observer,
+        deadline=settings.deadline_ms / 1000.0,
     )
-    return Starlette(routes=routes, middleware=[guard])
+    app = Starlette(routes=routes, middleware=[guard])
+    app.state.turns = api.turns
+    return app
 
 
 class _Api:
     """The endpoints; each reads what is served once, at its beginning."""
 
-    def __init__(self, live: Live, settings: Serve) -> None:
+    def __init__(self, live: Live, settings: Serve, observer: Observer) -> None:
         self._live = live
         self._most = settings.max_accounts
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._observer = observer
+        self.turns = Turns(most_waiting=settings.max_waiting, observer=observer)
 
     async def serving(self) -> Serving:
         """Give what is served; one that is still being loaded is waited for."""
@@ -177,18 +138,19 @@ class _Api:
             await anyio.to_thread.run_sync(loading.wait, _LONGEST_LOAD)
         return self._live.now()
 
-    async def work(self, work: Callable[[], T]) -> T:
-        """Run what takes long beside the event loop, so that /livez answers."""
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(_SCORING_THREADS)
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+    async def work(self, work: Callable[[], T], *, size: int | None = None) -> T:
+        """Run work when it is its turn; a body of small ``size`` is short work."""
+        if size is not None and size <= _SHORT:
+            return await self.turns.short(work)
+        return await self.turns.long(work)
 
     async def score(self, request: Request) -> Response:
         """Score accounts from their raw history."""
         serving = await self.serving()
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
-        return await self.work(lambda: self._scored(serving, body, top))
+        work = partial(self._scored, serving, body, top)
+        return await self.work(work, size=len(body))
 
     def _scored(self, serving: Serving, body: bytes, top: int) -> Response:
         given = object_of(strict_json(body), "body")
@@ -196,34 +158,45 @@ class _Api:
         as_of = day_asked(given)
         accounts = some_of(given, "accounts", most=self._most)
         sent = [id_of(a, f"accounts[{i}]") for i, a in enumerate(accounts)]
-        bundle = serving.bundle
+        bundle, base = serving.bundle, serving.card["base_probability"]
         schema = bundle.schema.vouched(day_of(as_of), alive_at=bundle.as_of)
         history = history_from_rows(schema, accounts)
-        book = score_history(
-            serving.bundle,
-            history,
-            as_of=day_of(as_of),
-            scored_at=datetime.combine(as_of, time(), UTC),  # is not in the answer
-            top=top,
-            reasons=True,
-        )
-        base = serving.card["base_probability"]
-        rows = history_scores(book, sent=sent, as_of=as_of, base=base)
-        return _scores(serving, rows)
+        ids = history.accounts.ids.tolist()
+        rows: dict[str, Row] = {}
+        for first in range(0, len(ids), _CHUNK):
+            in_time()
+            chunk = range(first, min(first + _CHUNK, len(ids)))
+            book = score_history(
+                bundle,
+                history,
+                as_of=day_of(as_of),
+                scored_at=datetime.combine(as_of, time(), UTC),  # not in the answer
+                only=chunk,
+                top=top,
+                reasons=True,
+            )
+            named = [ids[i] for i in chunk]
+            told = history_scores(book, sent=named, as_of=as_of, base=base)
+            self._observer.scored(bundle, told, book.values)
+            rows.update(zip(named, told, strict=True))
+        return _scores(serving, [rows[i] for i in sent])
 
     async def score_features(self, request: Request) -> Response:
         """Score rows of features that were computed elsewhere."""
         serving = await self.serving()
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
-        return await self.work(lambda: self._scored_features(serving, body, top))
+        work = partial(self._scored_features, serving, body, top)
+        return await self.work(work, size=len(body))
 
     def _scored_features(self, serving: Serving, body: bytes, top: int) -> Response:
         given = object_of(strict_json(body), "body")
         known_fields(given, ("as_of", "rows"), "body")
         as_of = day_asked(given)
         ids, X = feature_matrix(serving.bundle, some_of(given, "rows", most=self._most))
+        in_time()
         rows = feature_scores(serving.bundle, ids, X, as_of=as_of, top=top)
+        self._observer.scored(serving.bundle, rows, X)
         return _scores(serving, rows)
 
     async def _stored(self) -> StoredScores:

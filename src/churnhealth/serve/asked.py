@@ -11,7 +11,7 @@ import numpy as np
 from starlette.requests import Request
 
 from churnhealth.bundle import Bundle
-from churnhealth.serve.guard import refused
+from churnhealth.serve.refusal import refused
 from churnhealth.sources.contract import Floats, Texts
 from churnhealth.sources.engine import texts
 from churnhealth.sources.given import (

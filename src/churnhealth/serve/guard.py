@@ -9,31 +9,24 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import NamedTuple
 
+import anyio
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churnhealth.errors import ChurnHealthError, RequestError
 from churnhealth.serve.keys import OPEN, Keys
+from churnhealth.serve.observed import Observer
+from churnhealth.serve.refusal import error_response, refused
+from churnhealth.serve.turns import due_in
 
-__all__ = [
-    "LOOPBACK",
-    "STATUS",
-    "Guard",
-    "Observe",
-    "error_response",
-    "refused",
-]
-
-Observe = Callable[[str, int, float], None]
-"""Told of every answer: the route's template, the status, the seconds it took."""
+__all__ = ["LOOPBACK", "Guard", "log"]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Names under which a service that is bound to loopback may be called."""
@@ -41,22 +34,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 log = logging.getLogger("churnhealth.serve")
 
 _UNKNOWN = "(unknown)"
-STATUS = {
-    "CH501": 404,
-    "CH503": 404,
-    "CH510": 404,
-    "CH511": 405,
-    "CH512": 415,
-    "CH513": 413,
-    "CH515": 421,
-    "CH517": 413,
-    "CH518": 503,
-    "CH519": 500,
-    "CH530": 401,
-    "CH531": 403,
-}
-"""The status of a code; requests' other codes are 400."""
-
+_PATIENCE, _SLOWEST = 5.0, 100_000  # seconds, then bytes per second, for a body
+_MOST_BODIES = 8  # of the largest size, held at the same time
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -64,25 +43,6 @@ _HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
-
-
-def refused(code: str, what: str, *, fix: str, where: str = "") -> RequestError:
-    """Make the error for a request that cannot be answered as it is."""
-    why = "an answer to a misread question would look like any other"
-    return RequestError(code, what, why=why, fix=fix, where=where)
-
-
-def error_response(error: ChurnHealthError, *, headers: Sequence[str] = ()) -> Response:
-    """Say an error in the one shape that all our errors have."""
-    message = error.what.removeprefix(f"{error.where}: ")
-    body = {"code": error.code, "message": f"{message}: {error.fix}"}
-    status = STATUS.get(error.code, 400 if isinstance(error, RequestError) else 500)
-    more = {"allow": ", ".join(headers)} if headers else {}
-    if status == 401:  # a browser then asks for the key, as a password
-        more["www-authenticate"] = 'Basic realm="churnhealth", charset="UTF-8"'
-    return JSONResponse(
-        {"error": {**body, "where": error.where}}, status_code=status, headers=more
-    )
 
 
 class _Found(NamedTuple):
@@ -94,7 +54,8 @@ class Guard:
     """An ASGI layer that lets through only what a route of ours can answer.
 
     ``hosts`` are the names the service may be called by (``None``: any), ``max_bytes``
-    caps a body, ``keys`` say who may ask, ``observe`` is told of every answer.
+    caps a body, ``keys`` say who may ask, ``observer`` is told of every answer;
+    ``deadline`` is in seconds, from the end of the body on.
     """
 
     def __init__(
@@ -104,15 +65,18 @@ class Guard:
         routes: Sequence[Route],
         hosts: frozenset[str] | None,
         max_bytes: int,
+        deadline: float,
+        observer: Observer,
         keys: Keys | None = None,
-        observe: Observe | None = None,
     ) -> None:
         self.app = app
         self.routes = routes
         self.hosts = hosts
         self.max_bytes = max_bytes
         self.keys = Keys() if keys is None else keys
-        self.observe = observe
+        self.deadline = deadline
+        self.observer = observer
+        self._held = 0  # bytes of bodies that came in and are not answered yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -122,7 +86,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send, method=scope["method"], observe=self.observe)
+        answer = _Answer(send, method=scope["method"], observer=self.observer)
         try:
             self._known_host(scope)
             found = self._route(scope)
@@ -130,7 +94,12 @@ class Guard:
             if found.template not in OPEN:
                 answer.caller = self._caller(scope, found)
             body = await self._body(scope, receive) if found.reads else b""
-            await self.app(scope, _replay(body, receive), answer)
+            due_in(self.deadline)
+            self._held += len(body)
+            try:
+                await self.app(scope, _replay(body, receive), answer)
+            finally:
+                self._held -= len(body)
         except ChurnHealthError as error:
             await answer.refuse(error, scope, receive)
         except Exception as error:  # noqa: BLE001 (its text may repeat what was sent)
@@ -186,15 +155,22 @@ class Guard:
         if length.isdecimal() and int(length[:20]) > self.max_bytes:
             raise self._too_large()
         parts: list[bytes] = []
-        size = 0
+        size, began = 0, perf_counter()
         while True:
-            message = await receive()
+            patience = began + _PATIENCE + size / _SLOWEST - perf_counter()
+            with anyio.move_on_after(patience) as waited:
+                message = await receive()
+            if waited.cancelled_caught:
+                raise _too_slow()
             if message["type"] == "http.disconnect":
                 raise refused("CH514", "the body ended early", fix="send all of it")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self.max_bytes:
                 raise self._too_large()
+            if self._held + size > _MOST_BODIES * self.max_bytes:
+                fix = "ask again after the seconds in Retry-After"
+                raise refused("CH532", "too much is being read already", fix=fix)
             if not message.get("more_body", False):
                 return b"".join(parts)
 
@@ -204,6 +180,11 @@ class Guard:
             f"the body is larger than {self.max_bytes / 2**20:g} MB",
             fix="send fewer accounts at a time, or raise [serve] max_body_mb",
         )
+
+
+def _too_slow() -> RequestError:
+    fix = f"send at least {_SLOWEST // 1000} kB a second"
+    return refused("CH534", "the body came in too slowly", fix=fix)
 
 
 class _NotAllowedError(RequestError):
@@ -254,15 +235,15 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 class _Answer:
     """The way out: every answer gets our headers, and is told of once."""
 
-    def __init__(self, send: Send, *, method: str, observe: Observe | None) -> None:
+    def __init__(self, send: Send, *, method: str, observer: Observer) -> None:
         self.route = _UNKNOWN
         self.caller: str | None = None
         self._send = send
         self._method = method
-        self._observe = observe
+        self._observer = observer
         self._status = 0
         self._told = False
-        self._began = time.perf_counter()
+        self._began = perf_counter()
         self._request_id = uuid.uuid4().hex[:16]
 
     async def __call__(self, message: Message) -> None:
@@ -283,7 +264,8 @@ class _Answer:
         if self._status:
             return
         allowed = error.allowed if isinstance(error, _NotAllowedError) else ()
-        response = error_response(error, headers=allowed)
+        self._observer.rejected(error.code)
+        response = error_response(error, allowed=allowed)
         await response(scope, receive, self)
 
     def tell(self) -> None:
@@ -291,9 +273,8 @@ class _Answer:
         if self._told:
             return
         self._told = True
-        took = time.perf_counter() - self._began
+        took = perf_counter() - self._began
         method = "-" if self.route == _UNKNOWN else self._method
         line = (self._request_id, method, self.route, self._status, 1000 * took)
         log.info("%s %s %s %s %.1f ms key=%s", *line, self.caller or "-")
-        if self._observe is not None:
-            self._observe(self.route, self._status, took)
+        self._observer.answered(self.route, self._status, took)

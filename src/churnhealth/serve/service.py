@@ -3,19 +3,20 @@
 Only this file knows BentoML. Its own routes and pages (the index page loads a tracker)
 cannot be reached: all that comes in goes to our guard, and only ``/metrics`` and the
 start and end of a process go to BentoML. Settings come from the environment, which
-``churnhealth serve`` fills: CHURNHEALTH_BUNDLE (a folder), CHURNHEALTH_SERVE (the
-``[serve]`` section as JSON), CHURNHEALTH_SCORES (a folder; may be absent),
-CHURNHEALTH_STARTER (its own process id) and CHURNHEALTH_KEYS (keys; may be absent).
+``churnhealth serve`` fills: CHURNHEALTH_BUNDLE (a folder) or CHURNHEALTH_CHAMPION (the
+folder of the models), CHURNHEALTH_SERVE (the ``[serve]`` section as JSON),
+CHURNHEALTH_SCORES (a folder; may be absent), CHURNHEALTH_STARTER (its own process id)
+and CHURNHEALTH_KEYS (keys; may be absent).
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import threading
 import time
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,19 @@ import bentoml
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from churnhealth.bundle import load_bundle
 from churnhealth.config import Serve
-from churnhealth.errors import BundleError, ChurnHealthError
-from churnhealth.serve.api import Live, create_app, make_serving
+from churnhealth.serve.api import create_app
+from churnhealth.serve.follow import Follower
 from churnhealth.serve.guard import log
 from churnhealth.serve.keys import read_keys
+from churnhealth.serve.live import Live
+from churnhealth.serve.metrics import Metrics
 
 __all__ = ["ChurnHealth"]
 
 _SETTINGS = Serve.model_validate_json(os.environ.get("CHURNHEALTH_SERVE", "{}"))
 _ADDRESS = "127.0.0.1" if _SETTINGS.host == "localhost" else _SETTINGS.host
+_EVERY = 1.0  # seconds between two looks at what is named
 _LOADING = threading.Event()
 _LIVE = Live(loading=_LOADING)
 
@@ -52,20 +55,7 @@ class _Shell:
 _SHELL = _Shell()
 
 
-def _observe(route: str, status: int, seconds: float) -> None:
-    """Count answers by route template and status: few series, whatever is asked."""
-    _seconds().labels(route=route, status=str(status)).observe(seconds)
-
-
-@cache
-def _seconds() -> Any:
-    return bentoml.metrics.Histogram(
-        name="churnhealth_request_seconds",
-        documentation="Time to answer, by route and status",
-        labelnames=["route", "status"],
-    )
-
-
+_METRICS = Metrics(bentoml.metrics)
 _KEYS = read_keys(
     None if _SETTINGS.keys_file is None else Path(_SETTINGS.keys_file), os.environ
 )
@@ -74,7 +64,7 @@ _APP = create_app(
     _SETTINGS,
     more=[Route("/metrics", _SHELL)],
     keys=_KEYS,
-    observe=_observe,
+    observer=_METRICS,
 )
 
 
@@ -103,32 +93,45 @@ class ChurnHealth:
 
     def __init__(self) -> None:
         _log_to_stderr()
-        threading.Thread(target=_load, name="load", daemon=True).start()
+        supervisor = os.getppid()
+        threading.Thread(target=_keep, name="keep", daemon=True).start()
         threading.Thread(
-            target=_watch, args=(os.getppid(),), name="watch", daemon=True
+            target=_watch, args=(supervisor,), name="watch", daemon=True
         ).start()
 
 
-def _load() -> None:
-    """Load what the environment names, or say why not; the worker lives on."""
-    try:
-        folder = os.environ.get("CHURNHEALTH_BUNDLE", "")
-        scores = os.environ.get("CHURNHEALTH_SCORES")
-        if not folder:
-            raise _no_bundle()
-        _LIVE.serving = make_serving(
-            load_bundle(Path(folder)), scores=Path(scores) if scores else None
+def _keep() -> None:
+    """Serve what the environment names, follow it, and write down what was counted."""
+    named = {
+        name: Path(os.environ[key])
+        for name, key in (
+            ("folder", "CHURNHEALTH_BUNDLE"),
+            ("models", "CHURNHEALTH_CHAMPION"),
+            ("scores", "CHURNHEALTH_SCORES"),
         )
-        log.info("ready: model %s", _LIVE.serving.bundle.model_version)
-    except ChurnHealthError as error:
-        _LIVE.refusal = error
-        log.error("not ready: %s", error)
-    except Exception as error:
-        _LIVE.refusal = _no_bundle()
-        log.error("not ready: %s while loading", type(error).__name__)
-        raise
-    finally:
-        _LOADING.set()
+        if os.environ.get(key)
+    }
+    follower = Follower(_LIVE, observer=_METRICS, **named)
+    while True:
+        try:
+            follower.look()
+            _METRICS.flush(_APP.state.turns.waiting)
+        except Exception as error:  # noqa: BLE001 (what serves goes on serving)
+            log.error("%s while keeping the model", type(error).__name__)
+        if not _LOADING.is_set():
+            _freeze()
+            _LOADING.set()
+        time.sleep(_EVERY)
+
+
+def _freeze() -> None:
+    """Put what was loaded out of the collector's sight.
+
+    The imports leave some hundred thousand objects, and a full collection over them
+    stops a worker for a fifth of a second: it was the slowest one answer in a hundred.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _watch(supervisor: int) -> None:
@@ -154,15 +157,6 @@ def _lives(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _no_bundle() -> BundleError:
-    return BundleError(
-        "CH405",
-        "there is no bundle to serve",
-        why="without a model there is nothing to answer with",
-        fix="start with `churnhealth serve --bundle B`, or set CHURNHEALTH_BUNDLE",
-    )
 
 
 def _log_to_stderr() -> None:

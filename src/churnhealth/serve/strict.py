@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from churnhealth.serve.guard import refused
+from churnhealth.serve.refusal import refused
 
 __all__ = ["json_bytes", "strict_json"]
 

@@ -27,7 +27,7 @@ from churnhealth.pages.choice import (
 )
 from churnhealth.pages.desk import Desk
 from churnhealth.pages.render import render_no_scores, render_page, style_policy
-from churnhealth.serve.guard import STATUS, refused
+from churnhealth.serve.refusal import STATUS, refused
 from churnhealth.serve.stored import StoredScores
 
 __all__ = ["page_routes"]

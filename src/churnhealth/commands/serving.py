@@ -1,0 +1,108 @@
+"""The verb that keeps a service up: started, told what to serve, and stopped whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from churnhealth.archive.runs import read_current
+from churnhealth.bundle import load_bundle
+from churnhealth.config import Serve
+from churnhealth.errors import ChurnHealthError, ConfigError
+from churnhealth.registry import load_champion
+from churnhealth.serve.guard import LOOPBACK
+from churnhealth.serve.keys import read_keys
+
+__all__ = ["serve_bundle"]
+
+
+def serve_bundle(
+    settings: Serve,
+    *,
+    bundle_folder: Path | None,
+    models: Path | None,
+    scores: Path | None,
+) -> int:
+    """Run the service in a process of its own until it is stopped.
+
+    It serves ``bundle_folder``, or whatever is champion of ``models``.
+
+    Raises
+    ------
+    ConfigError
+        CH006 a host other than loopback without keys, CH008 keys that cannot be used;
+        ChurnHealthError CH903 when the serving parts are not installed.
+    """
+    keys = read_keys(
+        None if settings.keys_file is None else Path(settings.keys_file), os.environ
+    )
+    if find_spec("bentoml") is None:
+        raise ChurnHealthError(
+            "CH903",
+            "the serving parts are not installed",
+            why="the service needs BentoML",
+            fix='pip install "churnhealth[serve]"',
+        )
+    if settings.host not in LOOPBACK and not keys:
+        raise ConfigError(
+            "CH006",
+            f"without keys the service binds to loopback only, not to {settings.host}",
+            why="anyone who can reach it could read every score",
+            fix="give [serve] keys_file or CHURNHEALTH_KEYS, or keep 127.0.0.1",
+        )
+    address = "127.0.0.1" if settings.host == "localhost" else settings.host
+    _refuse_busy(address, settings.port)
+    # a bad bundle is told of here, not in a worker's log
+    named = {}
+    if bundle_folder is not None:
+        load_bundle(bundle_folder)
+        named["CHURNHEALTH_BUNDLE"] = str(bundle_folder.resolve())
+    elif models is not None:
+        load_champion(models)
+        named["CHURNHEALTH_CHAMPION"] = str(models.resolve())
+    environment = {
+        **os.environ,
+        "BENTOML_DO_NOT_TRACK": "True",
+        **named,
+        "CHURNHEALTH_SERVE": settings.model_dump_json(),
+        "CHURNHEALTH_STARTER": str(os.getpid()),
+    }
+    if scores is not None:
+        read_current(scores)
+        environment["CHURNHEALTH_SCORES"] = str(scores.resolve())
+    command = [
+        *(sys.executable, "-m", "bentoml", "serve"),
+        "churnhealth.serve.service:ChurnHealth",
+        *("--host", address, "--port", str(settings.port)),
+    ]
+    with tempfile.TemporaryDirectory() as place:
+        environment.setdefault("BENTOML_HOME", place)
+        process = subprocess.Popen(command, env=environment)
+        # whoever stops us means the service: it must not live on alone
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            return process.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _refuse_busy(address: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.create_server((address, port), family=family).close()
+    except OSError as error:
+        raise ConfigError(
+            "CH007",
+            f"port {port} cannot be listened on: {error.strerror}",
+            why="callers would reach another program, or none",
+            fix="stop what uses it, or give another --port",
+        ) from error

@@ -1,0 +1,116 @@
+"""Which model serves: the one that a folder or the champion's pointer names, soon.
+
+A new one is tried in a process that may die, loaded beside the one that serves, and
+put in its place in one step. A bad one changes nothing: what served goes on serving.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from churnhealth.bundle import MANIFEST, Bundle, load_bundle
+from churnhealth.errors import BundleError, ChurnHealthError
+from churnhealth.registry import Champion, load_champion, read_champion
+from churnhealth.serve.guard import log
+from churnhealth.serve.live import Live, make_serving
+from churnhealth.serve.observed import Observer
+from churnhealth.serve.trial import try_bundle
+
+__all__ = ["Follower"]
+
+_Mark = tuple[Champion | None, tuple[int, ...]]
+
+
+class Follower:
+    """Keeps ``live`` at the bundle in ``folder``, or at the champion of ``models``."""
+
+    def __init__(
+        self,
+        live: Live,
+        *,
+        folder: Path | None = None,
+        models: Path | None = None,
+        scores: Path | None = None,
+        observer: Observer,
+    ) -> None:
+        self._live = live
+        self._folder = folder
+        self._models = models
+        self._scores = scores
+        self._observer = observer
+        self._seen: _Mark | str | None = None
+
+    def look(self) -> None:
+        """Serve what is named now, unless it is what was looked at before.
+
+        What cannot be served is logged with its code, and looked at again when the
+        pointer or the files change.
+        """
+        try:
+            champion = self._champion()
+            mark = (champion, self._stamp(champion))
+            if mark != self._seen:
+                self._seen = mark
+                self._take(self._where(champion))
+        except ChurnHealthError as error:
+            if self._seen != error.code:  # say it once, not every second
+                self._refuse(error)
+            if error.code == "CH620":
+                self._seen = error.code
+
+    def _champion(self) -> Champion | None:
+        return None if self._models is None else read_champion(self._models)
+
+    def _where(self, champion: Champion | None) -> Path:
+        if self._folder is not None:
+            return self._folder
+        if self._models is None:
+            raise no_bundle()
+        return self._models / (champion.folder if champion else "")
+
+    def _stamp(self, champion: Champion | None) -> tuple[int, ...]:
+        """Tell one writing of the bundle from another; () where there is none."""
+        try:
+            found = (self._where(champion) / MANIFEST).stat()
+        except OSError:
+            return ()
+        return (found.st_mtime_ns, found.st_ino, found.st_size)
+
+    def _take(self, folder: Path) -> None:
+        if self._models is not None and read_champion(self._models) is None:
+            load_champion(self._models)  # says why there is nothing to serve
+        tried = try_bundle(folder)
+        bundle = self._load(folder)
+        if bundle.model_version != tried:
+            raise BundleError(
+                "CH406",
+                f"{folder.name} changed while it was tried",
+                why="what serves must be what was tried",
+                fix="wait: the new one is tried next",
+            )
+        self._live.serving = make_serving(bundle, scores=self._scores)
+        self._live.refusal = None
+        self._observer.serves(bundle)
+        log.info("ready: model %s", bundle.model_version)
+
+    def _load(self, folder: Path) -> Bundle:
+        if self._models is None:
+            return load_bundle(folder)
+        return load_champion(self._models)[1]
+
+    def _refuse(self, error: ChurnHealthError) -> None:
+        self._live.refusal = error
+        self._observer.refused_bundle(error.code)
+        kept = self._live.serving
+        after = f"; {kept.bundle.model_version} goes on serving" if kept else ""
+        log.error("not served: [%s] %s%s", error.code, error.what, after)
+
+
+def no_bundle() -> BundleError:
+    """Make the error of a service that was told of no bundle."""
+    return BundleError(
+        "CH405",
+        "there is no bundle to serve",
+        why="without a model there is nothing to answer with",
+        fix="start with `churnhealth serve --bundle B` or `--champion`",
+    )

@@ -1,0 +1,150 @@
+"""Whose turn it is: work waits in a short line, and nothing is begun too late.
+
+Scoring takes the processor, so only little of it can run at once. What waits is
+counted: beyond a few dozen a request is told at once to come back later, which costs
+nothing, instead of waiting for an answer that nobody reads any more. Short work runs on
+the event loop itself, one piece per round, so that between two pieces everything that
+came in is looked at; long work runs beside it in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from churnhealth.serve.observed import Observer
+from churnhealth.serve.refusal import refused
+
+__all__ = ["Turns", "due_in", "in_time"]
+
+T = TypeVar("T")
+
+_THREADS = 2  # more would wait for each other: the work is the processor's
+_DUE: contextvars.ContextVar[float] = contextvars.ContextVar("due")
+_Piece = tuple[contextvars.Context, Callable[[], object], "asyncio.Future[object]"]
+
+
+def due_in(seconds: float) -> None:
+    """Say by when the request that is being answered has to be."""
+    _DUE.set(perf_counter() + seconds)
+
+
+def in_time() -> None:
+    """Go on only if somebody still waits; called before and between pieces of work.
+
+    Raises
+    ------
+    RequestError
+        CH533 when the deadline of the request that is being answered has passed.
+    """
+    due = _DUE.get(None)
+    if due is not None and perf_counter() > due:
+        raise refused(
+            "CH533",
+            "the deadline passed before the answer was ready",
+            fix="ask again later or for fewer accounts, or raise [serve] deadline_ms",
+        )
+
+
+class Turns:
+    """One line for short work and one for long, both short themselves."""
+
+    def __init__(self, *, most_waiting: int, observer: Observer) -> None:
+        self._most = most_waiting
+        self._observer = observer
+        self._short: deque[_Piece] = deque()
+        self._waiting_long = 0
+        self._threads: asyncio.Semaphore | None = None
+        self._pumping = False
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Count who waits, by line."""
+        return {"short": len(self._short), "long": self._waiting_long}
+
+    async def short(self, work: Callable[[], T]) -> T:
+        """Run a few milliseconds of work on the event loop, when it is its turn.
+
+        Raises
+        ------
+        RequestError
+            CH532 when too many wait already, CH533 when its turn came too late.
+        """
+        self._admit(len(self._short))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[object] = loop.create_future()
+        piece = self._timed(work)
+        self._short.append((contextvars.copy_context(), piece, done))
+        if not self._pumping:
+            self._pumping = True
+            loop.call_soon(self._pump, loop)
+        return await done  # type: ignore[return-value]
+
+    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the first piece that somebody still waits for; come again if more are."""
+        while self._short:
+            context, work, done = self._short.popleft()
+            if done.cancelled():
+                continue
+            try:
+                done.set_result(context.run(work))
+            except BaseException as error:  # noqa: BLE001 (it belongs to who waits)
+                done.set_exception(error)
+            break
+        self._pumping = bool(self._short)
+        if self._pumping:
+            loop.call_soon(self._pump, loop)
+
+    async def long(self, work: Callable[[], T]) -> T:
+        """Run work in a thread beside the event loop, when it is its turn.
+
+        Raises
+        ------
+        RequestError
+            As ``short`` does.
+        """
+        self._admit(self._waiting_long)
+        if self._threads is None:
+            self._threads = asyncio.Semaphore(_THREADS)
+        piece = self._timed(work)
+        self._waiting_long += 1
+        waits = True
+        try:
+            async with self._threads:
+                self._waiting_long -= 1
+                waits = False
+                # a thread cannot be stopped: its turn ends when its work does
+                with anyio.CancelScope(shield=True):
+                    found = await anyio.to_thread.run_sync(piece)
+            return found
+        finally:
+            self._waiting_long -= waits
+
+    def _admit(self, waiting: int) -> None:
+        if waiting >= self._most:
+            raise refused(
+                "CH532",
+                "too many requests are waiting already",
+                fix="ask again after the seconds in Retry-After",
+            )
+
+    def _timed(self, work: Callable[[], T]) -> Callable[[], T]:
+        began = perf_counter()
+
+        def timed() -> T:
+            in_time()
+            started = perf_counter()
+            self._observer.took("wait", started - began)
+            try:
+                return work()
+            finally:
+                self._observer.took("work", perf_counter() - started)
+
+        return timed

@@ -29,12 +29,12 @@ from churnhealth.scorers.rules import RuleScorer
 from churnhealth.sources.contract import Floats, Ints, Texts
 from churnhealth.sources.schema import Schema
 
-__all__ = ["EVERYONE", "MANIFEST", "Bundle", "load_bundle", "save_bundle"]
+__all__ = ["EVERYONE", "Bundle", "load_bundle", "save_bundle"]
 
 SCHEMA_VERSION = 1
 EVERYONE = ""  # the segment of those whose own has too few accounts
 _LARGEST = 512 * 2**20
-MANIFEST, _DESCRIPTION, _MODEL = "MANIFEST.json", "bundle.json", "model.txt"
+_MANIFEST, _DESCRIPTION, _MODEL = "MANIFEST.json", "bundle.json", "model.txt"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,10 +148,10 @@ def save_bundle(bundle: Bundle, folder: Path) -> Path:
     files = {_DESCRIPTION: _description(bundle)}
     if (text := _model_text(bundle)) is not None:
         files[_MODEL] = text
-    files[MANIFEST] = _manifest(
+    files[_MANIFEST] = _manifest(
         {n: {"sha256": _digest(t), "size": len(t.encode())} for n, t in files.items()}
     )
-    with new_folder(folder, ours={_DESCRIPTION, _MODEL, MANIFEST}) as temporary:
+    with new_folder(folder, ours={_DESCRIPTION, _MODEL, _MANIFEST}) as temporary:
         for name, text in files.items():
             (temporary / name).write_text(text, encoding="utf-8")
     return folder
@@ -222,9 +222,9 @@ def _parsed(texts: Mapping[str, str]) -> Bundle:
 def _verified(folder: Path) -> dict[str, str]:
     """Read every file of a bundle once, and only if it is what the manifest says."""
     try:
-        if (folder / MANIFEST).is_symlink():
+        if (folder / _MANIFEST).is_symlink():
             raise ValueError("a link")
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        text = (folder / _MANIFEST).read_text(encoding="utf-8")
         entries: dict[str, dict[str, Any]] = json.loads(text)["files"]
         wanted = {n: (str(e["sha256"]), int(e["size"])) for n, e in entries.items()}
         if text != _manifest(entries):
@@ -232,10 +232,10 @@ def _verified(folder: Path) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _refusal(
             "CH401",
-            f"{folder} is not a bundle: its {MANIFEST} is missing or unreadable",
+            f"{folder} is not a bundle: its {_MANIFEST} is missing or unreadable",
             fix="give the folder that `churnhealth train` wrote",
         ) from error
-    found = {p.name for p in folder.iterdir()} - {MANIFEST}
+    found = {p.name for p in folder.iterdir()} - {_MANIFEST}
     if found != set(wanted) or _DESCRIPTION not in wanted:
         odd = sorted(found ^ set(wanted)) or [_DESCRIPTION]
         raise _refusal(

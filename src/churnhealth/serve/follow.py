@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from churnhealth.bundle import MANIFEST, Bundle, load_bundle
+from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.errors import BundleError, ChurnHealthError
 from churnhealth.registry import Champion, load_champion, read_champion
 from churnhealth.serve.guard import log
@@ -18,7 +18,8 @@ from churnhealth.serve.trial import try_bundle
 
 __all__ = ["Follower"]
 
-_Mark = tuple[Champion | None, tuple[int, ...]]
+_Stamp = tuple[tuple[str, int, int, int], ...]
+_Mark = tuple[Champion | None, _Stamp]
 
 
 class Follower:
@@ -68,13 +69,17 @@ class Follower:
             raise no_bundle()
         return self._models / (champion.folder if champion else "")
 
-    def _stamp(self, champion: Champion | None) -> tuple[int, ...]:
-        """Tell one writing of the bundle from another; () where there is none."""
+    def _stamp(self, champion: Champion | None) -> _Stamp:
+        """Tell one state of the bundle's files from another; () where there are none.
+
+        The time of the last change of a file's entry tells a restored copy from what
+        it replaces, even if all else is the same.
+        """
         try:
-            found = (self._where(champion) / MANIFEST).stat()
+            found = [(p, p.stat()) for p in sorted(self._where(champion).iterdir())]
         except OSError:
             return ()
-        return (found.st_mtime_ns, found.st_ino, found.st_size)
+        return tuple((p.name, s.st_ctime_ns, s.st_ino, s.st_size) for p, s in found)
 
     def _take(self, folder: Path) -> None:
         if self._models is not None and read_champion(self._models) is None:

@@ -22,6 +22,7 @@ from churnhealth.scoring import score_matrix
 __all__ = ["try_bundle"]
 
 _LONGEST = 60.0  # seconds
+_SURE = 20.0  # log-odds: one in half a billion
 
 
 def try_bundle(folder: Path) -> str:
@@ -76,6 +77,8 @@ def faults(bundle: Bundle) -> str | None:
     direct = calibrator.slope * margin + calibrator.intercept
     if not np.allclose(told.log_odds, direct, rtol=1e-6, atol=1e-6):
         return "its drivers do not add up to its probability"
+    if abs(float(told.log_odds[2])) > _SURE:
+        return "it is sure of the most usual account"
     return None
 
 

@@ -1,0 +1,214 @@
+"""A short line, and nothing begun too late."""
+
+import asyncio
+import threading
+
+import pytest
+from starlette.responses import Response
+from starlette.routing import Route
+from tests.serve.served import AS_OF, SETTINGS, client_of, post
+
+from churnhealth.errors import RequestError
+from churnhealth.serve import guard
+from churnhealth.serve.guard import Guard
+from churnhealth.serve.observed import Observer
+from churnhealth.serve.turns import Turns, due_in, in_time
+
+
+class Staged(Observer):
+    def __init__(self):
+        self.stages = []
+
+    def took(self, stage, seconds):
+        self.stages.append((stage, seconds >= 0))
+
+
+def lines(most=3):
+    return Turns(most_waiting=most, observer=Observer())
+
+
+@pytest.mark.parametrize("line", ["short", "long"])
+def test_work_is_done_and_its_result_or_error_given_back(line):
+    async def asked():
+        turns = lines()
+        told = getattr(turns, line)
+        assert await told(lambda: 41 + 1) == 42
+        with pytest.raises(ZeroDivisionError):
+            await told(lambda: 1 // 0)
+        assert turns.waiting == {"short": 0, "long": 0}
+
+    asyncio.run(asked())
+
+
+def test_beyond_the_line_a_request_is_told_at_once_to_come_back():
+    go = threading.Event()
+
+    async def asked():
+        turns = lines(most=3)
+        busy = [asyncio.ensure_future(turns.long(go.wait)) for _ in range(2 + 3)]
+        while turns.waiting["long"] < 3:
+            await asyncio.sleep(0)
+        codes = []
+        for _ in range(4):
+            with pytest.raises(RequestError) as caught:
+                await turns.long(go.wait)
+            codes.append(caught.value.code)
+        go.set()
+        return codes, await asyncio.gather(*busy), turns.waiting
+
+    codes, done, waiting = asyncio.run(asked())
+    assert codes == ["CH532"] * 4
+    assert done == [True] * 5
+    assert waiting == {"short": 0, "long": 0}
+
+
+def test_more_short_work_than_the_line_holds_is_refused_in_the_same_round():
+    async def asked():
+        turns = lines(most=3)
+        done = await asyncio.gather(
+            *(turns.short(lambda: "done") for _ in range(5)), return_exceptions=True
+        )
+        return [d if isinstance(d, str) else d.code for d in done]
+
+    assert asyncio.run(asked()) == ["done"] * 3 + ["CH532"] * 2
+
+
+@pytest.mark.parametrize("line", ["short", "long"])
+def test_work_whose_deadline_has_passed_is_not_begun(line):
+    begun = []
+
+    async def asked():
+        due_in(-1.0)
+        with pytest.raises(RequestError) as caught:
+            await getattr(lines(), line)(lambda: begun.append(1))
+        return caught.value.code
+
+    assert asyncio.run(asked()) == "CH533"
+    assert begun == []
+
+
+@pytest.mark.parametrize("line", ["short", "long"])
+def test_work_can_ask_between_its_pieces_whether_somebody_waits(line):
+    def pieces():
+        in_time()
+        due_in(-1.0)
+        in_time()
+
+    async def asked():
+        due_in(60.0)
+        with pytest.raises(RequestError) as caught:
+            await getattr(lines(), line)(pieces)
+        return caught.value.code
+
+    assert asyncio.run(asked()) == "CH533"
+
+
+def test_work_of_somebody_who_left_is_not_done():
+    begun = []
+
+    async def asked():
+        turns = lines()
+        first = asyncio.ensure_future(turns.short(lambda: begun.append("first")))
+        left = asyncio.ensure_future(turns.short(lambda: begun.append("left")))
+        await asyncio.sleep(0)
+        left.cancel()
+        await first
+        await turns.short(lambda: begun.append("last"))
+
+    asyncio.run(asked())
+    assert begun == ["first", "last"]
+
+
+def test_stages_are_timed():
+    staged = Staged()
+
+    async def asked():
+        await Turns(most_waiting=1, observer=staged).short(lambda: None)
+
+    asyncio.run(asked())
+    assert staged.stages == [("wait", True), ("work", True)]
+
+
+def test_over_http_a_deadline_is_503_and_says_when_to_come_back(live, raw, book):
+    at_once = SETTINGS.model_copy(update={"deadline_ms": 10})
+    ids = book.scores["account_id"].tolist()[:50]
+    many = {"as_of": str(AS_OF), "accounts": [raw(i) for i in ids]}
+    with client_of(live, settings=at_once) as client:
+        late = post(client, "/v1/score", many)
+        assert client.get("/livez").status_code == 200
+    assert (late.status_code, late.json()["error"]["code"]) == (503, "CH533")
+    assert late.headers["retry-after"] == "1"
+
+
+class Held:
+    """A guard around an application that does not answer before it is told to."""
+
+    def __init__(self, most_bytes):
+        self.go = asyncio.Event()
+        route = Route("/v1/score", lambda _: None, methods=["POST"])
+        self.guard = Guard(
+            self.app,
+            routes=[route],
+            hosts=None,
+            max_bytes=most_bytes,
+            deadline=60.0,
+            observer=Observer(),
+        )
+
+    async def app(self, scope, receive, send):
+        await self.go.wait()
+        await Response("ok")(scope, receive, send)
+
+    async def ask(self, *parts):
+        """Send a body in parts; an event among them is waited for."""
+        rest, said = list(parts), []
+
+        async def receive():
+            part = rest.pop(0)
+            if isinstance(part, asyncio.Event):
+                await part.wait()
+                part = b""
+            return {"type": "http.request", "body": part, "more_body": bool(rest)}
+
+        async def send(message):
+            said.append(message)
+
+        await self.guard({**SCOPE}, receive, send)
+        return said[0]["status"], dict(said[0]["headers"])
+
+
+SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "path": "/v1/score",
+    "query_string": b"",
+    "headers": [(b"content-type", b"application/json")],
+}
+
+
+def test_bodies_that_would_fill_the_memory_are_told_to_come_back():
+    async def asked():
+        held = Held(most_bytes=1000)
+        first = [asyncio.ensure_future(held.ask(b"x" * 1000)) for _ in range(8)]
+        await asyncio.sleep(0)
+        refused = await held.ask(b"x")
+        held.go.set()
+        served = await asyncio.gather(*first)
+        return refused, served, await held.ask(b"x")
+
+    refused, served, after = asyncio.run(asked())
+    assert (refused[0], refused[1][b"retry-after"]) == (429, b"1")
+    assert {status for status, _ in served} == {200}
+    assert after[0] == 200
+
+
+def test_a_body_that_does_not_come_in_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(guard, "_PATIENCE", 0.01)
+
+    async def asked():
+        held = Held(most_bytes=1000)
+        held.go.set()
+        return await held.ask(b"[", asyncio.Event(), b"]")
+
+    status, headers = asyncio.run(asked())
+    assert (status, headers[b"connection"]) == (408, b"close")

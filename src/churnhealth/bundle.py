@@ -29,7 +29,7 @@ from churnhealth.scorers.rules import RuleScorer
 from churnhealth.sources.contract import Floats, Ints, Texts
 from churnhealth.sources.schema import Schema
 
-__all__ = ["EVERYONE", "Bundle", "load_bundle", "save_bundle"]
+__all__ = ["EVERYONE", "Bundle", "load_bundle", "save_bundle", "seal"]
 
 SCHEMA_VERSION = 1
 EVERYONE = ""  # the segment of those whose own has too few accounts
@@ -160,6 +160,17 @@ def save_bundle(bundle: Bundle, folder: Path) -> Path:
 def _manifest(files: Mapping[str, Mapping[str, Any]]) -> str:
     manifest = {"schema_version": SCHEMA_VERSION, "files": files}
     return json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+
+
+def seal(folder: Path) -> str:
+    """Tell the content of a bundle's files from any other; "" where there is none.
+
+    Whatever ``load_bundle`` reads afterwards has the hashes that are sealed here.
+    """
+    try:
+        return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def load_bundle(folder: Path) -> Bundle:

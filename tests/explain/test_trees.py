@@ -166,7 +166,6 @@ class TestBoundedMemory:
         gbm.model_text_ = trained(
             X, y, 6, objective="binary", num_leaves=120, min_data_in_leaf=1
         )
-        gbm.booster_ = lgb.Booster(model_str=gbm.model_text_)
         gbm.used_, gbm.median_ = np.arange(20), np.full(20, np.nan)
         left = gbm._tables().left_out
         assert left

@@ -12,12 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from churnhealth.archive.runs import read_current
-from churnhealth.bundle import load_bundle
+from churnhealth.bundle import seal
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError, ConfigError
 from churnhealth.registry import load_champion
 from churnhealth.serve.guard import LOOPBACK
 from churnhealth.serve.keys import read_keys
+from churnhealth.serve.trial import try_bundle
 
 __all__ = ["serve_bundle"]
 
@@ -61,11 +62,13 @@ def serve_bundle(
     # a bad bundle is told of here, not in a worker's log
     named = {}
     if bundle_folder is not None:
-        load_bundle(bundle_folder)
         named["CHURNHEALTH_BUNDLE"] = str(bundle_folder.resolve())
     elif models is not None:
-        load_champion(models)
+        bundle_folder = models / load_champion(models)[0].folder
         named["CHURNHEALTH_CHAMPION"] = str(models.resolve())
+    if bundle_folder is not None:
+        named["CHURNHEALTH_TRIED"] = seal(bundle_folder)
+        try_bundle(bundle_folder)
     environment = {
         **os.environ,
         "BENTOML_DO_NOT_TRACK": "True",

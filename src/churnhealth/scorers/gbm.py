@@ -80,7 +80,7 @@ class GbmScorer(StandingScorer):
         self.start_ = level_shift(below, rows.y)
         booster = self._boost(rows, everyone, below + self.start_, self.rounds_)
         self.model_text_ = booster.model_to_string()
-        self.booster_ = _parse(self.model_text_)
+        self._booster()
 
     def _choose(self, rows: Training) -> int:
         """Find the number of trees with the least loss summed over later blocks."""
@@ -181,7 +181,7 @@ class GbmScorer(StandingScorer):
         return np.where(gaps, self.median_, X) if gaps.any() else X
 
     def _margin(self, X: Floats) -> Floats:
-        raised = self.booster_.predict(
+        raised = self._booster().predict(
             self._filled(X), raw_score=True, num_threads=self.num_threads
         )
         return self._below(X) + self.start_ + np.asarray(raised, np.float64)
@@ -190,7 +190,7 @@ class GbmScorer(StandingScorer):
         filled, tables = self._filled(X), self._tables()
         found = tables.contributions(filled, threads=self.num_threads)
         for first, many in tables.left_out:
-            found += self.booster_.predict(
+            found += self._booster().predict(
                 filled,
                 pred_contrib=True,
                 start_iteration=first,
@@ -210,6 +210,20 @@ class GbmScorer(StandingScorer):
             kept = self.__dict__["_kept_tables"] = (self.model_text_, made)
         tables: TreeTables = kept[1]
         return tables
+
+    def _booster(self) -> Any:
+        """Read the trees with LightGBM when it is first asked for a margin.
+
+        It takes seconds to import (with pandas and scikit-learn behind it), and who
+        only explains, as the service does, needs the tables alone.
+        """
+        kept = self.__dict__.get("_kept_booster")
+        if kept is None or kept[0] is not self.model_text_:
+            import lightgbm as lgb
+
+            made = lgb.Booster(model_str=self.model_text_)
+            kept = self.__dict__["_kept_booster"] = (self.model_text_, made)
+        return kept[1]
 
     @property
     def model_text(self) -> str:
@@ -233,7 +247,6 @@ class GbmScorer(StandingScorer):
             )
         scorer = super().from_json(saved)
         scorer.model_text_ = model_text
-        scorer.booster_ = _parse(model_text)
         return scorer
 
     def _state(self) -> dict[str, object]:
@@ -255,12 +268,6 @@ class GbmScorer(StandingScorer):
             [np.nan if m is None else m for m in state["median"]], np.float64
         )
         self._restore_base(state)
-
-
-def _parse(text: str) -> Any:
-    import lightgbm as lgb
-
-    return lgb.Booster(model_str=text)
 
 
 class _AccountBag:

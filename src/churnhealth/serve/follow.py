@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from churnhealth.bundle import Bundle, load_bundle
+from churnhealth.bundle import Bundle, load_bundle, seal
 from churnhealth.errors import BundleError, ChurnHealthError
 from churnhealth.registry import Champion, load_champion, read_champion
 from churnhealth.serve.guard import log
@@ -23,7 +23,10 @@ _Mark = tuple[Champion | None, _Stamp]
 
 
 class Follower:
-    """Keeps ``live`` at the bundle in ``folder``, or at the champion of ``models``."""
+    """Keeps ``live`` at the bundle in ``folder``, or at the champion of ``models``.
+
+    ``tried`` is the seal of a bundle that need not be tried again.
+    """
 
     def __init__(
         self,
@@ -33,12 +36,14 @@ class Follower:
         models: Path | None = None,
         scores: Path | None = None,
         observer: Observer,
+        tried: str = "",
     ) -> None:
         self._live = live
         self._folder = folder
         self._models = models
         self._scores = scores
         self._observer = observer
+        self._tried = tried
         self._seen: _Mark | str | None = None
 
     def look(self) -> None:
@@ -84,9 +89,12 @@ class Follower:
     def _take(self, folder: Path) -> None:
         if self._models is not None and read_champion(self._models) is None:
             load_champion(self._models)  # says why there is nothing to serve
-        tried = try_bundle(folder)
+        sealed = seal(folder)
+        if sealed != self._tried:
+            try_bundle(folder)
+            self._tried = sealed
         bundle = self._load(folder)
-        if bundle.model_version != tried:
+        if seal(folder) != sealed:
             raise BundleError(
                 "CH406",
                 f"{folder.name} changed while it was tried",

@@ -5,8 +5,9 @@ cannot be reached: all that comes in goes to our guard, and only ``/metrics`` an
 start and end of a process go to BentoML. Settings come from the environment, which
 ``churnhealth serve`` fills: CHURNHEALTH_BUNDLE (a folder) or CHURNHEALTH_CHAMPION (the
 folder of the models), CHURNHEALTH_SERVE (the ``[serve]`` section as JSON),
-CHURNHEALTH_SCORES (a folder; may be absent), CHURNHEALTH_STARTER (its own process id)
-and CHURNHEALTH_KEYS (keys; may be absent).
+CHURNHEALTH_SCORES (a folder; may be absent), CHURNHEALTH_TRIED (the seal of a bundle
+that was tried), CHURNHEALTH_STARTER (its own process id) and CHURNHEALTH_KEYS (keys;
+may be absent).
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def _keep() -> None:
         )
         if os.environ.get(key)
     }
-    follower = Follower(_LIVE, observer=_METRICS, **named)
+    tried = os.environ.get("CHURNHEALTH_TRIED", "")
+    follower = Follower(_LIVE, observer=_METRICS, tried=tried, **named)
     while True:
         try:
             follower.look()

@@ -1,0 +1,252 @@
+"""The service against bare Starlette, a plain BentoML API and MLflow, in one run.
+
+Same machine, same 200 features, same rows; the client runs beside the server. Ours
+checks the body, scores with the whole blend, and adds bands, rules and five drivers in
+words; the others only ask LightGBM. MLflow is asked in its own format.
+
+    python benchmarks/serving.py --seconds 8
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from load import Connection, at_rate, closed_loop, request_bytes
+
+from churnhealth.bundle import load_bundle
+from churnhealth.sources.contract import date_of
+
+HERE = Path(__file__).resolve().parent
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextmanager
+def running(command, port, path, *, folder, **environment):
+    """Start a server, wait until it answers, stop it; gives the seconds it took."""
+    log = (folder / f"server-{port}.log").open("w")
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        list(map(str, command)),
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        stdout=log,
+        stderr=log,
+        cwd=HERE,
+    )
+    try:
+        ask = request_bytes(path, method="GET")
+        while asyncio.run(Connection(port).ask(ask, seconds=2)) != 200:
+            if process.poll() is not None or time.perf_counter() - began > 90:
+                raise SystemExit(f"{command} did not start; see {log.name}")
+            time.sleep(0.05)
+        yield time.perf_counter() - began
+    finally:
+        process.terminate()
+        process.wait(60)
+        log.close()
+
+
+def rows_of(bundle, n):
+    """Draw rows around what is usual, most features present."""
+    random = np.random.default_rng(3)
+    usual = np.nan_to_num(bundle.peers, nan=1.0)
+    X = usual * random.uniform(0.3, 2.0, size=(n, len(usual)))
+    X[random.random(X.shape) < 0.05] = np.nan
+    return [
+        {
+            "account_id": f"a{i}",
+            "features": {
+                name: None if v != v else v
+                for name, v in zip(bundle.names, row, strict=True)
+            },
+        }
+        for i, row in enumerate(X.tolist())
+    ]
+
+
+def raw_history(bundle, events=1000):
+    """Write one account with many events, as an app would send it."""
+    schema = bundle.schema.to_json()
+    source = schema["events"][0]["name"]
+    names = schema["events"][0].get("events") or ["login"]
+    end = date_of(bundle.as_of)
+    rows = [
+        {
+            "source": source,
+            "event": names[i % len(names)],
+            "happened_at": f"{end - timedelta(days=1 + i % 300)}T08:{i % 60:02d}:00Z",
+            "user_id": f"u{i % 9}",
+        }
+        for i in range(events)
+    ]
+    start, stop = end - timedelta(days=300), end + timedelta(days=65)
+    return {
+        "account_id": "a1",
+        "profile": {},
+        "contracts": [{"start": str(start), "end": str(stop), "value": 900.0}],
+        "events": rows,
+        "states": [],
+    }
+
+
+def asked(port, body, path="/v1/score/features?drivers=5"):
+    request = request_bytes(path, json.dumps(body).encode())
+    connection = Connection(port)
+    status = asyncio.run(connection.ask(request))
+    if status != 200:
+        raise SystemExit(f"{path}: {status} {connection.body[:300]!r}")
+    return request
+
+
+def measured(port, request, seconds, connections=(1, 16)):
+    """Warm up, then the closed loop; requests per second by connections."""
+    asyncio.run(closed_loop(port, request, connections=4, seconds=1.0))
+    rates = {}
+    for n in connections:
+        told = asyncio.run(closed_loop(port, request, connections=n, seconds=seconds))
+        if set(told.statuses) != {200}:
+            raise SystemExit(f"not all answered: {told.statuses}")
+        rates[n] = len(told.seconds) / told.took
+        print(f"  {n:>2} connections {told.line()}")
+    return rates, told
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--bundle", type=Path, help="Default: the demo's, made anew.")
+    parser.add_argument("--without", nargs="*", default=(), help="bentoml, mlflow")
+    given = parser.parse_args()
+    program = [sys.executable, "-m", "churnhealth.cli"]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        bundle_folder = given.bundle
+        if bundle_folder is None:
+            make = [*program, "demo", "--no-serve", "--dir", str(folder / "demo")]
+            subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
+            bundle_folder = folder / "demo" / "model"
+        bundle_folder = bundle_folder.resolve()
+        compare(bundle_folder, folder, given)
+    print(f"load average {os.getloadavg()[0]:.1f}")
+
+
+def compare(bundle_folder, folder, given):
+    bundle = load_bundle(bundle_folder)
+    day = str(date_of(bundle.as_of))
+    rows = rows_of(bundle, 500)
+    one = {"as_of": day, "rows": rows[:1]}
+    model = bundle_folder / "model.txt"
+    peer = {"BENCH_MODEL": str(model), "BENCH_NAMES": json.dumps(bundle.names)}
+    print(f"{type(bundle.scorer).__name__}, {len(bundle.names)} features")
+
+    port = free_port()
+    command = [sys.executable, "-m", "churnhealth.cli", "serve"]
+    command += ["--bundle", bundle_folder, "--port", port]
+    with running(command, port, "/readyz", folder=folder) as took:
+        # 404 is not among its answers: ready means that the model is loaded
+        print(f"ours, ready after {took:.1f} s; {memory(port)}")
+        request = asked(port, one)
+        ours, _ = measured(port, request, given.seconds)
+        idle = asyncio.run(
+            closed_loop(port, request, connections=1, seconds=given.seconds / 2)
+        )
+        half = ours[16] / 2
+        told = asyncio.run(at_rate(port, request, rate=half, seconds=given.seconds))
+        p99, p50 = np.percentile(told.seconds, 99), np.median(idle.seconds)
+        print(f"  half the load, open loop: {told.line()}")
+        print(f"    p99 is {p99 / p50:.1f} x the idle p50 ({1000 * p50:.2f} ms)")
+        batch = asked(port, {"as_of": day, "rows": rows})
+        told = asyncio.run(
+            closed_loop(port, batch, connections=1, seconds=given.seconds)
+        )
+        rate = 500 * len(told.seconds) / told.took
+        print(f"  batches of 500 with drivers: {rate:,.0f} accounts/s")
+        body = {"as_of": day, "accounts": [raw_history(bundle)]}
+        raw = asked(port, body, "/v1/score?drivers=5")
+        told = asyncio.run(
+            closed_loop(port, raw, connections=1, seconds=given.seconds / 2)
+        )
+        ratio = np.median(told.seconds) / p50
+        print(f"  raw history of 1,000 events: {told.line()}; {ratio:.1f} x a row")
+        print(f"  after all: {memory(port)}")
+
+    rates = {}
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "--factory", "serving_peers:bare"]
+    command += ["--port", port, "--log-level", "warning"]
+    with running(command, port, "/readyz", folder=folder, **peer):
+        print("bare Starlette and uvicorn")
+        rates["bare"], _ = measured(port, asked(port, one), given.seconds)
+    if "bentoml" not in given.without:
+        port = free_port()
+        command = [sys.executable, "-m", "bentoml", "serve", "serving_peers:Plain"]
+        command += ["--port", port]
+        peer |= {"BENCH_PEER": "bentoml", "BENCH_PORT": str(port)}
+        peer |= {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "b")}
+        with running(command, port, "/readyz", folder=folder, **peer):
+            print("a plain BentoML API")
+            rates["bentoml"], _ = measured(port, asked(port, one), given.seconds)
+    if "mlflow" not in given.without:
+        rates["mlflow"] = mlflow_rates(model, rows[:1], bundle.names, folder, given)
+    for name, rate in rates.items():
+        told = ", ".join(f"{ours[n] / rate[n]:.2f} x at {n}" for n in rate)
+        print(f"ours against {name}: {told}")
+
+
+def mlflow_rates(model, rows, names, folder, given):
+    """Serve the model as MLflow would, asked in the format it knows."""
+    import lightgbm as lgb
+    import mlflow
+
+    saved = folder / "mlflow-model"
+    mlflow.lightgbm.save_model(lgb.Booster(model_file=str(model)), str(saved))
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", saved]
+    command += ["--env-manager", "local", "--port", port]
+    values = [rows[0]["features"][name] for name in names]
+    body = json.dumps({"inputs": [values]}).replace("null", "NaN").encode()
+    with running(command, port, "/ping", folder=folder):
+        print("mlflow models serve")
+        request = request_bytes("/invocations", body)
+        rates, _ = measured(port, request, given.seconds)
+    return rates
+
+
+def memory(port):
+    """Read the resident memory of whoever listens on a port."""
+    listeners = subprocess.run(
+        ["pgrep", "-f", f"{port}|bentoml_cli.worker|_bentoml_impl.worker"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    page = resource.getpagesize()
+    sizes = []
+    for pid in listeners.stdout.split():
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
+        except OSError:
+            continue
+        if b"worker" in command:
+            sizes.append(resident / 2**20)
+    return f"worker {max(sizes):.0f} MB" if sizes else "worker not found"
+
+
+if __name__ == "__main__":
+    main()

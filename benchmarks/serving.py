@@ -83,7 +83,7 @@ def raw_history(bundle, events=1000):
     """Write one account with many events, as an app would send it."""
     schema = bundle.schema.to_json()
     source = schema["events"][0]["name"]
-    names = schema["events"][0].get("events") or ["login"]
+    names = schema["events"][0].get("vocabulary") or ["login"]
     end = date_of(bundle.as_of)
     rows = [
         {
@@ -214,11 +214,12 @@ def mlflow_rates(model, rows, names, folder, given):
     import mlflow
 
     saved = folder / "mlflow-model"
-    mlflow.lightgbm.save_model(lgb.Booster(model_file=str(model)), str(saved))
+    booster = lgb.Booster(model_file=str(model))
+    mlflow.lightgbm.save_model(booster, str(saved))
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", saved]
     command += ["--env-manager", "local", "--port", port]
-    values = [rows[0]["features"][name] for name in names]
+    values = [rows[0]["features"][n] for n in names[: booster.num_feature()]]
     body = json.dumps({"inputs": [values]}).replace("null", "NaN").encode()
     with running(command, port, "/ping", folder=folder):
         print("mlflow models serve")

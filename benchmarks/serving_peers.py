@@ -20,7 +20,7 @@ def predicted(rows):
     for i, row in enumerate(rows):
         for name, value in row["features"].items():
             X[i, AT[name]] = np.nan if value is None else value
-    p = BOOSTER.predict(X, num_threads=1)
+    p = BOOSTER.predict(X[:, : BOOSTER.num_feature()], num_threads=1)
     return [
         {"account_id": row["account_id"], "churn_probability": float(v)}
         for row, v in zip(rows, p, strict=True)

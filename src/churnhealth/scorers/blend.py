@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from churnhealth.scorers import scorer_from_json
-from churnhealth.scorers.estimator import Scorer, Training
+from churnhealth.scorers.estimator import Scorer, Training, rungs_kept
+from churnhealth.scorers.standing import StandingScorer
 from churnhealth.sources.contract import Floats
 
 __all__ = ["BlendScorer"]
@@ -63,7 +65,8 @@ class BlendScorer(Scorer):
         return self._summed([m.decision_function(X) for m in self.members_])
 
     def _parts(self, X: Floats) -> Floats:
-        return self._summed([m.contributions(X) for m in self.members_])
+        with rungs_kept():
+            return self._summed([m.rung_parts(X) for m in self.members_])
 
     def _summed(self, given: Sequence[Floats]) -> Floats:
         weights = self.weights or [1.0 / len(given)] * len(given)
@@ -96,13 +99,26 @@ class BlendScorer(Scorer):
         cls, saved: Mapping[str, Any], *, model_text: str | None = None
     ) -> Self:
         """Rebuild from ``to_json`` and the verified text of the member with trees."""
-        return cls.of(
-            [
-                scorer_from_json(member, model_text=model_text)
-                for member in saved["state"]["members"]
-            ],
-            weights=saved["params"].get("weights"),
-        )
+        members = [
+            scorer_from_json(member, model_text=model_text)
+            for member in saved["state"]["members"]
+        ]
+        _stand_together(members)
+        return cls.of(members, weights=saved["params"].get("weights"))
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         raise NotImplementedError("a blend is rebuilt by from_json as a whole")
+
+
+def _stand_together(members: Sequence[Scorer]) -> None:
+    """Let equal rungs be one: what a member stands on is often a member too."""
+    rungs: dict[str, Scorer] = {}
+
+    def one(scorer: Scorer) -> Scorer:
+        return rungs.setdefault(json.dumps(scorer.to_json(), sort_keys=True), scorer)
+
+    for member in members:
+        above = one(member)
+        while isinstance(above, StandingScorer) and above.base_ is not None:
+            above.base_ = one(above.base_)
+            above = above.base_

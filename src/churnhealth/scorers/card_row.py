@@ -108,9 +108,23 @@ class CardRow:
         lines = _reasons(stage, row, earned, weight)
         return Opinion(points, coverage, [because, *lines])
 
-    def _points(
-        self, stage: _Stage, row: Row, earned: list[float], weight: list[float]
-    ) -> float:
+    def shares(self, row: Row) -> Floats:
+        """Split the points above the middle by feature (F,), red flags included."""
+        stage = next(s for s in self._stages if s.holds is None or s.holds(row))
+        earned = [line.earns(row) for line in stage.lines]
+        weight, coverage = _weighed(stage, earned)
+        return self._spread(stage, row, earned, weight, flags=coverage > 0)[0]
+
+    def _spread(
+        self,
+        stage: _Stage,
+        row: Row,
+        earned: list[float],
+        weight: list[float],
+        *,
+        flags: bool,
+    ) -> tuple[Floats, float]:
+        """Give lines and flags to their features in equal parts; and the points."""
         shares = np.zeros(self._width)
         for line, got, worth in zip(stage.lines, earned, weight, strict=True):
             if got == got:
@@ -119,8 +133,17 @@ class CardRow:
                     shares[feature] += amount / len(line.features)
         points = self._middle + float(shares.sum())
         for flag in stage.flags:
-            if flag.holds(row):
-                points = points + min(flag.ceiling - points, 0.0)
+            if flags and flag.holds(row):
+                cut = min(flag.ceiling - points, 0.0)
+                for feature in flag.features:
+                    shares[feature] += cut / len(flag.features)
+                points = points + cut
+        return shares, points
+
+    def _points(
+        self, stage: _Stage, row: Row, earned: list[float], weight: list[float]
+    ) -> float:
+        points = self._spread(stage, row, earned, weight, flags=True)[1]
         return min(max(points, 0.0), 100.0)
 
 

@@ -11,6 +11,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -28,7 +29,7 @@ from churnhealth.scorers.matrix import (
 )
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["Scorer", "Training", "one_thread"]
+__all__ = ["Scorer", "Training", "one_thread", "rungs_kept"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -48,6 +49,19 @@ class Training:
     def rate(self) -> float:
         """The lightly smoothed share of positive rows."""
         return float((self.y.sum() + 0.5) / (self.y.size + 1.0))
+
+
+_KEPT: ContextVar[dict[int, Floats] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def rungs_kept() -> Iterator[None]:
+    """Keep what each rung says of one matrix while the block runs."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 class Scorer(ABC):
@@ -116,6 +130,18 @@ class Scorer(ABC):
         Rows sum to ``decision_function`` to 1e-9.
         """
         return self._parts(self._checked(X))
+
+    def rung_parts(self, X: Floats) -> Floats:
+        """Split the margin for a scorer that stands on this one; X was checked there.
+
+        Inside a blend several may stand on the same rung: it is asked once.
+        """
+        kept = _KEPT.get()
+        if kept is None:
+            return self._parts(X)
+        if id(self) not in kept:
+            kept[id(self)] = self._parts(X)
+        return kept[id(self)]
 
     def score(self, X: Floats, y: Ints) -> float:
         """Give the share of rows classified right (scikit-learn's convention)."""

@@ -44,7 +44,7 @@ class StandingScorer(Scorer):
     def _base_parts(self, X: Floats) -> Floats:
         if self.base_ is None:
             return np.zeros((X.shape[0], X.shape[1] + 1))
-        return self.base_.contributions(X)
+        return self.base_.rung_parts(X)
 
     def _json_params(self) -> dict[str, Any]:
         return {k: v for k, v in super()._json_params().items() if k != "base"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import orjson
@@ -123,26 +124,27 @@ def _plainly(body: bytes) -> object:
         return None
     try:
         value: object = orjson.loads(body)
-        return value if _colons(value) == body.count(b":") else None
+        return value if _colons([value]) == body.count(b":") else None
     except (orjson.JSONDecodeError, OverflowError):
         return None
 
 
-def _colons(value: Any) -> int:
-    """Count the colons that a value needs; OverflowError for a number in doubt."""
-    kind = type(value)
-    if kind is str:
-        return int(value.count(":"))
-    if kind is dict:
-        return len(value) + "".join(value).count(":") + _within(value.values())
-    if kind is list:
-        return _within(value)
-    return _within((value,)) if kind is float else 0
-
-
-def _within(values: Any) -> int:
-    if not _NUMBERS.issuperset(map(type, values)):
-        return sum(map(_colons, values))
-    if max(map(abs, filter(None, values)), default=0) >= _LARGEST_INTEGER:
-        raise OverflowError
-    return 0
+def _colons(values: Iterable[Any]) -> int:
+    """Count the colons that values need; OverflowError for a number in doubt."""
+    kinds = set(map(type, values := list(values)))
+    if kinds <= _NUMBERS:
+        if max(map(abs, filter(None, values)), default=0) >= _LARGEST_INTEGER:
+            raise OverflowError
+        return 0
+    found = 0
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            found += value.count(":")
+        elif kind is dict:
+            found += len(value) + "".join(value).count(":") + _colons(value.values())
+        elif kind is list:
+            found += _colons(value)
+        elif kind is float and abs(value) >= _LARGEST_INTEGER:
+            raise OverflowError
+    return found

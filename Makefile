@@ -5,13 +5,15 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help venv demo test lint clean bench bench-explain
+.PHONY: help venv demo test lint clean bench bench-explain bench-serve trial-serve
 help:
 	@echo "make venv   .venv with everything (again only when the pins change)"
 	@echo "make demo   the whole way on a simulated company, ending with a page"
 	@echo "make test   ruff, mypy and all tests, as CI runs them"
 	@echo "make lint   ruff and mypy only"
 	@echo "make bench-explain   drivers against the peers, on this machine"
+	@echo "make bench-serve     the service against its peers, on this machine"
+	@echo "make trial-serve     overload, swaps, kills, damaged bundles, bad bodies"
 	@echo "make clean  caches and builds (not .venv, data or models)"
 
 venv: $(INSTALLED)
@@ -61,3 +63,10 @@ bench-explain: bench
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+bench-serve: venv
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/serving.py
+
+# The long form; the tests run a short one.
+trial-serve: venv
+	$(BIN)/python benchmarks/trial_serve.py --seconds 60

@@ -19,13 +19,12 @@ class Told:
 
     seconds: list = field(default_factory=list)
     statuses: Counter = field(default_factory=Counter)
-    by_status: dict = field(default_factory=dict)
+    since_sent: dict = field(default_factory=dict)  # by status; not since it was due
     took: float = 0.0
 
     def add(self, status, seconds):
         self.seconds.append(seconds)
         self.statuses[status] += 1
-        self.by_status.setdefault(status, []).append(seconds)
 
     def line(self):
         ms = 1000 * np.percentile(self.seconds, [50, 99, 100]) if self.seconds else []
@@ -103,8 +102,11 @@ async def at_rate(port, request, *, rate, seconds, most=1000):
 
     async def one(due):
         connection = free.pop() if free else Connection(port)
+        sent = time.perf_counter()
         status = await connection.ask(request)
-        told.add(status, time.perf_counter() - due)
+        now = time.perf_counter()
+        told.add(status, now - due)
+        told.since_sent.setdefault(status, []).append(now - sent)
         free.append(connection)
 
     for i in range(int(rate * seconds)):

@@ -43,7 +43,7 @@ class Follower:
         self._models = models
         self._scores = scores
         self._observer = observer
-        self._tried = tried
+        self._tried = {tried}
         self._seen: _Mark | str | None = None
 
     def look(self) -> None:
@@ -90,9 +90,9 @@ class Follower:
         if self._models is not None and read_champion(self._models) is None:
             load_champion(self._models)  # says why there is nothing to serve
         sealed = seal(folder)
-        if sealed != self._tried:
+        if sealed not in self._tried:
             try_bundle(folder)
-            self._tried = sealed
+            self._tried.add(sealed)
         bundle = self._load(folder)
         if seal(folder) != sealed:
             raise BundleError(

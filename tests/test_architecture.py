@@ -13,7 +13,14 @@ import pytest
 
 SRC = Path(__file__).resolve().parents[1] / "src" / "churnhealth"
 
-FLOOR = ("errors", "config", "config_sections", "folders", "progress")
+FLOOR = (
+    "errors",
+    "config",
+    "config_sections",
+    "folders",
+    "progress",
+    "progress_cell",
+)
 ROOMS = (
     "sources",
     "snapshots",
@@ -56,6 +63,7 @@ ONLY_IN = {
     "polars": (),
     "pyarrow": (),
     "pyspark": (),
+    "IPython": ("progress_cell",),
     "rich": ("progress",),
     "shap": ("explain/as_shap",),
     "sklearn": ("scorers/*",),

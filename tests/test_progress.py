@@ -85,3 +85,34 @@ def test_rich_is_loaded_only_for_a_terminal():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+NOTEBOOK = """
+import churnhealth.progress as p
+with p.Progress() as progress:
+    with progress.stage("<read>", total=3):
+        progress.advance(3)
+progress.line()
+"""
+
+
+def test_a_notebook_sees_bars_under_its_cell_and_none_when_all_is_done():
+    import nbformat
+    from nbclient import NotebookClient
+
+    shown = []
+    cell = nbformat.v4.new_code_cell(NOTEBOOK)
+    book = nbformat.v4.new_notebook(cells=[cell])
+
+    class Client(NotebookClient):
+        def process_message(self, msg, cell, cell_index):
+            data = msg["content"].get("data", {})
+            shown.append(data.get("text/html"))
+            return super().process_message(msg, cell, cell_index)
+
+    Client(book, timeout=120, kernel_name="python3").execute()
+    drawn = [html for html in shown if html]
+    assert any("&lt;read&gt;" in html and 'max="3"' in html for html in drawn)
+    first, last = cell.outputs
+    assert first["data"]["text/html"] == ""
+    assert last["data"]["text/plain"].startswith("'<read> ")

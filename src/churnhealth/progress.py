@@ -1,4 +1,4 @@
-"""How far along we are and where the time went; drawn only on a terminal.
+"""How far along we are and where the time went; drawn for whoever can see it.
 
 The only file that knows rich.
 """
@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from churnhealth.progress_cell import CellBars, in_notebook
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
-    from rich.progress import TaskID
 
 __all__ = ["Progress"]
 
@@ -22,8 +23,9 @@ __all__ = ["Progress"]
 class Progress:
     """Stages with their times, shown as bars while they run.
 
-    Nothing is ever written when ``stream`` (stderr unless given) is not a terminal;
-    the times are collected all the same. Stages may be nested: an inner one is named
+    They appear on a terminal (``stream``, stderr unless given) or, where none is given,
+    under a notebook's cell; elsewhere nothing is ever written. The times are collected
+    all the same. Stages may be nested: an inner one is named
     ``outer / inner``, and only outer ones are added up at the end.
 
     >>> ticks = iter([0.0, 2.5])
@@ -42,11 +44,12 @@ class Progress:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._in_cell = stream is None and in_notebook()
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._times: dict[str, float] = {}
-        self._open: list[tuple[str, TaskID | None]] = []
-        self._bars: Bars | None = None
+        self._open: list[tuple[str, Any]] = []
+        self._bars: Bars | CellBars | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -90,16 +93,16 @@ class Progress:
         parts = [f"{name} {spent:.1f} s" for name, spent in outer.items()]
         return " · ".join([*parts, f"total {sum(outer.values()):.1f} s"])
 
-    def _draw(self, name: str, total: int | None) -> TaskID | None:
-        if not self._stream.isatty():
+    def _draw(self, name: str, total: int | None) -> Any:
+        if not (self._in_cell or self._stream.isatty()):
             return None
         if self._bars is None:
-            self._bars = _bars(self._stream)
+            self._bars = CellBars() if self._in_cell else _bars(self._stream)
             self._bars.start()
         indent = "  " * len(self._open)
         return self._bars.add_task(indent + name, total=total)
 
-    def _erase(self, task: TaskID | None) -> None:
+    def _erase(self, task: Any) -> None:
         if self._bars is None or task is None:
             return
         self._bars.remove_task(task)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from tests.pages.made_up import CARD, portfolio
 
-from churnhealth.pages.render import render_account, render_report, write_report
+from churnhealth.pages.render import render_report, write_report
 from churnhealth.pages.summary import summarise
 
 HOSTILE = (
@@ -31,6 +31,26 @@ HOSTILE = (
     "&lt;script&gt;alert(1)&lt;/script&gt;",
     "<table><tr><td>",
     "\u202egnp.exe <b>",
+    "<body onload=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<math><mi xlink:href=javascript:alert(1)>",
+    "<svg><use href=data:image/svg+xml,x#x>",
+    "<object data=javascript:alert(1)>",
+    "<embed src=//evil.example/x>",
+    "<form action=//evil.example><button>",
+    "<input autofocus onfocus=alert(1)>",
+    "<style>@import'//evil.example'</style>",
+    "<template><script>alert(1)</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<plaintext>",
+    "</textarea><script>alert(1)</script>",
+    "</option></select><script>alert(1)</script>",
+    "</table><script>alert(1)</script>",
+    "\x00<script>alert(1)</script>",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "` onmouseover=alert(1) `",
+    "&#x3c;script&#x3e;alert(1)",
+    "{{ ''.__class__.__mro__ }}",
 )  # fmt: skip
 
 
@@ -104,15 +124,6 @@ def test_a_hostile_text_adds_no_element_and_no_attribute(payload):
     assert page.tags == calm.tags
     assert page.attributes == calm.attributes
     assert page.links == calm.links
-    assert payload in page.all_text
-
-
-@pytest.mark.parametrize("payload", HOSTILE)
-def test_a_hostile_account_page_stays_text(payload):
-    (account, *_) = hostile_everywhere(3, lambda _: payload)["accounts"]
-    (calm, *_) = hostile_everywhere(3, lambda _: "harmless")["accounts"]
-    page, expected = Page(render_account(account)), Page(render_account(calm))
-    assert (page.tags, page.attributes) == (expected.tags, expected.attributes)
     assert payload in page.all_text
 
 

@@ -243,10 +243,13 @@ def test_the_portfolio_page_shows_the_stored_scores(client, book):
 def test_without_scores_the_page_says_how_to_make_them(bundle):
     with client_of(Live(serving=make_serving(bundle))) as client:
         assert "churnhealth score --bundle" in client.get("/").text
-        for path in ("/v1/accounts", "/v1/accounts/a1", "/accounts/a1"):
+        for path in ("/v1/accounts", "/v1/accounts/a1"):
             answer = client.get(path)
             assert answer.status_code == 404
             assert answer.json()["error"]["code"] == "CH501"
+        for path in ("/accounts/a1", "/board"):
+            answer = client.get(path)
+            assert (answer.status_code, "CH501" in answer.text) == (404, True)
 
 
 def test_new_scores_are_served_without_a_restart(bundle, history, book, tmp_path):

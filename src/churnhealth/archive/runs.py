@@ -28,7 +28,7 @@ from churnhealth.archive.flat import current_table, flat_table
 from churnhealth.errors import RequestError
 from churnhealth.folders import new_folder, write_text
 from churnhealth.scoring import ScoreBook
-from churnhealth.sources.engine import QueryError, read_table, write_table
+from churnhealth.sources.engine import Connection, QueryError, read_table, write_table
 
 __all__ = [
     "bands_of",
@@ -185,12 +185,14 @@ def history_files(out: Path) -> list[tuple[str, Path]]:
     return [(day, newest[day][1]) for day in sorted(newest)]
 
 
-def history_of(out: Path, account_id: str) -> dict[str, NDArray[Any]]:
+def history_of(
+    out: Path, account_id: str, *, con: Connection | None = None
+) -> dict[str, NDArray[Any]]:
     """Give the flat rows of one account, one per run that listed it."""
     files = sorted((out / "history").glob("*.parquet"))
     if not files:
         return {}
-    return read_table(*files, account_id=account_id)
+    return read_table(*files, account_id=account_id, con=con)
 
 
 def bands_of(scores: Table) -> dict[str, str]:

@@ -178,6 +178,7 @@ def _overview(
         "history": list(lines),
         "movement": _movement(scored),
         "renewals": [_renewals(scored, days) for days in _WITHIN],
+        "retention_lines": retention,
         "retention": retention[-1] if retention else None,
         "retention_before": retention[0] if len(retention) > 1 else None,
         "sources": told.get("sources") or [],

@@ -19,10 +19,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from churnhealth.folders import write_text
 from churnhealth.pages import charts, words
-from churnhealth.pages.shape import Account, Summary
+from churnhealth.pages.shape import Summary
 
 __all__ = [
-    "render_account",
     "render_card",
     "render_no_scores",
     "render_page",
@@ -52,12 +51,6 @@ def render_report(summary: Summary) -> str:
         title=f"{summary['company']} – customer health",
         owner_numbers=owners if 1 < len(summary["owners"]) <= _OWNERS else {},
     )
-
-
-def render_account(account: Account) -> str:
-    """Show one account of a summary as a page of its own."""
-    page = _environment().get_template("account.html")
-    return page.render(a=account, title=f"{account['name']} – customer health")
 
 
 def render_page(name: str, **told: Any) -> str:

@@ -18,14 +18,13 @@ import numpy as np
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from churnhealth.archive.plain import Row
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError
 from churnhealth.health.bands import BANDS
-from churnhealth.pages.render import render_account
 from churnhealth.scoring import score_history
 from churnhealth.serve.account import (
     account_history,
@@ -53,7 +52,7 @@ from churnhealth.serve.live import Live, Serving
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.openapi import openapi
 from churnhealth.serve.refusal import refused
-from churnhealth.serve.stored import SORTS, Stored, StoredScores, choose
+from churnhealth.serve.stored import SORTS, StoredScores, choose
 from churnhealth.serve.strict import json_bytes, strict_json
 from churnhealth.serve.turns import Turns, in_time
 from churnhealth.serve.web import page_routes
@@ -104,7 +103,6 @@ def create_app(
         Route("/livez", api.livez, methods=get),
         Route("/readyz", api.readyz, methods=get),
         Route("/openapi.json", api.openapi, methods=get),
-        Route("/accounts/{account_id:path}", api.account_page, methods=get),
         *page_routes(api.serving, api.work),
         *more,
     ]
@@ -319,21 +317,6 @@ class _Api:
     async def openapi(self, _: Request) -> Response:
         """Describe the interface for programs."""
         return _json(openapi())
-
-    async def account_page(self, request: Request) -> Response:
-        """Show one account as a page."""
-        query(request)
-        stored = await self._stored()
-        account_id = request.path_params["account_id"]
-
-        def found(run: Stored) -> str:
-            account = run.accounts.get(account_id)
-            if account is None:
-                raise _no_account()
-            return render_account(account)
-
-        html = await self.work(lambda: found(stored.newest()))
-        return HTMLResponse(html, headers=_PAGE)
 
 
 def _json(value: object) -> Response:

@@ -347,6 +347,9 @@ _ROUTES: dict[str, dict[str, Schema]] = {
         for path, what, params in (
             ("/", "The portfolio", ()),
             ("/accounts/{account_id}", "One account", (_IN_PATH,)),
+            ("/board", "The book for a board", ()),
+            ("/backtest", "Whether it works", ()),
+            ("/model", "The model", ()),
         )
     },
 }

@@ -13,8 +13,6 @@ from churnhealth.archive.plain import Row
 from churnhealth.archive.runs import read_current
 from churnhealth.errors import ChurnHealthError
 from churnhealth.pages.desk import Desk, read_desk
-from churnhealth.pages.shape import Account
-from churnhealth.pages.summary import summarise
 from churnhealth.scoring import ScoreBook
 from churnhealth.serve.answers import stored_scores
 from churnhealth.serve.guard import log
@@ -45,12 +43,6 @@ class Stored:
     def desk(self) -> Desk:
         """Give the whole book as the pages show it."""
         return read_desk(self.folder)
-
-    @cached_property
-    def accounts(self) -> dict[str, Account]:
-        """Find what the pages show of an account."""
-        summary = summarise(self.book.scores, self.book.drivers, self.card)
-        return {account["account_id"]: account for account in summary["accounts"]}
 
 
 class StoredScores:

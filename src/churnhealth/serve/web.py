@@ -6,8 +6,10 @@ its own style: nothing else may run, load or frame it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -26,7 +28,12 @@ from churnhealth.pages.choice import (
     choose_rows,
 )
 from churnhealth.pages.desk import Desk
+from churnhealth.pages.dossier import read_dossier
+from churnhealth.pages.proof import headline, proof_lines, weaknesses
 from churnhealth.pages.render import render_no_scores, render_page, style_policy
+from churnhealth.pages.shape import Account
+from churnhealth.pages.words import outcome
+from churnhealth.serve.account import account_suggestion, what_if_answer
 from churnhealth.serve.refusal import STATUS, refused
 from churnhealth.serve.stored import StoredScores
 
@@ -34,6 +41,7 @@ __all__ = ["page_routes"]
 
 T = TypeVar("T")
 _LONGEST_TEXT = 200
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _VIEWS = (
     ("Red and orange", Choice(bands=("red", "orange"))),
     ("Got worse", Choice(movement="worse")),
@@ -62,7 +70,11 @@ def page_routes(serving: Serving, work: Work) -> list[Route]:
     """
     pages = _Pages(serving, work)
     shown = {
+        "/accounts/{account_id:path}": pages.account,
         "/accounts.csv": pages.csv,
+        "/backtest": pages.backtest,
+        "/board": pages.board,
+        "/model": pages.model,
         "/": pages.portfolio,
     }
     return [Route(path, page, methods=["GET"]) for path, page in shown.items()]
@@ -117,6 +129,91 @@ class _Pages:
 
         return await self._answer(request, make)
 
+    async def account(self, request: Request) -> Response:
+        """Show one account: why, what moved, what would help, and its dealings."""
+        account_id = request.path_params["account_id"]
+
+        def make(served: _Served, told: Mapping[str, Any]) -> Response:
+            asked = account_asked(request)
+            stored = _scores(served)
+            run = stored.newest()
+            found = read_dossier(stored.folder, account_id, card=served.card)
+            if found is None:
+                raise refused(
+                    "CH503",
+                    "there is no such account in the stored scores",
+                    fix="look for it in the portfolio",
+                )
+            account = found["account"]
+            return _page(
+                "account",
+                title=f"{account['name']} – customer health",
+                a=account,
+                d=found,
+                behind=_behind(run.desk),
+                asked=asked,
+                **_asked_of(served, stored.folder, account, asked),
+                **told,
+            )
+
+        return await self._answer(request, make)
+
+    async def model(self, request: Request) -> Response:
+        """Show what the model is, looks at, promises, and is weak in."""
+
+        def make(served: _Served, told: Mapping[str, Any]) -> Response:
+            _nothing_asked(request)
+            card = {**served.card, "backtest": _report(served)}
+            return _page(
+                "model",
+                title=f"{told['company']} – the model",
+                card=card,
+                drivers=card.get("drivers", []),
+                features=len(served.bundle.names),
+                outcome=outcome(card["question"]),
+                weaknesses=weaknesses(card),
+                **{**told, "here": "model"},
+            )
+
+        return await self._answer(request, make)
+
+    async def backtest(self, request: Request) -> Response:
+        """Show whether it works, to somebody who need not know how."""
+
+        def make(served: _Served, told: Mapping[str, Any]) -> Response:
+            _nothing_asked(request)
+            report = _report(served)
+            return _page(
+                "backtest",
+                title=f"{told['company']} – does it work?",
+                report=report,
+                fold=report["folds"][-1],
+                headline=headline(report),
+                lines=proof_lines(report),
+                **{**told, "here": "backtest"},
+            )
+
+        return await self._answer(request, make)
+
+    async def board(self, request: Request) -> Response:
+        """Show the book as a board reads it: on two pages of paper."""
+
+        def make(served: _Served, told: Mapping[str, Any]) -> Response:
+            _nothing_asked(request)
+            desk = _scores(served).newest().desk
+            report = _report(served)
+            return _page(
+                "board",
+                title=f"{told['company']} – board review",
+                desk=desk,
+                report=report,
+                headline=headline(report),
+                rows=[row for row in desk.rows if row["status"] == "scored"][:10],
+                **{**told, "here": "board"},
+            )
+
+        return await self._answer(request, make)
+
     async def csv(self, request: Request) -> Response:
         """Give the chosen accounts, all of them, as a file for a spreadsheet."""
 
@@ -131,6 +228,49 @@ class _Pages:
             )
 
         return await self._answer(request, make)
+
+
+def _asked_of(
+    served: _Served, scores: Path, account: Account, asked: Asked
+) -> dict[str, Any]:
+    """Answer what if, and what would help; without features of this model neither."""
+    drivers = [*account["raising"], *account["lowering"]]
+    told: dict[str, Any] = {
+        "can_ask": account["status"] == "scored",
+        "answer": None,
+        "suggestion": None,
+        "asked_features": [d for d in drivers if d["feature"]],
+    }
+    if account["status"] != "scored":
+        return told
+    name = account["account_id"]
+    try:
+        if asked.suggest:
+            told["suggestion"] = account_suggestion(served.bundle, scores, name)
+        if asked.feature:
+            changes = {asked.feature: asked.number}
+            told["answer"] = what_if_answer(served.bundle, scores, name, changes, top=0)
+    except RequestError as error:
+        if error.code != "CH529":
+            raise
+        told["can_ask"] = False
+    return told
+
+
+def _report(served: _Served) -> Mapping[str, Any]:
+    report: Mapping[str, Any] | None = served.card.get("backtest")
+    if report is None:
+        raise refused(
+            "CH540",
+            "the bundle that serves carries no backtest",
+            fix="train with this version: `churnhealth train` judges before it fits",
+        )
+    return report
+
+
+def _nothing_asked(request: Request) -> None:
+    if request.query_params:
+        raise _unknown("query")
 
 
 def _asked_wrong(error: ChurnHealthError) -> bool:
@@ -205,6 +345,37 @@ def choice_of(request: Request) -> Choice:
         order=given.get("sort", "urgency"),
         page=max(int(page), 1),
     )
+
+
+class Asked(NamedTuple):
+    """What an account's page is asked: a feature at another value, or what helps."""
+
+    feature: str = ""
+    to: str = ""
+    number: float = 0.0
+    suggest: bool = False
+
+
+def account_asked(request: Request) -> Asked:
+    """Read what an account's page is asked from its address.
+
+    Raises
+    ------
+    RequestError
+        CH516 a name or a value that does not exist here.
+    """
+    given = dict(request.query_params.multi_items())
+    names = {"feature", "to", "suggest"}
+    if set(given) - names or len(given) != len(request.query_params.multi_items()):
+        raise _unknown("query")
+    if any(len(value) > _LONGEST_TEXT for value in given.values()):
+        raise _unknown("query")
+    feature, to = given.get("feature", ""), given.get("to", "")
+    if not feature:
+        return Asked(suggest="suggest" in given)
+    if not _NUMBER.fullmatch(to):
+        raise _unknown("to")
+    return Asked(feature=feature, to=to, number=float(to), suggest="suggest" in given)
 
 
 def _one_of(name: str, given: Mapping[str, str], known: Any) -> None:

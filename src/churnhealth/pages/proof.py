@@ -1,0 +1,111 @@
+"""What the replay of the past proves, said to somebody who pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from churnhealth.pages.words import BAND_WORDS, percent
+
+__all__ = ["headline", "proof_lines", "weaknesses"]
+
+_FEW = 100  # outcomes below which much stays uncertain
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """Say in one sentence what the colours had said of those who left.
+
+    >>> headline({"lead_time": [{"days_before": 90, "churners": 41,
+    ...                          "red_or_orange": 33, "green": 2}],
+    ...           "verdict": {"skill": True}})
+    'Of 41 accounts that left, 33 were red or orange 90 days before, and 2 were green.'
+    """
+    if not report["verdict"]["skill"]:
+        return (
+            "On later time nothing beat the plain base rate: the colours are unproven."
+        )
+    lines = [line for line in report["lead_time"] if line["churners"]]
+    if not lines:
+        return "The score told who leaves better than the plain base rate."
+    line = max(lines, key=lambda line: line["days_before"])
+    return (
+        f"Of {line['churners']} accounts that left, {line['red_or_orange']} were red or"
+        f" orange {line['days_before']} days before, and {line['green']} were green."
+    )
+
+
+def proof_lines(report: Mapping[str, Any]) -> list[str]:
+    """Say how far the chances can be taken at their word, and what colours kept."""
+    chosen = report["scorers"]["chosen"]
+    lines = []
+    ratio = chosen.get("predicted_over_observed")
+    if ratio is not None:
+        lines.append(
+            f"For every 100 accounts that left, it had expected {100 * ratio:.0f}."
+        )
+    lines += _closer(chosen, report["scorers"]["constant"]["log_loss"])
+    judged = [b for b in report["bands"] if b["kept"] is not None]
+    if judged:
+        broken = [BAND_WORDS[b["band"]] for b in judged if not b["kept"]]
+        told = f"; broken: {', '.join(broken)}" if broken else ""
+        kept = len(judged) - len(broken)
+        lines.append(f"{kept} of {len(judged)} colours kept their promise{told}.")
+    late = [line for line in report["lead_time"] if line["churners"]]
+    if late:
+        alarm = max(late, key=lambda line: line["days_before"])["false_alarm_rate"]
+        if alarm is not None:
+            false = "were red or orange: false alarms"
+            lines.append(f"{percent(alarm)} of those who stayed {false}.")
+    return lines
+
+
+def _closer(chosen: Mapping[str, Any], constant: float | None) -> list[str]:
+    gain = chosen.get("log_loss_gain_over_constant")
+    if gain is None or not constant:
+        return []
+    interval = chosen.get("gain_interval")
+    sure = ""
+    if interval:
+        low, high = (percent(end / constant) for end in interval)
+        sure = f" ({low} to {high})"
+    told = f"Its chances are {percent(gain / constant)}{sure} closer to what happened"
+    return [f"{told} than the average chance for everybody (log loss)."]
+
+
+def weaknesses(card: Mapping[str, Any]) -> list[str]:
+    """List what is known to be weak: few outcomes, broken promises, odd slices."""
+    report = card["backtest"]
+    lines = []
+    if not report["verdict"]["skill"]:
+        lines.append(
+            "Nothing beat the base rate on later time: colours are the rule's."
+        )
+    outcomes = card["trained_on"]["outcomes"]
+    if outcomes < _FEW:
+        lines.append(f"Only {outcomes} accounts had left: chances are uncertain.")
+    lines += [
+        f"{BAND_WORDS[b['band']]} broke its promise: {_seen(b)}."
+        for b in report["bands"]
+        if b["kept"] is False
+    ]
+    slices = report.get("slices") or {}
+    lines += [
+        f"{s['by']} {s['slice']}: {_seen(s)} among {s['n']}."
+        for s in slices.get("reliability", [])
+        if s["holds"] is False
+    ]
+    terms = slices.get("new_terms", [])
+    if terms:
+        lines.append(f"{len(terms)} lengths of term never came up in training.")
+    odd = [d["label"] for d in card.get("drivers", []) if d["contradicts"]]
+    if odd:
+        lines.append(f"Against what one would expect: {', '.join(odd[:5])}.")
+    found = sum(f["severity"] != "note" for f in card.get("findings", []))
+    if found:
+        lines.append(f"{found} findings in its data; `churnhealth check` tells them.")
+    return lines or ["None is known; that is not the same as none."]
+
+
+def _seen(line: Mapping[str, Any]) -> str:
+    expected, seen = percent(line["predicted"], 1), percent(line["observed"], 1)
+    return f"{expected} expected, {seen} seen"

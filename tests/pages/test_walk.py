@@ -1,0 +1,154 @@
+"""A CSM's morning in a real browser, against a real service."""
+
+import subprocess
+import sys
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from tests.pages.test_browser import FLAGS
+from tests.serve.process import started
+
+pytestmark = pytest.mark.browser
+PAGES = ("/", "/board", "/backtest", "/model")
+
+
+def program(*words, folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "churnhealth.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """A small company, scored on two days, served."""
+    folder = tmp_path_factory.mktemp("walk")
+    program("demo", "--no-serve", "--accounts", "150", "--dir", "d", folder=folder)
+    for day in ("2025-12-01", "2026-01-01"):
+        program(
+            *("score", "--bundle", "model", "--out", "runs", "--as-of", day),
+            *("--config", "churnhealth.toml"),
+            folder=folder / "d",
+        )
+    with started(
+        folder, "--bundle", folder / "d/model", "--scores", folder / "d/runs"
+    ) as running:
+        yield f"http://127.0.0.1:{running.port}"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=str(chromium), args=FLAGS)
+        yield running
+        running.close()
+
+
+def opened(browser, service, path, **how):
+    """Open a page; give it with all that it complained of or asked elsewhere."""
+    page = browser.new_page(**how)
+    heard = []
+    page.on("console", lambda m: heard.append(f"console {m.type}: {m.text}"))
+    page.on("pageerror", lambda e: heard.append(f"error: {e}"))
+    page.on(
+        "request",
+        lambda r: r.url.startswith((service, "data:")) or heard.append(r.url),
+    )
+    page.goto(service + path, wait_until="load")
+    return page, heard
+
+
+def first_account(page):
+    return page.locator("table.book tbody th a").first
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_morning_from_the_list_to_what_would_help(browser, service, script):
+    page, heard = opened(browser, service, "/", java_script_enabled=script)
+    owner = page.locator("select[name=owner] option").nth(1).inner_text()
+    page.select_option("select[name=owner]", owner)
+    page.get_by_role("button", name="Show").click()
+    assert f"owner={owner}" in page.url
+    rows = page.locator("table.book tbody tr")
+    assert all(owner in rows.nth(i).inner_text() for i in range(rows.count()))
+
+    name = first_account(page).inner_text()
+    first_account(page).click()
+    assert page.locator("h1").inner_text() == name
+    assert page.get_by_text("Raises the risk").count() == 1
+    assert page.get_by_text("It adds up:").count() == 1
+    assert page.get_by_role("heading", name="Since the run before").count() == 1
+    assert page.get_by_text("Known from the second run on.").count() == 0
+    assert page.locator("svg.chances .dot").count() == 2
+
+    page.get_by_role("link", name="Look for the fewest changes").click()
+    assert page.locator("#what-if + section p b").first.inner_text()
+    page.fill("input[name=to]", "3")
+    page.get_by_role("button", name="Ask").click()
+    assert "Then the chance would be" in page.locator("p[role=status]").inner_text()
+    assert heard == []
+    page.close()
+
+
+def test_the_keyboard_alone_leads_to_an_account(browser, service):
+    page, _ = opened(browser, service, "/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    first = first_account(page)
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if first.evaluate("a => a === document.activeElement"):
+            break
+    outline = first.evaluate("a => getComputedStyle(a).outlineStyle")
+    assert outline == "solid"
+    name = first.inner_text()
+    page.keyboard.press("Enter")
+    page.wait_for_load_state("load")
+    assert page.locator("h1").inner_text() == name
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_quiet_and_fits_a_narrow_screen(
+    browser, service, scheme
+):
+    start, _ = opened(browser, service, "/")
+    account = first_account(start).get_attribute("href")
+    start.close()
+    for path in (*PAGES, account, f"{account}?suggest=1"):
+        page, heard = opened(browser, service, path, color_scheme=scheme)
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (v["id"], v["nodes"][0]["html"][:200])
+            for v in found
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], path
+        assert heard == []
+        for width in (320, 768):
+            page.set_viewport_size({"width": width, "height": 800})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, (path, wide)
+        page.close()
+
+
+def test_the_board_review_and_an_account_print(browser, service):
+    for path in ("/board", first_of(browser, service)):
+        page, _ = opened(browser, service, path)
+        page.emulate_media(media="print")
+        assert page.locator("nav").first.is_hidden()
+        assert len(page.pdf()) > 10_000
+        page.close()
+
+
+def first_of(browser, service):
+    page, _ = opened(browser, service, "/")
+    address = first_account(page).get_attribute("href")
+    page.close()
+    return address

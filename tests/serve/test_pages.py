@@ -10,7 +10,9 @@ from tests.pages.test_render import HOSTILE, Page
 from tests.serve.served import client_of
 
 from churnhealth.archive.runs import write_scores
-from churnhealth.bundle import load_bundle
+from churnhealth.bundle import load_bundle, save_bundle
+from churnhealth.commands.tell import write_portfolio
+from churnhealth.errors import ChurnHealthError
 from churnhealth.serve.live import Live, make_serving
 
 DAY = date(2025, 12, 1)
@@ -183,3 +185,58 @@ def test_what_if_on_the_page_is_the_services_own_answer(client, book, bundle):
 def test_without_a_backtest_the_page_says_what_to_do(client):
     answer = client.get("/backtest")
     assert (answer.status_code, "CH540" in answer.text) == (400, True)
+
+
+def test_a_business_review_holds_neither_chance_nor_colour(bundle_folder, tmp_path):
+    live, ids = served(bundle_folder, tmp_path, "calm")
+    with client_of(live) as client:
+        answer = client.get(f"/accounts/{ids[0]}?review=1")
+    page = Page(answer.text)
+    assert answer.status_code == 200
+    assert "Business review: calm" in page.all_text
+    assert "calm (calm) is open since 2025-11-01." in page.all_text
+    assert "1 person has fallen silent" in page.all_text
+    assert "leave" not in page.all_text
+    assert "aria-label" not in str([a for t, a in page.attributes if t == "span"])
+
+
+@pytest.mark.parametrize("kind", ["portfolio", "board", "backtest", "review"])
+def test_a_report_is_one_file_that_leads_nowhere(bundle_folder, tmp_path, kind):
+    live, ids = served(bundle_folder, tmp_path / "scores", "calm")
+    save_bundle(live.serving.bundle, tmp_path / "bundle")
+    size = write_portfolio(
+        tmp_path / "scores",
+        tmp_path / "report.html",
+        bundle_folder=tmp_path / "bundle",
+        kind=kind,
+        account_id=ids[0] if kind == "review" else None,
+    )
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
+    assert size == len(html.encode())
+    assert all(link.startswith(("#", "data:")) for link in page.links), page.links
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "account_id", "code"),
+    [
+        ("poem", None, "CH005"),
+        ("review", None, "CH005"),
+        ("board", "a1", "CH005"),
+        ("board", None, "CH540"),
+        ("review", "nobody", "CH503"),
+    ],
+)
+def test_a_report_that_cannot_be_made_leaves_no_file(
+    scores_folder, tmp_path, kind, account_id, code
+):
+    with pytest.raises(ChurnHealthError) as caught:
+        write_portfolio(
+            scores_folder,
+            tmp_path / "r.html",
+            bundle_folder=None,
+            kind=kind,
+            account_id=account_id,
+        )
+    assert (caught.value.code, list(tmp_path.iterdir())) == (code, [])

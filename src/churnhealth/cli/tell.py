@@ -127,13 +127,21 @@ def report(
     bundle: Annotated[
         Path | None, typer.Option("--bundle", "-b", help="For the model's promises.")
     ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", help="portfolio, board, backtest or review.")
+    ] = "portfolio",
+    account: Annotated[
+        str | None, typer.Option("--account", help="Whose review; with --kind review.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the portfolio and its accounts as one HTML file."""
+    """Write a report as one HTML file: the book, or what --kind names."""
     from churnhealth.commands.tell import write_portfolio
 
     with shown_progress() as progress, progress.stage("report"):
-        size = write_portfolio(scores, out, bundle_folder=bundle)
+        size = write_portfolio(
+            scores, out, bundle_folder=bundle, kind=kind, account_id=account
+        )
     if as_json:
         print_json({"schema_version": 1, "out": str(out), "bytes": size})
     else:

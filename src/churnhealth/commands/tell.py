@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,11 @@ from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.explain.drivers import Explained, roll_up
-from churnhealth.pages.render import render_report, write_report
+from churnhealth.pages.desk import read_desk
+from churnhealth.pages.dossier import read_dossier
+from churnhealth.pages.proof import headline, proof_lines
+from churnhealth.pages.render import render_page, render_report, write_report
+from churnhealth.pages.review import review_of
 from churnhealth.pages.summary import summarise
 from churnhealth.pages.words import outcome
 from churnhealth.pipeline import scoring_day
@@ -263,10 +268,78 @@ def _points_by(why: Explained, groups: list[str]) -> dict[str, float]:
     return dict(sorted(points.items(), key=lambda pair: -abs(pair[1])))
 
 
-def write_portfolio(scores: Path, out: Path, *, bundle_folder: Path | None) -> int:
-    """Write the report of the newest scores; give its size in bytes."""
-    book = read_current(scores)
+def write_portfolio(
+    scores: Path,
+    out: Path,
+    *,
+    bundle_folder: Path | None,
+    kind: str = "portfolio",
+    account_id: str | None = None,
+) -> int:
+    """Write a report of the newest scores as one file; give its size in bytes.
+
+    Raises
+    ------
+    InputError
+        CH005 an unknown kind, or an account that is or is not named as it must be;
+        RequestError CH503 an account that is not in the scores.
+    """
+    if kind not in REPORTS or (kind == "review") != (account_id is not None):
+        raise ConfigError(
+            "CH005",
+            "there is no such report",
+            why="another report than the one meant would be read as it",
+            fix=f"use --kind {', '.join(REPORTS)}; --account goes with review alone",
+        )
     card = {} if bundle_folder is None else model_card(load_bundle(bundle_folder))
-    html = render_report(summarise(book.scores, book.drivers, card))
+    if kind == "portfolio":
+        book = read_current(scores)
+        html = render_report(summarise(book.scores, book.drivers, card))
+    elif account_id is not None:
+        html = _review(scores, account_id, card)
+    else:
+        html = _proof(scores, kind, card)
     write_report(out, html)
     return out.stat().st_size
+
+
+REPORTS = ("portfolio", "board", "backtest", "review")
+"""The kinds of report: the book, the board's, the proof, and one account's review."""
+
+_FILE: Mapping[str, None] = {"root": None, "here": None}  # a file leads nowhere else
+
+
+def _review(scores: Path, account_id: str, card: Mapping[str, Any]) -> str:
+    found = read_dossier(scores, account_id, card=card)
+    if found is None:
+        raise RequestError(
+            "CH503",
+            "there is no such account in the stored scores",
+            why="a review of somebody else would be worse than none",
+            fix="check the id: it is the text in the accounts source",
+        )
+    name, company = found["account"]["name"], str(card.get("company") or "churnhealth")
+    told = {"a": found["account"], "d": found, "r": review_of(found)}
+    title = f"{name} – business review"
+    return render_page("review", title=title, company=company, **told, **_FILE)
+
+
+def _proof(scores: Path, kind: str, card: Mapping[str, Any]) -> str:
+    report = card.get("backtest")
+    if report is None:
+        raise ConfigError(
+            "CH540",
+            "no backtest was given to report of",
+            why="a page about proof without proof would be trusted",
+            fix="name the bundle: --bundle B",
+        )
+    told: dict[str, Any] = {"report": report, "headline": headline(report)}
+    if kind == "backtest":
+        told |= {"fold": report["folds"][-1], "lines": proof_lines(report)}
+    else:
+        desk = read_desk(scores)
+        rows = [row for row in desk.rows if row["status"] == "scored"][:10]
+        told |= {"desk": desk, "rows": rows}
+    company = str(card.get("company") or "churnhealth")
+    title = f"{company} – {'board review' if kind == 'board' else 'does it work?'}"
+    return render_page(kind, title=title, company=company, **told, **_FILE)

@@ -6,10 +6,9 @@ its own style: nothing else may run, load or frame it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -17,12 +16,8 @@ from starlette.routing import Route
 
 from churnhealth.bundle import Bundle
 from churnhealth.errors import ChurnHealthError, RequestError
-from churnhealth.health.bands import BANDS
 from churnhealth.pages.choice import (
-    MOVEMENTS,
-    ORDERS,
     PAGE,
-    WITHIN,
     Choice,
     as_csv,
     choose_rows,
@@ -31,17 +26,17 @@ from churnhealth.pages.desk import Desk
 from churnhealth.pages.dossier import read_dossier
 from churnhealth.pages.proof import headline, proof_lines, weaknesses
 from churnhealth.pages.render import render_no_scores, render_page, style_policy
+from churnhealth.pages.review import review_of
 from churnhealth.pages.shape import Account
 from churnhealth.pages.words import outcome
 from churnhealth.serve.account import account_suggestion, what_if_answer
+from churnhealth.serve.addresses import Asked, account_asked, choice_of, unknown
 from churnhealth.serve.refusal import STATUS, refused
 from churnhealth.serve.stored import StoredScores
 
 __all__ = ["page_routes"]
 
 T = TypeVar("T")
-_LONGEST_TEXT = 200
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _VIEWS = (
     ("Red and orange", Choice(bands=("red", "orange"))),
     ("Got worse", Choice(movement="worse")),
@@ -145,6 +140,15 @@ class _Pages:
                     fix="look for it in the portfolio",
                 )
             account = found["account"]
+            if asked.review:
+                return _page(
+                    "review",
+                    title=f"{account['name']} – business review",
+                    a=account,
+                    d=found,
+                    r=review_of(found),
+                    **told,
+                )
             return _page(
                 "account",
                 title=f"{account['name']} – customer health",
@@ -270,7 +274,7 @@ def _report(served: _Served) -> Mapping[str, Any]:
 
 def _nothing_asked(request: Request) -> None:
     if request.query_params:
-        raise _unknown("query")
+        raise unknown("query")
 
 
 def _asked_wrong(error: ChurnHealthError) -> bool:
@@ -308,85 +312,3 @@ def _html(html: str, *, status: int = 200) -> Response:
     )
     headers = {"content-security-policy": policy, "x-frame-options": "DENY"}
     return HTMLResponse(html, status_code=status, headers=headers)
-
-
-def choice_of(request: Request) -> Choice:
-    """Read a choice of accounts from an address; what is empty was not asked.
-
-    Raises
-    ------
-    RequestError
-        CH516 a name or a value that does not exist here.
-    """
-    single = ("owner", "segment", "stage", "movement", "within", "q", "sort", "page")
-    given: dict[str, str] = {}
-    bands: list[str] = []
-    for name, value in request.query_params.multi_items():
-        if name == "band" and value in (*BANDS, "grey"):
-            bands.append(value)
-        elif name not in single or name in given or len(value) > _LONGEST_TEXT:
-            raise _unknown(name if name in (*single, "band") else "query")
-        elif value:
-            given[name] = value
-    _one_of("movement", given, MOVEMENTS)
-    _one_of("within", given, [str(days) for days in WITHIN])
-    _one_of("sort", given, ORDERS)
-    page = given.get("page", "1")
-    if not (page.isascii() and page.isdigit() and len(page) < 7):
-        raise _unknown("page")
-    return Choice(
-        owner=given.get("owner", ""),
-        segment=given.get("segment", ""),
-        stage=given.get("stage", ""),
-        bands=tuple(b for b in (*BANDS, "grey") if b in bands),
-        movement=given.get("movement", ""),
-        within=int(given.get("within", "0")),
-        text=given.get("q", "").strip(),
-        order=given.get("sort", "urgency"),
-        page=max(int(page), 1),
-    )
-
-
-class Asked(NamedTuple):
-    """What an account's page is asked: a feature at another value, or what helps."""
-
-    feature: str = ""
-    to: str = ""
-    number: float = 0.0
-    suggest: bool = False
-
-
-def account_asked(request: Request) -> Asked:
-    """Read what an account's page is asked from its address.
-
-    Raises
-    ------
-    RequestError
-        CH516 a name or a value that does not exist here.
-    """
-    given = dict(request.query_params.multi_items())
-    names = {"feature", "to", "suggest"}
-    if set(given) - names or len(given) != len(request.query_params.multi_items()):
-        raise _unknown("query")
-    if any(len(value) > _LONGEST_TEXT for value in given.values()):
-        raise _unknown("query")
-    feature, to = given.get("feature", ""), given.get("to", "")
-    if not feature:
-        return Asked(suggest="suggest" in given)
-    if not _NUMBER.fullmatch(to):
-        raise _unknown("to")
-    return Asked(feature=feature, to=to, number=float(to), suggest="suggest" in given)
-
-
-def _one_of(name: str, given: Mapping[str, str], known: Any) -> None:
-    if name in given and given[name] not in known:
-        raise _unknown(name)
-
-
-def _unknown(name: str) -> RequestError:
-    return refused(
-        "CH516",
-        "the address asks for something that does not exist here",
-        fix="start from the portfolio and choose there",
-        where=f"query.{name}",
-    )

@@ -1,0 +1,91 @@
+"""A business review of one account: what it got, what it uses, what is open, what next.
+
+Made to be talked through with the customer: no chance of churn and no colour in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from churnhealth.archive.plain import Row
+from churnhealth.pages.words import figure, percent
+
+__all__ = ["review_of"]
+
+_FULL, _GROWN, _FADED = 0.9, 1.25, 0.75
+_MOST = 5
+
+
+def review_of(dossier: Mapping[str, Any]) -> dict[str, Any]:
+    """Sort what a run knows of an account into the parts of a business review.
+
+    ``adoption`` are lines (what, now, before), ``delivered`` the records of goals and
+    value, ``problems`` what is open or faded, ``ideas`` where more would be welcome.
+
+    >>> usage = [{"event": "export", "source": "app", "now": 30.0, "before": 20.0}]
+    >>> told = review_of({"usage": usage, "records": [], "people": [], "profile": {}})
+    >>> told["ideas"]
+    ['export has grown by half and more: 30 against 20 in the 4 weeks before.']
+    """
+    usage, people = dossier["usage"], dossier["people"]
+    seats = dossier["profile"].get("seats")
+    active = sum(1 for p in people if (p["days_now"] or 0) > 0)
+    return {
+        "adoption": usage[:_MOST],
+        "active": active,
+        "seats": seats,
+        "delivered": [r for r in dossier["records"] if r["category"] == "value"],
+        "problems": _problems(dossier["records"], people, usage),
+        "ideas": _ideas(usage, active=active, seats=seats),
+    }
+
+
+def _problems(
+    records: Sequence[Row], people: Sequence[Row], usage: Sequence[Row]
+) -> list[str]:
+    lines = [
+        f"{r['what']} ({r['source']}) is open since {r['happened_at']}."
+        for r in records
+        if r["open"]
+    ]
+    silent = [p for p in people if p["silent"]]
+    if silent:
+        who = "person has" if len(silent) == 1 else "people have"
+        lines.append(f"{len(silent)} {who} fallen silent in the last 4 weeks.")
+    lines += [
+        f"{line['event']} has fallen: {_both(line)}."
+        for line in usage
+        if (_ratio(line) or 1.0) < _FADED
+    ]
+    return lines[: 2 * _MOST]
+
+
+def _ideas(usage: Sequence[Row], *, active: int, seats: float | None) -> list[str]:
+    lines = []
+    if seats and active / seats >= _FULL:
+        share = percent(min(active / seats, 1.0))
+        lines.append(
+            f"{share} of {figure(seats)} seats are in use: more may be needed."
+        )
+    for line in usage:
+        ratio = _ratio(line)
+        if ratio is not None and ratio >= _GROWN:
+            how = "has grown by half and more" if ratio >= 1.5 else "has grown"
+            lines.append(f"{line['event']} {how}: {_both(line)}.")
+    unused = [line["event"] for line in usage if not line["now"] and not line["before"]]
+    if unused:
+        lines.append(f"Not used in the last 8 weeks: {', '.join(unused[:_MOST])}.")
+    return lines[:_MOST]
+
+
+def _ratio(line: Row) -> float | None:
+    """Compare 4 weeks with the 4 before; nothing now is a fall to almost nothing."""
+    if not line["before"] or line["now"] is None:
+        return None
+    return max(float(line["now"] / line["before"]), 1e-9)
+
+
+def _both(line: Row) -> str:
+    now, before = figure(line["now"]), figure(line["before"])
+    return f"{now} against {before} in the 4 weeks before"

@@ -32,8 +32,8 @@ def read_dossier(
 ) -> Row | None:
     """Read what the newest run and its history say of one account, if it is listed.
 
-    The keys: ``account`` (as ``summarise`` makes it), ``steps`` (a row per run,
-    oldest first, placed on a chart), ``move`` and ``changes`` since the
+    The keys: ``account`` (as ``summarise`` makes it), ``seat_share``, ``steps`` (a row
+    per run, oldest first, placed on a chart), ``move`` and ``changes`` since the
     run before (``None`` without one), ``usage`` (26 weeks per event), ``terms``,
     ``records``, ``people`` and ``profile``.
     """
@@ -53,10 +53,12 @@ def read_dossier(
         listed = table("scores")
         if not len(listed["account_id"]):
             return None
+        drivers = table("drivers")
         steps = _steps(_history(scores, account_id, until=folder.name, con=con))
         return {
-            "account": summarise(listed, table("drivers"), card)["accounts"][0],
+            "account": summarise(listed, drivers, card)["accounts"][0],
             "as_of": folder.name,
+            "seat_share": _seat_share(drivers),
             "steps": steps,
             "move": next(iter(rows("moves")), None),
             "changes": sorted(rows("changes"), key=lambda row: row["rank"])[:6],
@@ -66,6 +68,12 @@ def read_dossier(
             "people": _people(rows("people")),
             "profile": next(iter(rows("profile")), {}),
         }
+
+
+def _seat_share(drivers: Mapping[str, Any]) -> float | None:
+    """Find the share of seats in use, if the model read one."""
+    named = zip(drivers["feature"].tolist(), drivers["value"].tolist(), strict=True)
+    return next((v for name, v in named if "__users_share__28d" in name), None)
 
 
 def _history(

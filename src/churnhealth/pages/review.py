@@ -23,21 +23,22 @@ def review_of(dossier: Mapping[str, Any]) -> dict[str, Any]:
     ``adoption`` are lines (what, now, before), ``delivered`` the records of goals and
     value, ``problems`` what is open or faded, ``ideas`` where more would be welcome.
 
-    >>> usage = [{"event": "export", "source": "app", "now": 30.0, "before": 20.0}]
-    >>> told = review_of({"usage": usage, "records": [], "people": [], "profile": {}})
+    >>> usage = [{"event": "export", "source": "app", "category": "usage",
+    ...           "now": 30.0, "before": 20.0}]
+    >>> told = review_of({"usage": usage, "records": [], "people": [], "profile": {},
+    ...                   "seat_share": None})
     >>> told["ideas"]
     ['export has grown by half and more: 30 against 20 in the 4 weeks before.']
     """
     usage, people = dossier["usage"], dossier["people"]
-    seats = dossier["profile"].get("seats")
-    active = sum(1 for p in people if (p["days_now"] or 0) > 0)
+    seats, share = dossier["profile"].get("seats"), dossier["seat_share"]
     return {
         "adoption": usage[:_MOST],
-        "active": active,
         "seats": seats,
+        "share": share,
         "delivered": [r for r in dossier["records"] if r["category"] == "value"],
         "problems": _problems(dossier["records"], people, usage),
-        "ideas": _ideas(usage, active=active, seats=seats),
+        "ideas": _ideas(usage, share=share),
     }
 
 
@@ -61,19 +62,18 @@ def _problems(
     return lines[: 2 * _MOST]
 
 
-def _ideas(usage: Sequence[Row], *, active: int, seats: float | None) -> list[str]:
+def _ideas(usage: Sequence[Row], *, share: float | None) -> list[str]:
     lines = []
-    if seats and active / seats >= _FULL:
-        share = percent(min(active / seats, 1.0))
-        lines.append(
-            f"{share} of {figure(seats)} seats are in use: more may be needed."
-        )
+    if share is not None and share >= _FULL:
+        told = f"{percent(min(share, 1.0))} of the seats are in use"
+        lines.append(f"{told}: more may be needed.")
     for line in usage:
         ratio = _ratio(line)
         if ratio is not None and ratio >= _GROWN:
             how = "has grown by half and more" if ratio >= 1.5 else "has grown"
             lines.append(f"{line['event']} {how}: {_both(line)}.")
-    unused = [line["event"] for line in usage if not line["now"] and not line["before"]]
+    used = [line for line in usage if line["category"] == "usage"]
+    unused = [x["event"] for x in used if not x["now"] and not x["before"]]
     if unused:
         lines.append(f"Not used in the last 8 weeks: {', '.join(unused[:_MOST])}.")
     return lines[:_MOST]

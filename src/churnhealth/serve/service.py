@@ -117,6 +117,8 @@ def _keep() -> None:
     while True:
         try:
             follower.look()
+            if _LIVE.serving is not None and _LIVE.serving.stored is not None:
+                _LIVE.serving.stored.newest().desk  # noqa: B018 (made before asked for)
             _METRICS.flush(_APP.state.turns.waiting)
         except Exception as error:  # noqa: BLE001 (what serves goes on serving)
             log.error("%s while keeping the model", type(error).__name__)

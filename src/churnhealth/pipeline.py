@@ -23,11 +23,13 @@ from churnhealth.evaluate.makers import (
 )
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.evaluate.report import backtest_report
+from churnhealth.evaluate.screen import screen
 from churnhealth.explain.overall import overall_drivers
 from churnhealth.explain.related import related_features
 from churnhealth.features.library import default_specs
 from churnhealth.features.runtime import feature_table
 from churnhealth.features.spec import FeatureSpec
+from churnhealth.gathering import stop_at
 from churnhealth.health.bands import BandCuts
 from churnhealth.progress import Progress
 from churnhealth.scorers.rules import RuleScorer
@@ -189,7 +191,15 @@ def _groups(history: History, account: Ints) -> Ints | None:
 def judge(
     config: Config, panel: Panel, *, progress: Progress, leaky: bool = True
 ) -> tuple[Judged, dict[str, Any]]:
-    """Run the backtest: every scorer on the same honest folds, and the report."""
+    """Run the backtest: every scorer on the same honest folds, and the report.
+
+    Raises
+    ------
+    SourceError
+        CH150 where a column tells the outcome and is not allowed to; and as
+        ``backtest`` does.
+    """
+    stop_at(screen(panel), config)
     makers = scorer_makers(config, panel.specs)
     folds = fold_plan(panel, config)
     with progress.stage("backtest", total=len(folds) * len(makers) * 4):
@@ -225,6 +235,7 @@ def train(
     """
     config, history, day = _standing_on(config, loaded.history, as_of)
     panel = build_panel(config, history, progress=progress)
+    found = (*findings, *screen(panel))
     judged, report = judge(config, panel, progress=progress)
     makers = scorer_makers(config, panel.specs)
     with progress.stage("train", total=len(makers) * 4):
@@ -255,7 +266,7 @@ def train(
         related=tuple(related_features(panel.X[_newest(panel, day)]).tolist()),
         skill=bool(report["verdict"]["skill"]),
         card={
-            **_card_of(config, loaded, findings, report, rows, chosen),
+            **_card_of(config, loaded, found, report, rows, chosen),
             "drivers": _drivers(panel, day, best, judged, chosen),
         },
     )

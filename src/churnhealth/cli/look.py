@@ -32,13 +32,13 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read all sources and report every breach at once."""
-    from churnhealth.gathering import check_sources
+    """Read all sources and report every breach at once, leaks of the outcome too."""
+    from churnhealth.commands.look import check_all
     from churnhealth.sources.findings import stopping
 
     settings = read_settings(config, allow)
     with shown_progress() as progress:
-        _, findings = check_sources(settings, today=today(), progress=progress)
+        findings = check_all(settings, today=today(), progress=progress)
     if as_json:
         print_json({"schema_version": 1, "findings": [f.to_json() for f in findings]})
     else:

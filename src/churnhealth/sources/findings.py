@@ -290,5 +290,56 @@ CODES: Mapping[str, Code] = {
         "set [question] data_until to the day the extract reaches to, or map `known_at`"
         " of contracts that were booked ahead",
     ),
+    "CH225": _code(
+        "error",
+        True,
+        "a feature that alone tells the outcome",
+        "a column that ranks leavers this well was most likely written after the fact:"
+        " the model would look perfect and be useless",
+        "look when the column was filled; leave it out ([features] exclude), or accept"
+        " it if it was truly known before",
+    ),
+    "CH226": _code(
+        "warning",
+        False,
+        "account ids that sort by outcome",
+        "the file was written class by class, so its order tells what it should not",
+        "take accounts from the system that creates them, not from a list of leavers",
+    ),
+    "CH227": _code(
+        "warning",
+        False,
+        "an event or state that only leavers have",
+        "it is part of leaving, not a sign before it",
+        "leave it out, or check that it is recorded before the decision",
+    ),
+    "CH228": _code(
+        "warning",
+        False,
+        "agreed ends that were overwritten with the day of leaving",
+        "the days to renewal then tell who will leave",
+        "map the agreed end to `end` and the day cover stopped to `cancelled_at`",
+    ),
+    "CH229": _code(
+        "warning",
+        False,
+        "a state that is dated back to the first day",
+        "it says what became of the account before it could be known",
+        "map `known_at` to the day the value was written",
+    ),
+    "CH230": _code(
+        "warning",
+        False,
+        "accounts of one group that leave together",
+        "a split that parts a group tests on what was learned",
+        "set [backtest] disjoint_groups = true and read that figure",
+    ),
+    "CH231": _code(
+        "warning",
+        False,
+        "a source that was all known on one day",
+        "it is a dump at one cut-off: it knows what came after every earlier date",
+        "give it as a history with the day each row was known",
+    ),
 }
 """Every finding we can make, by code."""

@@ -1,0 +1,228 @@
+"""Twelve kinds of leak, planted one at a time; and clean companies, to be let off.
+
+Each plant changes the files of a simulated company as careless exports do. Caught means
+that a finding names it that the clean company does not have.
+
+    python benchmarks/leaks.py --clean 20
+"""
+
+import argparse
+import re
+import sys
+import tempfile
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from churnhealth.config import read_config
+from churnhealth.evaluate.screen import screen
+from churnhealth.gathering import check_sources
+from churnhealth.pipeline import build_panel
+from churnhealth.progress import Progress
+from churnhealth.sources.simulate import simulate, write_company
+
+LEAKS = {"CH213", "CH214", "CH222", *(f"CH{n}" for n in range(225, 232))}
+END = pd.Timestamp("2025-12-31")
+
+
+class Files:
+    """The tables of a written company, and its configuration as text."""
+
+    def __init__(self, folder):
+        self.data = folder / "data"
+        self.random = np.random.default_rng(3)
+        names = ("demo.toml", "rules-simulated.toml")
+        texts = [files("churnhealth").joinpath(n).read_text("utf-8") for n in names]
+        self.config, rules = texts
+        (folder / names[1]).write_text(rules, encoding="utf-8")
+        accounts = self.read("accounts")
+        self.left = accounts.dropna(subset=["churned_on"]).set_index("id").churned_on
+        self.left = pd.to_datetime(self.left)
+        self.all = accounts.set_index("id")
+
+    def read(self, name):
+        return pd.read_csv(self.data / f"{name}.csv")
+
+    def write(self, name, table):
+        table.to_csv(self.data / f"{name}.csv", index=False)
+
+    def days(self, low, high, n):
+        return pd.to_timedelta(self.random.integers(low, high, n), unit="D")
+
+    def swap(self, old, new):
+        assert old in self.config, old
+        self.config = self.config.replace(old, new, 1)
+
+
+def attribute(f, name):
+    f.swap('attributes = ["country"', f'attributes = ["{name}", "country"')
+
+
+def reason_after_churn(f):
+    attribute(f, "health_note_code")
+
+
+def flag_of_today(f):
+    attribute(f, "is_active")
+
+
+def outcome_as_a_cohort(f):
+    table = f.read("accounts")
+    left = table.churned_on.notna() ^ (f.random.random(len(table)) < 0.02)
+    f.write("accounts", table.assign(wave=np.where(left, "B", "A")))
+    attribute(f, "wave")
+
+
+def event_of_leaving(f):
+    when = f.left - f.days(5, 80, f.left.size)
+    more = pd.DataFrame({"account_id": f.left.index, "happened_on": when.dt.date})
+    calls = [f.read("calls"), more.assign(kind="offboarding", minutes=20)]
+    f.write("calls", pd.concat(calls))
+
+
+def state_of_the_first_day(f):
+    left = f.all.churned_on.notna()
+    score = np.where(left, 2, 6) + f.random.integers(0, 3, len(f.all))
+    rows = pd.DataFrame({"account_id": f.all.index, "answered_on": f.all.created_on})
+    rows = rows.assign(question="fit", score=score)
+    f.write("surveys", pd.concat([f.read("surveys"), rows]))
+
+
+def state_written_back(f):
+    months = pd.date_range("2023-02-01", END, freq="MS")
+    rows = pd.MultiIndex.from_product([f.all.index, months]).to_frame(index=False)
+    rows.columns = ["account_id", "answered_on"]
+    ahead = rows.account_id.map(f.left) - rows.answered_on
+    soon = ahead < pd.Timedelta(days=130)
+    score = np.where(soon, 2, 8) + f.random.integers(0, 2, len(rows))
+    rows = rows.assign(question="outlook", score=score)
+    f.write("surveys", pd.concat([f.read("surveys"), rows]))
+
+
+def ids_by_outcome(f):
+    order = f.all.assign(left=f.all.churned_on.notna()).sort_values("left").index
+    new = {old: f"C{i:06d}" for i, old in enumerate(order, start=1)}
+    for file in f.data.glob("*.csv"):
+        table = pd.read_csv(file)
+        for column in ("id", "account_id"):
+            if column in table:
+                table[column] = table[column].map(new)
+        table.to_csv(file, index=False)
+
+
+def ends_overwritten(f):
+    table = f.read("subscriptions")
+    last = table.sort_values("start_date").groupby("account_id").tail(1)
+    mine = last[last.account_id.isin(f.left.index) & last.cancelled_on.isna()]
+    ends = pd.to_datetime(table.loc[mine.index, "end_date"])
+    starts = pd.to_datetime(table.loc[mine.index, "start_date"])
+    cut = np.maximum(ends - f.days(6, 24, len(mine)), starts + pd.Timedelta(days=2))
+    table.loc[mine.index, "end_date"] = pd.Series(cut, mine.index).dt.date.astype(str)
+    f.write("subscriptions", table)
+
+
+def interviews_after_leaving(f):
+    when = (f.left + f.days(2, 25, f.left.size)).clip(upper=END)
+    more = pd.DataFrame({"account_id": f.left.index, "happened_on": when.dt.date})
+    calls = [f.read("calls"), more.assign(kind="exit_interview", minutes=20)]
+    f.write("calls", pd.concat(calls))
+
+
+def dump_of_one_day(f):
+    totals = f.read("usage").groupby("account_id")["count"].sum().reset_index()
+    totals.columns = ["account_id", "total"]
+    f.write("totals", totals)
+    f.config += """
+[[sources.states]]
+name = "totals"
+sql = "select *, 'lifetime' as state, date '2025-12-31' as day from '{root}/totals.csv'"
+[sources.states.columns]
+account_id = "account_id"
+known_at = "day"
+state = "state"
+value = "total"
+"""
+
+
+def source_that_starts_late(f):
+    tickets = f.read("tickets")
+    f.write("tickets", tickets[tickets.opened_at >= "2024-08-01"])
+
+
+def groups_that_leave(f):
+    table = f.read("accounts")
+    left = table.churned_on.notna()
+    number = left.groupby(left).cumcount() // 3
+    names = np.where(left, "L", "S") + number.astype(str).to_numpy(dtype=object)
+    f.write("accounts", table.assign(parent=names))
+    f.swap('owner = "csm" }', 'owner = "csm", group = "parent" }')
+
+
+PLANTS = {
+    reason_after_churn: {"CH214", "CH225"},
+    flag_of_today: {"CH213", "CH214", "CH222", "CH225"},
+    outcome_as_a_cohort: {"CH225"},
+    event_of_leaving: {"CH225", "CH227"},
+    state_of_the_first_day: {"CH225", "CH229"},
+    state_written_back: {"CH225"},
+    ids_by_outcome: {"CH226"},
+    ends_overwritten: {"CH228"},
+    interviews_after_leaving: {"CH227"},
+    dump_of_one_day: {"CH231"},
+    source_that_starts_late: {"CH212"},
+    groups_that_leave: {"CH230"},
+}
+
+
+def found_in(company, plant=None):
+    """Give what is found in a company, and how many columns it was looked for in."""
+    with tempfile.TemporaryDirectory() as place, Progress() as progress:
+        folder = Path(place)
+        write_company(company, folder / "data", file_format="csv")
+        f = Files(folder)
+        if plant is not None:
+            plant(f)
+        (folder / "demo.toml").write_text(f.config, encoding="utf-8")
+        config = read_config(folder / "demo.toml")
+        today = date(2026, 1, 1)
+        loaded, findings = check_sources(config, today=today, progress=progress)
+        panel = build_panel(config, loaded.history, progress=progress)
+        columns = len(panel.specs) + len(config.sources.accounts.attributes)
+        found = {(f.code, f.example) for f in (*findings, *screen(panel))}
+        return found, columns
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=400)
+    parser.add_argument("--clean", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=5)
+    given = parser.parse_args()
+    company = simulate(accounts=given.accounts, seed=given.seed)
+    usual, _ = found_in(company)
+    caught = 0
+    for plant, codes in PLANTS.items():
+        found, _ = found_in(company, plant)
+        new = sorted({code for code, _ in found - usual} & codes)
+        caught += bool(new)
+        name = re.sub("_", " ", plant.__name__)
+        print(
+            f"{'caught' if new else 'MISSED'}  {name:<28} {' '.join(new)}", flush=True
+        )
+    print(f"{caught} of {len(PLANTS)} kinds caught")
+    accused, looked = 0, 0
+    for seed in range(100, 100 + given.clean):
+        found, columns = found_in(simulate(accounts=given.accounts, seed=seed))
+        odd = [f for f in found if f[0] in LEAKS]
+        accused, looked = accused + len(odd), looked + columns
+        print(f"clean {seed}: {odd or 'nobody accused'} of {columns}", flush=True)
+    if looked:
+        print(f"{accused} of {looked} clean columns accused: {accused / looked:.2%}")
+    sys.exit(caught < len(PLANTS) - 1 or accused > 0.01 * looked)
+
+
+if __name__ == "__main__":
+    main()

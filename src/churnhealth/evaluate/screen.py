@@ -1,0 +1,244 @@
+"""What looks too good to be true: columns that tell the outcome, sources of leavers.
+
+The checks of the files see single rows; these see rows beside outcomes. Each asks what
+an honest column could not do: rank leavers alone, be there only for them, or know on
+the first day what became of an account. Calendar features (renewals are known ahead)
+are left out: that churn happens at renewals is no secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from churnhealth.evaluate.metrics import auc
+from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.features.kinds import KINDS
+from churnhealth.snapshots.labels import NO, YES
+from churnhealth.sources.contract import FAR, EventLog, Floats, Ints, StateLog
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["screen"]
+
+_TOO_GOOD = 0.9  # no honest column ranks leavers so well alone
+_SURELY = 2.0  # standard errors that it must lie above what an honest one reaches
+_HONEST = 0.8
+_FEWEST = 10  # leavers: with fewer anything can look perfect
+_MOST_ROWS = 20_000  # stayers that are looked at
+_ORDERED = 0.85
+_ONLY = 0.9
+_DAYS_OFF = 2  # by which a term of whole months may miss them
+
+
+class _Outcome(NamedTuple):
+    """Who was ever seen leaving, by account, among those with a known outcome."""
+
+    judged: Flags
+    left: Flags
+
+
+def screen(panel: Panel) -> tuple[Finding, ...]:
+    """Find what tells the outcome in the snapshots, or in the sources behind them.
+
+    Looks at every snapshot whose outcome is known; nothing is found with fewer than ten
+    accounts that left.
+    """
+    code = panel.labels().code
+    known = (code == YES) | (code == NO)
+    n = panel.history.accounts.ids.size
+    left, judged = np.zeros(n, bool), np.zeros(n, bool)
+    left[panel.cohort.account[code == YES]] = True
+    judged[panel.cohort.account[known]] = True
+    if left.sum() < _FEWEST or (judged & ~left).sum() < _FEWEST:
+        return ()
+    who = _Outcome(judged=judged, left=left)
+    return (
+        *_telling_features(panel, np.flatnonzero(known), code == YES),
+        *_telling_attributes(panel, who),
+        *_ordered_ids(panel, who),
+        *_leavers_sources(panel, who),
+        *_shortened_ends(panel, who),
+        *_backdated_states(panel, who),
+        *_groups_that_leave(panel, who),
+        *_single_days(panel),
+    )
+
+
+def _telling_features(panel: Panel, known: Ints, left: Flags) -> Iterator[Finding]:
+    """Rank leavers by each feature alone, and by whether it is measured at all."""
+    stay = known[~left[known]]
+    rows = np.union1d(known[left[known]], stay[:: max(1, stay.size // _MOST_ROWS)])
+    y = left[rows].astype(np.int64)
+    account = panel.cohort.account[rows]
+    for j, spec in enumerate(panel.specs):
+        if KINDS[spec.kind].family == "contracts":
+            continue
+        x = panel.X[rows, j]
+        there = ~np.isnan(x)
+        told = _claim(x[there], y[there], account[there])
+        if told is not None:
+            what = f"{spec.name} alone ranks leavers with an AUC of {told:.2f}"
+            yield finding("CH225", what, count=1, example=spec.name)
+            continue
+        told = _claim(there.astype(np.float64), y, account)
+        if told is not None:
+            what = f"whether {spec.name} is measured tells leavers: AUC {told:.2f}"
+            yield finding("CH225", what, count=1, example=spec.name)
+
+
+def _telling_attributes(panel: Panel, who: _Outcome) -> Iterator[Finding]:
+    """Rank accounts by the share of each level that left; levels of few say nothing."""
+    left = who.left[who.judged].astype(np.int64)
+    account = np.arange(left.size)
+    for name, levels in panel.history.accounts.attributes.items():
+        texts = np.array([str(v) for v in levels[who.judged]])
+        _, level = np.unique(texts, return_inverse=True)
+        size = np.bincount(level)
+        share = np.bincount(level, left) / size
+        usual = np.where(size >= _FEWEST, share, left.mean())
+        told = _claim(usual[level], left, account)
+        if told is not None:
+            what = f"the attribute {name} alone ranks leavers with an AUC of {told:.2f}"
+            yield finding("CH225", what, count=int(left.size), example=name)
+
+
+def _claim(x: Floats, y: Ints, account: Ints) -> float | None:
+    """Give the AUC of a column where it is beyond what an honest one reaches."""
+    leavers = distinct(account[y == 1])
+    if leavers < _FEWEST or distinct(account[y == 0]) < _FEWEST:
+        return None
+    found = auc(x, y)
+    found = max(found, 1.0 - found)
+    error = np.sqrt(found * (1.0 - found) / leavers)
+    beyond = found > _TOO_GOOD and found - _SURELY * error > _HONEST
+    return found if beyond else None
+
+
+def _ordered_ids(panel: Panel, who: _Outcome) -> Iterator[Finding]:
+    """See whether account ids sort by outcome, as in a file written class by class."""
+    ids = panel.history.accounts.ids[who.judged]
+    digits = [re.search(r"(\d+)\D*$", i) for i in ids.tolist()]
+    if any(d is None for d in digits):
+        order = np.argsort(np.argsort(ids.astype(str))).astype(np.float64)
+    else:
+        order = np.array([float(d.group(1)) for d in digits if d])
+    found = auc(order, who.left[who.judged].astype(np.int64))
+    found = max(found, 1.0 - found)
+    if found > _ORDERED:
+        what = f"account ids alone rank leavers with an AUC of {found:.2f}"
+        yield finding("CH226", what, count=int(who.judged.sum()), example="account_id")
+
+
+def _leavers_sources(panel: Panel, who: _Outcome) -> Iterator[Finding]:
+    """Find events and states that hardly anybody has but who left."""
+    base = who.left[who.judged].mean()
+    for name, account in _items(panel):
+        has = np.zeros(who.left.size, bool)
+        has[account] = True
+        has &= who.judged
+        if has.sum() < _FEWEST or base > 0.6:
+            continue
+        share = who.left[has].mean()
+        covered = (has & who.left).sum() / who.left.sum()
+        if share >= _ONLY and covered >= 0.3:
+            what = (
+                f"{share:.0%} of the accounts with {name} left, {base:.0%} of all did"
+            )
+            yield finding("CH227", what, count=int(has.sum()), example=name)
+
+
+def _items(panel: Panel) -> Iterator[tuple[str, Ints]]:
+    """Give each event and state with the accounts that have rows of it."""
+    for log in panel.history.events:
+        for k, word in enumerate(log.vocabulary):
+            yield f"{log.name}: {word}", log.account[log.event == k]
+    for states in panel.history.states:
+        for k, word in enumerate(states.vocabulary):
+            yield f"{states.name}: {word}", states.account[states.state == k]
+
+
+def _shortened_ends(panel: Panel, who: _Outcome) -> Iterator[Finding]:
+    """See whether leavers' agreed ends were overwritten with the day they left."""
+    terms = panel.history.contracts
+    if terms is None or not terms.start.size:
+        return
+    last = np.flatnonzero(np.append(terms.account[1:] != terms.account[:-1], True))
+    last = last[(terms.end[last] < FAR) & who.judged[terms.account[last]]]
+    days = (terms.end[last] - terms.start[last]).astype(np.float64)
+    months = np.maximum(np.round(days / 30.4375), 1.0)
+    odd = np.abs(days - months * 30.4375) > _DAYS_OFF + 0.5
+    left = who.left[terms.account[last]]
+    if left.sum() < _FEWEST or (~left).sum() < _FEWEST:
+        return
+    theirs, others = odd[left].mean(), odd[~left].mean()
+    if theirs > 0.3 and others < theirs / 4:
+        what = (
+            f"{theirs:.0%} of leavers' last terms are of no whole months,"
+            f" {others:.0%} of the others'"
+        )
+        yield finding("CH228", what, count=int((odd & left).sum()), example="end")
+
+
+def _backdated_states(panel: Panel, who: _Outcome) -> Iterator[Finding]:
+    """Find states known on the first day that say what became of the account."""
+    cover = _first_day(panel)
+    for log in panel.history.states:
+        for k, word in enumerate(log.vocabulary):
+            rows = np.flatnonzero(log.state == k)
+            account, first = np.unique(log.account[rows], return_index=True)
+            keep = who.judged[account]
+            account, row = account[keep], rows[first[keep]]
+            left = who.left[account]
+            if left.sum() < _FEWEST or (~left).sum() < _FEWEST:
+                continue
+            once = rows.size <= 1.1 * np.unique(log.account[rows]).size
+            early = np.mean(log.known_at[row] <= cover[account] + 1)
+            found = auc(log.value[row], left.astype(np.int64))
+            found = max(found, 1.0 - found)
+            if once and early > _ONLY and found > 0.75:
+                name = f"{log.name}: {word}"
+                what = f"{name}, known on the first day, ranks leavers: AUC {found:.2f}"
+                yield finding("CH229", what, count=int(account.size), example=name)
+
+
+def _first_day(panel: Panel) -> Ints:
+    terms = panel.history.contracts
+    first = np.full(panel.history.accounts.ids.size, FAR, np.int64)
+    if terms is not None:
+        np.minimum.at(first, terms.account, terms.start)
+    return first
+
+
+def _groups_that_leave(panel: Panel, who: _Outcome) -> Iterator[Finding]:
+    """See whether the accounts of one group leave together: a split would leak."""
+    names = panel.history.accounts.group[who.judged]
+    left = who.left[who.judged]
+    named = np.array([name is not None for name in names])
+    if named.sum() < 2 * _FEWEST:
+        return
+    _, group = np.unique(names[named].astype(str), return_inverse=True)
+    left = left[named].astype(np.float64)
+    size, gone = np.bincount(group), np.bincount(group, left)
+    several = size[group] > 1
+    if several.sum() < 2 * _FEWEST:
+        return
+    others = (gone[group] - left)[several] / (size[group] - 1.0)[several]
+    mine = left[several]
+    if not 0.0 < mine.mean() < 1.0 or others.std() == 0.0:
+        return
+    together = float(np.corrcoef(mine, others)[0, 1])
+    if together > 0.5:
+        what = f"accounts of one group leave together (correlation {together:.2f})"
+        yield finding("CH230", what, count=int(several.sum()), example="group")
+
+
+def _single_days(panel: Panel) -> Iterator[Finding]:
+    """Find sources that were all known on one day: a dump, not a history."""
+    logs: list[EventLog | StateLog] = [*panel.history.events, *panel.history.states]
+    for log in logs:
+        if log.account.size >= 5 * _FEWEST and np.ptp(log.known_at) == 0:
+            what = f"all {log.account.size} rows of {log.name} were known on one day"
+            yield finding("CH231", what, count=int(log.account.size), example=log.name)

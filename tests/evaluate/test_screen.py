@@ -1,0 +1,101 @@
+"""Leaks that were planted are found, and clean companies are let off."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from churnhealth.config import Check, read_config
+from churnhealth.errors import SourceError
+from churnhealth.evaluate.screen import screen
+from churnhealth.gathering import stop_at
+from churnhealth.pipeline import build_panel
+from churnhealth.progress import Progress
+from churnhealth.sources.load import load
+from churnhealth.sources.simulate import simulate
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "benchmarks"))
+import leaks  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def panel():
+    config = read_config(ROOT / "examples" / "simulated.toml")
+    with Progress() as progress:
+        return build_panel(config, load(config).history, progress=progress)
+
+
+@pytest.fixture(scope="module")
+def company():
+    return simulate(accounts=300, seed=5)
+
+
+@pytest.fixture(scope="module")
+def usual(company):
+    return leaks.found_in(company)[0]
+
+
+def test_a_clean_company_is_accused_of_nothing(usual):
+    assert [f for f in usual if f[0] in leaks.LEAKS] == []
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        leaks.outcome_as_a_cohort,
+        leaks.state_of_the_first_day,
+        leaks.ids_by_outcome,
+        leaks.ends_overwritten,
+        leaks.groups_that_leave,
+    ],
+    ids=lambda plant: plant.__name__,
+)
+def test_a_planted_leak_is_caught(company, usual, plant):
+    found, _ = leaks.found_in(company, plant)
+    assert {code for code, _ in found - usual} & leaks.PLANTS[plant]
+
+
+class Settings:
+    check = Check()
+
+
+def test_a_telling_feature_stops_until_it_is_allowed(panel):
+    code = panel.labels().code
+    random = np.random.default_rng(1)
+    told = (code == 1) + random.random(code.size)
+    X = panel.X.copy()
+    j = next(i for i, s in enumerate(panel.specs) if s.source == "product")
+    X[:, j] = told
+    (found,) = screen(replace(panel, X=X))
+    assert (found.code, found.example, found.stops) == (
+        "CH225",
+        panel.specs[j].name,
+        True,
+    )
+    with pytest.raises(SourceError, match="CH225"):
+        stop_at([found], Settings())
+    allowed = Settings()
+    allowed.check = Check(allow=("CH225",))
+    stop_at([found], allowed)
+
+
+def test_gaps_that_only_leavers_have_are_a_feature_too(panel):
+    code = panel.labels().code
+    X = panel.X.copy()
+    j = next(i for i, s in enumerate(panel.specs) if s.source == "product")
+    X[:, j] = np.where(code == 1, 1.0, np.nan)
+    (found,) = screen(replace(panel, X=X))
+    assert found.what.startswith(f"whether {panel.specs[j].name} is measured")
+
+
+def test_with_few_leavers_nobody_is_accused(panel):
+    few = panel.cohort.account < 40
+    small = replace(
+        panel,
+        cohort=panel.cohort.rows(few),
+        X=np.where(np.arange(few.sum())[:, None] % 2 == 0, panel.X[few], np.nan),
+    )
+    assert screen(small) == ()

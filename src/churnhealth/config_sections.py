@@ -181,6 +181,19 @@ class Snapshots(Section):
         return self
 
 
+class OwnFeature(Section):
+    """A feature that is asked for beside the defaults."""
+
+    source: str
+    kind: str
+    item: str | None = None
+    days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    category: Literal["usage", "value", "experience", "contract"] | None = None
+    label: str | None = None
+    direction: Literal[-1, 0, 1] | None = None
+    actionable: bool | None = None
+
+
 class Features(Section):
     """Which features."""
 
@@ -188,6 +201,7 @@ class Features(Section):
     top_events: Annotated[int, Field(ge=0, le=200)] = 12
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    own: tuple[OwnFeature, ...] = ()
 
     @field_validator("windows_days")
     @classmethod

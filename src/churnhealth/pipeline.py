@@ -27,6 +27,7 @@ from churnhealth.evaluate.screen import screen
 from churnhealth.explain.overall import overall_drivers
 from churnhealth.explain.related import related_features
 from churnhealth.features.library import default_specs
+from churnhealth.features.own import own_specs
 from churnhealth.features.runtime import feature_table
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.gathering import stop_at
@@ -124,6 +125,8 @@ def choose_specs(
         exclude=wanted.exclude,
         also=() if (card := configured_card(config)) is None else card.features,
     )
+    own = {spec.name: spec for spec in own_specs(history, wanted.own)}
+    specs = (*(s for s in specs if s.name not in own), *own.values())
     if not specs:
         raise TrainingError(
             "CH306",

@@ -31,6 +31,19 @@ for a later day)`. The account's own age is no reason to be missing.
 
 **Risk.** `+` more means more risk, `-` more means less, only in the categories named;
 blank where that is not for us to say. **Act.** A CSM can do something about it.
+
+**Your own.** Any kind over any item and window, beside the defaults or in place of the
+one of the same name ([configuration.md](configuration.md) lists the keys):
+
+```toml
+[[features.own]]
+source = "product"
+kind = "active_days"
+item = "export"
+days = 45
+label = "Days with exports, 45 days"
+direction = -1
+```
 """
 
 

@@ -1,0 +1,101 @@
+"""A feature in a few lines of TOML is measured as its words say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from churnhealth.config import OwnFeature
+from churnhealth.errors import ConfigError
+from churnhealth.features.own import own_specs
+from churnhealth.features.runtime import feature_table
+from churnhealth.sources.contract import Accounts, EventLog, History
+
+
+def texts(*values):
+    return np.array([*values, None], dtype=object)[:-1]
+
+
+@pytest.fixture
+def history():
+    random = np.random.default_rng(2)
+    n = 400
+    account = np.sort(random.integers(0, 5, n))
+    happened = random.integers(0, 200, n)
+    order = np.lexsort((happened, account))
+    log = EventLog(
+        name="product",
+        planned=False,
+        vocabulary=("Export now", "login"),
+        categories=("value", "usage"),
+        account=account[order],
+        happened_at=happened[order],
+        known_at=happened[order] + random.integers(0, 3, n),
+        event=random.integers(0, 2, n),
+        count=random.integers(1, 4, n),
+    )
+    days = np.arange(200)
+    coverage = replace(log.coverage, known=days, first=np.zeros(200, int), last=days)
+    accounts = Accounts(
+        ids=texts(*"abcde"),
+        name=texts(*"abcde"),
+        segment=texts(*[None] * 5),
+        owner=texts(*[None] * 5),
+        group=texts(*[None] * 5),
+        known_at=np.zeros(5, int),
+    )
+    return History(
+        accounts=accounts,
+        contracts=None,
+        events=(replace(log, coverage=coverage),),
+        states=(),
+    )
+
+
+def test_a_window_of_ones_own_is_measured_row_by_row(history):
+    asked = OwnFeature(source="product", kind="count", item="Export now", days=45)
+    (spec,) = own_specs(history, [asked])
+    assert (spec.name, spec.category) == ("product__export_now__count__45d", "value")
+    (log,) = history.events
+    as_of = np.full(5, 150)
+    found = feature_table(
+        history, (spec,), account=np.arange(5), as_of=as_of, gap_days=0
+    ).values[:, 0]
+    expected = [
+        sum(
+            int(log.count[i])
+            for i in range(log.account.size)
+            if log.account[i] == a
+            and log.event[i] == 0
+            and 105 <= log.happened_at[i] < 150
+            and log.known_at[i] < 150
+        )
+        for a in range(5)
+    ]
+    assert found.tolist() == expected
+
+
+def test_the_users_own_words_are_kept(history):
+    asked = OwnFeature(
+        source="product", kind="active_days", days=14, label="Busy days", direction=0
+    )
+    (spec,) = own_specs(history, [asked])
+    assert (spec.label, spec.direction, spec.actionable) == ("Busy days", 0, True)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"source": "product", "kind": "poetry"},
+        {"source": "nothing", "kind": "count", "days": 7},
+        {"source": "product", "kind": "count"},
+        {"source": "product", "kind": "days_since", "days": 7},
+        {"source": "product", "kind": "count", "days": 7, "item": "logout"},
+        {"source": "product", "kind": "latest"},
+        {"source": "product", "kind": "tenure"},
+    ],
+)
+def test_what_cannot_be_measured_is_said(history, asked):
+    with pytest.raises(ConfigError, match=r"\[\[features.own\]\] 1") as caught:
+        own_specs(history, [OwnFeature(**asked)])
+    assert caught.value.code == "CH012"

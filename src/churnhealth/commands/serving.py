@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from churnhealth.serve.keys import read_keys
 from churnhealth.serve.trial import try_bundle
 
 __all__ = ["serve_bundle"]
+
+_DOOR = 0.4  # seconds in which every worker has looked whether to stop
 
 
 def serve_bundle(
@@ -86,13 +89,21 @@ def serve_bundle(
     ]
     with tempfile.TemporaryDirectory() as place:
         environment.setdefault("BENTOML_HOME", place)
+        stop = Path(place) / "stop"
+        environment["CHURNHEALTH_STOP"] = str(stop)
         process = subprocess.Popen(command, env=environment)
-        # whoever stops us means the service: it must not live on alone
-        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+
+        def end(*_: object) -> None:
+            """Whoever stops us means the service; its door closes before it does."""
+            stop.touch()
+            time.sleep(_DOOR)
+            process.terminate()
+
+        before = signal.signal(signal.SIGTERM, end)
         try:
             return process.wait()
         except KeyboardInterrupt:
-            process.terminate()
+            end()
             return process.wait()
         finally:
             signal.signal(signal.SIGTERM, before)

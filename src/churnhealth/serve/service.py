@@ -6,8 +6,8 @@ start and end of a process go to BentoML. Settings come from the environment, wh
 ``churnhealth serve`` fills: CHURNHEALTH_BUNDLE (a folder) or CHURNHEALTH_CHAMPION (the
 folder of the models), CHURNHEALTH_SERVE (the ``[serve]`` section as JSON),
 CHURNHEALTH_SCORES (a folder; may be absent), CHURNHEALTH_TRIED (the seal of a bundle
-that was tried), CHURNHEALTH_STARTER (its own process id) and CHURNHEALTH_KEYS (keys;
-may be absent).
+that was tried), CHURNHEALTH_STARTER (its own process id), CHURNHEALTH_STOP (a file
+that is there when it is to stop) and CHURNHEALTH_KEYS (keys; may be absent).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from churnhealth.config import Serve
 from churnhealth.serve.api import create_app
+from churnhealth.serve.door import close_door
 from churnhealth.serve.follow import Follower
 from churnhealth.serve.guard import log
 from churnhealth.serve.keys import read_keys
@@ -40,6 +41,7 @@ __all__ = ["ChurnHealth"]
 _SETTINGS = Serve.model_validate_json(os.environ.get("CHURNHEALTH_SERVE", "{}"))
 _ADDRESS = "127.0.0.1" if _SETTINGS.host == "localhost" else _SETTINGS.host
 _EVERY = 1.0  # seconds between two looks at what is named
+_OFTEN = 0.1  # seconds between two looks at whether to stop
 _LOADING = threading.Event()
 _LIVE = Live(loading=_LOADING)
 
@@ -145,11 +147,15 @@ def _watch(supervisor: int) -> None:
     ``churnhealth serve`` above it, if that started it.
     """
     starter = int(os.environ.get("CHURNHEALTH_STARTER", "0"))
+    stop, told = os.environ.get("CHURNHEALTH_STOP", ""), False
     while os.getppid() == supervisor:
+        if stop and not told and Path(stop).exists():
+            close_door(_SETTINGS.port)
+            told = True
         if starter and not _lives(starter):
             os.kill(supervisor, signal.SIGTERM)
             return
-        time.sleep(1.0)
+        time.sleep(_OFTEN)
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -121,7 +121,7 @@ def test_every_page_is_accessible_quiet_and_fits_a_narrow_screen(
     start, _ = opened(browser, service, "/")
     account = first_account(start).get_attribute("href")
     start.close()
-    for path in (*PAGES, account, f"{account}?suggest=1"):
+    for path in (*PAGES, account, f"{account}?suggest=1", f"{account}?review=1"):
         page, heard = opened(browser, service, path, color_scheme=scheme)
         found = Axe().run(page).response["violations"]
         serious = [
@@ -139,7 +139,8 @@ def test_every_page_is_accessible_quiet_and_fits_a_narrow_screen(
 
 
 def test_the_board_review_and_an_account_print(browser, service):
-    for path in ("/board", first_of(browser, service)):
+    account = first_of(browser, service)
+    for path in ("/board", account, f"{account}?review=1"):
         page, _ = opened(browser, service, path)
         page.emulate_media(media="print")
         assert page.locator("nav").first.is_hidden()

@@ -3,7 +3,8 @@
 The checks of the files see single rows; these see rows beside outcomes. Each asks what
 an honest column could not do: rank leavers alone, be there only for them, or know on
 the first day what became of an account. Calendar features (renewals are known ahead)
-are left out: that churn happens at renewals is no secret.
+are left out: that churn happens at renewals is no secret; and where silence is the
+question, so are events: that silence goes on is none either.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = ["screen"]
 _TOO_GOOD = 0.9  # no honest column ranks leavers so well alone
 _SURELY = 2.0  # standard errors that it must lie above what an honest one reaches
 _HONEST = 0.8
+_SURE = 0.95
 _FEWEST = 10  # leavers: with fewer anything can look perfect
 _MOST_ROWS = 20_000  # stayers that are looked at
 _ORDERED = 0.85
@@ -73,8 +75,10 @@ def _telling_features(panel: Panel, known: Ints, left: Flags) -> Iterator[Findin
     rows = np.union1d(known[left[known]], stay[:: max(1, stay.size // _MOST_ROWS)])
     y = left[rows].astype(np.int64)
     account = panel.cohort.account[rows]
+    silence = panel.question.kind == "inactivity"
+    honest = ("contracts", "events", "planned") if silence else ("contracts",)
     for j, spec in enumerate(panel.specs):
-        if KINDS[spec.kind].family == "contracts":
+        if KINDS[spec.kind].family in honest:
             continue
         x = panel.X[rows, j]
         there = ~np.isnan(x)
@@ -102,7 +106,9 @@ def _telling_attributes(panel: Panel, who: _Outcome) -> Iterator[Finding]:
         told = _claim(usual[level], left, account)
         if told is not None:
             what = f"the attribute {name} alone ranks leavers with an AUC of {told:.2f}"
-            yield finding("CH225", what, count=int(left.size), example=name)
+            # a level holds for all time: nothing honest ranks leavers so
+            stops, n = told > _SURE, int(left.size)
+            yield finding("CH225", what, count=n, example=name, stops=stops)
 
 
 def _claim(x: Floats, y: Ints, account: Ints) -> float | None:

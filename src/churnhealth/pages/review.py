@@ -6,6 +6,7 @@ Made to be talked through with the customer: no chance of churn and no colour in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from churnhealth.archive.plain import Row
@@ -15,24 +16,28 @@ __all__ = ["review_of"]
 
 _FULL, _GROWN, _FADED = 0.9, 1.25, 0.75
 _MOST = 5
+_YEAR = 365  # days
 
 
 def review_of(dossier: Mapping[str, Any]) -> dict[str, Any]:
     """Sort what a run knows of an account into the parts of a business review.
 
-    ``adoption`` are lines (what, now, before), ``delivered`` the records of goals and
-    value, ``problems`` what is open or faded, ``ideas`` where more would be welcome.
+    ``paid`` is the value of the terms over the last twelve months (``None`` where no
+    value is known), ``adoption`` are lines (what, now, before), ``delivered`` the
+    records of goals and value, ``problems`` what is open or faded, ``ideas`` where more
+    would be welcome.
 
     >>> usage = [{"event": "export", "source": "app", "category": "usage",
     ...           "now": 30.0, "before": 20.0}]
     >>> told = review_of({"usage": usage, "records": [], "people": [], "profile": {},
-    ...                   "seat_share": None})
+    ...                   "seat_share": None, "terms": [], "as_of": "2026-01-01"})
     >>> told["ideas"]
     ['export has grown by half and more: 30 against 20 in the 4 weeks before.']
     """
     usage, people = dossier["usage"], dossier["people"]
     seats, share = dossier["profile"].get("seats"), dossier["seat_share"]
     return {
+        "paid": _paid(dossier["terms"], date.fromisoformat(dossier["as_of"])),
         "adoption": usage[:_MOST],
         "seats": seats,
         "share": share,
@@ -40,6 +45,26 @@ def review_of(dossier: Mapping[str, Any]) -> dict[str, Any]:
         "problems": _problems(dossier["records"], people, usage),
         "ideas": _ideas(usage, share=share),
     }
+
+
+def _paid(terms: Sequence[Row], as_of: date) -> float | None:
+    """Add up what the terms were worth in the year before a day, by the day.
+
+    >>> term = {"start": "2025-01-01", "end": None, "cancelled_at": None, "value": 10.0}
+    >>> round(_paid([term], date(2026, 1, 1)), 6)
+    120.0
+    """
+    today = as_of.toordinal()
+    known = [t for t in terms if t["value"] is not None]
+    if not known:
+        return None
+    total = 0.0
+    for term in known:
+        until = term["cancelled_at"] or term["end"]
+        end = today if until is None else date.fromisoformat(until).toordinal()
+        begin = max(date.fromisoformat(term["start"]).toordinal(), today - _YEAR)
+        total += max(0, min(end, today) - begin) * term["value"] * 12.0 / _YEAR
+    return total
 
 
 def _problems(

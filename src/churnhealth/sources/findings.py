@@ -291,8 +291,8 @@ CODES: Mapping[str, Code] = {
         " of contracts that were booked ahead",
     ),
     "CH225": _code(
-        "error",
-        True,
+        "warning",
+        False,
         "a feature that alone tells the outcome",
         "a column that ranks leavers this well was most likely written after the fact:"
         " the model would look perfect and be useless",

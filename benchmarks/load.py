@@ -50,7 +50,16 @@ class Connection:
         self.reader = self.writer = None
 
     async def ask(self, request, *, seconds=30.0):
-        """Give the status of one answer, 0 where none came."""
+        """Give the status of one answer, 0 where none came.
+
+        A kept connection may have been closed for idleness just before: as every
+        client does, it is then opened anew, once.
+        """
+        kept = self.writer is not None
+        status = await self._asked(request, seconds)
+        return await self._asked(request, seconds) if kept and not status else status
+
+    async def _asked(self, request, seconds):
         try:
             async with asyncio.timeout(seconds):
                 if self.writer is None:

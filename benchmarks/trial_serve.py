@@ -273,7 +273,7 @@ def damage(folder, chance, i):
     elif kind == "cut":
         file.write_bytes(content[: chance.randrange(len(content))])
     elif kind == "extra":
-        (folder / f"{CANARY}.txt").write_text("x")
+        (folder / "extra.txt").write_text("x")
     elif kind == "missing":
         file.unlink()
     elif kind == "link":

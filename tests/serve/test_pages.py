@@ -201,7 +201,7 @@ def test_a_business_review_holds_neither_chance_nor_colour(bundle_folder, tmp_pa
     assert "aria-label" not in str([a for t, a in page.attributes if t == "span"])
 
 
-@pytest.mark.parametrize("kind", ["portfolio", "board", "backtest", "review"])
+@pytest.mark.parametrize("kind", ["portfolio", "board", "backtest", "review", "value"])
 def test_a_report_is_one_file_that_leads_nowhere(bundle_folder, tmp_path, kind):
     live, ids = served(bundle_folder, tmp_path / "scores", "calm")
     save_bundle(live.serving.bundle, tmp_path / "bundle")
@@ -210,13 +210,15 @@ def test_a_report_is_one_file_that_leads_nowhere(bundle_folder, tmp_path, kind):
         tmp_path / "report.html",
         bundle_folder=tmp_path / "bundle",
         kind=kind,
-        account_id=ids[0] if kind == "review" else None,
+        account_id=ids[0] if kind in ("review", "value") else None,
     )
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(html)
     assert size == len(html.encode())
     assert all(link.startswith(("#", "data:")) for link in page.links), page.links
     assert "<script" not in html
+    assert ("Open problems" in html) == (kind == "review")
+    assert ("Value delivered" in html) == (kind in ("review", "value"))
 
 
 @pytest.mark.parametrize(
@@ -224,6 +226,7 @@ def test_a_report_is_one_file_that_leads_nowhere(bundle_folder, tmp_path, kind):
     [
         ("poem", None, "CH005"),
         ("review", None, "CH005"),
+        ("value", None, "CH005"),
         ("board", "a1", "CH005"),
         ("board", None, "CH540"),
         ("review", "nobody", "CH503"),

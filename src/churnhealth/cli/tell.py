@@ -128,10 +128,11 @@ def report(
         Path | None, typer.Option("--bundle", "-b", help="For the model's promises.")
     ] = None,
     kind: Annotated[
-        str, typer.Option("--kind", help="portfolio, board, backtest or review.")
+        str, typer.Option("--kind", help="portfolio, board, backtest, review or value.")
     ] = "portfolio",
     account: Annotated[
-        str | None, typer.Option("--account", help="Whose review; with --kind review.")
+        str | None,
+        typer.Option("--account", help="Whose review or value."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

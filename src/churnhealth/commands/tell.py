@@ -284,32 +284,38 @@ def write_portfolio(
         CH005 an unknown kind, or an account that is or is not named as it must be;
         RequestError CH503 an account that is not in the scores.
     """
-    if kind not in REPORTS or (kind == "review") != (account_id is not None):
+    if kind not in REPORTS or (kind in _OF_ONE) != (account_id is not None):
         raise ConfigError(
             "CH005",
             "there is no such report",
             why="another report than the one meant would be read as it",
-            fix=f"use --kind {', '.join(REPORTS)}; --account goes with review alone",
+            fix=f"use --kind {', '.join(REPORTS)};"
+            " --account goes with review and value alone",
         )
     card = {} if bundle_folder is None else model_card(load_bundle(bundle_folder))
     if kind == "portfolio":
         book = read_current(scores)
         html = render_report(summarise(book.scores, book.drivers, card))
     elif account_id is not None:
-        html = _review(scores, account_id, card)
+        html = _review(scores, account_id, card, whole=kind == "review")
     else:
         html = _proof(scores, kind, card)
     write_report(out, html)
     return out.stat().st_size
 
 
-REPORTS = ("portfolio", "board", "backtest", "review")
-"""The kinds of report: the book, the board's, the proof, and one account's review."""
+REPORTS = ("portfolio", "board", "backtest", "review", "value")
+"""The kinds of report: the book, the board's, the proof; one account's review, and
+its first part, what it got for what it paid."""
+
+_OF_ONE = ("review", "value")
 
 _FILE: Mapping[str, None] = {"root": None, "here": None}  # a file leads nowhere else
 
 
-def _review(scores: Path, account_id: str, card: Mapping[str, Any]) -> str:
+def _review(
+    scores: Path, account_id: str, card: Mapping[str, Any], *, whole: bool
+) -> str:
     found = read_dossier(scores, account_id, card=card)
     if found is None:
         raise RequestError(
@@ -319,8 +325,8 @@ def _review(scores: Path, account_id: str, card: Mapping[str, Any]) -> str:
             fix="check the id: it is the text in the accounts source",
         )
     name, company = found["account"]["name"], str(card.get("company") or "churnhealth")
-    told = {"a": found["account"], "d": found, "r": review_of(found)}
-    title = f"{name} – business review"
+    told = {"a": found["account"], "d": found, "r": review_of(found), "whole": whole}
+    title = f"{name} – {'business review' if whole else 'value report'}"
     return render_page("review", title=title, company=company, **told, **_FILE)
 
 

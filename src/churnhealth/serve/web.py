@@ -147,6 +147,7 @@ class _Pages:
                     a=account,
                     d=found,
                     r=review_of(found),
+                    whole=True,
                     **told,
                 )
             return _page(

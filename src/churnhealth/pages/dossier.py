@@ -34,7 +34,8 @@ def read_dossier(
 
     The keys: ``account`` (as ``summarise`` makes it), ``seat_share``, ``steps`` (a row
     per run, oldest first, placed on a chart), ``move`` and ``changes`` since the
-    run before (``None`` without one), ``usage`` (26 weeks per event), ``terms``,
+    run before (``None`` without one), ``usage`` (26 weeks per event), ``every_term``,
+    ``terms`` (the newest, placed on a line),
     ``records``, ``people`` and ``profile``.
     """
     folder = current_folder(scores)
@@ -63,7 +64,8 @@ def read_dossier(
             "move": next(iter(rows("moves")), None),
             "changes": sorted(rows("changes"), key=lambda row: row["rank"])[:6],
             "usage": _usage(rows("usage")),
-            **_terms(rows("contracts"), date.fromisoformat(folder.name)),
+            "every_term": (terms := rows("contracts")),
+            **_terms(terms, date.fromisoformat(folder.name)),
             "records": _records(rows("records")),
             "people": _people(rows("people")),
             "profile": next(iter(rows("profile")), {}),

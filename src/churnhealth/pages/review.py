@@ -30,14 +30,14 @@ def review_of(dossier: Mapping[str, Any]) -> dict[str, Any]:
     >>> usage = [{"event": "export", "source": "app", "category": "usage",
     ...           "now": 30.0, "before": 20.0}]
     >>> told = review_of({"usage": usage, "records": [], "people": [], "profile": {},
-    ...                   "seat_share": None, "terms": [], "as_of": "2026-01-01"})
+    ...                   "seat_share": None, "every_term": [], "as_of": "2026-01-01"})
     >>> told["ideas"]
     ['export has grown by half and more: 30 against 20 in the 4 weeks before.']
     """
     usage, people = dossier["usage"], dossier["people"]
     seats, share = dossier["profile"].get("seats"), dossier["seat_share"]
     return {
-        "paid": _paid(dossier["terms"], date.fromisoformat(dossier["as_of"])),
+        "paid": _paid(dossier["every_term"], date.fromisoformat(dossier["as_of"])),
         "adoption": usage[:_MOST],
         "seats": seats,
         "share": share,
@@ -53,6 +53,11 @@ def _paid(terms: Sequence[Row], as_of: date) -> float | None:
     >>> term = {"start": "2025-01-01", "end": None, "cancelled_at": None, "value": 10.0}
     >>> round(_paid([term], date(2026, 1, 1)), 6)
     120.0
+    >>> months = [f"2025-{m:02d}-01" for m in range(1, 13)] + ["2026-01-01"]
+    >>> pairs = zip(months, months[1:])
+    >>> three = [{**term, "start": a, "end": b} for a, b in pairs for _ in range(3)]
+    >>> round(_paid(three, date(2026, 1, 1)), 6)
+    360.0
     """
     today = as_of.toordinal()
     known = [t for t in terms if t["value"] is not None]

@@ -33,7 +33,7 @@ from churnhealth.sources.contract import (
 from churnhealth.sources.engine import Connection, connect, literal, texts
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.noticed import noticed
-from churnhealth.sources.quantised import MAX_SUM, decimals_of, rounded
+from churnhealth.sources.quantised import MAX_SUM, USERS_DECIMALS, decimals_of, rounded
 from churnhealth.sources.reading import Opened, Problem, open_sources, raise_all
 from churnhealth.sources.tables import (
     Part,
@@ -283,6 +283,9 @@ def _events(part: Part, scales: Mapping[str, int]) -> EventLog:
         decimals = scales.get(part.opened.name, -1)
         decimals = decimals if decimals >= 0 else decimals_of(amount)
         amount = rounded(amount, decimals)
+    users: Floats | None = c.get("users")
+    if users is not None:
+        users = rounded(users, USERS_DECIMALS)
     source = part.opened.source
     return EventLog(
         name=part.opened.name,
@@ -297,7 +300,7 @@ def _events(part: Part, scales: Mapping[str, int]) -> EventLog:
         amount=amount,
         decimals=decimals,
         user=c.get("user_id"),
-        users=c.get("users"),
+        users=users,
         ended_at=c.get("ended_at"),
         unrepeated="event_id" in part.opened.columns,
         coverage=c["coverage"][0],

@@ -6,10 +6,13 @@ import numpy as np
 
 from churnhealth.sources.contract import Floats
 
-__all__ = ["MAX_SUM", "decimals_of", "rounded"]
+__all__ = ["MAX_SUM", "USERS_DECIMALS", "decimals_of", "rounded"]
 
 MAX_SUM = float(1 << 62)
 """What sums of scaled amounts must stay under, to fit 64 bits."""
+
+USERS_DECIMALS = 6
+"""`users` may be a daily mean; finer than this nobody counts people."""
 
 _MAX_DECIMALS = 6
 

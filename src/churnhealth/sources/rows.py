@@ -40,7 +40,7 @@ from churnhealth.sources.given import (
     text,
     whole,
 )
-from churnhealth.sources.quantised import MAX_SUM, rounded
+from churnhealth.sources.quantised import MAX_SUM, USERS_DECIMALS
 from churnhealth.sources.schema import EventsShape, Schema, StatesShape
 
 __all__ = ["history_from_rows"]
@@ -63,7 +63,7 @@ _STATE_FIELDS = _fields("states", "source")
 
 
 class _Event(NamedTuple):
-    """One event; sorted by its days first, as in loading, then field by field."""
+    """One event; sorted by its days, as in loading, then field by field."""
 
     account: int
     happened_at: int
@@ -236,8 +236,8 @@ class _Tables:
             event=text(row, "event", at) or shape.name,
             user=(user or "") if "user_id" in has else "",
             times=whole(row, "count", at, default=1),
-            amount=_first(amount if "amount" in has else math.nan),
-            users=_first(users if "users" in has else math.nan),
+            amount=_kept(amount if "amount" in has else math.nan, shape.decimals),
+            users=_kept(users if "users" in has else math.nan, USERS_DECIMALS),
             ended_at=_or(ended, NEVER) if "ended_at" in has else NEVER,
         )
 
@@ -276,6 +276,14 @@ def _or(value: int | None, otherwise: int) -> int:
 def _first(value: float) -> float:
     """Let a missing number sort before all others, as DuckDB's NULLS FIRST does."""
     return -math.inf if math.isnan(value) else value
+
+
+def _kept(value: float, decimals: int) -> float:
+    """Round as loading does: what is sorted is what is kept."""
+    scaled = value * 10.0**decimals
+    if not abs(scaled) < MAX_SUM:  # missing, or refused when all are added up
+        return _first(value)
+    return round(scaled) / 10.0**decimals + 0.0
 
 
 def _profile(schema: Schema, value: object, where: str) -> Row:
@@ -344,10 +352,15 @@ def _words(
     return (*shape.vocabulary, *new), categories
 
 
+def _days_first(event: _Event) -> tuple[object, ...]:
+    """Sort by what the arrays hold: of a moment only its day."""
+    account, happened_at, known_at, *rest, ended_at = event
+    days = (happened_at // DAY, known_at // DAY)
+    return (account, *days, *rest, ended_at // DAY)
+
+
 def _event_table(shape: EventsShape, given: Sequence[_Event]) -> EventLog:
-    rows = sorted(
-        given, key=lambda r: (r.account, r.happened_at // DAY, r.known_at // DAY, r)
-    )
+    rows = sorted(given, key=_days_first)
     vocabulary, categories = _words(shape, {r.event for r in rows})
     code = {word: i for i, word in enumerate(vocabulary)}
     users = {u: i for i, u in enumerate(sorted({r.user for r in rows} - {""}))}
@@ -363,7 +376,6 @@ def _event_table(shape: EventsShape, given: Sequence[_Event]) -> EventLog:
                 "the amounts are too large to be added up exactly",
                 fix="use the same unit as in training",
             )
-        amount = rounded(amount, shape.decimals)
     return EventLog(
         name=shape.name,
         planned=shape.planned,

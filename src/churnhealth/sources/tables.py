@@ -79,9 +79,9 @@ def read_events(
 ) -> Part:
     """Read one events source, sorted by its total key.
 
-    The key is account, happened_at, known_at (both exact), event, user, count,
-    amount, users, ended_at. Repeats of an ``event_id`` inside an account are dropped,
-    the earliest known one stays.
+    The key is account, happened_at, known_at (their days), event, user, count,
+    amount, users, ended_at (its day). Repeats of an ``event_id`` inside an account are
+    dropped, the earliest known one stays.
     """
     has = opened.columns
     word = literal(opened.name)
@@ -119,8 +119,8 @@ def read_events(
 def _sorted_events(rows: str, has: Mapping[str, str]) -> str:
     """Write the query that encodes the rows and sorts them by their total key.
 
-    Days come before moments: of the rows of one day, the kernel takes the first for
-    the first known, so a row that became known later must not stand before it.
+    The key is all that is kept of a row, so rows that tie are equal: of the rows of a
+    day, the first is the first known.
     """
     select = [
         "a.code AS account",
@@ -130,7 +130,7 @@ def _sorted_events(rows: str, has: Mapping[str, str]) -> str:
         "t.count_ AS count",
     ]
     days = [_day("t.happened_at"), _day("t.known")]
-    order = ["a.code", *days, "t.happened_at", "t.known", "e.code"]
+    order = ["a.code", *days, "e.code"]
     join = "JOIN codes_account a ON a.id = t.account_id"
     join += " JOIN codes_event e ON e.id = t.event_"
     if "user_id" in has:
@@ -144,7 +144,7 @@ def _sorted_events(rows: str, has: Mapping[str, str]) -> str:
             order.append(f"t.{column} NULLS FIRST")
     if "ended_at" in has:
         select.append(f"coalesce({_day('t.ended_at')}, {FAR}) AS ended_at")
-        order.append("t.ended_at NULLS LAST")
+        order.append(f"{_day('t.ended_at')} NULLS LAST")
     key = ", ".join(order)
     return f"SELECT {', '.join(select)} FROM ({rows}) t {join} ORDER BY {key}"  # noqa: S608
 

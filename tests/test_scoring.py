@@ -324,7 +324,7 @@ def later_rows(history, seed):
         )
         order = np.lexsort((kept.known_at, happened, kept.account))
         changed = replace(
-            kept,
+            kept.as_arrays(),
             happened_at=happened,
             count=np.where(late, kept.count * 50, kept.count),
         ).rows(order)
@@ -429,7 +429,7 @@ def test_what_became_known_the_day_before_does_move_scores():
     history = loaded().history
     log = history.events[0]
     late = log.known_at >= AS_OF
-    early = replace(log, known_at=np.where(late, AS_OF - 1, log.known_at))
+    early = replace(log.as_arrays(), known_at=np.where(late, AS_OF - 1, log.known_at))
     early = replace(early, happened_at=np.minimum(early.happened_at, early.known_at))
     order = np.lexsort((early.known_at, early.happened_at, early.account))
     changed = replace(history, events=(early.rows(order), *history.events[1:]))

@@ -145,7 +145,7 @@ def only_before(history, day):
         kept = log.rows(log.known_at < day)
         if kept.ended_at is not None:
             over = np.where(kept.ended_at < day, kept.ended_at, FAR)
-            kept = replace(kept, ended_at=over)
+            kept = replace(kept.as_arrays(), ended_at=over)
         events.append(kept)
     states = [s.rows(s.known_at < day) for s in history.states]
     return replace(history, contracts=c, events=tuple(events), states=tuple(states))

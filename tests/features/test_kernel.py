@@ -167,15 +167,15 @@ def test_other_futures_catch_a_kernel_that_peeks(mutant):
 
 
 @thorough
-@given(businesses(), st.randoms(use_true_random=False), st.integers(1, ACCOUNTS))
+@given(businesses(), st.randoms(use_true_random=False), st.integers(1, 40))
 def test_batches_order_threads_and_company_change_no_bit(business, random, batch):
     history = history_of(business)
     whole = computed(history)
     order = random.sample(range(len(GRID)), len(GRID))
-    shuffled = computed(history, ACCOUNT[order], AS_OF[order], batch_accounts=batch)
+    shuffled = computed(history, ACCOUNT[order], AS_OF[order], batch_rows=batch)
     assert shuffled.tobytes() == whole[order].tobytes()
     for threads in (1, 3):
-        again = computed(history, batch_accounts=1, threads=threads)
+        again = computed(history, batch_rows=1, threads=threads)
         assert again.tobytes() == whole.tobytes()
     row = order[0]
     account, as_of = GRID[row]
@@ -228,7 +228,7 @@ def test_a_table_keeps_its_rows_and_names_and_tells_how_far_it_is():
         account=ACCOUNT,
         as_of=AS_OF,
         gap_days=GAP,
-        batch_accounts=1,
+        batch_rows=1,
         progress=lambda done, total: told.append((done, total)),
     )
     assert table.names == (SPECS[0].name, SPECS[1].name)

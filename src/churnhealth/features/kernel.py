@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -57,7 +58,7 @@ def compute(
     account: Ints,
     as_of: Days,
     gap_days: int,
-    batch_accounts: int = 2000,
+    batch_rows: int = 1 << 18,
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Floats:
@@ -71,8 +72,9 @@ def compute(
         The snapshots, in any order: positions in ``history.accounts``, and days.
     gap_days
         The gap of the question, for merging contract terms.
-    batch_accounts
-        How many accounts a thread holds at once; the answer does not depend on it.
+    batch_rows
+        About how many events a thread holds at once (never less than an account);
+        the answer does not depend on it.
     threads
         How many batches are worked on side by side; nor on this.
     progress
@@ -94,8 +96,7 @@ def compute(
     account, as_of = account[order], as_of[order]
 
     def work(start: int, stop: int) -> int:
-        low = int(account[start])
-        high = min(low + batch_accounts, history.accounts.ids.size)
+        low, high = int(account[start]), int(account[stop - 1]) + 1
         moments = Moments(account[start:stop] - low, as_of[start:stop])
         batch = _Batch(history.batch(low, high), moments, gap_days)
         at = order[start:stop]
@@ -103,7 +104,7 @@ def compute(
             out[at, column] = batch.column(spec)
         return stop - start
 
-    batches = _batches(account, batch_accounts)
+    batches = _batches(history, account, batch_rows)
     done = 0
     for many in _side_by_side(work, batches, threads=threads):
         done += many
@@ -112,15 +113,15 @@ def compute(
     return out
 
 
-def _batches(account: Ints, size: int) -> list[tuple[int, int]]:
-    """Cut sorted snapshots into runs of ``size`` accounts."""
-    runs = []
-    start = 0
-    while start < account.size:
-        stop = int(np.searchsorted(account, int(account[start]) + size))
-        runs.append((start, stop))
-        start = stop
-    return runs
+def _batches(history: History, account: Ints, rows: int) -> list[tuple[int, int]]:
+    """Cut sorted snapshots where the accounts' events have grown by ``rows``."""
+    if not account.size:
+        return []
+    edge = np.arange(int(account[-1]) + 1)
+    before = sum((log.rows_before(edge) for log in history.events), edge)
+    batch = before // max(rows, 1)
+    starts = np.flatnonzero(np.diff(batch[account], prepend=-1))
+    return list(pairwise((*starts.tolist(), account.size)))
 
 
 def _side_by_side(

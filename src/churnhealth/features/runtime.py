@@ -35,7 +35,7 @@ def feature_table(
     account: Ints,
     as_of: Days,
     gap_days: int,
-    batch_accounts: int = 2000,
+    batch_rows: int = 1 << 18,
     progress: Callable[[int, int], None] | None = None,
 ) -> FeatureTable:
     """Compute the features of snapshots on this machine, rows in the order given."""
@@ -45,7 +45,7 @@ def feature_table(
         account=account,
         as_of=as_of,
         gap_days=gap_days,
-        batch_accounts=batch_accounts,
+        batch_rows=batch_rows,
         progress=progress,
     )
     names = tuple(spec.name for spec in specs)

@@ -18,8 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.errors import RequestError
+from churnhealth.sources.quantised import rounded
 
 __all__ = [
+    "EVENT_ABOUT",
+    "EVENT_COLUMNS",
     "FAR",
     "MONTH_DAYS",
     "TABLES",
@@ -238,10 +241,68 @@ class EventLog:
 
     def rows(self, keep: NDArray[Any] | slice) -> EventLog:
         """Take rows by mask, index or slice, order kept."""
-        names = ("account", "happened_at", "known_at", "event", "count")
-        more = ("amount", "user", "users", "ended_at")
-        given = [n for n in (*names, *more) if getattr(self, n) is not None]
+        given = [n for n in EVENT_COLUMNS if getattr(self, n) is not None]
         return replace(self, **{n: getattr(self, n)[keep] for n in given})
+
+    def of_accounts(self, low: int, high: int) -> EventLog:
+        """Take the accounts ``low:high`` with their rows, accounts counted from 0."""
+        part: EventLog = _of_accounts(self, low, high)
+        return part
+
+    @property
+    def size(self) -> int:
+        """Count the rows."""
+        return int(self.account.size)
+
+    def rows_before(self, account: Ints) -> Ints:
+        """Count the rows of the accounts before each of these (ascending)."""
+        return np.searchsorted(self.account, account)
+
+    def as_known(self, day: int) -> EventLog:
+        """Give the rows known before a day; an end noticed later has not happened."""
+        known = self.rows(self.known_at < day)
+        ended = known.ended_at
+        if ended is not None:
+            ended = np.where(ended >= day, FAR, ended)
+        return replace(known, coverage=self.coverage.before(day), ended_at=ended)
+
+    def rescaled(self, decimals: int) -> EventLog:
+        """Give the same rows with amounts of that many decimals."""
+        if self.amount is None or decimals == self.decimals:
+            return self
+        amount = rounded(self.amount, decimals)
+        return replace(self.as_arrays(), amount=amount, decimals=decimals)
+
+    def as_arrays(self) -> EventLog:
+        """Give the same rows as arrays, whatever they are held as."""
+        names = (*EVENT_ABOUT, *EVENT_COLUMNS)
+        return EventLog(**{n: getattr(self, n) for n in names})
+
+
+EVENT_COLUMNS = (
+    "account",
+    "happened_at",
+    "known_at",
+    "event",
+    "count",
+    "amount",
+    "user",
+    "users",
+    "ended_at",
+)
+"""What is held of every row of an `EventLog`."""
+
+EVENT_ABOUT = (
+    "name",
+    "planned",
+    "vocabulary",
+    "categories",
+    "decimals",
+    "unrepeated",
+    "coverage",
+    "people",
+)
+"""What is held of the source as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -276,10 +337,11 @@ def _unnoticed(rows: Contracts, day: int) -> Contracts:
     )
 
 
-def _unended(log: EventLog, day: int) -> EventLog:
-    if log.ended_at is None:
-        return log
-    return replace(log, ended_at=np.where(log.ended_at >= day, FAR, log.ended_at))
+def _of_accounts(table: Any, low: int, high: int) -> Any:
+    """Slice a sorted table: views, nothing is copied but the account column."""
+    a, b = np.searchsorted(table.account, [low, high])
+    part = table.rows(slice(int(a), int(b)))
+    return replace(part, account=part.account - low)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -306,10 +368,7 @@ class History:
         return History(
             accounts=self.accounts,
             contracts=contracts,
-            events=tuple(
-                _unended(replace(cut(e), coverage=e.coverage.before(day)), day)
-                for e in self.events
-            ),
+            events=tuple(e.as_known(day) for e in self.events),
             states=tuple(
                 replace(cut(s), coverage=s.coverage.before(day)) for s in self.states
             ),
@@ -320,15 +379,10 @@ class History:
 
         Slices are views: nothing is copied but the shifted account column.
         """
-
-        def cut(table: Any) -> Any:
-            a, b = np.searchsorted(table.account, [low, high])
-            part = table.rows(slice(int(a), int(b)))
-            return replace(part, account=part.account - low)
-
+        contracts = self.contracts
         return History(
             accounts=self.accounts.rows(slice(low, high)),
-            contracts=None if self.contracts is None else cut(self.contracts),
-            events=tuple(cut(e) for e in self.events),
-            states=tuple(cut(s) for s in self.states),
+            contracts=None if contracts is None else _of_accounts(contracts, low, high),
+            events=tuple(e.of_accounts(low, high) for e in self.events),
+            states=tuple(_of_accounts(s, low, high) for s in self.states),
         )

@@ -21,6 +21,7 @@ __all__ = [
     "columns_of",
     "connect",
     "fetch",
+    "forget",
     "literal",
     "publish",
     "quoted",
@@ -72,6 +73,13 @@ def statements(con: Connection, sql: str) -> list[str]:
     """
     found = con.extract_statements(sql)
     return [s.query.strip().rstrip(";").rstrip() for s in found]
+
+
+def forget(con: Connection, name: str) -> None:
+    """Drop a table or view of this name, if there is one."""
+    kinds = "SELECT table_type FROM information_schema.tables WHERE table_name = $name"
+    for (kind,) in con.execute(kinds, {"name": name}).fetchall():
+        con.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {quoted(name)}")
 
 
 def columns_of(con: Connection, view: str) -> dict[str, str]:

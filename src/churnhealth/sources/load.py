@@ -11,10 +11,9 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnhealth.config import Config, EventsSource
 from churnhealth.sources.contract import (
@@ -24,22 +23,21 @@ from churnhealth.sources.contract import (
     Coverage,
     Days,
     EventLog,
-    Floats,
     History,
     Ints,
     StateLog,
     Texts,
 )
-from churnhealth.sources.engine import Connection, connect, literal, texts
+from churnhealth.sources.engine import Connection, connect, forget, literal, texts
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.noticed import noticed
-from churnhealth.sources.quantised import MAX_SUM, USERS_DECIMALS, decimals_of, rounded
+from churnhealth.sources.packed import PackedLog
+from churnhealth.sources.packing import read_events
 from churnhealth.sources.reading import Opened, Problem, open_sources, raise_all
 from churnhealth.sources.tables import (
     Part,
     read_accounts,
     read_contracts,
-    read_events,
     read_states,
 )
 from churnhealth.sources.typed import make_typed
@@ -90,13 +88,13 @@ def load(
         con.execute(f"SET temp_directory = {literal(spill)}")
         tell("opening the sources")
         opened = open_sources(con, config)
-        accounts, parts = _read_all(con, opened, config, tell)
+        accounts, parts = _read_all(con, opened, config, tell, decimals or {})
     tell("joining the sources")
     given = accounts is not None
     accounts = accounts or _without_source([p.ids for p in parts])
     placed = [_place(p, accounts.ids) for p in parts]
     raise_all([q for part, n in placed for q in _lost(part, n)])
-    history = _history(accounts, [p for p, _ in placed], decimals or {})
+    history = _history(accounts, [p for p, _ in placed])
     flags = {
         f"{p.opened.name}.{name.removeprefix('flag ')}": _spread(p, name, accounts)
         for p in parts
@@ -112,14 +110,18 @@ def load(
 
 
 def _read_all(
-    con: Connection, opened: Sequence[Opened], config: Config, tell: Report
+    con: Connection,
+    opened: Sequence[Opened],
+    config: Config,
+    tell: Report,
+    decimals: Mapping[str, int],
 ) -> tuple[Accounts | None, list[Part]]:
     accounts: Accounts | None = None
     parts: list[Part] = []
     problems: list[Problem] = []
     for one in opened:
         tell(f"reading {one.name}")
-        con.execute("DROP TABLE IF EXISTS typed")
+        forget(con, "typed")
         found = make_typed(con, one, into="typed")
         if found:
             problems.extend(found)
@@ -128,20 +130,24 @@ def _read_all(
             accounts, part = read_accounts(con, one, "typed")
             problems.extend(_twice(one, accounts))
         else:
-            part = _read_one(con, one, config)
+            part = _read_one(con, one, config, decimals.get(one.name))
             problems.extend(_unusable(part))
         parts.append(part)
     raise_all(problems)
     return accounts, parts
 
 
-def _read_one(con: Connection, one: Opened, config: Config) -> Part:
+def _read_one(
+    con: Connection, one: Opened, config: Config, decimals: int | None
+) -> Part:
     lag = config.sources.known_at_lag_days
     if one.table == "contracts":
         return read_contracts(con, one, "typed", lag=lag)
     if isinstance(one.source, EventsSource):
         planned = one.source.planned
-        return read_events(con, one, "typed", planned=planned, lag=lag)
+        return read_events(
+            con, one, "typed", planned=planned, lag=lag, decimals=decimals
+        )
     return read_states(con, one, "typed")
 
 
@@ -173,10 +179,7 @@ def _unusable(part: Part) -> list[Problem]:
                 fix=f"the category column may hold only {', '.join(_CATEGORIES)}",
             )
         )
-    amount = part.columns.get("amount")
-    count = part.columns.get("count")
-    sums = [np.nansum(np.abs(x)) for x in (amount, count) if x is not None]
-    if any(s >= MAX_SUM for s in sums):
+    if part.counts.get("oversized"):
         problems.append(
             Problem(
                 code="CH110",
@@ -210,44 +213,44 @@ def _place(part: Part, ids: Texts) -> tuple[Part, int]:
         return part, 0
     place = {account: i for i, account in enumerate(ids)}
     code = np.array([place.get(i, -1) for i in part.ids], dtype=np.int64)
-    account = code[part.columns["account"]]
-    keep = account >= 0
-    lost = int(keep.size - keep.sum())
-    columns = {k: v for k, v in part.columns.items() if not k.startswith("flag ")}
-    if part.opened.table != "contracts":  # what was recorded, for whomever
-        known = columns["known_at"]
-        seen = coverage_of(known, columns.get("happened_at", known))
-        columns["coverage"] = np.array([seen], dtype=object)
-    if lost:
-        columns = {k: v if k == "coverage" else v[keep] for k, v in columns.items()}
-        account = account[keep]
-    columns["account"] = account
+    coverage = _coverage_of_part(part)  # what was recorded, for whomever
+    if part.words is None:
+        words, columns = None, part.columns
+        columns = {k: v for k, v in columns.items() if not k.startswith("flag ")}
+        account = code[columns["account"]]
+        keep = account >= 0
+        lost = int(keep.size - keep.sum())
+        if lost:
+            columns = {k: v[keep] for k, v in columns.items()}
+        columns["account"] = account[keep]
+    else:
+        columns = {}
+        words, lost = part.words.renumbered(code)
     unknown = [str(i) for i, c in zip(part.ids, code, strict=True) if c < 0]
     more = {"lost": unknown[0]} if unknown else {}
-    counts = {**part.counts, "lost": lost}
-    return _with(part, columns, counts, {**part.examples, **more}), lost
-
-
-def _with(
-    part: Part,
-    columns: dict[str, NDArray[np.generic]],
-    counts: Mapping[str, int],
-    examples: Mapping[str, str],
-) -> Part:
-    return Part(
-        opened=part.opened,
-        ids=part.ids,
+    placed = replace(
+        part,
         columns=columns,
-        vocabulary=part.vocabulary,
-        categories=part.categories,
-        people=part.people,
-        counts=counts,
-        examples=examples,
+        words=words,
+        coverage=coverage,
+        counts={**part.counts, "lost": lost},
+        examples={**part.examples, **more},
     )
+    return placed, lost
+
+
+def _coverage_of_part(part: Part) -> Coverage:
+    if part.opened.table == "contracts":
+        return Coverage()
+    if part.words is None:
+        return coverage_of(part.columns["known_at"], part.columns["known_at"])
+    happened, known = part.words.days()
+    return coverage_of(known, happened)
 
 
 def _lost(part: Part, lost: int) -> list[Problem]:
-    if not lost or part.columns["account"].size:
+    left = part.columns["account"].size if part.words is None else part.words.size
+    if not lost or left:
         return []
     return [
         Problem(
@@ -259,14 +262,12 @@ def _lost(part: Part, lost: int) -> list[Problem]:
     ]
 
 
-def _history(
-    accounts: Accounts, parts: Sequence[Part], decimals: Mapping[str, int]
-) -> History:
+def _history(accounts: Accounts, parts: Sequence[Part]) -> History:
     contracts = [_contracts(p) for p in parts if p.opened.table == "contracts"]
     return History(
         accounts=accounts,
         contracts=contracts[0] if contracts else None,
-        events=tuple(_events(p, decimals) for p in parts if p.opened.table == "events"),
+        events=tuple(_events(p) for p in parts if p.opened.table == "events"),
         states=tuple(_states(p) for p in parts if p.opened.table == "states"),
     )
 
@@ -275,37 +276,21 @@ def _contracts(part: Part) -> Contracts:
     return Contracts(**{f.name: part.columns[f.name] for f in fields(Contracts)})
 
 
-def _events(part: Part, scales: Mapping[str, int]) -> EventLog:
-    c = part.columns
-    amount: Floats | None = c.get("amount")
-    decimals = 0
-    if amount is not None:
-        decimals = scales.get(part.opened.name, -1)
-        decimals = decimals if decimals >= 0 else decimals_of(amount)
-        amount = rounded(amount, decimals)
-    users: Floats | None = c.get("users")
-    if users is not None:
-        users = rounded(users, USERS_DECIMALS)
-    source = part.opened.source
-    return EventLog(
-        name=part.opened.name,
-        planned=isinstance(source, EventsSource) and source.planned,
-        vocabulary=part.vocabulary,
-        categories=tuple(str(x) for x in part.categories),
-        account=c["account"],
-        happened_at=c["happened_at"],
-        known_at=c["known_at"],
-        event=c["event"],
-        count=c["count"],
-        amount=amount,
-        decimals=decimals,
-        user=c.get("user_id"),
-        users=users,
-        ended_at=c.get("ended_at"),
-        unrepeated="event_id" in part.opened.columns,
-        coverage=c["coverage"][0],
-        people=part.people,
-    )
+def _events(part: Part) -> EventLog:
+    source, words = part.opened.source, part.words
+    assert words is not None
+    amount = next((f for f in words.fields if f.name == "amount"), None)
+    about = {
+        "name": part.opened.name,
+        "planned": isinstance(source, EventsSource) and source.planned,
+        "vocabulary": part.vocabulary,
+        "categories": tuple(str(x) for x in part.categories),
+        "decimals": 0 if amount is None else amount.decimals,
+        "unrepeated": "event_id" in part.opened.columns,
+        "coverage": part.coverage,
+        "people": part.people,
+    }
+    return PackedLog(words, about)
 
 
 def _states(part: Part) -> StateLog:
@@ -318,7 +303,7 @@ def _states(part: Part) -> StateLog:
         known_at=c["known_at"],
         state=c["state"],
         value=c["value"],
-        coverage=c["coverage"][0],
+        coverage=part.coverage,
     )
 
 
@@ -357,6 +342,10 @@ def _digest(history: History, config: Config) -> str:
     tables = [history.accounts, history.contracts, *history.events, *history.states]
     for table in tables:
         if table is None:
+            continue
+        if isinstance(table, PackedLog):
+            made.update(table.words.fingerprint().encode())
+            made.update(repr((table.vocabulary, table.categories)).encode())
             continue
         for f in fields(table):
             made.update(f.name.encode())

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from churnhealth.sources.contract import Floats
-
-__all__ = ["MAX_SUM", "USERS_DECIMALS", "decimals_of", "rounded"]
+__all__ = ["MAX_DECIMALS", "MAX_SUM", "USERS_DECIMALS", "rounded"]
 
 MAX_SUM = float(1 << 62)
 """What sums of scaled amounts must stay under, to fit 64 bits."""
 
+Floats = NDArray[np.float64]
+
 USERS_DECIMALS = 6
 """`users` may be a daily mean; finer than this nobody counts people."""
 
-_MAX_DECIMALS = 6
-
-
-def decimals_of(amounts: Floats) -> int:
-    """Find how many decimals hold all amounts exactly (at most 6).
-
-    Fewer are given when the sum of all amounts would otherwise not fit 64 bits.
-
-    >>> decimals_of(np.array([1.0, 2.5, np.nan])), decimals_of(np.array([0.1, 1 / 3]))
-    (1, 6)
-    """
-    given = amounts[np.isfinite(amounts)]
-    exact = _MAX_DECIMALS
-    for k in range(_MAX_DECIMALS):
-        if np.array_equal(rounded(given, k), given):
-            exact = k
-            break
-    total = float(np.abs(given).sum())
-    while exact and total * 10.0**exact >= MAX_SUM:
-        exact -= 1
-    return exact
+MAX_DECIMALS = 6
+"""The finest scale that amounts are held on."""
 
 
 def rounded(amounts: Floats, decimals: int) -> Floats:

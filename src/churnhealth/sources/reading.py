@@ -50,6 +50,7 @@ class Opened:
 
     ``columns`` maps our names to theirs, ``kinds`` theirs to DuckDB types; ``flags``
     are columns that look like a churn flag and are read only to be checked.
+    ``quick``: rows of events that are cheaper to read again than to keep.
     """
 
     table: str
@@ -60,6 +61,7 @@ class Opened:
     columns: Mapping[str, str]
     kinds: Mapping[str, str]
     flags: tuple[str, ...] = ()
+    quick: bool = False
 
 
 def raise_all(problems: Sequence[Problem]) -> None:
@@ -159,6 +161,7 @@ def _open(
         columns=columns,
         kinds=kinds,
         flags=flags,
+        quick=table == "events" and origin.startswith("read_parquet"),
     )
 
 

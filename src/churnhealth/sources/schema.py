@@ -10,7 +10,6 @@ from typing import Any
 from churnhealth.config import Config
 from churnhealth.errors import SourceError
 from churnhealth.sources.contract import Coverage, EventLog, History, StateLog
-from churnhealth.sources.quantised import rounded
 
 __all__ = ["EventsShape", "Schema", "StatesShape", "schema_of"]
 
@@ -183,7 +182,8 @@ class Schema:
                 fix="configure the same sources and columns as in training, or retrain",
             )
         scale = self.decimals
-        return replace(history, events=tuple(_scaled(e, scale) for e in history.events))
+        events = (e.rescaled(scale.get(e.name, e.decimals)) for e in history.events)
+        return replace(history, events=tuple(events))
 
     def _missing(self, history: History) -> list[str]:
         events = {e.name: e for e in history.events}
@@ -235,13 +235,6 @@ def _states_shape(log: StateLog) -> StatesShape:
 
 def _columns(log: EventLog) -> tuple[str, ...]:
     return tuple(o for n, o in _OPTIONAL.items() if getattr(log, n) is not None)
-
-
-def _scaled(log: EventLog, scale: Mapping[str, int]) -> EventLog:
-    decimals = scale.get(log.name, log.decimals)
-    if log.amount is None or decimals == log.decimals:
-        return log
-    return replace(log, amount=rounded(log.amount, decimals), decimals=decimals)
 
 
 def _commonest(categories: Sequence[str]) -> str:

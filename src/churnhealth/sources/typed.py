@@ -49,6 +49,7 @@ _WORDS = {
 }
 _FIRST, _FAR_AWAY = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'"
 _FLOATS = ("DOUBLE", "FLOAT")
+_NEVER_BLANK = (*_FLOATS, "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DATE", "DECIMAL")
 
 
 def attribute_column(number: int) -> str:
@@ -57,10 +58,12 @@ def attribute_column(number: int) -> str:
 
 
 def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
-    """Read a source once into the typed table ``into``; list what did not convert.
+    """Convert a source into the typed table ``into``; list what did not convert.
 
-    Problems: CH103 no rows, CH104 values that do not convert, CH106 required values
-    that are missing, each with its count and first row, never with the value.
+    The table is a copy, but for events in Parquet files: these are read where they are
+    as often as is asked, which is quicker than to hold them. Problems: CH103 no rows,
+    CH104 values that do not convert, CH106 required values that are missing, each with
+    its count and first row, never with the value.
     """
     wanted = _wanted(opened)
     columns: list[str] = []
@@ -74,19 +77,29 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
             flags.append(f"CASE WHEN {bad} THEN {1 << len(checks)} ELSE 0 END")
             checks.append((ours, kind))
         if ours in required:
-            blank = f"NOT ({_given(theirs)})"
+            blank = f"NOT ({_given(theirs, opened.kinds[theirs])})"
             flags.append(f"CASE WHEN {blank} THEN {1 << len(checks)} ELSE 0 END")
             checks.append((ours, BLANK))
     where = f" WHERE ({opened.source.where})" if opened.source.where else ""
     sql = (
-        f"CREATE TEMP TABLE {into} AS SELECT {', '.join(columns)},"  # noqa: S608
-        f" {' + '.join(flags)} AS bad FROM {opened.view}{where}"
+        f"SELECT {', '.join(columns)}, {' + '.join(flags)} AS bad"  # noqa: S608
+        f" FROM {opened.view}{where}"
     )
     try:
-        con.execute(sql)
+        if opened.quick and _converts(con, sql):
+            con.execute(f"CREATE TEMP VIEW {into} AS {sql}")
+            return []
+        con.execute(f"CREATE TEMP TABLE {into} AS {sql}")
     except QueryError as error:
         return [reading_problem(opened.title, opened.source, error)]
     return _unconverted(con, opened, into, checks)
+
+
+def _converts(con: Connection, sql: str) -> bool:
+    """Tell whether there are rows and every value of every row converts."""
+    asked = f"SELECT count(*), bit_or(bad) FROM ({sql})"  # noqa: S608
+    rows, bad = con.execute(asked).fetchall()[0]
+    return bool(rows) and not bad
 
 
 def _wanted(opened: Opened) -> dict[str, tuple[str, str]]:
@@ -109,7 +122,9 @@ def _wanted(opened: Opened) -> dict[str, tuple[str, str]]:
     return wanted
 
 
-def _given(theirs: str) -> str:
+def _given(theirs: str, native: str) -> str:
+    if native.split("(")[0] in _NEVER_BLANK or native.startswith("TIMESTAMP"):
+        return f"{quoted(theirs)} IS NOT NULL"
     return f"nullif(trim(CAST({quoted(theirs)} AS VARCHAR)), '') IS NOT NULL"
 
 
@@ -171,7 +186,7 @@ def _time(theirs: str, native: str, pattern: str | None, kind: str) -> tuple[str
     t = _parsed(theirs, native, pattern)
     value = f"CASE WHEN {t} >= {_FIRST} AND {t} < {_FAR_AWAY} THEN {t} END"
     late = "" if kind == OPEN_TIME else f" OR {t} >= {_FAR_AWAY}"
-    bad = f"({_given(theirs)}) AND ({t} IS NULL OR {t} < {_FIRST}{late})"
+    bad = f"({_given(theirs, native)}) AND ({t} IS NULL OR {t} < {_FIRST}{late})"
     return value, bad
 
 
@@ -191,7 +206,7 @@ def _number(theirs: str, native: str, kind: str) -> tuple[str, str]:
     else:
         n = f"TRY_CAST({q} AS DOUBLE)"
     n = f"({n})"
-    given = _given(theirs)
+    given = _given(theirs, native)
     if kind == WHOLE:
         fits = f"isfinite({n}) AND {n} = trunc({n}) AND {n} >= 0 AND {n} < 1e15"
         value = f"CASE WHEN {fits} THEN CAST({n} AS BIGINT) END"

@@ -1,0 +1,264 @@
+"""From a typed table of events to sorted words, in bounded memory.
+
+DuckDB reads, converts, encodes texts and writes every row as one whole number (see
+`packed`); NumPy sorts the numbers. What is looked at first is how far each column
+reaches: that decides how many bits it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from churnhealth.sources.contract import FAR
+from churnhealth.sources.engine import Connection, fetch, literal
+from churnhealth.sources.packed import Field, Words, placed
+from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
+from churnhealth.sources.reading import Opened
+from churnhealth.sources.tables import (
+    Part,
+    categories_of,
+    counted,
+    day_number,
+    encode,
+)
+
+__all__ = ["read_events"]
+
+
+def read_events(
+    con: Connection,
+    opened: Opened,
+    typed: str,
+    *,
+    planned: bool,
+    lag: int,
+    decimals: int | None = None,
+) -> Part:
+    """Read one events source, sorted by its total key.
+
+    The key is account, happened_at, known_at (their days), event, user, count,
+    amount, users, ended_at (its day): all that is kept of a row, so rows that tie are
+    equal. Repeats of an ``event_id`` inside an account are dropped, the earliest known
+    one stays. ``decimals`` fixes the scale of the amounts; without it they are held as
+    exactly as their sum allows (at most 6 decimals).
+    """
+    has = opened.columns
+    word = literal(opened.name)
+    event = f"coalesce(event, {word})" if "event" in has else word
+    ids = encode(con, typed, "account_id", "codes_account")
+    vocabulary = encode(con, typed, event, "codes_event")
+    people = None
+    if "user_id" in has:
+        people = encode(con, typed, "user_id", "codes_user")
+    late = f"happened_at + INTERVAL {lag} DAY"
+    known = f"coalesce(known_at, {late})" if "known_at" in has else late
+    if not planned:
+        known = f"greatest({known}, happened_at)"
+    count = "coalesce(count, 1)" if "count" in has else "1::BIGINT"
+    rows = (
+        f"SELECT *, {event} AS event_, {known} AS known, {count} AS count_ FROM {typed}"  # noqa: S608
+    )
+    if "event_id" in has:
+        rows = _unrepeated(rows, has)
+    measured = _measured(con, rows, has, decimals)
+    codes = {"account": ids.size, "event": vocabulary.size}
+    if people is not None:
+        codes["user"] = people.size
+    words = _words(con, rows, measured, codes)
+    counts, examples = _event_counts(con, typed, has)
+    counts["dropped"] = counts["rows"] - words.size
+    counts["oversized"] = int(measured.oversized)
+    return Part(
+        opened=opened,
+        ids=ids,
+        words=words,
+        vocabulary=tuple(vocabulary),
+        categories=categories_of(con, opened, typed, event, vocabulary),
+        people=people,
+        counts=counts,
+        examples=examples,
+    )
+
+
+_KEY = (
+    "account",
+    "happened_at",
+    "late",
+    "event",
+    "user",
+    "count",
+    "amount",
+    "users",
+    "ended_at",
+)
+"""The columns in the order of the sort key."""
+
+_VALUES = {
+    "account": "a.code",
+    "happened_at": day_number("t.happened_at"),
+    "late": f"{day_number('t.known')} - {day_number('t.happened_at')}",
+    "event": "e.code",
+    "user": "coalesce(u.code, -1)",
+    "count": "t.count_",
+    "ended_at": day_number("t.ended_at"),
+}
+"""Where a column is not the typed table's own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Measured:
+    """How far the columns of a source reach; ``oversized``: too large to add up."""
+
+    fields: Mapping[str, Field]
+    oversized: bool
+
+
+def _measured(
+    con: Connection, rows: str, has: Mapping[str, str], decimals: int | None
+) -> _Measured:
+    """Look at every row once: the range of each column, and its decimals."""
+    happened, count = day_number("happened_at"), "count_"
+    asked = {
+        "happened_at": _range(happened),
+        "late": _range(f"{day_number('known')} - {happened}"),
+        "count": [*_range(count), f"sum({count}::DOUBLE)"],
+    }
+    if "ended_at" in has:
+        asked["ended_at"] = _range(day_number("ended_at"))
+    for name in ("amount", "users"):
+        if name in has:
+            asked[name] = [*_range(name), f"sum(abs({name}))", _decimals(name)]
+    columns = ", ".join(e for expressions in asked.values() for e in expressions)
+    row = list(con.execute(f"SELECT {columns} FROM ({rows})").fetchall()[0])  # noqa: S608
+    found = {name: [row.pop(0) for _ in wanted] for name, wanted in asked.items()}
+    fields = {
+        name: Field(name=name, low=int(low or 0), high=int(high or 0))
+        for name, (low, high, *_) in found.items()
+        if name not in ("amount", "users")
+    }
+    if "ended_at" in fields:
+        fields["ended_at"] = replace(fields["ended_at"], missing="last", fill=FAR)
+    oversized = float(found["count"][2] or 0) >= MAX_SUM
+    for name, fixed in (("amount", decimals), ("users", None)):
+        if name in found:
+            fields[name], large = _number(name, found[name], fixed)
+            oversized |= large
+    return _Measured(fields=fields, oversized=oversized)
+
+
+def _range(expression: str) -> list[str]:
+    return [f"min({expression})", f"max({expression})"]
+
+
+def _decimals(name: str) -> str:
+    """Count the decimals that hold every value exactly."""
+    cases = "".join(
+        f" WHEN round_even({name} * 1e{k}, 0) / 1e{k} = {name} THEN {k}"
+        for k in range(MAX_DECIMALS)
+    )
+    return f"max(CASE WHEN {name} IS NULL THEN 0{cases} ELSE {MAX_DECIMALS} END)"
+
+
+def _number(name: str, found: list[Any], fixed: int | None) -> tuple[Field, bool]:
+    low, high, total = (float(x or 0) for x in found[:3])
+    decimals = int(found[3] or 0) if fixed is None else fixed
+    while fixed is None and decimals and total * 10.0**decimals >= MAX_SUM:
+        decimals -= 1
+    scale = 10.0**decimals
+    oversized = total * scale >= MAX_SUM
+    edges = (0.0, 0.0) if oversized else (low, high)
+    least, most = (int(np.rint(edge * scale)) for edge in edges)
+    field = Field(name=name, low=least, high=most, decimals=decimals, missing="first")
+    return field, oversized
+
+
+def _words(
+    con: Connection, rows: str, measured: _Measured, codes: Mapping[str, int]
+) -> Words:
+    """Write every row as words, and sort them.
+
+    One word is sorted by NumPy, in place; of several, DuckDB sorts the rows.
+    """
+    coded = {
+        name: Field(name=name, low=-(name == "user"), high=max(size - 1, 0))
+        for name, size in codes.items()
+    }
+    found = {**coded, **measured.fields}
+    fields = placed([found[name] for name in _KEY if name in found])
+    if measured.oversized:  # nothing can be written, and nothing will be used
+        return Words(arrays=(np.zeros(0, dtype=np.int64),), fields=fields)
+    query = _packing(rows, fields, codes)
+    names = [f"word_{i}" for i in range(fields[-1].word + 1)]
+    if len(names) > 1:
+        query += f" ORDER BY {', '.join(names)}"
+    con.execute("SET preserve_insertion_order = false")  # or all rows are held twice
+    packed = fetch(con, query)
+    con.execute("RESET preserve_insertion_order")
+    arrays = tuple(packed[name] for name in names)
+    if len(names) == 1:
+        arrays[0].sort()
+    return Words(arrays=arrays, fields=fields)
+
+
+def _packing(rows: str, fields: Sequence[Field], codes: Mapping[str, int]) -> str:
+    """Write the query that gives every row as words."""
+    words: dict[int, list[str]] = {}
+    for field in fields:
+        code = f"({_code(field)}) * {1 << field.shift}"
+        words.setdefault(field.word, []).append(code)
+    select = ", ".join(f"{' + '.join(w)} AS word_{i}" for i, w in words.items())
+    join = "JOIN codes_account a ON a.id = t.account_id"
+    join += " JOIN codes_event e ON e.id = t.event_"
+    if "user" in codes:
+        join += " LEFT JOIN codes_user u ON u.id = t.user_id"
+    return f"SELECT {select} FROM ({rows}) t {join}"  # noqa: S608
+
+
+def _code(field: Field) -> str:
+    if field.low == field.high and field.missing is None:
+        return "0::BIGINT"
+    value = _VALUES.get(field.name, f"t.{field.name}")
+    if field.decimals is not None:
+        value = f"CAST(round_even({value} * 1e{field.decimals}, 0) AS BIGINT)"
+    code = f"{value} - {field.low - field.first}"
+    return code if field.blank is None else f"coalesce({code}, {field.blank})"
+
+
+def _unrepeated(rows: str, has: Mapping[str, str]) -> str:
+    """Keep the earliest known row of each event id inside an account."""
+    order = ["known", "happened_at", "event_"]
+    order += [
+        f"{c} NULLS FIRST" for c in ("user_id", "count_") if c in (*has, "count_")
+    ]
+    order += [f"{c} NULLS FIRST" for c in ("amount", "users") if c in has]
+    order += ["ended_at NULLS LAST"] if "ended_at" in has else []
+    return (
+        f"SELECT * FROM ({rows}) QUALIFY event_id IS NULL OR row_number() OVER"  # noqa: S608
+        f" (PARTITION BY account_id, event_id ORDER BY {', '.join(order)}) = 1"
+    )
+
+
+def _event_counts(
+    con: Connection, typed: str, has: Mapping[str, str]
+) -> tuple[dict[str, int], dict[str, str]]:
+    conditions = {"rows": "true"}
+    if "known_at" in has:
+        conditions["unknown_known"] = "known_at IS NULL"
+        conditions["skew"] = "known_at < happened_at"
+    if "user_id" in has:
+        conditions["no_user"] = "user_id IS NULL"
+    counts, examples = counted(con, typed, conditions)
+    if "event_id" in has:
+        again = (
+            f"SELECT count(*) - 1 AS extra, min(account_id) AS account FROM {typed}"  # noqa: S608
+            " WHERE event_id IS NOT NULL GROUP BY event_id HAVING count(*) > 1"
+        )
+        row = con.execute(
+            f"SELECT coalesce(sum(extra), 0), min(account) FROM ({again})"  # noqa: S608
+        ).fetchall()[0]
+        counts["repeated"], examples["repeated"] = int(row[0]), str(row[1] or "")
+    return counts, examples

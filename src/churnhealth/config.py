@@ -84,6 +84,12 @@ class Config(Section):
         """The absolute folder that relative source paths start from."""
         return (self.folder / self.sources.root).resolve()
 
+    @property
+    def store(self) -> Path | None:
+        """The absolute folder of the sorted store, ``None`` where nothing is kept."""
+        folder = self.sources.store
+        return None if folder is None else (self.folder / folder).resolve()
+
     @model_validator(mode="after")
     def _question_has_its_sources(self) -> Self:
         if self.question.kind == "inactivity":

@@ -108,6 +108,7 @@ class Sources(Section):
 
     root: str = "."
     known_at_lag_days: Days = 0
+    store: str | None = None
     accounts: AccountsSource | None = None
     contracts: ContractsSource | None = None
     events: tuple[EventsSource, ...] = ()

@@ -341,5 +341,12 @@ CODES: Mapping[str, Code] = {
         "it is a dump at one cut-off: it knows what came after every earlier date",
         "give it as a history with the day each row was known",
     ),
+    "CH234": _code(
+        "advice",
+        False,
+        "the store cannot be written",
+        "every run reads and sorts the files again",
+        "make room on the disk, or correct `[sources] store` and its permissions",
+    ),
 }
 """Every finding we can make, by code."""

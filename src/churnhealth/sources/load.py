@@ -34,6 +34,7 @@ from churnhealth.sources.noticed import noticed
 from churnhealth.sources.packed import PackedLog
 from churnhealth.sources.packing import read_events
 from churnhealth.sources.reading import Opened, Problem, open_sources, raise_all
+from churnhealth.sources.store import find_sorted, keep_sorted, sorted_key
 from churnhealth.sources.tables import (
     Part,
     read_accounts,
@@ -121,6 +122,13 @@ def _read_all(
     problems: list[Problem] = []
     for one in opened:
         tell(f"reading {one.name}")
+        scale = decimals.get(one.name)
+        key = _store_key(one, config, scale)
+        if key is not None and config.store is not None:
+            stored = find_sorted(config.store, one, key)
+            if stored is not None:
+                parts.append(stored)
+                continue
         forget(con, "typed")
         found = make_typed(con, one, into="typed")
         if found:
@@ -130,11 +138,31 @@ def _read_all(
             accounts, part = read_accounts(con, one, "typed")
             problems.extend(_twice(one, accounts))
         else:
-            part = _read_one(con, one, config, decimals.get(one.name))
-            problems.extend(_unusable(part))
+            part = _read_one(con, one, config, scale)
+            unusable = _unusable(part)
+            problems.extend(unusable)
+            if key is not None and not unusable:
+                part = _kept(part, config, key)
         parts.append(part)
     raise_all(problems)
     return accounts, parts
+
+
+def _store_key(one: Opened, config: Config, decimals: int | None) -> str | None:
+    """Digest an events source that may be kept between runs."""
+    if config.store is None or one.table != "events":
+        return None
+    lag = config.sources.known_at_lag_days
+    return sorted_key(one, lag=lag, decimals=decimals)
+
+
+def _kept(part: Part, config: Config, key: str) -> Part:
+    """Keep a source for the next run; a full disk costs that run time, nothing else."""
+    assert config.store is not None
+    try:
+        return keep_sorted(config.store, part, key)
+    except OSError:
+        return replace(part, counts={**part.counts, "unkept": 1})
 
 
 def _read_one(
@@ -337,7 +365,7 @@ def _spread(part: Part, name: str, accounts: Accounts) -> Ints:
 
 def _digest(history: History, config: Config) -> str:
     """Fingerprint the loaded content and how it was mapped, but not where it lay."""
-    mapped = config.sources.model_dump(mode="json", exclude={"root"})
+    mapped = config.sources.model_dump(mode="json", exclude={"root", "store"})
     made = hashlib.sha256(json.dumps(mapped, sort_keys=True).encode())
     tables = [history.accounts, history.contracts, *history.events, *history.states]
     for table in tables:

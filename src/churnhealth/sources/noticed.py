@@ -18,6 +18,9 @@ def noticed(
     for part, lost in placed:
         found += _of_rows(part)
         found += _of_times(part)
+        if part.counts.get("unkept"):
+            what = f"{part.opened.title}: the store cannot be written"
+            found.append(finding("CH234", what, count=1, example=part.opened.name))
         if lost and accounts_given:
             found.append(_unknown(part, lost))
     return tuple(found)

@@ -50,7 +50,8 @@ class Opened:
 
     ``columns`` maps our names to theirs, ``kinds`` theirs to DuckDB types; ``flags``
     are columns that look like a churn flag and are read only to be checked.
-    ``quick``: rows of events that are cheaper to read again than to keep.
+    ``quick``: rows of events that are cheaper to read again than to keep. ``files``
+    are all that is read, and none where a query decides that.
     """
 
     table: str
@@ -62,6 +63,7 @@ class Opened:
     kinds: Mapping[str, str]
     flags: tuple[str, ...] = ()
     quick: bool = False
+    files: tuple[str, ...] = ()
 
 
 def raise_all(problems: Sequence[Problem]) -> None:
@@ -162,6 +164,7 @@ def _open(
         kinds=kinds,
         flags=flags,
         quick=table == "events" and origin.startswith("read_parquet"),
+        files=() if source.path is None else tuple(_files(root, source.path)),
     )
 
 

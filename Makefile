@@ -5,13 +5,14 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help venv demo test lint clean bench bench-explain bench-serve trial-serve
+.PHONY: help venv demo test lint clean bench bench-explain bench-features bench-serve trial-serve
 help:
 	@echo "make venv   .venv with everything (again only when the pins change)"
 	@echo "make demo   the whole way on a simulated company, ending with a page"
 	@echo "make test   ruff, mypy and all tests, as CI runs them"
 	@echo "make lint   ruff and mypy only"
 	@echo "make bench-explain   drivers against the peers, on this machine"
+	@echo "make bench-features  the feature kernel against other engines"
 	@echo "make bench-serve     the service against its peers, on this machine"
 	@echo "make trial-serve     overload, swaps, kills, damaged bundles, bad bodies"
 	@echo "make clean  caches and builds (not .venv, data or models)"
@@ -59,6 +60,19 @@ bench: venv
 
 bench-explain: bench
 	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/drivers.py
+
+# featuretools does not work with pandas 3, so it has an environment of its own.
+PEERS := .venv-peers
+$(PEERS)/bin/featuretools: constraints.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --no-compile \
+	  --disable-pip-version-check "featuretools==1.31.0" "pandas<3" pyarrow setuptools
+	@touch $@
+
+SIZES ?= 1e6 20e6
+bench-features: bench $(PEERS)/bin/featuretools
+	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/features.py --sizes $(SIZES) \
+	  --featuretools $(PEERS)/bin/python --plot docs/images/features.svg
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

@@ -7,14 +7,14 @@ reaches: that decides how many bits it needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from churnhealth.sources.contract import FAR
-from churnhealth.sources.engine import Connection, fetch, literal
+from churnhealth.sources.contract import FAR, Texts
+from churnhealth.sources.engine import Connection, fetch, literal, texts
 from churnhealth.sources.packed import Field, Words, placed
 from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
 from churnhealth.sources.reading import Opened
@@ -23,8 +23,8 @@ from churnhealth.sources.tables import (
     categories_of,
     counted,
     day_number,
-    encode,
 )
+from churnhealth.sources.typed import raw_column
 
 __all__ = ["read_events"]
 
@@ -49,11 +49,13 @@ def read_events(
     has = opened.columns
     word = literal(opened.name)
     event = f"coalesce(event, {word})" if "event" in has else word
-    ids = encode(con, typed, "account_id", "codes_account")
-    vocabulary = encode(con, typed, event, "codes_event")
-    people = None
+    codes = {"account": _encoded(con, opened, typed, "account_id")}
+    codes["event"] = _Codes(texts=texts([opened.name]), code="0", join="")
+    if "event" in has:
+        codes["event"] = _encoded(con, opened, typed, "event", otherwise=word)
     if "user_id" in has:
-        people = encode(con, typed, "user_id", "codes_user")
+        codes["user"] = _encoded(con, opened, typed, "user_id")
+    vocabulary = codes["event"].texts
     late = f"happened_at + INTERVAL {lag} DAY"
     known = f"coalesce(known_at, {late})" if "known_at" in has else late
     if not planned:
@@ -64,21 +66,18 @@ def read_events(
     )
     if "event_id" in has:
         rows = _unrepeated(rows, has)
-    measured = _measured(con, rows, has, decimals)
-    codes = {"account": ids.size, "event": vocabulary.size}
-    if people is not None:
-        codes["user"] = people.size
+    measured = _measured(con, rows, has, lag=lag, decimals=decimals)
     words = _words(con, rows, measured, codes)
     counts, examples = _event_counts(con, typed, has)
     counts["dropped"] = counts["rows"] - words.size
     counts["oversized"] = int(measured.oversized)
     return Part(
         opened=opened,
-        ids=ids,
+        ids=codes["account"].texts,
         words=words,
         vocabulary=tuple(vocabulary),
         categories=categories_of(con, opened, typed, event, vocabulary),
-        people=people,
+        people=codes["user"].texts if "user" in codes else None,
         counts=counts,
         examples=examples,
     )
@@ -98,15 +97,45 @@ _KEY = (
 """The columns in the order of the sort key."""
 
 _VALUES = {
-    "account": "a.code",
     "happened_at": day_number("t.happened_at"),
     "late": f"{day_number('t.known')} - {day_number('t.happened_at')}",
-    "event": "e.code",
-    "user": "coalesce(u.code, -1)",
     "count": "t.count_",
+    "amount": "t.amount",
+    "users": "t.users",
     "ended_at": day_number("t.ended_at"),
 }
 """Where a column is not the typed table's own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Codes:
+    """Distinct texts by alphabet, and how SQL finds the number of a row's text."""
+
+    texts: Texts
+    code: str
+    join: str
+
+
+def _encoded(
+    con: Connection, opened: Opened, typed: str, name: str, *, otherwise: str = "NULL"
+) -> _Codes:
+    """Give the texts of a column numbers; an empty one is ``otherwise``, or -1."""
+    raw, table = raw_column(opened, name), f"codes_{name}"
+    text = f"coalesce(nullif(trim(raw), ''), {otherwise})"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table} AS"  # noqa: S608
+        " SELECT raw, id, dense_rank() OVER (ORDER BY id) - 1 AS code"
+        f" FROM (SELECT raw, {text} AS id FROM (SELECT DISTINCT {raw} AS raw"
+        f" FROM {typed})) WHERE id IS NOT NULL"
+    )
+    ids = fetch(con, f"SELECT DISTINCT id FROM {table} ORDER BY id")["id"]  # noqa: S608
+    blank = con.execute(f"SELECT code FROM {table} WHERE raw IS NULL").fetchall()  # noqa: S608
+    missing = int(blank[0][0]) if blank else -1
+    return _Codes(
+        texts=ids.astype(object),
+        code=f"coalesce({table}.code, {missing})",
+        join=f" LEFT JOIN {table} ON {table}.raw = t.{raw}",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,17 +147,22 @@ class _Measured:
 
 
 def _measured(
-    con: Connection, rows: str, has: Mapping[str, str], decimals: int | None
+    con: Connection,
+    rows: str,
+    has: Mapping[str, str],
+    *,
+    lag: int,
+    decimals: int | None,
 ) -> _Measured:
     """Look at every row once: the range of each column, and its decimals."""
-    happened, count = day_number("happened_at"), "count_"
-    asked = {
-        "happened_at": _range(happened),
-        "late": _range(f"{day_number('known')} - {happened}"),
-        "count": [*_range(count), f"sum({count}::DOUBLE)"],
-    }
+    asked = {"happened_at": [day_number(f"{m}(happened_at)") for m in ("min", "max")]}
+    if "known_at" in has:
+        wait = f"{day_number('known')} - {day_number('happened_at')}"
+        asked["late"] = _range(wait)
+    if "count" in has:
+        asked["count"] = [*_range("count_"), "sum(count_::DOUBLE)"]
     if "ended_at" in has:
-        asked["ended_at"] = _range(day_number("ended_at"))
+        asked["ended_at"] = [day_number(f"{m}(ended_at)") for m in ("min", "max")]
     for name in ("amount", "users"):
         if name in has:
             asked[name] = [*_range(name), f"sum(abs({name}))", _decimals(name)]
@@ -136,13 +170,17 @@ def _measured(
     row = list(con.execute(f"SELECT {columns} FROM ({rows})").fetchall()[0])  # noqa: S608
     found = {name: [row.pop(0) for _ in wanted] for name, wanted in asked.items()}
     fields = {
-        name: Field(name=name, low=int(low or 0), high=int(high or 0))
-        for name, (low, high, *_) in found.items()
-        if name not in ("amount", "users")
+        "late": Field(name="late", low=lag, high=lag),
+        "count": Field(name="count", low=1, high=1),
+        **{
+            name: Field(name=name, low=int(low or 0), high=int(high or 0))
+            for name, (low, high, *_) in found.items()
+            if name not in ("amount", "users")
+        },
     }
     if "ended_at" in fields:
         fields["ended_at"] = replace(fields["ended_at"], missing="last", fill=FAR)
-    oversized = float(found["count"][2] or 0) >= MAX_SUM
+    oversized = "count" in found and float(found["count"][2] or 0) >= MAX_SUM
     for name, fixed in (("amount", decimals), ("users", None)):
         if name in found:
             fields[name], large = _number(name, found[name], fixed)
@@ -177,26 +215,31 @@ def _number(name: str, found: list[Any], fixed: int | None) -> tuple[Field, bool
 
 
 def _words(
-    con: Connection, rows: str, measured: _Measured, codes: Mapping[str, int]
+    con: Connection, rows: str, measured: _Measured, codes: Mapping[str, _Codes]
 ) -> Words:
     """Write every row as words, and sort them.
 
     One word is sorted by NumPy, in place; of several, DuckDB sorts the rows.
     """
     coded = {
-        name: Field(name=name, low=-(name == "user"), high=max(size - 1, 0))
-        for name, size in codes.items()
+        name: Field(name=name, low=-(name == "user"), high=max(c.texts.size - 1, 0))
+        for name, c in codes.items()
     }
     found = {**coded, **measured.fields}
     fields = placed([found[name] for name in _KEY if name in found])
     if measured.oversized:  # nothing can be written, and nothing will be used
         return Words(arrays=(np.zeros(0, dtype=np.int64),), fields=fields)
-    query = _packing(rows, fields, codes)
-    names = [f"word_{i}" for i in range(fields[-1].word + 1)]
-    if len(names) > 1:
-        query += f" ORDER BY {', '.join(names)}"
+    words: dict[int, list[str]] = {}
+    for field in fields:
+        value = codes[field.name].code if field.name in codes else _VALUES[field.name]
+        code = f"({_code(field, value)}) * {1 << field.shift}"
+        words.setdefault(field.word, []).append(code)
+    names = [f"word_{i}" for i in words]
+    select = ", ".join(f"{' + '.join(w)} AS word_{i}" for i, w in words.items())
+    joins = "".join(c.join for c in codes.values())
+    order = f" ORDER BY {', '.join(names)}" if len(names) > 1 else ""
     con.execute("SET preserve_insertion_order = false")  # or all rows are held twice
-    packed = fetch(con, query)
+    packed = fetch(con, f"SELECT {select} FROM ({rows}) t{joins}{order}")  # noqa: S608
     con.execute("RESET preserve_insertion_order")
     arrays = tuple(packed[name] for name in names)
     if len(names) == 1:
@@ -204,24 +247,9 @@ def _words(
     return Words(arrays=arrays, fields=fields)
 
 
-def _packing(rows: str, fields: Sequence[Field], codes: Mapping[str, int]) -> str:
-    """Write the query that gives every row as words."""
-    words: dict[int, list[str]] = {}
-    for field in fields:
-        code = f"({_code(field)}) * {1 << field.shift}"
-        words.setdefault(field.word, []).append(code)
-    select = ", ".join(f"{' + '.join(w)} AS word_{i}" for i, w in words.items())
-    join = "JOIN codes_account a ON a.id = t.account_id"
-    join += " JOIN codes_event e ON e.id = t.event_"
-    if "user" in codes:
-        join += " LEFT JOIN codes_user u ON u.id = t.user_id"
-    return f"SELECT {select} FROM ({rows}) t {join}"  # noqa: S608
-
-
-def _code(field: Field) -> str:
+def _code(field: Field, value: str) -> str:
     if field.low == field.high and field.missing is None:
         return "0::BIGINT"
-    value = _VALUES.get(field.name, f"t.{field.name}")
     if field.decimals is not None:
         value = f"CAST(round_even({value} * 1e{field.decimals}, 0) AS BIGINT)"
     code = f"{value} - {field.low - field.first}"
@@ -245,7 +273,7 @@ def _unrepeated(rows: str, has: Mapping[str, str]) -> str:
 def _event_counts(
     con: Connection, typed: str, has: Mapping[str, str]
 ) -> tuple[dict[str, int], dict[str, str]]:
-    conditions = {"rows": "true"}
+    conditions = {}
     if "known_at" in has:
         conditions["unknown_known"] = "known_at IS NULL"
         conditions["skew"] = "known_at < happened_at"

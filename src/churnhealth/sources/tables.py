@@ -76,15 +76,15 @@ def encode(con: Connection, typed: str, expression: str, into: str) -> Texts:
 def counted(
     con: Connection, typed: str, conditions: Mapping[str, str]
 ) -> tuple[dict[str, int], dict[str, str]]:
-    """Count the rows of each condition, with the first account as an example."""
-    asked = ", ".join(
-        f"count(*) FILTER ({c}), min(account_id) FILTER ({c})"
+    """Count all rows, and those of each condition with the first account of each."""
+    asked = "".join(
+        f", count(*) FILTER ({c}), min(account_id) FILTER ({c})"
         for c in conditions.values()
     )
-    row = con.execute(f"SELECT {asked} FROM {typed}").fetchall()[0]  # noqa: S608
+    rows, *row = con.execute(f"SELECT count(*){asked} FROM {typed}").fetchall()[0]  # noqa: S608
     counts = {k: int(row[2 * i]) for i, k in enumerate(conditions)}
     examples = {k: str(row[2 * i + 1] or "") for i, k in enumerate(conditions)}
-    return counts, examples
+    return {"rows": int(rows), **counts}, examples
 
 
 def categories_of(
@@ -118,7 +118,7 @@ def read_states(con: Connection, opened: Opened, typed: str) -> Part:
         " ON a.id = t.account_id JOIN codes_state s ON s.id = t.state"
         " WHERE t.value IS NOT NULL ORDER BY a.code, s.code, t.known_at, t.value",
     )
-    counts, examples = counted(con, typed, {"rows": "true", "empty": "value IS NULL"})
+    counts, examples = counted(con, typed, {"empty": "value IS NULL"})
     return Part(
         opened=opened,
         ids=ids,
@@ -164,7 +164,7 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
         f" ORDER BY a.code, {', '.join(order)}, {plan} NULLS FIRST",
     )
     found["end"] = found.pop("end_")
-    conditions = {"rows": "true"}
+    conditions = {}
     if "known_at" in has:
         conditions["unknown_known"] = "known_at IS NULL"
     counts, examples = counted(con, typed, conditions)
@@ -193,7 +193,7 @@ def read_accounts(con: Connection, opened: Opened, typed: str) -> tuple[Accounts
         known_at=found["known_at"],
         attributes={k: v.astype(object) for k, v in attributes.items()},
     )
-    conditions = {"rows": "true"}
+    conditions = {}
     if "known_at" in has:
         conditions["unknown_known"] = "known_at IS NULL"
     counts, examples = counted(con, typed, conditions)

@@ -5,7 +5,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help venv demo test lint clean bench bench-explain bench-features bench-serve trial-serve
+.PHONY: help venv demo test lint clean bench bench-explain bench-features bench-online bench-serve trial-serve
 help:
 	@echo "make venv   .venv with everything (again only when the pins change)"
 	@echo "make demo   the whole way on a simulated company, ending with a page"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint   ruff and mypy only"
 	@echo "make bench-explain   drivers against the peers, on this machine"
 	@echo "make bench-features  the feature kernel against other engines"
+	@echo "make bench-online    one account in process: rows to arrays to features"
 	@echo "make bench-serve     the service against its peers, on this machine"
 	@echo "make trial-serve     overload, swaps, kills, damaged bundles, bad bodies"
 	@echo "make clean  caches and builds (not .venv, data or models)"
@@ -77,6 +78,9 @@ bench-features: bench $(PEERS)/bin/featuretools
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+bench-online: venv
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/online.py
 
 bench-serve: venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/serving.py

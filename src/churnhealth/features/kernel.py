@@ -99,9 +99,10 @@ def compute(
         low, high = int(account[start]), int(account[stop - 1]) + 1
         moments = Moments(account[start:stop] - low, as_of[start:stop])
         batch = _Batch(history.batch(low, high), moments, gap_days)
-        at = order[start:stop]
+        part = np.empty((stop - start, len(specs)))
         for column, spec in enumerate(specs):
-            out[at, column] = batch.column(spec)
+            part[:, column] = batch.column(spec)
+        out[order[start:stop]] = part
         return stop - start
 
     batches = _batches(history, account, batch_rows)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from churnhealth.features.kernel_moments import Bools, Moments, quotient
-from churnhealth.features.kernel_rows import Rows, Tally, recorded
+from churnhealth.features.kernel_rows import Recorded, Rows, Tally
 from churnhealth.features.kinds_events import OWN_NORM_DAYS
 from churnhealth.sources.contract import FAR, Days, EventLog, Floats, Ints
 
@@ -29,12 +29,16 @@ class Events:
         self.log, self.moments, self._started = log, moments, started
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
         self._kept: dict[Hashable, Any] = {}
+        self.seen_from = Recorded(log.coverage, moments.as_of)
+        self._covered: dict[int | None, Bools] = {}
+        self._prompt = not np.any(log.known_at > log.happened_at)
 
     def keep(self, name: Hashable, make: Callable[[], T]) -> T:
         """Compute a value once."""
-        if name not in self._kept:
-            self._kept[name] = make()
-        return cast("T", self._kept[name])
+        kept = self._kept.get(name)
+        if kept is None:
+            kept = self._kept[name] = make()
+        return cast("T", kept)
 
     def start(self) -> Days:
         """Give the day cover began; without contracts, of the first event."""
@@ -43,10 +47,9 @@ class Events:
 
     def recorded(self, days: int | None, values: Ints | Floats) -> Floats:
         """Make values missing where the source does not cover their window."""
-        covered = self.keep(
-            ("recorded", days),
-            lambda: recorded(self.log.coverage, self.moments.as_of, days=days),
-        )
+        covered = self._covered.get(days)
+        if covered is None:
+            covered = self._covered[days] = self.seen_from.covers(days)
         return np.where(covered, values, np.nan)
 
     def picked(self, item: str | None) -> Ints | slice:
@@ -54,9 +57,10 @@ class Events:
         if item is None:
             return slice(None)
         code = self._code.get(item, -1)
-        return self.keep(
-            ("picked", item), lambda: np.flatnonzero(self.log.event == code)
+        found: Ints = self.keep(
+            ("picked", item), lambda: (self.log.event == code).nonzero()[0]
         )
+        return found
 
     def rows(self, item: str | None) -> Rows:
         """Take the rows of one event, or all."""
@@ -64,9 +68,11 @@ class Events:
 
     def _rows(self, item: str | None) -> Rows:
         log, at = self.log, self.picked(item)
-        happened = log.happened_at[at]
+        happened, account = log.happened_at[at], log.account[at]
+        if self._prompt:
+            return Rows(account, happened, happened, self.moments, prompt=True)
         seen = np.maximum(log.known_at[at], happened)
-        return Rows(log.account[at], happened, seen, self.moments)
+        return Rows(account, happened, seen, self.moments)
 
     def real(self, item: str | None) -> Bools:
         """Mark rows that tell of something: dense tables also write zeros."""

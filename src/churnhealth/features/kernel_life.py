@@ -12,7 +12,6 @@ import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events
 from churnhealth.features.kernel_moments import quotient
-from churnhealth.features.kernel_rows import recorded
 from churnhealth.sources.contract import FAR, Floats, Ints
 
 __all__ = ["LIFE_KINDS"]
@@ -102,7 +101,7 @@ def _done_by(events: Events, item: str | None, days: int) -> Floats:
     start, first = events.start(), events.first_day(item)
     done = (first < FAR) & (first < start + days)
     as_of = events.moments.as_of
-    covered = recorded(events.log.coverage, as_of, days=as_of - start)
+    covered = events.seen_from.covers(as_of - start)
     unsure = ~done & ((as_of < start + days) | ~covered)
     return np.where(unsure | (start == FAR), np.nan, done)
 

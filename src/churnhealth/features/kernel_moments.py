@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from churnhealth.sources.contract import Days, Floats, Ints
 
-__all__ = ["EARLIEST", "SHIFT", "SPAN", "Bools", "Moments", "key_of", "quotient"]
+__all__ = [
+    "EARLIEST",
+    "SHIFT",
+    "SPAN",
+    "Bools",
+    "Moments",
+    "differs",
+    "key_of",
+    "quotient",
+]
 
 Bools = NDArray[np.bool_]
 
@@ -31,8 +40,21 @@ def key_of(group: Ints, day: Days) -> Ints:
     >>> int(key_of(np.array([3]), np.array([10]))[0]) - 3 * SPAN - SHIFT
     10
     """
-    placed: Ints = np.maximum(day, EARLIEST) + SHIFT
-    return group * SPAN + placed
+    placed: Ints = np.maximum(day, EARLIEST)
+    placed += group * SPAN + SHIFT
+    return placed
+
+
+def differs(column: Ints) -> Bools:
+    """Mark what is not as the one before it; the first is new.
+
+    >>> differs(np.array([4, 4, 5]))
+    array([ True, False,  True])
+    """
+    out = np.empty(column.size, dtype=np.bool_)
+    out[:1] = True
+    np.not_equal(column[1:], column[:-1], out=out[1:])
+    return out
 
 
 def quotient(above: Ints | Floats, below: Ints | Floats) -> Floats:
@@ -41,7 +63,8 @@ def quotient(above: Ints | Floats, below: Ints | Floats) -> Floats:
     >>> quotient(np.array([1, 2]), np.array([4, 0]))
     array([0.25,  nan])
     """
-    out = np.full(np.shape(above), np.nan)
+    out = np.empty(np.shape(above))
+    out.fill(np.nan)
     return np.divide(above, below, out=out, where=np.not_equal(below, 0))
 
 
@@ -62,8 +85,8 @@ class Moments:
         >>> moments.runs(np.array([0, 0, 1]), np.array([5, 1, 7]), np.array([9, 9, 9]))
         (array([1, 0, 3]), array([2, 2, 3]))
         """
-        low = np.searchsorted(self.key, key_of(account, start), side="right")
-        high = np.searchsorted(self.key, key_of(account, end), side="right")
+        low = self.key.searchsorted(key_of(account, start), side="right")
+        high = self.key.searchsorted(key_of(account, end), side="right")
         return low, np.maximum(low, high)
 
     def spread(self, low: Ints, high: Ints, weight: Ints | None = None) -> Ints:
@@ -80,7 +103,7 @@ class Moments:
             step = np.zeros(size, dtype=np.int64)
             np.add.at(step, low, weight)
             np.subtract.at(step, high, weight)
-        return np.cumsum(step[:-1])
+        return step[:-1].cumsum()
 
     def lowest(self, low: Ints, high: Ints, value: Ints, *, none: int) -> Ints:
         """Take the smallest value over the runs that hold each snapshot.

@@ -7,36 +7,56 @@ late are then taken off again wherever they lie in the window but are not yet kn
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from churnhealth.features.kernel_moments import SHIFT, SPAN, Bools, Moments, key_of
+from churnhealth.features.kernel_moments import (
+    SHIFT,
+    SPAN,
+    Bools,
+    Moments,
+    differs,
+    key_of,
+)
 from churnhealth.sources.contract import FAR, Coverage, Days, Ints
 
-__all__ = ["Rows", "Tally", "recorded"]
+__all__ = ["Recorded", "Rows", "Tally"]
+
+
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 class Rows:
     """Events of a batch, sorted by (account, happened_at, known_at).
 
     ``seen`` is the later of the two days: before it a row is no part of the past.
+    ``prompt`` says that nobody needs to look for late rows: there are none.
     """
 
     def __init__(
-        self, account: Ints, happened: Days, seen: Days, moments: Moments
+        self,
+        account: Ints,
+        happened: Days,
+        seen: Days,
+        moments: Moments,
+        *,
+        prompt: bool = False,
     ) -> None:
         self.account, self.happened, self.seen = account, happened, seen
-        self.moments = moments
+        self.moments, self.prompt = moments, prompt
         self.key = key_of(account, happened)
         self._edges: dict[int | None, Ints] = {}
-        self._late: tuple[Ints, Ints] | None = None
+        self._late: tuple[Ints, Ints] | None = (_NONE, _NONE) if prompt else None
 
     def take(self, keep: Ints | Bools) -> Rows:
         """Take some of the rows, order kept."""
         if keep.dtype == np.bool_ and keep.all():
             return self
-        return Rows(
-            self.account[keep], self.happened[keep], self.seen[keep], self.moments
-        )
+        happened = self.happened[keep]
+        seen = happened if self.prompt else self.seen[keep]
+        account = self.account[keep]
+        return Rows(account, happened, seen, self.moments, prompt=self.prompt)
 
     def edge(self, days: int | None) -> Ints:
         """Count the rows before ``as_of - days``, earlier accounts' rows included.
@@ -46,7 +66,7 @@ class Rows:
         if days not in self._edges:
             moments = self.moments
             when = moments.floor if days is None else moments.key - days
-            self._edges[days] = np.searchsorted(self.key, when)
+            self._edges[days] = self.key.searchsorted(when)
         return self._edges[days]
 
     def late(self) -> tuple[Ints, Ints]:
@@ -65,7 +85,7 @@ class Rows:
 
     def first_of_day(self) -> Bools:
         """Mark the first known row of each account and day."""
-        return np.not_equal(np.diff(self.key, prepend=-1), 0)
+        return differs(self.key)
 
     def last_day(self) -> Days:
         """Give the day of the last event known at each snapshot, ``FAR`` if none."""
@@ -81,6 +101,8 @@ class Rows:
         return self._at(seen, earliest - self.account[order] * SPAN)
 
     def _by_seen(self) -> tuple[Ints | slice, Ints]:
+        if self.prompt:
+            return slice(None), self.key
         seen = key_of(self.account, self.seen)
         if np.all(seen[1:] >= seen[:-1]):
             return slice(None), seen
@@ -89,9 +111,10 @@ class Rows:
 
     def _at(self, seen: Ints, day: Ints) -> Days:
         """Read a running value as it stood before each snapshot."""
-        out = np.full(self.moments.key.size, FAR, dtype=np.int64)
+        out = np.empty(self.moments.key.size, dtype=np.int64)
+        out.fill(FAR)
         if day.size:
-            place = np.searchsorted(seen, self.moments.key) - 1
+            place = seen.searchsorted(self.moments.key) - 1
             mine = (place >= 0) & (seen[place] >= self.moments.floor)
             out[mine] = day[place[mine]] - SHIFT
         return out
@@ -102,8 +125,9 @@ class Tally:
 
     def __init__(self, rows: Rows, weight: Ints) -> None:
         self._rows, self._weight = rows, weight
-        self._sums = np.zeros(weight.size + 1, dtype=np.int64)
-        np.cumsum(weight, out=self._sums[1:])
+        self._sums = np.empty(weight.size + 1, dtype=np.int64)
+        self._sums[0] = 0
+        weight.cumsum(out=self._sums[1:])
         self._known: dict[int | None, Ints] = {}
 
     def within(self, days: int | None, *, skip: int = 0) -> Ints:
@@ -130,10 +154,8 @@ class Tally:
         return self._known[days]
 
 
-def recorded(
-    coverage: Coverage, as_of: Days, *, days: int | Ints | None = None
-) -> Bools:
-    """Tell where a source was being recorded, as seen from each ``as_of``.
+class Recorded:
+    """Where a source was being recorded, as seen from each ``as_of``.
 
     Only steps with ``known < as_of`` are read. The source is *alive* when
     ``as_of - 1 <= max(known, last) + slack`` of the newest step that brought a later
@@ -143,24 +165,56 @@ def recorded(
     (``known - last`` of that step) than the window is long.
 
     >>> steps = Coverage(known=(10, 11), first=(3, 3), last=(10, 11))
-    >>> recorded(steps, np.array([10, 11, 19, 20]), days=7)
+    >>> Recorded(steps, np.array([10, 11, 19, 20])).covers(7)
     array([False,  True,  True, False])
     """
+
+    def __init__(self, coverage: Coverage, as_of: Days) -> None:
+        steps: _Steps | None = coverage.kept.get("steps")
+        if steps is None:
+            steps = coverage.kept["steps"] = _steps(coverage)
+        self._as_of = as_of
+        if steps.known.size == 0:
+            self._alive = np.zeros(as_of.size, dtype=np.bool_)
+            self._first = self._delay = as_of
+            return
+        step = steps.known.searchsorted(as_of) - 1
+        rise = steps.rises.searchsorted(step, side="right") - 1
+        self._alive = (step >= 0) & (as_of - 1 <= steps.until[rise])
+        self._first, self._delay = steps.first[step], steps.delay[rise]
+
+    def covers(self, days: int | Ints | None) -> Bools:
+        """Tell where the days before are covered; ``None`` asks only for life."""
+        if days is None:
+            return self._alive
+        return self._alive & (self._first <= self._as_of - days) & (self._delay < days)
+
+
+class _Steps(NamedTuple):
+    """Coverage as arrays; ``until`` and ``delay`` are of the steps in ``rises``."""
+
+    known: Days
+    first: Days
+    rises: Ints
+    until: Days
+    delay: Ints
+
+
+def _steps(coverage: Coverage) -> _Steps:
     known, first, last = (
         np.array(column, dtype=np.int64)
         for column in (coverage.known, coverage.first, coverage.last)
     )
     if known.size == 0:
-        return np.zeros(as_of.size, dtype=np.bool_)
+        return _Steps(known, first, known, known, known)
     highest = np.maximum.accumulate(last)
     rises = np.flatnonzero(np.diff(highest, prepend=highest[0] - 1) > 0)
     waits = np.diff(known[rises], prepend=known[0])
     slack = np.maximum(7, 2 * np.maximum.accumulate(waits))
-    step = np.searchsorted(known, as_of) - 1
-    rise = np.searchsorted(rises, step, side="right") - 1
-    at = rises[rise]
-    fine: Bools = (step >= 0) & (as_of - 1 <= np.maximum(known, last)[at] + slack[rise])
-    if days is not None:
-        begun = np.minimum.accumulate(first)[step] <= as_of - days
-        fine &= begun & ((known - last)[at] < days)
-    return fine
+    return _Steps(
+        known=known,
+        first=np.minimum.accumulate(first),
+        rises=rises,
+        until=np.maximum(known, last)[rises] + slack,
+        delay=(known - last)[rises],
+    )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events, trend
-from churnhealth.features.kernel_moments import SHIFT, SPAN, Bools, key_of, quotient
+from churnhealth.features.kernel_moments import SHIFT, SPAN, differs, key_of, quotient
 from churnhealth.sources.contract import Days, Floats, Ints
 
 __all__ = ["USER_KINDS", "active_users"]
@@ -27,18 +27,12 @@ class _Members:
         order = np.argsort(key, kind="stable")  # a member's days stay in order
         key = key[order]
         account, happened, seen = account[order], happened[order], seen[order]
-        new = _differs(key)
-        once = new | _differs(happened) | _differs(seen)
-        self.member = (np.cumsum(new) - 1)[once]
+        new = differs(key)
+        once = new | differs(happened) | differs(seen)
+        self.member = (new.cumsum() - 1)[once]
         self.account, self.happened, self.seen = (
             column[once] for column in (account, happened, seen)
         )
-
-
-def _differs(column: Ints) -> Bools:
-    out = np.ones(column.size, dtype=np.bool_)
-    out[1:] = column[1:] != column[:-1]
-    return out
 
 
 def active_users(events: Events, item: str | None, days: int, *, skip: int = 0) -> Ints:

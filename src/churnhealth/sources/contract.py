@@ -198,6 +198,10 @@ class Coverage:
     known: tuple[int, ...] = ()
     first: tuple[int, ...] = ()
     last: tuple[int, ...] = ()
+    kept: dict[str, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Room for what readers make of the steps once."""
 
     def before(self, day: int) -> Coverage:
         """Give the steps that were known before a day.
@@ -380,6 +384,8 @@ class History:
         Slices are views: nothing is copied but the shifted account column.
         """
         contracts = self.contracts
+        if low == 0 and high == self.accounts.ids.size:
+            return self
         return History(
             accounts=self.accounts.rows(slice(low, high)),
             contracts=None if contracts is None else _of_accounts(contracts, low, high),

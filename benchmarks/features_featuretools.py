@@ -1,6 +1,8 @@
 """The same 64 features by featuretools with cutoff times, in an environment of its own.
 
-python benchmarks/features_featuretools.py EVENTS.parquet ANSWER.npy
+python benchmarks/features_featuretools.py EVENTS.parquet ANSWER.npy APART
+
+APART: the days over which accounts' dates are spread; 1 = the same dates for all.
 """
 
 import json
@@ -21,7 +23,7 @@ WINDOWS = (7, 28, 90, 180)
 AS_OF = [date(2024 + (6 + m) // 12, (6 + m) % 12 + 1, 1) for m in range(18)]
 
 
-def features(path):
+def features(path, apart):
     """One call for each window: a window belongs to a call, not to a feature."""
     raw = pd.read_parquet(path).reset_index(names="row")
     accounts, events = (np.sort(raw[key].unique()) for key in ("account_id", "event"))
@@ -34,6 +36,8 @@ def features(path):
     asked = pd.DataFrame(
         list(product(accounts, pd.to_datetime(AS_OF))), columns=["account_id", "time"]
     )
+    own = np.repeat(np.arange(len(accounts)) % apart, len(AS_OF))
+    asked["time"] += pd.to_timedelta(own, unit="D")
     # a row at midnight belongs to the date that begins: it is not yet past
     asked["time"] -= pd.Timedelta(microseconds=1)
     tables = []
@@ -65,6 +69,6 @@ def features(path):
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     begun = time.perf_counter()
-    values = features(sys.argv[1])
+    values = features(sys.argv[1], int(sys.argv[3]))
     print(json.dumps({"seconds": time.perf_counter() - begun}))
     np.save(sys.argv[2], values)

@@ -15,7 +15,7 @@ from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
 from churnhealth.evaluate.ladder import Rung, TrainingRows, climb
-from churnhealth.evaluate.leaks import leaky_claim
+from churnhealth.evaluate.leaks import leaky_claim, shuffled_dates, timeless
 from churnhealth.evaluate.makers import (
     configured_card,
     outcome_window,
@@ -215,7 +215,8 @@ def judge(
         )
     with progress.stage("report"):
         claim = leaky_claim(panel, seed=config.model.seed) if leaky else None
-        report = backtest_report(judged, panel, config, leaky=claim)
+        shuffled = shuffled_dates(panel, judged, seed=config.model.seed)
+        report = backtest_report(judged, panel, config, leaky=claim, shuffled=shuffled)
     return judged, report
 
 
@@ -240,6 +241,7 @@ def train(
     panel = build_panel(config, history, progress=progress)
     found = (*findings, *screen(panel))
     judged, report = judge(config, panel, progress=progress)
+    found += (told,) if (told := timeless(report["shuffled_dates"])) else ()
     makers = scorer_makers(config, panel.specs)
     with progress.stage("train", total=len(makers) * 4):
         rows, _ = training_rows(panel, day)

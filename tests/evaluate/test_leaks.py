@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.made import panel_of, settings
 
-from churnhealth.config import Model
-from churnhealth.evaluate.leaks import leaky_claim
+from churnhealth.config import Check, Model
+from churnhealth.evaluate.leaks import leaky_claim, shuffled_dates, timeless
 from churnhealth.pipeline import judge
 from churnhealth.progress import Progress
 
@@ -50,3 +50,62 @@ def test_nothing_is_claimed_where_nearly_nobody_churned():
         tests=seen.tests[keep],
     )
     assert leaky_claim(few, seed=7)["auc"] is None
+
+
+def judged_on(column_of):
+    """Judge a logistic model whose one telling feature is made from the outcomes."""
+    seen = panel_of()
+    left = seen.labels().code == 1
+    random = np.random.default_rng(4)
+    X = random.normal(size=seen.X.shape)
+    X[:, 0] = column_of(seen, left, random)
+    config = settings().model_copy(
+        update={
+            "model": Model(ladder=("constant", "logistic")),
+            "check": Check(allow=("CH225",)),
+        }
+    )
+    panel = replace(seen, X=X)
+    with Progress() as progress:
+        judged, report = judge(config, panel, progress=progress)
+    return panel, judged, report["shuffled_dates"]
+
+
+def who_leaves(seen, left, random):
+    """A column written over for all dates when the account had left."""
+    account = seen.cohort.account
+    ever = np.isin(np.arange(account.max() + 1), account[left])
+    return (2.0 * ever + random.normal(size=ever.size))[account]
+
+
+def when_they_leave(seen, left, random):
+    """A column that moves when the end is near, and only then."""
+    return 2.0 * left + random.normal(size=left.size)
+
+
+def test_a_ranking_that_stays_on_shuffled_dates_is_found():
+    _, _, told = judged_on(who_leaves)
+    assert abs(told["auc"] - told["auc_shuffled"]) < 0.02
+    assert timeless(told).code == "CH232"
+
+
+def test_a_ranking_that_rests_on_the_date_is_let_off():
+    _, _, told = judged_on(when_they_leave)
+    assert told["auc"] > told["auc_shuffled"] + 0.1
+    assert timeless(told) is None
+
+
+def test_shuffled_dates_are_other_dates_of_the_same_account():
+    panel, judged, told = judged_on(when_they_leave)
+    again = shuffled_dates(panel, judged, seed=settings().model.seed)
+    assert again == told
+    several = np.bincount(panel.cohort.account)[judged.account] > 1
+    assert told["accounts"] == np.unique(judged.account[several]).size
+
+
+def test_weak_rankings_and_lone_snapshots_are_not_asked():
+    told = {"auc": 0.6, "auc_shuffled": 0.6, "gap": [-0.01, 0.02], "accounts": 90}
+    assert timeless(told) is None
+    assert timeless({**told, "auc": 0.7}).code == "CH232"
+    assert timeless({**told, "auc": 0.7, "gap": [-0.2, 0.2]}) is None
+    assert timeless({"auc": None, "auc_shuffled": None, "gap": None}) is None

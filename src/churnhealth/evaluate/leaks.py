@@ -1,18 +1,27 @@
-"""What cheating would have claimed: the number that honest ones are read beside."""
+"""What cheating would have claimed, and what is left when the dates are shuffled."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from churnhealth.evaluate.metrics import auc
-from churnhealth.evaluate.panel import Panel
+from churnhealth.evaluate.backtest import Judged
+from churnhealth.evaluate.metrics import auc, auc_gap
+from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.features.runtime import feature_table
+from churnhealth.health.draws import account_draws
 from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.snapshots.labels import YES
+from churnhealth.sources.contract import Ints
+from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["leaky_claim"]
+__all__ = ["leaky_claim", "shuffled_dates", "timeless"]
+
+_RANKS = 0.65  # from here on a ranking is worth asking what it rests on
+_SAME = 1 / 8  # of its lead over chance: a ranking that surely loses less stays
+_FEWEST = 10  # accounts that left, with snapshots on several dates
 
 HOW = (
     "one row per account, features at one global cut-off after the outcomes, label ="
@@ -44,3 +53,67 @@ def leaky_claim(panel: Panel, *, seed: int) -> dict[str, Any]:
     scorer = LogisticScorer(feature_names=panel.names, penalties=(30.0,))
     scorer.fit(X[train], y[train], account[train])
     return {"auc": auc(scorer.decision_function(X[test]), y[test]), "how": HOW}
+
+
+def shuffled_dates(panel: Panel, judged: Judged, *, seed: int) -> dict[str, Any]:
+    """Rank the test rows by the score of the same account on another date.
+
+    A forecast rests on how an account fares when it is looked at, so it ranks worse by
+    the scores of other dates. A ranking that stays rests on who the account is: on
+    what never changes, or was written over afterwards for all dates at once. Asked of
+    the test rows of accounts with several snapshots; ``gap`` is the 95 % interval of
+    what is lost, accounts drawn again and again.
+    """
+    nothing = {"auc": None, "auc_shuffled": None, "gap": None, "accounts": 0}
+    other = _other_snapshots(panel.cohort.account, seed=seed)
+    told, moved, row = [], [], []
+    for fold in judged.folds:
+        rung = fold.ladder.rungs.get(judged.chosen)
+        test = fold.test[other[fold.test] >= 0]
+        if rung is None or not test.size:
+            continue
+        told.append(rung.probability(panel.X[test]))
+        moved.append(rung.probability(panel.X[other[test]]))
+        row.append(test)
+    if not row:
+        return nothing
+    p, q, at = np.concatenate(told), np.concatenate(moved), np.concatenate(row)
+    y = (panel.labels().code[at] == YES).astype(np.int64)
+    account = panel.cohort.account[at]
+    leavers = distinct(account[y == 1])
+    if leavers < _FEWEST or distinct(account[y == 0]) < _FEWEST:
+        return nothing
+    gap = auc_gap(p, q, y, account_draws(account, seed=seed))
+    return {
+        "auc": auc(p, y),
+        "auc_shuffled": auc(q, y),
+        "gap": list(gap),
+        "accounts": distinct(account),
+    }
+
+
+def _other_snapshots(account: Ints, *, seed: int) -> Ints:
+    """Give each snapshot another one of its account, -1 where there is none."""
+    order = np.lexsort((np.random.default_rng(seed).random(account.size), account))
+    mine = account[order]
+    first = np.flatnonzero(np.diff(mine, prepend=-1))
+    size = np.diff(first, append=mine.size)
+    after = np.arange(mine.size) + 1
+    last = first + size - 1
+    after[last] = first
+    out = np.empty(account.size, dtype=np.int64)
+    out[order] = np.where(np.repeat(size, size) > 1, order[after], -1)
+    return out
+
+
+def timeless(told: Mapping[str, Any]) -> Finding | None:
+    """Find a ranking that is the same whichever date the accounts are looked at."""
+    if told["auc"] is None or told["auc"] < _RANKS:
+        return None
+    if told["gap"][1] > _SAME * (told["auc"] - 0.5):
+        return None
+    what = (
+        f"the ranking stays when the dates are shuffled: AUC {told['auc']:.2f}, and"
+        f" {told['auc_shuffled']:.2f} by the scores of other dates"
+    )
+    return finding("CH232", what, count=told["accounts"])

@@ -20,6 +20,7 @@ from churnhealth.sources.contract import Floats, Ints
 __all__ = [
     "LeadTime",
     "auc",
+    "auc_gap",
     "auc_interval",
     "average_precision",
     "brier",
@@ -57,6 +58,16 @@ def auc_interval(p: Floats, y: Outcomes, draws: Draws) -> Range:
     samples = draws.weight[:_AUC_SAMPLES]
     with np.errstate(divide="ignore", invalid="ignore"):
         found = [ranking.auc(weight.astype(np.float64)) for weight in samples]
+    return percentiles(np.array(found))
+
+
+def auc_gap(p: Floats, other: Floats, y: Outcomes, draws: Draws) -> Range:
+    """Give the 95 % interval of the AUC less another's, on the same drawn accounts."""
+    truth = np.asarray(y, np.float64)
+    one, two = (_Ranking.of(x, truth, account=draws.account) for x in (p, other))
+    samples = draws.weight[:_AUC_SAMPLES].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = [one.auc(weight) - two.auc(weight) for weight in samples]
     return percentiles(np.array(found))
 
 

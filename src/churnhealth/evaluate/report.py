@@ -30,7 +30,12 @@ _STEP = {"day": 1, "week": 7, "month": 31, "quarter": 92, "half-year": 184}
 
 
 def backtest_report(
-    judged: Judged, panel: Panel, config: Config, *, leaky: Mapping[str, Any] | None
+    judged: Judged,
+    panel: Panel,
+    config: Config,
+    *,
+    leaky: Mapping[str, Any] | None,
+    shuffled: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Judge all scorers on the test rows (design, section 9: ``backtest --json``)."""
     draws = account_draws(judged.account, seed=config.model.seed)
@@ -54,6 +59,7 @@ def backtest_report(
         "bands": [promise.to_json() for promise in told],
         "lead_time": _lead_time(judged, panel, cuts, config),
         "leaky": leaky,
+        "shuffled_dates": shuffled,
         "slices": slices_of(judged, panel, cuts, seed=config.model.seed),
         "verdict": _verdict(judged, scorers["chosen"], told),
     }
@@ -183,6 +189,12 @@ def report_text(report: Mapping[str, Any]) -> str:
     leaky = report.get("leaky")
     if leaky and leaky["auc"] is not None:
         lines += ["", f"cheating would have claimed an AUC of {leaky['auc']:.3f}"]
+    shuffled = report["shuffled_dates"]
+    if shuffled["auc"] is not None:
+        lines += [
+            f"on shuffled dates the AUC of {shuffled['auc']:.3f} is"
+            f" {shuffled['auc_shuffled']:.3f}"
+        ]
     lines += _slice_lines(report["slices"])
     skill = "skill" if report["verdict"]["skill"] else "no skill"
     lines += ["", f"verdict: {skill}, chosen {report['verdict']['chosen']}"]

@@ -341,6 +341,15 @@ CODES: Mapping[str, Code] = {
         "it is a dump at one cut-off: it knows what came after every earlier date",
         "give it as a history with the day each row was known",
     ),
+    "CH232": _code(
+        "warning",
+        False,
+        "a ranking that does not depend on the date",
+        "it tells who leaves, not when: what never changes, or was written over"
+        " afterwards, carries it",
+        "see which features carry it; give attributes as states with the day they"
+        " were known",
+    ),
     "CH234": _code(
         "advice",
         False,

@@ -46,7 +46,8 @@ class Finding:
         """Say it as errors are said; ``accepted`` by the owner it stops nothing."""
         stops = ", stops training" if self.stops else ""
         stops = ", accepted" if accepted else stops
-        example = f" (for example {self.example})" if self.example else ""
+        plain = "".join(c if c.isprintable() else "?" for c in self.example)
+        example = f" (for example {plain})" if plain else ""
         return (
             f"[{self.code}] {self.severity}{stops}: {self.what}{example}\n"
             f"  Why it matters: {self.why}\n"

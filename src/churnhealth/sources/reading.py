@@ -33,6 +33,9 @@ _CSV = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".pq")
 _JSON = (".json", ".jsonl", ".ndjson")
 _FLAG = re.compile(r"(^|_)(is_?)?(churn|churned|cancelled|canceled|attrition)(_|$)")
+# a first line without one of the names that are asked for may be somebody's data
+_NAME = re.compile(r"[^\W\d]+")
+_NO_NAMES = "its first line does not look like names of columns"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +146,12 @@ def _open(
             con.execute(f"SELECT 1 FROM {view} WHERE ({source.where}) LIMIT 0")  # noqa: S608
     except QueryError as error:
         return [reading_problem(title, source, error)]
-    columns, problems = _match(table, title, source, kinds)
+    csv = origin.startswith("read_csv")
+    if csv and len(kinds) == 1 and re.search(r"[,;\t|]", next(iter(kinds))):
+        return [_ragged(title, source)]
+    columns, problems = _match(table, title, source, kinds, csv=csv)
+    if csv and not problems:
+        problems = _doubled(con, origin, title, source, columns, kinds)
     if problems:
         return problems
     flags = tuple(
@@ -223,7 +231,7 @@ def _reader(files: Sequence[str], path: str, title: str) -> str | Problem:
     listed = "[" + ", ".join(literal(f) for f in files) + "]"
     union = ", union_by_name = true" if len(files) > 1 else ""
     if suffix in _CSV:
-        how = "header = true, all_varchar = true, quote = '\"', escape = '\"'"
+        how = "header = true, skip = 0, all_varchar = true, quote = '\"', escape = '\"'"
         return f"read_csv({listed}, {how}{union})"
     if suffix in _PARQUET:
         return f"read_parquet({listed}{union})"
@@ -274,8 +282,48 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
     )
 
 
+def _ragged(title: str, source: Source) -> Problem:
+    return Problem(
+        code="CH111",
+        what=f"{title}: {source.path!r} has rows with more or fewer cells than its"
+        " first line has names",
+        fix="write the file again with every cell that holds a separator in quotes",
+    )
+
+
+def _doubled(
+    con: Connection,
+    origin: str,
+    title: str,
+    source: Source,
+    columns: Mapping[str, str],
+    kinds: Mapping[str, str],
+) -> list[Problem]:
+    """See whether a column we read stands twice: DuckDB renames the second in silence.
+
+    The first line is read again as it stands, and only where a name looks renamed.
+    """
+    there = {k.casefold() for k in kinds}
+    asked = {t.casefold(): t for t in (*columns.values(), *_further(source))}
+    if not any(f"{name}_1" in there for name in asked):
+        return []
+    plain = origin.replace("header = true", "header = false", 1)
+    plain = plain.replace(", union_by_name = true", "")
+    first = con.execute(f"SELECT * FROM {plain} LIMIT 1").fetchall()  # noqa: S608
+    names = [str(v).strip().casefold() for v in first[0]] if first else []
+    return [
+        Problem(
+            code="CH102",
+            what=f"{title}: the column {theirs!r} is there {names.count(name)} times",
+            fix="keep the one that is meant, and rename or remove the others",
+        )
+        for name, theirs in asked.items()
+        if names.count(name) > 1
+    ]
+
+
 def _match(
-    table: str, title: str, source: Source, kinds: Mapping[str, str]
+    table: str, title: str, source: Source, kinds: Mapping[str, str], *, csv: bool
 ) -> tuple[dict[str, str], list[Problem]]:
     """Pair our columns with theirs and list whatever is not there."""
     required, optional = TABLES[table]
@@ -285,13 +333,15 @@ def _match(
         wanted = dict(source.columns)
     else:
         wanted = {o: theirs[o] for o in ours if o in theirs}
-    here = f"it has {', '.join(kinds)}"
     asked = dict.fromkeys([*wanted.values(), *_further(source), *source.formats])
+    named = any(t.casefold() in theirs for t in asked) or not csv
+    shown = list(kinds) if named or all(map(_NAME.fullmatch, kinds)) else []
+    here = f"it has {', '.join(shown)}" if shown else _NO_NAMES
     absent = [
         *(_not_ours(table, o, ours) for o in wanted if o not in ours),
         *(_not_mapped(o, here) for o in required if o not in wanted),
         *(
-            f"there is no column {t!r}{_nearest(t, list(kinds))}; {here}"
+            f"there is no column {t!r}{_nearest(t, shown)}; {here}"
             for t in asked
             if t.casefold() not in theirs
         ),

@@ -219,7 +219,15 @@ class Rules(Section):
 
 
 ScorerName = Literal[
-    "constant", "recency", "calendar", "rules", "hazard", "logistic", "gbm", "blend"
+    "constant",
+    "recency",
+    "calendar",
+    "rules",
+    "hazard",
+    "lifetime",
+    "logistic",
+    "gbm",
+    "blend",
 ]
 
 

@@ -119,7 +119,7 @@ def test_the_report_is_plain_json_without_nan(kind):
 def test_a_scorer_that_does_not_apply_is_absent(kind):
     names = list(report_of(kind)["scorers"])
     calendar = ["calendar"] if kind == "horizon" else []
-    hazard = ["hazard"] if kind in ("horizon", "renewal") else []
+    hazard = ["hazard"] if kind in ("horizon", "renewal") else ["lifetime"]
     assert names == [
         *("constant", "recency", *calendar, "rules", *hazard),
         *("logistic", "gbm", "blend", "chosen"),

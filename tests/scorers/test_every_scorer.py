@@ -24,6 +24,7 @@ from churnhealth.scorers.baselines import (
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.gbm import GbmScorer
 from churnhealth.scorers.hazard import HazardScorer
+from churnhealth.scorers.lifetime import LifetimeScorer
 from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.scorers.matrix import MatrixError
 from churnhealth.scorers.rules import RuleScorer
@@ -35,10 +36,15 @@ NAMES = (
     "product__all__active_days__28d",
     "tickets__all__count__90d",
 )
+RHYTHM = (
+    *(f"product__all__{k}" for k in ("days_lasted", "days_since_first", "total_days")),
+    *NAMES[3:],
+)
 MAKERS = {
     "constant": lambda: ConstantScorer(feature_names=NAMES),
     "recency": lambda: RecencyScorer(feature_names=NAMES),
     "calendar": lambda: CalendarScorer(feature_names=NAMES, window=(0, 60)),
+    "lifetime": lambda: LifetimeScorer(feature_names=RHYTHM),
     "rules": lambda: RuleScorer(feature_names=NAMES),
     "hazard": lambda: HazardScorer(feature_names=NAMES, window=(0, 60)),
     "logistic": lambda: LogisticScorer(feature_names=NAMES, penalties=(100.0, 1.0)),
@@ -125,6 +131,7 @@ with warnings.catch_warnings():
             RecencyScorer(),
             CalendarScorer(),
             HazardScorer(),
+            LifetimeScorer(),
             RuleScorer(),
             RuleScorer(card=WORST_LINE),
             LogisticScorer(),
@@ -248,10 +255,11 @@ def test_another_number_of_columns_is_refused(name):
 def test_a_frame_with_columns_in_another_order_is_refused(name):
     pandas = pytest.importorskip("pandas")
     scorer, X = fitted(name)
-    frame = pandas.DataFrame(X, columns=list(NAMES))
+    names = list(scorer.feature_names)
+    frame = pandas.DataFrame(X, columns=names)
     assert np.array_equal(scorer.decision_function(frame), scorer.decision_function(X))
     with pytest.raises(MatrixError, match="same order"):
-        scorer.decision_function(frame[list(NAMES[::-1])])
+        scorer.decision_function(frame[names[::-1]])
 
 
 @every_scorer

@@ -10,7 +10,15 @@ import numpy as np
 from churnhealth.scorers.curves import level_shift
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["FEW", "Held", "cautious_weights", "choose", "rules_share", "weights_of"]
+__all__ = [
+    "FEW",
+    "Held",
+    "cautious_weights",
+    "choose",
+    "holds_its_own",
+    "rules_share",
+    "weights_of",
+]
 
 FEW = 20  # distinct accounts that churned: below it, nothing is learned from usage
 _BEHIND = 2.0  # standard errors by which the blend may look worse than the best
@@ -97,8 +105,9 @@ def weights_of(
 ) -> dict[str, float]:
     """Give the weight of every member's margin in the blend.
 
-    Beside the rules' ``share`` logistic and gbm weigh alike. Both stand on the hazard:
-    the fewer the outcomes, the more of the blend is the hazard alone.
+    Beside the rules' ``share`` logistic, gbm and lifetime weigh alike. Logistic and gbm
+    stand on the hazard: the fewer the outcomes, the more of the blend is the hazard
+    alone.
 
     >>> weights_of(0.2, {"rules": 2.0, "logistic": 1.0, "gbm": 1.0}, outcomes=100)
     {'rules': 0.4, 'logistic': 0.4, 'gbm': 0.4}
@@ -108,18 +117,39 @@ def weights_of(
     {'hazard': 0.5, 'logistic': 0.25, 'gbm': 0.25}
     """
     below = _TRUST / (_TRUST + outcomes) if "hazard" in slope else 0.0
-    learned = (1.0 - share) * (1.0 - below)
+    learned = [n for n in ("lifetime", "logistic", "gbm") if n in slope]
+    each = (1.0 - share) * (1.0 - below) / len(learned)
     parts = {
         "rules": share,
         "hazard": (1.0 - share) * below,
-        "logistic": learned / 2.0,
-        "gbm": learned / 2.0,
+        **dict.fromkeys(learned, each),
     }
     return {
         name: part * slope[name]
         for name, part in parts.items()
         if name in slope and part > 0.0
     }
+
+
+def holds_its_own(
+    name: str, held: Held, slope: Mapping[str, float], account: Ints
+) -> bool:
+    """Say whether a scorer is not clearly behind the logistic on later dates.
+
+    Clearly is one standard error of the paired difference, by account.
+
+    >>> y = np.tile([0.0, 1.0], 50)
+    >>> held = Held(row=[np.arange(100)], y=[y])
+    >>> held.margin = {"logistic": [y], "lifetime": [-y], "gbm": [y * 1.01]}
+    >>> slope = dict.fromkeys(held.margin, 1.0)
+    >>> [holds_its_own(n, held, slope, np.arange(100)) for n in ("lifetime", "gbm")]
+    [False, True]
+    """
+    mine, usual = (
+        held.losses([slope[n] * z for z in held.margin[n]]) for n in (name, "logistic")
+    )
+    behind = mine - usual
+    return bool(behind.mean() <= _clustered_error(behind, account))
 
 
 def cautious_weights(slope: Mapping[str, float]) -> dict[str, float]:

@@ -2,10 +2,12 @@
 
 From the simplest rung up: constant, recency, calendar, rules, renewal hazard, logistic
 on the hazard's margin, gbm on the logistic's, and the blend of rules, logistic and
-gbm. A rung must beat the constant by more than one standard error of the paired gain,
-clustered by account; of those that do, the one with the least loss is chosen, or the
-blend unless it is clearly behind. Where none does, the constant is left; with few
-outcomes rules and hazard, held back, are all there is, and it is said.
+gbm; where churn is silence the lifetime joins it if it holds its own. A rung must beat
+the constant by more than one standard error of the paired gain, clustered by account;
+of those that do, the one with the least loss is chosen, or the blend unless it is
+clearly behind.
+Where none does, the constant is left; with few outcomes rules and hazard, held back,
+are all there is, and it is said.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from churnhealth.evaluate.choosing import (
     Held,
     cautious_weights,
     choose,
+    holds_its_own,
     rules_share,
     weights_of,
 )
@@ -48,6 +51,7 @@ ORDER = (
     "calendar",
     "rules",
     "hazard",
+    "lifetime",
     "logistic",
     "gbm",
     "blend",
@@ -263,6 +267,8 @@ def _weights(
     slope = {name: rung.calibrator.slope for name, rung in rungs.items()}
     if not set(_LEARNED) <= set(rungs) or not held.row:
         return cautious_weights(slope)
+    if "lifetime" in slope and not holds_its_own("lifetime", held, slope, account):
+        del slope["lifetime"]
     share = 0.0
     if "rules" in rungs:
         card = getattr(rungs["rules"].scorer, "card", None)

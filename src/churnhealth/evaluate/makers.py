@@ -36,6 +36,7 @@ def scorer_makers(
             "window": _decision_window(question),
             "repeats": question.kind == "horizon",
         },
+        "lifetime": {"horizon_days": question.horizon_days},
         "rules": {
             "card": configured_card(config) if card is None else card,
             "specs": specs,
@@ -50,6 +51,7 @@ def scorer_makers(
         and scorer_class(name).applies(names)
         and not (name == "calendar" and question.kind != "horizon")
         and not (name == "hazard" and not _ends_at_renewals(question))
+        and not (name == "lifetime" and question.kind != "inactivity")
     ]
 
     if not set(applies) - {"blend"}:

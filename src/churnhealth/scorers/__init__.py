@@ -19,6 +19,7 @@ SCORERS: Mapping[str, tuple[str, str]] = {
     "calendar": ("churnhealth.scorers.baselines", "CalendarScorer"),
     "rules": ("churnhealth.scorers.rules", "RuleScorer"),
     "hazard": ("churnhealth.scorers.hazard", "HazardScorer"),
+    "lifetime": ("churnhealth.scorers.lifetime", "LifetimeScorer"),
     "logistic": ("churnhealth.scorers.logistic", "LogisticScorer"),
     "gbm": ("churnhealth.scorers.gbm", "GbmScorer"),
     "blend": ("churnhealth.scorers.blend", "BlendScorer"),

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from churnhealth.scorers.lifetime import LifetimeScorer
+
+NAMES = tuple(
+    f"orders__all__{kind}" for kind in ("total_days", "days_lasted", "days_since_first")
+)
+R, ALPHA, A, B = 0.8, 40.0, 0.6, 2.5  # alpha in days
+HORIZON = 90
+
+
+def shop(customers, *, age, seed):
+    """Play the model customer by customer: orders at random until they drop out."""
+    random = np.random.default_rng(seed)
+    rows, silent = [], []
+    for _ in range(customers):
+        rate, leaving = random.gamma(R, 1 / ALPHA), random.beta(A, B)
+        born = random.uniform(0, 60)
+        told, day, orders, last, more = born + age, 0.0, 1, 0.0, 0
+        while True:
+            day += random.exponential(1 / rate)
+            if day > age + born + HORIZON:
+                break
+            if day <= told:
+                orders, last = orders + 1, day
+            else:
+                more += 1
+            if random.random() < leaving:
+                break
+        rows.append((orders, last, told))
+        silent.append(more == 0)
+    return np.array(rows, float), np.array(silent, int)
+
+
+def true_probability(X):
+    """Give the textbook's closed form with the numbers the shop was played with."""
+    x, last, age = X[:, 0] - 1, X[:, 1], X[:, 2]
+    gone = A / (B + np.maximum(x, 1) - 1) * ((ALPHA + age) / (ALPHA + last)) ** (R + x)
+    alive = 1 / (1 + np.where(x > 0, gone, 0.0))
+    return 1 - alive * (1 - ((ALPHA + age) / (ALPHA + age + HORIZON)) ** (R + x))
+
+
+def log_loss(p, y):
+    return float(-np.mean(np.where(y == 1, np.log(p), np.log1p(-p))))
+
+
+@pytest.fixture(scope="module")
+def scorer():
+    X, y = shop(6000, age=200, seed=1)
+    return LifetimeScorer(feature_names=NAMES, horizon_days=HORIZON).fit(X, y)
+
+
+@pytest.mark.parametrize("age", [200, 500])
+def test_it_is_as_good_as_the_truth_even_for_customers_older_than_any(scorer, age):
+    X, y = shop(6000, age=age, seed=2)
+    p = scorer.predict_proba(X)[:, 1]
+    best, constant = log_loss(true_probability(X), y), log_loss(y.mean(), y)
+    assert log_loss(p, y) < best + 0.03 * (constant - best)
+    assert p.mean() == pytest.approx(y.mean(), rel=0.05)
+
+
+def test_the_longer_the_silence_the_riskier_and_the_more_so_the_busier(scorer):
+    lasted = np.arange(300.0, 150.0, -10.0)
+    seldom, often = (
+        scorer.decision_function(
+            np.column_stack([np.full(15, n), lasted, np.full(15, 300.0)])
+        )
+        for n in (3.0, 20.0)
+    )
+    assert (np.diff(seldom) > 0).all()
+    assert (np.diff(often) > 0).all()
+    assert often[0] < seldom[0]
+    assert often[-1] > seldom[-1]
+
+
+def test_a_handful_of_outcomes_stays_near_the_prior():
+    X, y = shop(30, age=200, seed=3)
+    few = LifetimeScorer(feature_names=NAMES, horizon_days=HORIZON).fit(X, y)
+    later, seen = shop(3000, age=200, seed=4)
+    loss = log_loss(few.predict_proba(later)[:, 1], seen)
+    assert loss < log_loss(seen.mean(), seen)

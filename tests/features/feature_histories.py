@@ -238,6 +238,15 @@ def many(rows, most=14):
     return st.lists(rows, max_size=most).map(tuple)
 
 
+def _prompt(drawn):
+    """Half of the businesses know of everything at once, as most sources do."""
+    events, prompt = drawn
+    if not prompt:
+        return events
+    told = (e._replace(known=e.happened) for e in events["product"])
+    return {**events, "product": tuple(told)}
+
+
 def businesses():
     profile = st.tuples(
         st.sampled_from([-FAR, 0, 30]), st.sampled_from(["SE", "DK", None])
@@ -246,9 +255,12 @@ def businesses():
         Business,
         accounts=st.just(ACCOUNTS),
         profiles=st.tuples(*[profile] * ACCOUNTS),
-        events=st.fixed_dictionaries(
-            {"product": many(event(), 30), "plans": many(event(planned=True))}
-        ),
+        events=st.tuples(
+            st.fixed_dictionaries(
+                {"product": many(event(), 30), "plans": many(event(planned=True))}
+            ),
+            st.booleans(),
+        ).map(_prompt),
         states=many(state()),
         terms=many(term(), 6),
     )

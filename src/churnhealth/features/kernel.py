@@ -8,7 +8,7 @@ batch size cannot show in the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import cast
@@ -92,13 +92,17 @@ def compute(
     """
     _refuse_unknown_sources(history, specs)
     out = np.empty((account.size, len(specs)), dtype=np.float64)
+    items: dict[str, dict[str, None]] = {}
+    for spec in specs:
+        if spec.item is not None:
+            items.setdefault(spec.source, {})[spec.item] = None
     order = np.lexsort((as_of, account))
     account, as_of = account[order], as_of[order]
 
     def work(start: int, stop: int) -> int:
         low, high = int(account[start]), int(account[stop - 1]) + 1
         moments = Moments(account[start:stop] - low, as_of[start:stop])
-        batch = _Batch(history.batch(low, high), moments, gap_days)
+        batch = _Batch(history.batch(low, high), moments, gap_days, items)
         part = np.empty((stop - start, len(specs)))
         for column, spec in enumerate(specs):
             part[:, column] = batch.column(spec)
@@ -141,10 +145,18 @@ def _side_by_side(
 class _Batch:
     """The tables of a run of accounts; what specs share is computed once."""
 
-    def __init__(self, history: History, moments: Moments, gap_days: int) -> None:
+    def __init__(
+        self,
+        history: History,
+        moments: Moments,
+        gap_days: int,
+        items: Mapping[str, Collection[str]],
+    ) -> None:
         self._history, self._moments, self._gap_days = history, moments, gap_days
         self._events = {
-            log.name: Events(log, moments, started=self._started)
+            log.name: Events(
+                log, moments, started=self._started, items=items.get(log.name, ())
+            )
             for log in history.events
         }
         self._states = {log.name: States(log, moments) for log in history.states}

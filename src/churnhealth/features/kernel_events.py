@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from churnhealth.features.kernel_moments import Bools, Moments, quotient
+from churnhealth.features.kernel_parts import Parts, PartTally
 from churnhealth.features.kernel_rows import Recorded, Rows, Tally
 from churnhealth.features.kinds_events import OWN_NORM_DAYS
 from churnhealth.sources.contract import FAR, Days, EventLog, Floats, Ints
@@ -24,7 +25,12 @@ class Events:
     """One events source of a batch, and what several of its features share."""
 
     def __init__(
-        self, log: EventLog, moments: Moments, *, started: Callable[[], Days | None]
+        self,
+        log: EventLog,
+        moments: Moments,
+        *,
+        started: Callable[[], Days | None],
+        items: Collection[str] = (),
     ) -> None:
         self.log, self.moments, self._started = log, moments, started
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
@@ -32,6 +38,22 @@ class Events:
         self.seen_from = Recorded(log.coverage, moments.as_of)
         self._covered: dict[int | None, Bools] = {}
         self._prompt = not np.any(log.known_at > log.happened_at)
+
+        self._items = items
+
+    def parts(self, item: str | None) -> tuple[Parts, int] | None:
+        """Find an event among those that are asked for side by side, if it is one."""
+        if item is None or item not in self._items or not self._prompt:
+            return None
+        parts, place = self.keep("parts", self._parts)
+        at = place.get(item)
+        return None if at is None else (parts, at)
+
+    def _parts(self) -> tuple[Parts, dict[str, int]]:
+        names = [n for n in self._items if n in self._code]
+        codes = np.array([self._code[n] for n in names], dtype=np.int64)
+        parts = Parts(self.log, self.moments, codes)
+        return parts, {n: i for i, n in enumerate(names)}
 
     def keep(self, name: Hashable, make: Callable[[], T]) -> T:
         """Compute a value once."""
@@ -84,12 +106,15 @@ class Events:
             ("active", item), lambda: self.rows(item).take(self.real(item))
         )
 
-    def count(self, item: str | None) -> Tally:
+    def count(self, item: str | None) -> Tally | PartTally:
         """Tally how often it happened."""
-        return self.keep(
-            ("count", item),
-            lambda: Tally(self.rows(item), self.log.count[self.picked(item)]),
-        )
+        return self.keep(("count", item), lambda: self._count(item))
+
+    def _count(self, item: str | None) -> Tally | PartTally:
+        found = self.parts(item)
+        if found is not None:
+            return PartTally(*found)
+        return Tally(self.rows(item), self.log.count[self.picked(item)])
 
     def amount(self, item: str | None) -> tuple[Tally, Tally]:
         """Tally the amounts, as whole numbers, and how many there are."""
@@ -134,11 +159,19 @@ class Events:
 
     def first_day(self, item: str | None) -> Days:
         """Give the day it first happened, ``FAR`` if it never did."""
-        return self.keep(("first", item), lambda: self.active(item).first_day())
+        found = self.parts(item)
+        if found is None or not found[0].real:
+            return self.keep(("first", item), lambda: self.active(item).first_day())
+        days: list[Days] = self.keep("first", lambda: [*found[0].first_day()])
+        return days[found[1]]
 
     def last_day(self, item: str | None) -> Days:
         """Give the day it last happened, ``FAR`` if it never did."""
-        return self.keep(("last", item), lambda: self.active(item).last_day())
+        found = self.parts(item)
+        if found is None or not found[0].real:
+            return self.keep(("last", item), lambda: self.active(item).last_day())
+        days: list[Days] = self.keep("last", lambda: [*found[0].last_day()])
+        return days[found[1]]
 
 
 EventKind = Callable[[Events, str | None, int], Floats]
@@ -202,7 +235,7 @@ def _share(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(days, quotient(count, total))
 
 
-def _trend(events: Events, tally: Tally, days: int) -> Floats:
+def _trend(events: Events, tally: Tally | PartTally, days: int) -> Floats:
     moved = trend(tally.within(days), tally.within(days, skip=days))
     return events.recorded(2 * days, moved)
 

@@ -1,0 +1,86 @@
+"""All events of a source side by side: one search answers for every name at once.
+
+Most features ask the same of every event by its name. Rows are put in the order (name,
+account, day), so that the edge of a window is one search for all names, and what lies
+between two edges is a difference of one running sum. Only for sources without late
+rows: these are taken off row by row (`kernel_rows`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from churnhealth.features.kernel_moments import Bools, Moments, key_of
+from churnhealth.sources.contract import FAR, Days, EventLog, Ints
+
+__all__ = ["PartTally", "Parts"]
+
+_APART = 1 << 44  # further than the keys of any batch reach
+_FEW_NAMES = 1 << 15
+
+
+class Parts:
+    """The rows of some events, each a part of its own; ``place`` is a part's number."""
+
+    def __init__(self, log: EventLog, moments: Moments, codes: Ints) -> None:
+        place = np.full(len(log.vocabulary) + 1, -1, dtype=np.int64)
+        place[codes] = np.arange(codes.size)
+        part = place[log.event]
+        small = np.int16 if codes.size < _FEW_NAMES else np.int64  # sorted by counting
+        order = np.argsort(part.astype(small), kind="stable")
+        order = order[np.searchsorted(part[order], 0) :]
+        self._happened = log.happened_at[order]
+        self._key = part[order] * _APART + key_of(log.account[order], self._happened)
+        count = log.count[order]
+        self.real = bool(count.size == 0 or count.min() > 0)
+        self._sums = np.zeros(count.size + 1, dtype=np.int64)
+        count.cumsum(out=self._sums[1:])
+        self._moments = moments
+        self._base = np.arange(codes.size)[:, None] * _APART
+        self._edges: dict[int | None, Ints] = {}
+        self._known: dict[int | None, Ints] = {}
+
+    def edge(self, days: int | None) -> Ints:
+        """Count the rows before ``as_of - days``, a line for each part."""
+        if days not in self._edges:
+            moments = self._moments
+            when = moments.floor if days is None else moments.key - days
+            self._edges[days] = self._key.searchsorted(self._base + when)
+        return self._edges[days]
+
+    def within(self, days: int | None) -> Ints:
+        """Add up ``[as_of - days, as_of)``, a line for each part."""
+        if days not in self._known:
+            sums = self._sums
+            self._known[days] = sums[self.edge(0)] - sums[self.edge(days)]
+        return self._known[days]
+
+    def last_day(self) -> Days:
+        """Give the day of the last event before each snapshot, ``FAR`` if none."""
+        now = self.edge(0)
+        return self._day(now - 1, now > self.edge(None))
+
+    def first_day(self) -> Days:
+        """Give the day of the first event before each snapshot, ``FAR`` if none."""
+        begin = self.edge(None)
+        return self._day(begin, self.edge(0) > begin)
+
+    def _day(self, row: Ints, has: Bools) -> Days:
+        out = np.full(row.shape, FAR, dtype=np.int64)
+        out[has] = self._happened[row[has]]
+        return out
+
+
+class PartTally:
+    """What one part adds up to over any window (compare `kernel_rows.Tally`)."""
+
+    def __init__(self, parts: Parts, place: int) -> None:
+        self._parts, self._place = parts, place
+
+    def within(self, days: int | None, *, skip: int = 0) -> Ints:
+        """Add up ``[as_of - skip - days, as_of - skip)``; ``None`` = since ever."""
+        if skip:
+            longer = None if days is None else skip + days
+            return self.within(longer) - self.within(skip)
+        total: Ints = self._parts.within(days)[self._place]
+        return total

@@ -27,6 +27,7 @@ class _Ended:
 
     churned: Mask
     covered: Mask
+    day: int
 
 
 def column_findings(
@@ -36,6 +37,7 @@ def column_findings(
     ended = _ended(history, today)
     found: list[Finding | None] = []
     if ended is not None:
+        found.append(_ends_of_leavers(history, ended))
         for name, flag in flags.items():
             found.append(_contradicting(history, name, flag, ended))
     for name, values in history.accounts.attributes.items():
@@ -58,7 +60,24 @@ def _ended(history: History, today: int) -> _Ended | None:
     known = [d[d <= today] for d in days]
     data_end = max((int(d.max()) for d in known if d.size), default=today)
     last = last_cover(c, history.accounts.ids.size)
-    return _Ended(churned=(last > -FAR) & (last <= data_end), covered=last > data_end)
+    churned = (last > -FAR) & (last <= data_end)
+    return _Ended(churned=churned, covered=last > data_end, day=data_end)
+
+
+def _ends_of_leavers(history: History, ended: _Ended) -> Finding | None:
+    """See whether the agreed ends are days of leaving: none of them lies ahead."""
+    c = history.contracts
+    assert c is not None
+    given = c.end < FAR
+    past, without = int(given.sum()), int((~given).sum())
+    if min(past, without) < _FEW or (c.end[given] > ended.day).any():
+        return None
+    what = (
+        f"[sources.contracts]: none of {past} agreed ends lies ahead of the data, and"
+        f" {without} rows have no end"
+    )
+    example = str(history.accounts.ids[c.account[given][0]])
+    return finding("CH233", what, count=past, example=example)
 
 
 def _contradicting(

@@ -351,6 +351,14 @@ CODES: Mapping[str, Code] = {
         "see which features carry it; give attributes as states with the day they"
         " were known",
     ),
+    "CH233": _code(
+        "warning",
+        False,
+        "agreed ends that only those who left have",
+        "an end that is filled in when somebody leaves tells who will, and is no"
+        " renewal date",
+        "map the column to `cancelled_at`; leave `end` out where nothing was agreed",
+    ),
     "CH234": _code(
         "advice",
         False,

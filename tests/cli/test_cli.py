@@ -126,7 +126,8 @@ def test_backtest_prints_json_and_writes_predictions(
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     wanted = "schema_version question data folds scorers group_disjoint bands"
-    assert list(report) == [*wanted.split(), "lead_time", "leaky", "slices", "verdict"]
+    more = ["lead_time", "leaky", "shuffled_dates", "slices", "verdict"]
+    assert list(report) == [*wanted.split(), *more]
     table = read_table(out)
     assert len(table["label"]) == report["folds"][0]["n_test"]
     assert {"p_constant", "p_rules", "p_gbm", "p_chosen", "band"} <= set(table)

@@ -30,6 +30,7 @@ TOP = [
     "bands",
     "lead_time",
     "leaky",
+    "shuffled_dates",
     "slices",
     "verdict",
 ]
@@ -104,6 +105,8 @@ def test_the_report_has_exactly_the_promised_keys(kind):
     assert [set(band) for band in report["bands"]] == [BAND] * 4
     assert all(set(row) == LEAD for row in report["lead_time"])
     assert set(report["leaky"]) == {"auc", "how"}
+    shuffled = {"auc", "auc_shuffled", "gap", "accounts"}
+    assert set(report["shuffled_dates"]) == shuffled
     assert set(report["verdict"]) == {"skill", "chosen", "reasons"}
     assert report["question"]["kind"] == {"silence": "inactivity"}.get(kind, kind)
 

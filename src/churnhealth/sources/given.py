@@ -18,6 +18,7 @@ from churnhealth.sources.contract import FAR
 __all__ = [
     "DAY",
     "LARGEST",
+    "LONGEST",
     "NEVER",
     "known_fields",
     "label",
@@ -49,7 +50,8 @@ _FIRST = -25_567 * DAY  # 1900-01-01
 _LAST = 84_006 * DAY  # 2200-01-01
 LARGEST = 1e15
 """Numbers of a request are smaller than this."""
-_LONGEST = 1_000
+LONGEST = 1_000
+"""Texts of a request have at most so many characters."""
 
 
 def refuse(code: str, where: str, what: str, *, fix: str) -> RequestError:
@@ -109,11 +111,11 @@ def text(row: Mapping[str, object], name: str, where: str) -> str | None:
         return str(value)
     if not isinstance(value, str):
         raise refuse("CH521", f"{where}.{name}", "is not a text", fix='give "..."')
-    if len(value) > _LONGEST:
+    if len(value) > LONGEST:
         raise refuse(
             "CH521",
             f"{where}.{name}",
-            f"is longer than {_LONGEST} characters",
+            f"is longer than {LONGEST} characters",
             fix="give an id or a short name",
         )
     return value.strip(" ") or None

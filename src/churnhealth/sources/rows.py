@@ -18,7 +18,6 @@ from churnhealth.sources.contract import (
     TABLES,
     Accounts,
     Contracts,
-    EventLog,
     Floats,
     History,
     Ints,
@@ -41,7 +40,13 @@ from churnhealth.sources.given import (
     whole,
 )
 from churnhealth.sources.quantised import MAX_SUM, USERS_DECIMALS
-from churnhealth.sources.schema import EventsShape, Schema, StatesShape
+from churnhealth.sources.rows_events import (
+    EVENT_FIELDS,
+    EventRows,
+    event_table,
+    whole_columns,
+)
+from churnhealth.sources.schema import EventsShape, Schema, StatesShape, extended
 
 __all__ = ["history_from_rows"]
 
@@ -58,14 +63,12 @@ def _fields(table: str, *more: str) -> frozenset[str]:
 
 
 _CONTRACT_FIELDS = _fields("contracts")
-_EVENT_FIELDS = _fields("events", "source")
 _STATE_FIELDS = _fields("states", "source")
 
 
 class _Event(NamedTuple):
-    """One event; sorted by its days, as in loading, then field by field."""
+    """One event to the microsecond; a missing number is -inf, so that events sort."""
 
-    account: int
     happened_at: int
     known_at: int
     event: str
@@ -129,7 +132,7 @@ def history_from_rows(schema: Schema, accounts: Sequence[Row]) -> History:
     return History(
         accounts=_accounts(schema, [found[i][0] for i in order], profiled),
         contracts=_contract_table(tables.contracts) if schema.contracts else None,
-        events=tuple(_event_table(s, tables.events[s.name]) for s in schema.events),
+        events=tuple(event_table(s, tables.events[s.name]) for s in schema.events),
         states=tuple(_state_table(s, tables.states[s.name]) for s in schema.states),
     )
 
@@ -158,7 +161,7 @@ class _Tables:
         self.schema = schema
         self.shapes = {s.name: s for s in schema.events}
         self.contracts: list[_Contract] = []
-        self.events: dict[str, list[_Event]] = {s.name: [] for s in schema.events}
+        self.events: dict[str, list[EventRows]] = {s.name: [] for s in schema.events}
         self.states: dict[str, list[_State]] = {s.name: [] for s in schema.states}
 
     def add(self, account: int, row: Row, where: str) -> None:
@@ -169,11 +172,7 @@ class _Tables:
                 fix = "leave contracts out"
                 raise refuse("CH523", at, "the model has no contracts", fix=fix)
             self.contracts.append(self._contract(account, value, at))
-        named: dict[tuple[str, str], _Event] = {}
-        for i, value in enumerate(listed(row.get("events"), f"{where}.events")):
-            self._event(account, value, f"{where}.events[{i}]", named)
-        for (source, _), event in named.items():
-            self.events[source].append(event)
+        self._add_events(account, listed(row.get("events"), f"{where}.events"), where)
         for i, value in enumerate(listed(row.get("states"), f"{where}.states")):
             at = f"{where}.states[{i}]"
             state = object_of(value, at)
@@ -206,23 +205,39 @@ class _Tables:
     def _lag(self) -> int:
         return self.schema.known_at_lag_days * DAY
 
-    def _event(
-        self, account: int, value: object, at: str, named: dict[tuple[str, str], _Event]
-    ) -> None:
-        row = object_of(value, at)
-        known_fields(row, _EVENT_FIELDS, at)
-        source = _source(row, at, self.events)
-        shape = self.shapes[source]
-        event = self._made(account, row, at, shape)
-        key = text(row, "event_id", at)
-        if key is None or not shape.unrepeated:
-            self.events[source].append(event)
-            return
-        before = named.get((source, key))
-        if before is None or _known_first(event) < _known_first(before):
-            named[source, key] = event
+    def _add_events(self, account: int, rows: Sequence[object], where: str) -> None:
+        lag = self.schema.known_at_lag_days
+        found = whole_columns(rows, account, self.shapes, lag=lag)
+        if found is None:
+            found = self._row_by_row(account, rows, where)
+        for source, part in found.items():
+            self.events[source].append(part)
 
-    def _made(self, account: int, row: Row, at: str, shape: EventsShape) -> _Event:
+    def _row_by_row(
+        self, account: int, rows: Sequence[object], where: str
+    ) -> dict[str, EventRows]:
+        """Read events one by one: of repeats of an id the earliest known one stays."""
+        found: dict[str, list[_Event]] = {}
+        named: dict[tuple[str, str], _Event] = {}
+        for i, value in enumerate(rows):
+            at = f"{where}.events[{i}]"
+            row = object_of(value, at)
+            known_fields(row, EVENT_FIELDS, at)
+            source = _source(row, at, self.events)
+            shape = self.shapes[source]
+            event = self._made(row, at, shape)
+            key = text(row, "event_id", at)
+            if key is None or not shape.unrepeated:
+                found.setdefault(source, []).append(event)
+                continue
+            before = named.get((source, key))
+            if before is None or _known_first(event) < _known_first(before):
+                named[source, key] = event
+        for (source, _), event in named.items():
+            found.setdefault(source, []).append(event)
+        return {s: _as_columns(account, events) for s, events in found.items()}
+
+    def _made(self, row: Row, at: str, shape: EventsShape) -> _Event:
         happened = required(moment(row, "happened_at", at), f"{at}.happened_at")
         known = _or(moment(row, "known_at", at), happened + self._lag)
         text(row, "item", at)
@@ -230,7 +245,6 @@ class _Tables:
         users, ended = number(row, "users", at), open_moment(row, "ended_at", at)
         has = shape.columns
         return _Event(
-            account=account,
             happened_at=happened,
             known_at=known if shape.planned else max(known, happened),
             event=text(row, "event", at) or shape.name,
@@ -243,7 +257,22 @@ class _Tables:
 
 
 def _known_first(event: _Event) -> tuple[object, ...]:
-    return (event.known_at, event.happened_at, *event[3:])
+    return (event.known_at, event.happened_at, *event[2:])
+
+
+def _as_columns(account: int, events: Sequence[_Event]) -> EventRows:
+    """Keep of a moment its day, and of a missing number that it is missing."""
+    return EventRows(
+        account=account,
+        happened_at=[e.happened_at // DAY for e in events],
+        known_at=[e.known_at // DAY for e in events],
+        event=[e.event for e in events],
+        user=[e.user for e in events],
+        times=[e.times for e in events],
+        amount=[math.nan if e.amount == -math.inf else e.amount for e in events],
+        users=[math.nan if e.users == -math.inf else e.users for e in events],
+        ended_at=[e.ended_at // DAY for e in events],
+    )
 
 
 def _source(row: Row, at: str, among: Mapping[str, object]) -> str:
@@ -343,62 +372,9 @@ def _contract_table(given: Sequence[_Contract]) -> Contracts:
     )
 
 
-def _words(
-    shape: EventsShape | StatesShape, seen: set[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Extend the vocabulary by the words it lacks, with the usual category."""
-    new = sorted(seen.difference(shape.vocabulary))
-    categories = (*shape.categories, *(shape.category for _ in new))
-    return (*shape.vocabulary, *new), categories
-
-
-def _days_first(event: _Event) -> tuple[object, ...]:
-    """Sort by what the arrays hold: of a moment only its day."""
-    account, happened_at, known_at, *rest, ended_at = event
-    days = (happened_at // DAY, known_at // DAY)
-    return (account, *days, *rest, ended_at // DAY)
-
-
-def _event_table(shape: EventsShape, given: Sequence[_Event]) -> EventLog:
-    rows = sorted(given, key=_days_first)
-    vocabulary, categories = _words(shape, {r.event for r in rows})
-    code = {word: i for i, word in enumerate(vocabulary)}
-    users = {u: i for i, u in enumerate(sorted({r.user for r in rows} - {""}))}
-    has, amount, ended = shape.columns, None, None
-    if "ended_at" in has:
-        ended = _ints(rows, lambda r: r.ended_at // DAY)
-    if "amount" in has:
-        amount = _floats(rows, lambda r: r.amount)
-        if np.nansum(np.abs(amount)) * 10.0**shape.decimals >= MAX_SUM:
-            raise refuse(
-                "CH526",
-                f"events of source {shape.name}",
-                "the amounts are too large to be added up exactly",
-                fix="use the same unit as in training",
-            )
-    return EventLog(
-        name=shape.name,
-        planned=shape.planned,
-        vocabulary=vocabulary,
-        categories=categories,
-        account=_ints(rows, lambda r: r.account),
-        happened_at=_ints(rows, lambda r: r.happened_at // DAY),
-        known_at=_ints(rows, lambda r: r.known_at // DAY),
-        event=_ints(rows, lambda r: code[r.event]),
-        count=_ints(rows, lambda r: r.times),
-        amount=amount,
-        decimals=shape.decimals,
-        user=_ints(rows, lambda r: users.get(r.user, -1)) if "user_id" in has else None,
-        users=_floats(rows, lambda r: r.users) if "users" in has else None,
-        ended_at=ended,
-        unrepeated=shape.unrepeated,
-        coverage=shape.coverage,
-    )
-
-
 def _state_table(shape: StatesShape, given: Sequence[_State]) -> StateLog:
     rows = sorted(given)
-    vocabulary, categories = _words(shape, {r.state for r in rows})
+    vocabulary, categories = extended(shape, {r.state for r in rows})
     code = {word: i for i, word in enumerate(vocabulary)}
     return StateLog(
         name=shape.name,

@@ -11,7 +11,7 @@ from churnhealth.config import Config
 from churnhealth.errors import SourceError
 from churnhealth.sources.contract import Coverage, EventLog, History, StateLog
 
-__all__ = ["EventsShape", "Schema", "StatesShape", "schema_of"]
+__all__ = ["EventsShape", "Schema", "StatesShape", "extended", "schema_of"]
 
 _OPTIONAL = {
     "amount": "amount",
@@ -209,6 +209,15 @@ def schema_of(history: History, config: Config) -> Schema:
         states=tuple(_states_shape(s) for s in history.states),
         known_at_lag_days=config.sources.known_at_lag_days,
     )
+
+
+def extended(
+    shape: EventsShape | StatesShape, seen: set[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Extend the vocabulary by the words it lacks, with the usual category."""
+    new = sorted(seen.difference(shape.vocabulary))
+    categories = (*shape.categories, *(shape.category for _ in new))
+    return (*shape.vocabulary, *new), categories
 
 
 def _events_shape(log: EventLog) -> EventsShape:

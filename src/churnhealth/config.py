@@ -14,6 +14,7 @@ from churnhealth.config_sections import (
     AccountsSource,
     Backtest,
     Bands,
+    Calibration,
     CategoryColumn,
     Check,
     Company,
@@ -39,6 +40,7 @@ __all__ = [
     "AccountsSource",
     "Backtest",
     "Bands",
+    "Calibration",
     "CategoryColumn",
     "Check",
     "Company",
@@ -72,6 +74,7 @@ class Config(Section):
     features: Features = Features()
     rules: Rules = Rules()
     model: Model = Model()
+    calibration: Calibration = Calibration()
     backtest: Backtest = Backtest()
     bands: Bands = Bands()
     check: Check = Check()

@@ -12,6 +12,7 @@ __all__ = [
     "AccountsSource",
     "Backtest",
     "Bands",
+    "Calibration",
     "CategoryColumn",
     "Check",
     "Company",
@@ -236,6 +237,17 @@ class Model(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
     ladder: tuple[ScorerName, ...] = get_args(ScorerName)
+
+
+class Calibration(Section):
+    """Whether the level of the probabilities follows the newest outcomes."""
+
+    base_rate: Literal["watched", "corrected"] = "watched"
+
+    @property
+    def corrects(self) -> bool:
+        """Say whether the level is moved."""
+        return self.base_rate == "corrected"
 
 
 class Backtest(Section):

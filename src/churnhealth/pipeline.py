@@ -32,6 +32,7 @@ from churnhealth.features.runtime import feature_table
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.gathering import stop_at
 from churnhealth.health.bands import BandCuts
+from churnhealth.health.drift import drifted
 from churnhealth.progress import Progress
 from churnhealth.scorers.rules import RuleScorer
 from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort, snapshot_grid
@@ -211,6 +212,7 @@ def judge(
             folds,
             makers,
             disjoint_groups=config.backtest.disjoint_groups,
+            correct_drift=config.calibration.corrects,
             advance=progress.advance,
         )
     with progress.stage("report"):
@@ -245,9 +247,11 @@ def train(
     makers = scorer_makers(config, panel.specs)
     with progress.stage("train", total=len(makers) * 4):
         rows, _ = training_rows(panel, day)
-        ladder = climb(rows, makers, advance=progress.advance)
+        follow = config.calibration.corrects
+        ladder = climb(rows, makers, correct_drift=follow, advance=progress.advance)
     chosen = judged.chosen if judged.chosen in ladder.rungs else ladder.chosen
     best = ladder.rungs[chosen]
+    found += (moved,) if (moved := drifted(best.drift, best.corrected)) else ()
     rules = ladder.rungs["rules"].scorer if "rules" in ladder.rungs else None
     if not isinstance(rules, RuleScorer):
         rules = RuleScorer(feature_names=panel.names, specs=panel.specs)
@@ -272,6 +276,7 @@ def train(
         skill=bool(report["verdict"]["skill"]),
         card={
             **_card_of(config, loaded, found, report, rows, chosen),
+            "base_rate": None if best.drift is None else best.drift.to_json(),
             "drivers": _drivers(panel, day, best, judged, chosen),
         },
     )
@@ -395,7 +400,7 @@ def _card_of(
 
 def _settings_of(config: Config) -> dict[str, Any]:
     """Keep what a model was made with; never where data or services are."""
-    parts = ("snapshots", "features", "model", "backtest", "bands")
+    parts = ("snapshots", "features", "model", "calibration", "backtest", "bands")
     return {
         **{name: getattr(config, name).model_dump(mode="json") for name in parts},
         "card": "learned" if config.rules.card is None else "given",

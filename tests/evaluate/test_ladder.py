@@ -50,7 +50,16 @@ def makers(*, threads=2, without=()):
     return [make for name, make in kinds.items() if name not in without]
 
 
-def company(*, signal=1.0, late_signal=None, seed=0, accounts=250, months=14, rate=-3):
+def company(
+    *,
+    signal=1.0,
+    late_signal=None,
+    seed=0,
+    accounts=250,
+    months=14,
+    rate=-3,
+    late_rate=None,
+):
     """Monthly looks at accounts that leave the sooner, the fewer their logins."""
     random = np.random.default_rng(seed)
     late_signal = signal if late_signal is None else late_signal
@@ -59,7 +68,8 @@ def company(*, signal=1.0, late_signal=None, seed=0, accounts=250, months=14, ra
     for month in range(months):
         look = random.normal(size=(here.size, len(NAMES)))
         strength = signal if month < months // 2 else late_signal
-        left = random.random(here.size) < sigmoid(rate - strength * look[:, 2])
+        level = rate if late_rate is None or month < months - 4 else late_rate
+        left = random.random(here.size) < sigmoid(level - strength * look[:, 2])
         shown = np.column_stack(
             [
                 np.exp(look[:, 0] + 2),
@@ -365,3 +375,34 @@ def test_rungs_that_are_not_allowed_are_not_climbed():
     ladder = climb(company(), makers(without=("gbm", "rules")))
     assert " ".join(ladder.rungs) == "constant recency calendar hazard logistic"
     assert ladder.chosen == "logistic"
+
+
+def level_of(rung, rows):
+    """Predicted over observed on the newest three months."""
+    new = rows.as_of >= rows.as_of.max() - 60
+    return rung.probability(rows.X[new]).mean() / rows.y[new].mean()
+
+
+def test_a_risen_base_rate_is_told_and_followed_only_where_that_is_wanted():
+    small = makers(without=("gbm", "hazard", "blend"))
+    rows = company(accounts=500, rate=-4, late_rate=-2.8)
+    watched, followed = climb(rows, small), climb(rows, small, correct_drift=True)
+    line, moved = watched.rungs["logistic"], followed.rungs["logistic"]
+    assert line.drift.beyond_noise
+    assert line.drift.shift > 0
+    assert line.corrected == 0.0
+    assert 0 < moved.corrected < moved.drift.shift
+    assert moved.calibrator.slope == line.calibrator.slope
+    assert level_of(line, rows) < 0.85 < level_of(moved, rows) < 1.15
+    same = followed.rungs["constant"].probability(rows.X[:1])
+    assert same == watched.rungs["constant"].probability(rows.X[:1])
+
+
+def test_a_steady_base_rate_is_left_alone():
+    small = makers(without=("gbm", "hazard", "blend"))
+    told = [
+        climb(company(seed=s), small, correct_drift=True).rungs["logistic"]
+        for s in range(5)
+    ]
+    assert sum(rung.drift.beyond_noise for rung in told) <= 1
+    assert np.median([abs(rung.corrected) for rung in told]) < 0.1

@@ -31,6 +31,7 @@ TOP = [
     "lead_time",
     "leaky",
     "shuffled_dates",
+    "base_rate",
     "slices",
     "verdict",
 ]

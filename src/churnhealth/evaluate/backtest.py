@@ -129,6 +129,7 @@ def backtest(
     scorers: Makers,
     *,
     disjoint_groups: bool,
+    correct_drift: bool = False,
     advance: Advance = lambda: None,
 ) -> Judged:
     """Fit and test fold by fold; every scorer on the same rows.
@@ -140,7 +141,14 @@ def backtest(
     """
     labels = panel.labels()
     results = [
-        _fold(panel, f, scorers, advance, disjoint_groups=disjoint_groups)
+        _fold(
+            panel,
+            f,
+            scorers,
+            advance,
+            disjoint_groups=disjoint_groups,
+            correct_drift=correct_drift,
+        )
         for f in folds
     ]
     row = np.concatenate([r.test for r in results])
@@ -181,13 +189,14 @@ def _fold(
     advance: Advance,
     *,
     disjoint_groups: bool,
+    correct_drift: bool,
 ) -> FoldResult:
     code = panel.labels().code
     day = panel.cohort.as_of
     inside = (fold.test_from <= day) & (day < fold.test_to) & panel.tests
     test = np.flatnonzero(inside & ((code == YES) | (code == NO)))
     rows, train = training_rows(panel, fold.judged_at)
-    ladder = climb(rows, scorers, advance=advance)
+    ladder = climb(rows, scorers, correct_drift=correct_drift, advance=advance)
     if disjoint_groups and panel.group is not None:
         p = {n: _disjoint(panel, rows, train, test, n, ladder) for n in ladder.rungs}
     else:
@@ -246,7 +255,7 @@ def _disjoint(
         known = slope * scorer.decision_function(rows.X[keep])
         level = level_shift(known, y.astype(np.float64))
         margin = slope * scorer.decision_function(panel.X[test[mine]])
-        p[mine] = sigmoid(margin + level)
+        p[mine] = sigmoid(margin + level + ladder.rungs[name].corrected)
     return np.where(np.isnan(p), ladder.base_rate, p)
 
 

@@ -13,7 +13,7 @@ are all there is, and it is said.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from churnhealth.evaluate.choosing import (
 )
 from churnhealth.evaluate.panel import distinct
 from churnhealth.health.calibrate import Calibrator, fit_calibrator
+from churnhealth.health.drift import Drift, rate_drift
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer
@@ -88,11 +89,17 @@ class TrainingRows:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Rung:
-    """A fitted scorer, its calibrator, and its log loss on later inner dates."""
+    """A fitted scorer, its calibrator, and its log loss on later inner dates.
+
+    ``drift`` compares the newest outcomes with its probabilities; ``corrected`` is what
+    was added to its log-odds because of that.
+    """
 
     scorer: Scorer
     calibrator: Calibrator
     inner_log_loss: float | None = None
+    drift: Drift | None = None
+    corrected: float = 0.0
 
     def probability(self, X: Floats) -> Floats:
         """Give the calibrated churn probability of each row."""
@@ -119,6 +126,7 @@ def climb(
     rows: TrainingRows,
     scorers: Sequence[Callable[[], Scorer]],
     *,
+    correct_drift: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Ladder:
     """Fit every scorer, calibrate on later dates, and choose.
@@ -126,7 +134,9 @@ def climb(
     Slopes are fitted on margins of rows later than those the scorer was fitted on;
     then every scorer is fitted again on all rows, whose churn rate sets the level. The
     level of the later rows is left out on purpose: it is the drift between two parts
-    of the training period, and the scorer that is kept has seen both.
+    of the training period, and the scorer that is kept has seen both. With
+    ``correct_drift`` the level then follows the newest outcomes, as far as they are
+    more than noise; the constant stays what it is, to be compared with.
 
     Raises
     ------
@@ -154,6 +164,10 @@ def climb(
         members = [rungs[name].scorer for name in weights]
         blend = BlendScorer.of(members, weights=tuple(weights.values()))
         rungs["blend"], losses["blend"] = _judged("blend", blend, rows, held)
+    rungs = {
+        name: _followed(name, rung, rows, origins, correct=correct_drift)
+        for name, rung in rungs.items()
+    }
     chosen, reasons = choose(losses, account, outcomes=rows.outcomes)
     return Ladder(
         rungs=rungs,
@@ -254,6 +268,25 @@ def _judged(
     loss = held.losses([calibrator.slope * z for z in held.margin[name]])
     mean = float(loss.mean()) if loss.size else None
     return Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean), loss
+
+
+def _followed(
+    name: str, rung: Rung, rows: TrainingRows, origins: Sequence[int], *, correct: bool
+) -> Rung:
+    """Watch the rate since the last inner origin, and follow it if that is wanted."""
+    if not origins:
+        return rung
+    z = rung.calibrator.log_odds(rung.scorer.decision_function(rows.X))
+    drift = rate_drift(z, rows.y, rows.account, rows.as_of, since=origins[-1])
+    if drift is None or not correct or name == "constant":
+        return replace(rung, drift=drift)
+    level = rung.calibrator.intercept + drift.believed
+    return replace(
+        rung,
+        drift=drift,
+        corrected=drift.believed,
+        calibrator=replace(rung.calibrator, intercept=level),
+    )
 
 
 def _weights(

@@ -60,6 +60,7 @@ def backtest_report(
         "lead_time": _lead_time(judged, panel, cuts, config),
         "leaky": leaky,
         "shuffled_dates": shuffled,
+        "base_rate": _base_rate(judged),
         "slices": slices_of(judged, panel, cuts, seed=config.model.seed),
         "verdict": _verdict(judged, scorers["chosen"], told),
     }
@@ -95,6 +96,14 @@ def _disjoint(judged: Judged) -> dict[str, float | None]:
         "auc": auc(judged.disjoint, judged.y),
         "log_loss": log_loss(judged.disjoint, judged.y),
     }
+
+
+def _base_rate(judged: Judged) -> dict[str, Any] | None:
+    """Say whether the newest outcomes before the last fold fitted the model's level."""
+    rung = judged.folds[-1].ladder.rungs.get(judged.chosen)
+    if rung is None or rung.drift is None:
+        return None
+    return {**rung.drift.to_json(), "corrected": rung.corrected}
 
 
 def _reach(question: Question) -> int:
@@ -194,6 +203,14 @@ def report_text(report: Mapping[str, Any]) -> str:
         lines += [
             f"on shuffled dates the AUC of {shuffled['auc']:.3f} is"
             f" {shuffled['auc_shuffled']:.3f}"
+        ]
+    rate = report["base_rate"]
+    if rate and rate["beyond_noise"]:
+        done = f"corrected by {rate['corrected']:+.2f}" if rate["corrected"] else "kept"
+        lines += [
+            f"base rate: {rate['observed']:.1%} of the training rows since"
+            f" {rate['since']} churned, {rate['expected']:.1%} was expected; the level"
+            f" is {done} (log-odds)"
         ]
     lines += _slice_lines(report["slices"])
     skill = "skill" if report["verdict"]["skill"] else "no skill"

@@ -366,5 +366,13 @@ CODES: Mapping[str, Code] = {
         "every run reads and sorts the files again",
         "make room on the disk, or correct `[sources] store` and its permissions",
     ),
+    "CH240": _code(
+        "warning",
+        False,
+        "a base rate that has moved",
+        "the model's level is the whole training period's: today's probabilities are"
+        " too low or too high together",
+        "see what changed; set `[calibration] base_rate` to `corrected` to follow it",
+    ),
 }
 """Every finding we can make, by code."""

@@ -1,0 +1,114 @@
+"""Has the base rate moved: the newest outcomes against what the model expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from churnhealth.scorers.curves import level_shift, sigmoid
+from churnhealth.sources.contract import Days, Floats, Ints, date_of
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["Drift", "drifted", "rate_drift"]
+
+_SURE = 1.96  # standard errors
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drift:
+    """How far the newest outcomes lie from the probabilities given to the same rows.
+
+    ``shift`` is what would have to be added to all log-odds for the mean to be right,
+    ``error`` its standard error clustered by account, ``since`` the first day (days
+    since 1970) that counts as new.
+
+    >>> found = {"since": 0, "rows": 900, "expected": 0.1, "observed": 0.2}
+    >>> sure = Drift(shift=0.8, error=0.1, **found)
+    >>> sure.beyond_noise, round(sure.believed, 3)
+    (True, 0.788)
+    >>> Drift(shift=0.8, error=0.9, **found).believed
+    0.0
+    """
+
+    since: int
+    rows: int
+    expected: float
+    observed: float
+    shift: float
+    error: float
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Say whether the 95 % interval of the shift leaves out zero."""
+        return abs(self.shift) > _SURE * self.error
+
+    @property
+    def believed(self) -> float:
+        """Give the part of the shift that is not noise (positive-part James-Stein).
+
+        None of it up to one standard error, nearly all of it from five on: nothing
+        jumps where a threshold is passed.
+        """
+        if abs(self.shift) <= self.error:
+            return 0.0
+        return self.shift * (1.0 - (self.error / self.shift) ** 2)
+
+    def to_json(self) -> dict[str, object]:
+        """Say it as a JSON object, with the 95 % interval of the shift."""
+        reach = _SURE * self.error
+        return {
+            "since": str(date_of(self.since)),
+            "rows": self.rows,
+            "expected": self.expected,
+            "observed": self.observed,
+            "shift": self.shift,
+            "interval": [self.shift - reach, self.shift + reach],
+            "beyond_noise": self.beyond_noise,
+        }
+
+
+def rate_drift(
+    log_odds: Floats, y: Ints, account: Ints, as_of: Days, *, since: int
+) -> Drift | None:
+    """Compare calibrated log-odds (n,) with outcomes, on the rows from a day on.
+
+    The model has learned from all rows, so it says what the whole period's rate makes
+    of the accounts that are there now: a change of their mix is no drift. ``None``
+    without both outcomes among the new rows.
+
+    >>> z, y = np.full(400, -2.0), np.arange(400) % 4 == 0
+    >>> found = rate_drift(z, y.astype(int), np.arange(400), np.arange(400), since=200)
+    >>> round(found.expected, 3), found.observed, found.beyond_noise
+    (0.119, 0.25, True)
+    """
+    new = as_of >= since
+    z, seen = log_odds[new], y[new].astype(np.float64)
+    if not seen.any() or seen.all():
+        return None
+    shift = level_shift(z, seen)
+    p = sigmoid(z + shift)
+    # Sandwich estimate of an intercept: one account's rows stand or fall together.
+    _, whose = np.unique(account[new], return_inverse=True)
+    scatter = float(np.sum(np.bincount(whose, weights=seen - p) ** 2))
+    return Drift(
+        since=since,
+        rows=int(new.sum()),
+        expected=float(sigmoid(z).mean()),
+        observed=float(seen.mean()),
+        shift=shift,
+        error=float(np.sqrt(scatter) / np.sum(p * (1.0 - p))),
+    )
+
+
+def drifted(drift: Drift | None, corrected: float) -> Finding | None:
+    """Find a base rate that has moved beyond noise; ``corrected`` is what was added."""
+    if drift is None or not drift.beyond_noise:
+        return None
+    what = (
+        f"{drift.observed:.1%} of the rows since {date_of(drift.since)} churned,"
+        f" {drift.expected:.1%} was expected of them"
+    )
+    if corrected:
+        what += f"; {corrected:+.2f} was added to all log-odds"
+    return finding("CH240", what, count=drift.rows)

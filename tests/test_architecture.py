@@ -57,7 +57,7 @@ ONLY_IN = {
     "lightgbm": ("scorers/gbm",),
     "matplotlib": ("evaluate/plot_style", "evaluate/plots*"),
     "mlflow": ("tracking",),
-    "optuna": (),
+    "optuna": ("evaluate/tuning",),
     "narwhals": ("frames",),
     "pandas": ("frames",),
     "polars": (),

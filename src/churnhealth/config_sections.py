@@ -233,10 +233,18 @@ ScorerName = Literal[
 
 
 class Model(Section):
-    """The seed, and the rungs of the ladder that may be used."""
+    """The seed, the rungs of the ladder that may be used, and their settings.
+
+    Without a ``penalty`` (of logistic) or ``leaves`` (of a gbm tree) they are chosen
+    from the training rows.
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
     ladder: tuple[ScorerName, ...] = get_args(ScorerName)
+    penalty: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    leaves: Annotated[int, Field(ge=2, le=31)] | None = None
+    learning_rate: Annotated[float, Field(ge=0.001, le=0.5)] = 0.04
+    l2: Annotated[float, Field(ge=0, le=1e4)] = 20.0
 
 
 class Calibration(Section):

@@ -24,6 +24,7 @@ from churnhealth.evaluate.makers import (
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.evaluate.report import backtest_report
 from churnhealth.evaluate.screen import screen
+from churnhealth.evaluate.tuning import Budget, tuned
 from churnhealth.explain.overall import overall_drivers
 from churnhealth.explain.related import related_features
 from churnhealth.features.library import default_specs
@@ -228,11 +229,13 @@ def train(
     findings: tuple[Finding, ...],
     *,
     as_of: int | None = None,
+    tune: Budget | None = None,
     progress: Progress,
 ) -> Trained:
     """Judge the scorers on the past, then fit them on all that was known on a day.
 
     What was judged is what is kept: the scorer that the backtest chose and its cuts.
+    With ``tune`` settings are searched first, on what the backtest's first fold knew.
 
     Raises
     ------
@@ -242,6 +245,10 @@ def train(
     config, history, day = _standing_on(config, loaded.history, as_of)
     panel = build_panel(config, history, progress=progress)
     found = (*findings, *screen(panel))
+    search = None
+    if tune is not None:
+        with progress.stage("tune", total=tune.trials):
+            config, search = tuned(config, panel, tune, advance=progress.advance)
     judged, report = judge(config, panel, progress=progress)
     found += (told,) if (told := timeless(report["shuffled_dates"])) else ()
     makers = scorer_makers(config, panel.specs)
@@ -277,6 +284,7 @@ def train(
         card={
             **_card_of(config, loaded, found, report, rows, chosen),
             "base_rate": None if best.drift is None else best.drift.to_json(),
+            "tuning": search,
             "drivers": _drivers(panel, day, best, judged, chosen),
         },
     )

@@ -61,6 +61,10 @@ def train(
         Path | None,
         typer.Option("--out", help="The bundle's folder; default models/<version>."),
     ] = None,
+    tune: Annotated[
+        str | None,
+        typer.Option("--tune", help="Search settings first: 20 (trials) or 5m."),
+    ] = None,
     allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
@@ -72,12 +76,21 @@ def train(
     settings = read_settings(config, allow)
     with shown_progress() as progress:
         done = train_bundle(
-            settings, out=out, as_of=day(as_of), today=today(), progress=progress
+            settings,
+            out=out,
+            as_of=day(as_of),
+            tune=tune,
+            today=today(),
+            progress=progress,
         )
     if as_json:
         print_json(done)
         return
     typer.echo(report_text(done["backtest"]))
+    if search := done["tuning"]:
+        kept = ", ".join(f"{k} = {v:.4g}" for k, v in search["settings"].items())
+        typer.echo(f"\ntuning: {search['tried']} trials; {search['why']}")
+        typer.echo(f"  [model] {kept or 'unchanged'}")
     typer.echo("\nwhat moves the scores most (share of all movement):")
     for driver in done["drivers"][:8]:
         typer.echo(f"  {driver['share']:6.1%}  {driver['label']}")

@@ -16,6 +16,7 @@ from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.config import Config, parse_config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.evaluate.report import prediction_table
+from churnhealth.evaluate.tuning import Budget
 from churnhealth.features.runtime import feature_table
 from churnhealth.gathering import gather
 from churnhealth.pipeline import (
@@ -137,12 +138,16 @@ def train_bundle(
     *,
     out: Path | None,
     as_of: int | None,
+    tune: str | None = None,
     today: date,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Train, write the bundle, log the run."""
+    """Train, write the bundle, log the run; ``tune`` is a budget as it was typed."""
+    budget = None if tune is None else Budget.read(tune)
     loaded, findings = gather(config, today=today, progress=progress)
-    trained = train(config, loaded, findings, as_of=as_of, progress=progress)
+    trained = train(
+        config, loaded, findings, as_of=as_of, tune=budget, progress=progress
+    )
     bundle = trained.bundle
     folder = out or config.folder / "models" / bundle.model_version
     with progress.stage("bundle"):
@@ -156,6 +161,7 @@ def train_bundle(
         "model_version": bundle.model_version,
         "bands_version": bundle.bands_version,
         "backtest": trained.report,
+        "tuning": bundle.card["tuning"],
         "drivers": bundle.card["drivers"],
         **run,
     }
@@ -207,7 +213,15 @@ def _params(bundle: Bundle) -> dict[str, str | float | int]:
         "seed": int(bundle.card["seed"]),
         "base_rate": bundle.base_rate,
         "as_of": str(date_of(bundle.as_of)),
+        **_tuned_params(bundle),
     }
+
+
+def _tuned_params(bundle: Bundle) -> dict[str, str | float | int]:
+    search = bundle.card["tuning"]
+    if search is None:
+        return {}
+    return {"tuned_trials": search["tried"], **search["settings"]}
 
 
 def _metrics(report: Mapping[str, Any]) -> dict[str, float]:

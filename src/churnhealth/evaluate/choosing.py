@@ -15,6 +15,7 @@ __all__ = [
     "Held",
     "cautious_weights",
     "choose",
+    "clustered_error",
     "holds_its_own",
     "rules_share",
     "weights_of",
@@ -95,7 +96,7 @@ def rules_share(
     best = min(blended, key=lambda share: float(blended[share].mean()))
     for share in sorted(_SHARES, key=lambda share: abs(share - usual)):
         behind = blended[share] - blended[best]
-        if behind.mean() <= _clustered_error(behind, account):
+        if behind.mean() <= clustered_error(behind, account):
             return share
     return best
 
@@ -149,7 +150,7 @@ def holds_its_own(
         held.losses([slope[n] * z for z in held.margin[n]]) for n in (name, "logistic")
     )
     behind = mine - usual
-    return bool(behind.mean() <= _clustered_error(behind, account))
+    return bool(behind.mean() <= clustered_error(behind, account))
 
 
 def cautious_weights(slope: Mapping[str, float]) -> dict[str, float]:
@@ -204,9 +205,9 @@ def choose(
     if "blend" in gains and gains["blend"].mean() > 0.0:
         behind = gains[best] - gains["blend"]
         allowed = _BEHIND * max(0.0, 1.0 - outcomes / _MANY)
-        if behind.mean() <= allowed * _clustered_error(behind, account):
+        if behind.mean() <= allowed * clustered_error(behind, account):
             best = "blend"
-    noise = _clustered_error(gains[best], account)
+    noise = clustered_error(gains[best], account)
     return best, (
         f"{best} gains {gains[best].mean():.4f} in log loss (standard error"
         f" {noise:.4f}) over the constant on later dates inside the training period,"
@@ -215,10 +216,10 @@ def choose(
 
 
 def _is_proven(gain: Floats, account: Ints) -> bool:
-    return bool(gain.mean() > _clustered_error(gain, account))
+    return bool(gain.mean() > clustered_error(gain, account))
 
 
-def _clustered_error(values: Floats, account: Ints) -> float:
+def clustered_error(values: Floats, account: Ints) -> float:
     """Give the standard error of a mean whose rows cluster by account."""
     _, whose = np.unique(account, return_inverse=True)
     sums = np.bincount(whose, weights=values - values.mean())

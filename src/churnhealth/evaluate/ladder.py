@@ -44,6 +44,7 @@ __all__ = [
     "TrainingRows",
     "climb",
     "inner_origins",
+    "later_margins",
 ]
 
 ORDER = (
@@ -148,7 +149,7 @@ def climb(
     made = {s().name: s for s in scorers}
     names = [n for n in ORDER[:-1] if n in made and not (few and n in _LEARNED)]
     origins = inner_origins(rows)
-    held = _later_margins(rows, made, names, origins, advance)
+    held = later_margins(rows, made, names, origins, advance)
     account = rows.account[np.concatenate([np.zeros(0, np.int64), *held.row])]
     rungs, losses = {}, {}
     everything = np.ones(rows.y.size, bool)
@@ -215,14 +216,17 @@ def inner_origins(rows: TrainingRows) -> list[int]:
     return sorted({min(known, key=lambda d: abs(known[d] - w)) for w in wanted})
 
 
-def _later_margins(
+def later_margins(
     rows: TrainingRows,
     made: Mapping[str, Callable[[], Scorer]],
     names: Sequence[str],
     origins: Sequence[int],
-    advance: Callable[[], None],
+    advance: Callable[[], None] = lambda: None,
 ) -> Held:
-    """Fit at each inner origin on what was known then; keep margins of what follows."""
+    """Fit at each inner origin on what was known then; keep margins of what follows.
+
+    ``names`` are the scorers in the order of the ladder, of those ``made``.
+    """
     held = Held(margin={name: [] for name in names})
     stops = [*origins[1:], int(rows.as_of.max()) + 1] if origins else []
     for origin, stop in zip(origins, stops, strict=True):

@@ -26,7 +26,7 @@ def scorer_makers(
     ``card`` replaces the configured scorecard; without either one is learned.
     """
     names = tuple(spec.name for spec in specs)
-    question = config.question
+    question, model = config.question, config.model
     longest = np.array([question.lead_max_days])  # a renewal closes after its own end
     zero = np.zeros(1, np.int64)
     embargo = int(closing_day(question, as_of=zero, end=longest)[0])
@@ -41,8 +41,17 @@ def scorer_makers(
             "card": configured_card(config) if card is None else card,
             "specs": specs,
         },
-        "logistic": {"embargo_days": embargo},
-        "gbm": {"embargo_days": embargo, "seed": config.model.seed},
+        "logistic": {
+            "embargo_days": embargo,
+            **({} if model.penalty is None else {"penalties": (model.penalty,)}),
+        },
+        "gbm": {
+            "embargo_days": embargo,
+            "seed": model.seed,
+            "num_leaves": model.leaves,
+            "learning_rate": model.learning_rate,
+            "lambda_l2": model.l2,
+        },
     }
     applies = [
         name

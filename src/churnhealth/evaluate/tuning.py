@@ -6,9 +6,8 @@ The only file that knows Optuna, and it asks for it late.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -122,12 +121,12 @@ def tuned(
     if gain.mean() <= noise:
         why = "the best gains no more than its noise: settings stay as they are"
         return config, {**told, "why": why}
-    settings = {k: v for k, v in best.params.items()}
+    settings = dict(best.params)
     why = "it gains more than its noise over the settings as they were"
     return _with(config, settings), {**told, "settings": settings, "why": why}
 
 
-def _asked(trial: Any, searched: list[str]) -> dict[str, float | int]:
+def _asked(trial: Any, searched: Sequence[str]) -> dict[str, float | int]:
     """Draw the settings of one trial: the few that matter, within what is sane."""
     asked: dict[str, float | int] = {}
     if "logistic" in searched:
@@ -141,7 +140,7 @@ def _asked(trial: Any, searched: list[str]) -> dict[str, float | int]:
     return asked
 
 
-def _with(config: Config, settings: dict[str, float | int]) -> Config:
+def _with(config: Config, settings: Mapping[str, Any]) -> Config:
     model = config.model.model_copy(update=settings)
     return config.model_copy(update={"model": model})
 
@@ -158,7 +157,7 @@ def _losses(
     return held.losses(together), rows.account[np.concatenate(held.row)]
 
 
-def _optuna() -> ModuleType:
+def _optuna() -> Any:
     try:
         import optuna
     except ModuleNotFoundError as error:

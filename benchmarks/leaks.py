@@ -1,4 +1,4 @@
-"""Twelve kinds of leak, planted one at a time; and clean companies, to be let off.
+"""Thirteen kinds of leak, planted one at a time; and clean companies, to be let off.
 
 Each plant changes the files of a simulated company as careless exports do. Caught means
 that a finding names it that the clean company does not have.
@@ -24,7 +24,7 @@ from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
 from churnhealth.sources.simulate import simulate, write_company
 
-LEAKS = {"CH213", "CH214", "CH222", *(f"CH{n}" for n in range(225, 232))}
+LEAKS = {"CH213", "CH214", "CH222", "CH233", *(f"CH{n}" for n in range(225, 232))}
 END = pd.Timestamp("2025-12-31")
 
 
@@ -102,6 +102,22 @@ def state_written_back(f):
     f.write("surveys", pd.concat([f.read("surveys"), rows]))
 
 
+def state_written_over(f):
+    """A value of today in all rows of the past: it tells who leaves, never when."""
+    left = f.all.churned_on.notna()
+    low = f.random.random(len(f.all)) < np.where(left, 0.85, 0.15)
+    today = pd.Series(np.where(low, 2, 8), f.all.index)
+    created = pd.to_datetime(f.all.created_on)
+    rows = [
+        pd.DataFrame({"account_id": f.all.index, "answered_on": when.dt.date})
+        for when in (created + pd.Timedelta(days=91 * q) for q in range(12))
+    ]
+    rows = pd.concat(rows)
+    rows = rows[pd.to_datetime(rows.answered_on) <= END]
+    rows = rows.assign(question="fit", score=rows.account_id.map(today))
+    f.write("surveys", pd.concat([f.read("surveys"), rows]))
+
+
 def ids_by_outcome(f):
     order = f.all.assign(left=f.all.churned_on.notna()).sort_values("left").index
     new = {old: f"C{i:06d}" for i, old in enumerate(order, start=1)}
@@ -168,6 +184,7 @@ PLANTS = {
     event_of_leaving: {"CH225", "CH227"},
     state_of_the_first_day: {"CH225", "CH229"},
     state_written_back: {"CH225"},
+    state_written_over: {"CH225", "CH229"},
     ids_by_outcome: {"CH226"},
     ends_overwritten: {"CH228"},
     interviews_after_leaving: {"CH227"},

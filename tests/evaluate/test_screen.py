@@ -47,6 +47,7 @@ def test_a_clean_company_is_accused_of_nothing(usual):
     [
         leaks.outcome_as_a_cohort,
         leaks.state_of_the_first_day,
+        leaks.state_written_over,
         leaks.ids_by_outcome,
         leaks.ends_overwritten,
         leaks.groups_that_leave,

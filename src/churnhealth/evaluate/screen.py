@@ -200,14 +200,22 @@ def _backdated_states(panel: Panel, who: _Outcome) -> Iterator[Finding]:
             left = who.left[account]
             if left.sum() < _FEWEST or (~left).sum() < _FEWEST:
                 continue
-            once = rows.size <= 1.1 * np.unique(log.account[rows]).size
+            still = _never_changes(log, rows) > _ONLY
             early = np.mean(log.known_at[row] <= cover[account] + 1)
             found = auc(log.value[row], left.astype(np.int64))
             found = max(found, 1.0 - found)
-            if once and early > _ONLY and found > 0.75:
+            if still and early > _ONLY and found > 0.75:
                 name = f"{log.name}: {word}"
                 what = f"{name}, known on the first day, ranks leavers: AUC {found:.2f}"
                 yield finding("CH229", what, count=int(account.size), example=name)
+
+
+def _never_changes(log: StateLog, rows: Ints) -> float:
+    """Give the share of accounts with one and the same value in all their rows."""
+    account, value = log.account[rows], log.value[rows]
+    first = np.flatnonzero(np.diff(account, prepend=-1))
+    lowest = np.minimum.reduceat(value, first)
+    return float(np.mean(lowest == np.maximum.reduceat(value, first)))
 
 
 def _first_day(panel: Panel) -> Ints:

@@ -23,7 +23,17 @@ __all__ = [
     "RequestError",
     "SourceError",
     "TrainingError",
+    "printable",
 ]
+
+
+def printable(text: str) -> str:
+    r"""Keep letters and line breaks: names out of files must not steer a terminal.
+
+    >>> printable("a column named \x1b[31m")
+    'a column named ?[31m'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 class ChurnHealthError(Exception):
@@ -48,9 +58,9 @@ class ChurnHealthError(Exception):
 
     def __str__(self) -> str:
         return (
-            f"[{self.code}] {self.what}\n"
+            f"[{self.code}] {printable(self.what)}\n"
             f"  Why it matters: {self.why}\n"
-            f"  Fix: {self.fix}"
+            f"  Fix: {printable(self.fix)}"
         )
 
 

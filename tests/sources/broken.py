@@ -498,3 +498,72 @@ reported(
         lambda t: t.replace("phone", "churned").replace("4711-0815", "true"),
     ),
 )
+
+
+# --- odd ones ------------------------------------------------------------------------
+def loop(path):
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.name)
+
+
+refused("a file is a link to itself", "CH101", {"events.csv": loop})
+refused(
+    "a query asks a file without names",
+    "CH105",
+    {"t.csv": EVENTS.split("\n", 1)[1]},
+    query_of("events.csv", "select account_id from read_csv('{root}/t.csv')"),
+)
+refused(
+    "a query casts a person to a number",
+    "CH105",
+    {},
+    query_of(
+        "events.csv",
+        "select account_id, happened_at, text::int as count"
+        " from read_csv('{root}/events.csv')",
+    ),
+)
+refused(
+    "a cell is longer than a line may be", "CH111", more("events.csv", "a" * 3_000_000)
+)
+refused("JSON lines are all empty objects", "CH102", {"t.jsonl": "{}\n{}\n"}, LINES)
+refused("JSON lines are numbers", "CH102", {"t.jsonl": "1\n2\n"}, LINES)
+refused(
+    "a JSON object names a key twice",
+    "CH111",
+    {
+        "t.jsonl": '{"account_id": "a1", "account_id": "a2",'
+        ' "happened_at": "2025-03-01"}\n'
+    },
+    LINES,
+)
+reported(
+    "an id would paint the terminal",
+    "CH215",
+    more("events.csv", *["\x1b[31mred,2025-03-01,login,1,1,u,sesame"] * 2),
+)
+refused(
+    "the name of a column would paint the terminal",
+    "CH102",
+    {},
+    (
+        'path = "events.csv"',
+        'path = "t.csv"\n'
+        'columns = { account_id = "kunde", happened_at = "happened_at" }',
+    ),
+)
+CASES[-1].files["t.csv"] = EVENTS.replace("text", "\x1b[31mtext", 1)
+reported(
+    "the name of an event would paint the terminal",
+    "CH201",
+    table(
+        "events.csv",
+        lambda t: t.replace("text", "event_id", 1).replace("login", "\x1b[31m"),
+    ),
+)
+refused(
+    "a column of Parquet is a list of people",
+    "CH104",
+    {"t.parquet": parquet(account_id=["a1"], happened_at=[MAIL])},
+    EVENTS_IN,
+)

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from churnhealth.errors import printable
+
 __all__ = ["CODES", "Code", "Finding", "finding", "stopping"]
 
 Severity = Literal["error", "warning", "advice"]
@@ -46,10 +48,9 @@ class Finding:
         """Say it as errors are said; ``accepted`` by the owner it stops nothing."""
         stops = ", stops training" if self.stops else ""
         stops = ", accepted" if accepted else stops
-        plain = "".join(c if c.isprintable() else "?" for c in self.example)
-        example = f" (for example {plain})" if plain else ""
+        example = f" (for example {self.example})" if self.example else ""
         return (
-            f"[{self.code}] {self.severity}{stops}: {self.what}{example}\n"
+            f"[{self.code}] {self.severity}{stops}: {printable(self.what + example)}\n"
             f"  Why it matters: {self.why}\n"
             f"  Fix: {self.fix}"
         )

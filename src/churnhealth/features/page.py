@@ -43,6 +43,17 @@ item = "export"
 days = 45
 label = "Days with exports, 45 days"
 direction = -1
+
+[[features.own]]                 # a CSM's pulse counts for 60 days, then it has expired
+source = "pulse"
+kind = "fresh"
+item = "pulse"
+days = 60
+
+[[features.own]]                 # a milestone of onboarding: a first goal by day 90
+source = "goals"
+kind = "done_by"
+days = 90
 ```
 """
 

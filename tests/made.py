@@ -15,6 +15,7 @@ from churnhealth.config import parse_config
 from churnhealth.evaluate.backtest import training_rows
 from churnhealth.health.bands import BandCuts
 from churnhealth.health.calibrate import Calibrator
+from churnhealth.health.intervals import LikelyRange
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
 from churnhealth.scorers.baselines import ConstantScorer
@@ -117,6 +118,7 @@ def bundle_of(name="gbm", **more):
             "base_rate": float(rows.y.mean()),
             "cuts": BandCuts(cuts=(0.01, 0.04, 0.1)),
             "peers": np.array(peers),
+            "likely": LikelyRange(at=(-3.0, 0.0), below=(-1.5, -1.0), above=(0.7, 0.9)),
             "skill": True,
             "card": {"company": "Example", "verdict": {"skill": True}},
             **more,

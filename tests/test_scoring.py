@@ -26,7 +26,8 @@ from churnhealth.sources.load import load
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 COLUMNS = [
     *("account_id", "name", "owner", "segment", "value", "as_of", "scored_at"),
-    *("status", "churn_probability", "health_score", "band", "previous_band"),
+    *("status", "churn_probability", "churn_probability_low"),
+    *("churn_probability_high", "health_score", "band", "previous_band"),
     *("renewal_date", "days_to_renewal", "expected_loss", "health_usage"),
     *("health_value", "health_experience", "health_contract", "rules_score"),
     *("rules_band", "agreement", "coverage", "top_driver", "model_version"),
@@ -50,6 +51,23 @@ def book():
 
 def column(name):
     return book().scores[name]
+
+
+def test_the_likely_range_surrounds_the_probability_and_one_row_gives_the_same_bits():
+    bundle = bundle_of("gbm")
+    X = panel_of().X[:50]
+    many = score_matrix(bundle, X)
+    p = many.explained.probability
+    assert ((many.low < p) & (p < many.high)).all()
+    for i in range(len(X)):
+        one = score_matrix(bundle, X[i : i + 1])
+        assert (one.low[0], one.high[0]) == (many.low[i], many.high[i])
+
+
+def test_a_bundle_without_ranges_states_none():
+    alone = score_matrix(bundle_of("gbm", likely=None), panel_of().X[:3])
+    assert np.isnan(alone.low).all()
+    assert np.isnan(alone.high).all()
 
 
 def has_score():
@@ -83,7 +101,13 @@ def test_only_who_is_scored_has_numbers_and_colours():
     assert none.any()
     for name in COLUMNS:
         values = column(name)
-        if name in ("churn_probability", "health_score", "coverage", "rules_score"):
+        if name in (
+            "churn_probability",
+            "churn_probability_high",
+            "health_score",
+            "coverage",
+            "rules_score",
+        ):
             assert np.isnan(values[none]).all(), name
             assert np.isfinite(values[has_score()]).all(), name
         if name in ("band", "rules_band", "agreement", "top_driver") or (

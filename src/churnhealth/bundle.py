@@ -23,6 +23,7 @@ from churnhealth.features.spec import FeatureSpec
 from churnhealth.folders import new_folder
 from churnhealth.health.bands import BandCuts
 from churnhealth.health.calibrate import Calibrator
+from churnhealth.health.intervals import LikelyRange
 from churnhealth.scorers import scorer_from_json
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.scorers.rules import RuleScorer
@@ -45,6 +46,7 @@ class Bundle:
     ``segment_peers`` the same per segment, where a segment has enough accounts;
     ``peer_tenths`` a tenth and nine tenths (2, F) of them, per segment and for
     ``EVERYONE``; ``related`` the story that each feature tells;
+    ``likely`` how far from a probability the true one may lie (``None``: not known);
     ``skill`` says whether the backtest showed any: without it the colours are the
     rules'. ``card`` is what is told to people: question, folds, metrics, promises.
     """
@@ -64,6 +66,7 @@ class Bundle:
     segment_peers: Mapping[str, Floats] = field(default_factory=dict)
     peer_tenths: Mapping[str, Floats] = field(default_factory=dict)
     related: tuple[int, ...] = ()
+    likely: LikelyRange | None = None
 
     def peers_of(self, segment: Texts) -> Floats:
         """Give the medians of similar accounts for accounts of these segments."""
@@ -124,6 +127,7 @@ def _description(bundle: Bundle) -> str:
             k: [_plain(row) for row in v] for k, v in bundle.peer_tenths.items()
         },
         "related": list(bundle.related),
+        "likely": None if bundle.likely is None else bundle.likely.to_json(),
         "skill": bundle.skill,
         "card": dict(bundle.card),
     }
@@ -225,6 +229,7 @@ def _parsed(texts: Mapping[str, str]) -> Bundle:
             for k, v in raw["peer_tenths"].items()
         },
         related=tuple(raw["related"]),
+        likely=None if raw["likely"] is None else LikelyRange.from_json(raw["likely"]),
         skill=raw["skill"],
         card=raw["card"],
     )

@@ -14,6 +14,7 @@ from churnhealth.bundle import EVERYONE, Bundle
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
+from churnhealth.evaluate.bags import likely_around
 from churnhealth.evaluate.ladder import Rung, TrainingRows, climb
 from churnhealth.evaluate.leaks import leaky_claim, shuffled_dates, timeless
 from churnhealth.evaluate.makers import (
@@ -27,6 +28,7 @@ from churnhealth.evaluate.screen import screen
 from churnhealth.evaluate.tuning import Budget, tuned
 from churnhealth.explain.overall import overall_drivers
 from churnhealth.explain.related import related_features
+from churnhealth.features.levels import medians, tenths
 from churnhealth.features.library import default_specs
 from churnhealth.features.own import own_specs
 from churnhealth.features.runtime import feature_table
@@ -259,6 +261,9 @@ def train(
     chosen = judged.chosen if judged.chosen in ladder.rungs else ladder.chosen
     best = ladder.rungs[chosen]
     found += (moved,) if (moved := drifted(best.drift, best.corrected)) else ()
+    newest = panel.X[_newest(panel, day)]
+    with progress.stage("intervals"):
+        likely = likely_around(best, rows, newest, seed=config.model.seed)
     rules = ladder.rungs["rules"].scorer if "rules" in ladder.rungs else None
     if not isinstance(rules, RuleScorer):
         rules = RuleScorer(feature_names=panel.names, specs=panel.specs)
@@ -273,13 +278,14 @@ def train(
         rules=rules,
         base_rate=ladder.base_rate,
         cuts=BandCuts.from_json([band["low"] for band in report["bands"]][1:]),
-        peers=_medians(panel.X[_newest(panel, day)]),
-        segment_peers=_by_segment(panel, day, _medians),
+        likely=likely,
+        peers=medians(newest),
+        segment_peers=_by_segment(panel, day, medians),
         peer_tenths={
-            EVERYONE: _tenths(panel.X[_newest(panel, day)]),
-            **_by_segment(panel, day, _tenths),
+            EVERYONE: tenths(newest),
+            **_by_segment(panel, day, tenths),
         },
-        related=tuple(related_features(panel.X[_newest(panel, day)]).tolist()),
+        related=tuple(related_features(newest).tolist()),
         skill=bool(report["verdict"]["skill"]),
         card={
             **_card_of(config, loaded, found, report, rows, chosen),
@@ -352,21 +358,6 @@ def _by_segment(
         for name in sorted({s for s in segment if s})
         if int(np.sum(segment == name)) >= _FEWEST_PEERS
     }
-
-
-def _medians(rows: Floats) -> Floats:
-    measured = ~np.isnan(rows).all(axis=0)
-    medians = np.full(rows.shape[1], np.nan)
-    medians[measured] = np.nanmedian(rows[:, measured], axis=0)
-    return medians
-
-
-def _tenths(rows: Floats) -> Floats:
-    """Give a tenth and nine tenths (2, F) of each feature's values."""
-    measured = ~np.isnan(rows).all(axis=0)
-    levels = np.full((2, rows.shape[1]), np.nan)
-    levels[:, measured] = np.nanquantile(rows[:, measured], (0.1, 0.9), axis=0)
-    return levels
 
 
 def _card_of(

@@ -49,11 +49,14 @@ Table = dict[str, NDArray[Any]]
 class Scored:
     """What the bundle says of rows of its features (n rows).
 
-    ``band`` is grey where fewer than half of the features are measured; without skill
-    in the backtest it is the rules' colour.
+    ``low`` and ``high`` hold the true probability with the bundle's stated chance, NaN
+    where it states none. ``band`` is grey where fewer than half of the features are
+    measured; without skill in the backtest it is the rules' colour.
     """
 
     explained: Explained
+    low: Floats
+    high: Floats
     band: NDArray[np.object_]
     health_score: Floats
     categories: Mapping[str, NDArray[np.object_]]
@@ -102,8 +105,16 @@ def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
         else np.full(len(X), None)
         for name in CATEGORIES
     }
+    unknown = np.full(len(X), np.nan)
+    low, high = (
+        bundle.likely.around(explained.log_odds)
+        if bundle.likely is not None
+        else (unknown, unknown)
+    )
     return Scored(
         explained=explained,
+        low=low,
+        high=high,
         band=band,
         health_score=bundle.cuts.health_score(p),
         categories=categories,
@@ -281,6 +292,8 @@ _SCORE_COLUMNS = (
     "scored_at",
     "status",
     "churn_probability",
+    "churn_probability_low",
+    "churn_probability_high",
     "health_score",
     "band",
     "previous_band",
@@ -331,6 +344,8 @@ def _score_table(
         "as_of": listed.as_of.astype("datetime64[D]"),
         "status": np.array(STATUSES, dtype=object)[listed.status],
         "churn_probability": p,
+        "churn_probability_low": spread(scored.low),
+        "churn_probability_high": spread(scored.high),
         "health_score": spread(scored.health_score),
         "band": spread(scored.band),
         "previous_band": np.array([previous.get(i) for i in ids], dtype=object),

@@ -93,6 +93,8 @@ def portfolio(n, *, names=None, drivers=10, seed=4):
         "scored_at": np.full(n, np.datetime64("2026-01-01T04:10:00")),
         "status": status,
         "churn_probability": p_shown,
+        "churn_probability_low": p_shown / 3.0,
+        "churn_probability_high": np.sqrt(p_shown),
         "health_score": np.where(off, np.nan, np.round(100 - 100 * p**0.5, 1)),
         "band": np.where(off, None, band),
         "previous_band": _bands(1 / (1 + np.exp(-z - rng.normal(0, 0.6, n)))),

@@ -32,6 +32,8 @@ COLUMNS = (
     "stage",
     "status",
     "churn_probability",
+    "churn_probability_low",
+    "churn_probability_high",
     "health_score",
     "band",
     "previous_band",

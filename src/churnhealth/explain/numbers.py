@@ -6,7 +6,15 @@ import math
 
 from churnhealth.sources.contract import MONTH_DAYS
 
-__all__ = ["about", "duration", "figure", "percent", "points", "signed_percent"]
+__all__ = [
+    "about",
+    "between",
+    "duration",
+    "figure",
+    "percent",
+    "points",
+    "signed_percent",
+]
 
 # Fractions people say. In between, the nearest one in log-odds is taken.
 _FRACTIONS = (
@@ -30,6 +38,23 @@ def about(probability: float) -> str:
     z = _logit(probability)
     a, b = min(_FRACTIONS, key=lambda f: abs(_logit(f[0] / f[1]) - z))
     return f"about {a} in {b}"
+
+
+def between(low: float | None, high: float | None) -> str | None:
+    """Say a range of chances as people do; ``None`` where it is not known.
+
+    >>> between(0.12, 0.36), between(0.0004, 0.03)
+    ('between 1 in 8 and 1 in 3', 'between 0 and 1 in 30')
+    >>> between(0.5, 0.99), between(None, None)
+    ('between 1 in 2 and 1', None)
+    """
+    if low is None or high is None or low != low or high != high:
+        return None
+
+    def short(p: float) -> str:
+        return "0" if p < 0.001 else "1" if p > 0.96 else about(p)[len("about ") :]
+
+    return f"between {short(low)} and {short(high)}"
 
 
 def _logit(p: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from churnhealth.explain.numbers import count, figure, percent, points
+from churnhealth.explain.numbers import between, count, figure, percent, points
 from churnhealth.explain.phrases import (
     AGREEMENT,
     BAND_WORDS,
@@ -41,12 +41,14 @@ def account_text(
 
     >>> row = {"account_id": "a1", "as_of": "2026-01-01", "status": "scored",
     ...        "churn_probability": 0.18, "base_probability": 0.07, "band": "yellow",
+    ...        "churn_probability_low": 0.08, "churn_probability_high": 0.33,
     ...        "rules_band": "yellow", "rules_score": 62,
     ...        "agreement": "same", "coverage": 0.92}
     >>> why = [{"sentence": "Logins fell from 14 to 8.", "effect_points": 11.0}]
     >>> print(account_text(row, why))
     a1 on 2026-01-01
     Watch (yellow): about 1 in 6 accounts like this leave (18.0 %).
+    Likely between 1 in 12 and 1 in 3: 8 of 10 such ranges hold true.
     <BLANKLINE>
     What raises the risk, in percentage points:
       +11.0  Logins fell from 14 to 8.
@@ -64,7 +66,7 @@ def account_text(
         status = _text(score, "status")
         reason = STATUS_WORDS.get(status, "Nothing is known that would allow one.")
         return "\n".join([*lines, f"No probability. {reason}"])
-    lines += [_headline(score, p, outcome), *_facts(score), ""]
+    lines += [_headline(score, p, outcome), *_likely(score), *_facts(score), ""]
     lines += _both_sides(score, p, drivers, top)
     return "\n".join([*lines, "", *_second_opinion(score), NOT_CAUSES])
 
@@ -142,6 +144,12 @@ def _headline(score: Mapping[str, object], p: float, outcome: str) -> str:
     tail = "." if health is None else f"; health score {health:.0f} of 100."
     said = f"{probability_words(p)} accounts like this {outcome} ({100 * p:.1f} %)"
     return f"{_colour(band)}: {said}{tail}"
+
+
+def _likely(score: Mapping[str, object]) -> list[str]:
+    ends = (_number(score, f"churn_probability_{end}") for end in ("low", "high"))
+    told = between(*ends)
+    return [] if told is None else [f"Likely {told}: 8 of 10 such ranges hold true."]
 
 
 def _colour(band: str) -> str:

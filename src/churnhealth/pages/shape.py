@@ -57,6 +57,7 @@ class Account(TypedDict):
     word: str | None
     churn_probability: float | None
     about: str | None
+    between: str | None
     health_score: float | None
     previous_band: str | None
     move: str | None

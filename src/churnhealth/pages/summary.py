@@ -30,6 +30,7 @@ from churnhealth.pages.words import (
     BANDS,
     CATEGORIES,
     about,
+    between,
     outcome,
 )
 
@@ -44,14 +45,10 @@ _NEEDED = {
 }
 _RENEWALS = ((0, 30), (30, 60), (60, 90), (90, 180), (180, None))
 _METRICS = (
-    "auc",
-    "auc_interval",
-    "log_loss_gain_over_constant",
-    "gain_interval",
-    "calibration_slope",
-    "predicted_over_observed",
-    "lift_top_decile",
+    *("auc", "auc_interval", "log_loss_gain_over_constant", "gain_interval"),
+    *("calibration_slope", "predicted_over_observed", "lift_top_decile"),
 )
+_ENDS = ("low", "high")
 _TRAINED = ("from", "to", "accounts", "snapshots", "outcomes")
 
 
@@ -179,6 +176,7 @@ def _account(
         word=BAND_WORDS.get(band) if band else None,
         churn_probability=p,
         about=None if p is None else about(p),
+        between=between(*(row.get(f"churn_probability_{end}") for end in _ENDS)),
         health_score=row.get("health_score"),
         previous_band=row.get("previous_band"),
         move=_move(row.get("previous_band"), band),

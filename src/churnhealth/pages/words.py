@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from churnhealth.explain.numbers import about
+from churnhealth.explain.numbers import about, between
 from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.health.bands import BANDS
 
@@ -16,6 +16,7 @@ __all__ = [
     "STATUS_WORDS",
     "about",
     "amount",
+    "between",
     "days_ahead",
     "figure",
     "outcome",

@@ -77,6 +77,8 @@ def _score(row: Row, *, base: float | None, reasons: list[str]) -> Row:
         "as_of": row["as_of"],
         "status": row["status"],
         "churn_probability": row["churn_probability"],
+        "churn_probability_low": row.get("churn_probability_low"),
+        "churn_probability_high": row.get("churn_probability_high"),
         "base_probability": base,
         "health_score": row["health_score"],
         "band": row["band"],
@@ -96,6 +98,7 @@ def _out_of_question(account_id: str, as_of: date) -> Row:
         ("churn_probability", "health_score", "band", "rules_score", "rules_band")
     )
     row |= dict.fromkeys(("agreement", "coverage"))
+    row |= dict.fromkeys(("churn_probability_low", "churn_probability_high"))
     row |= {f"health_{name}": None for name in CATEGORIES}
     row |= {
         "account_id": account_id,
@@ -135,6 +138,8 @@ def feature_scores(
     table = {
         "account_id": ids,
         "churn_probability": explained.probability,
+        "churn_probability_low": scored.low,
+        "churn_probability_high": scored.high,
         "health_score": scored.health_score,
         "band": scored.band,
         **{f"health_{name}": scored.categories[name] for name in CATEGORIES},

@@ -122,6 +122,9 @@ _SCORE_FIELDS: dict[str, Schema] = {
         ]
     },
     **dict.fromkeys(("churn_probability", "base_probability"), _maybe(_NUMBER)),
+    **dict.fromkeys(
+        ("churn_probability_low", "churn_probability_high"), _maybe(_NUMBER)
+    ),
     "health_score": _maybe(_NUMBER),
     "band": _BAND,
     "categories": _object(

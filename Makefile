@@ -5,7 +5,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help venv demo test lint clean bench bench-explain bench-features bench-online bench-serve trial-serve
+.PHONY: help venv demo test lint clean bench bench-explain bench-features bench-online bench-quality bench-serve trial-serve
 help:
 	@echo "make venv   .venv with everything (again only when the pins change)"
 	@echo "make demo   the whole way on a simulated company, ending with a page"
@@ -14,6 +14,7 @@ help:
 	@echo "make bench-explain   drivers against the peers, on this machine"
 	@echo "make bench-features  the feature kernel against other engines"
 	@echo "make bench-online    one account in process: rows to arrays to features"
+	@echo "make bench-quality   every scorer beside FLAML on five real sets"
 	@echo "make bench-serve     the service against its peers, on this machine"
 	@echo "make trial-serve     overload, swaps, kills, damaged bundles, bad bodies"
 	@echo "make clean  caches and builds (not .venv, data or models)"
@@ -74,6 +75,15 @@ SIZES ?= 1e6 20e6
 bench-features: bench $(PEERS)/bin/featuretools
 	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/features.py --sizes $(SIZES) \
 	  --featuretools $(PEERS)/bin/python --plot docs/images/features.svg
+
+QUALITY = OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/quality.py
+SETS = crm5 openstack cdnow oulad ravenstack
+bench-quality: bench
+	$(QUALITY) --set $(SETS)
+	$(QUALITY) --peers $(SETS)
+	$(QUALITY) --simulated 300 1000 --seeds 20
+	$(QUALITY) --simulated 10000
+	$(QUALITY) --page
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

@@ -1,0 +1,242 @@
+"""Every scorer on five real sets, beside peers given the same rows and the same time.
+
+For each set: log loss, AUC and calibration of every rung and of the chosen one on the
+test period of its example, the promises of the colours (rolling origins as well), and
+FLAML with our feature table, our training rows and our training time (half a minute at
+least), split by time and split by account. On CDNOW also BG/NBD and an untuned
+LightGBM, with the paired interval of our gain by account. Peers never see a test row.
+
+    python benchmarks/quality.py --set crm5        # our scorers on one set
+    python benchmarks/quality.py --peers crm5      # then its peers
+    python benchmarks/quality.py --simulated 300 --seeds 20
+    python benchmarks/quality.py --page            # docs/quality.md from what is there
+
+Figures are kept in build/quality; real data is expected in shared/data (examples/).
+"""
+
+import argparse
+import json
+import os
+import resource
+import tempfile
+import time
+import warnings
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from peers_quality import bg_nbd, flaml_search, untuned_lightgbm
+from quality_page import page
+
+from churnhealth.config import read_config
+from churnhealth.evaluate.backtest import backtest, fold_plan, training_rows
+from churnhealth.evaluate.makers import scorer_makers
+from churnhealth.evaluate.metrics import (
+    auc,
+    calibration_slope,
+    log_loss,
+    log_losses,
+    predicted_over_observed,
+)
+from churnhealth.evaluate.report import backtest_report
+from churnhealth.gathering import gather
+from churnhealth.health.draws import account_draws
+from churnhealth.pipeline import build_panel, judge
+from churnhealth.progress import Progress
+from churnhealth.snapshots.labels import YES
+from churnhealth.sources.contract import date_of
+from churnhealth.sources.load import load
+from churnhealth.sources.simulate import simulate, write_company
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "build" / "quality"
+SETS = ("crm5", "openstack", "cdnow", "oulad", "ravenstack")
+ROLLING = ("crm5", "openstack", "cdnow")  # a model per test date takes minutes
+LEAST_SECONDS = 30.0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", choices=SETS, nargs="*", default=[])
+    parser.add_argument("--simulated", type=int, nargs="*", default=[])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--peers", choices=SETS, nargs="*", default=[])
+    parser.add_argument("--page", action="store_true")
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")  # the peers' own
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for name in given.set:
+        keep(name, real_set(name))
+    for name in given.peers:
+        keep(name, beside(name))
+    for accounts in given.simulated:
+        for seed in range(given.seeds):
+            name = f"simulated-{accounts}-{seed}"
+            if not (KEPT / f"{name}.json").exists():
+                keep(name, simulated(accounts, seed=9000 + seed))
+    if given.page:
+        kept = {p.stem: json.loads(p.read_text()) for p in sorted(KEPT.glob("*.json"))}
+        text = page({n: kept[n] for n in SETS if n in kept}, companies_of(kept))
+        (ROOT / "docs" / "quality.md").write_text(text, encoding="utf-8")
+        print(text)
+
+
+def keep(name, found):
+    found["machine"] = {
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 1),
+        "on": datetime.now(UTC).date().isoformat(),
+    }
+    (KEPT / f"{name}.json").write_text(json.dumps(found, indent=1))
+    print(name, json.dumps(found)[:3000], flush=True)
+
+
+def companies_of(kept):
+    sizes = {}
+    for name, found in kept.items():
+        if name.startswith("simulated-"):
+            sizes.setdefault(int(name.split("-")[1]), []).append(found)
+    return dict(sorted(sizes.items()))
+
+
+def panel_of(name):
+    config = read_config(ROOT / "examples" / f"{name}.toml")
+    with Progress() as progress:
+        loaded, _ = gather(config, today=date(2026, 1, 1), progress=progress)
+        return config, build_panel(config, loaded.history, progress=progress)
+
+
+def real_set(name):
+    """Judge every rung of ours; keep what the chosen one said for the peers' turn."""
+    config, panel = panel_of(name)
+    with Progress() as progress:
+        began = time.perf_counter()
+        judged, report = judge(config, panel, progress=progress, leaky=False)
+        took = time.perf_counter() - began
+    np.savez(KEPT / f"chosen-{name}.npz", p=judged.p["chosen"], row=judged.row)
+    found = {
+        "fold": report["folds"][0],
+        "seconds": took,
+        "chosen": judged.chosen,
+        "scorers": {n: told(p, judged.y) for n, p in judged.p.items()},
+        "bands": report["bands"],
+        "gain_interval": report["scorers"]["chosen"]["gain_interval"],
+        "skill": report["verdict"]["skill"],
+        "disjoint": report["group_disjoint"],
+    }
+    if name in ROLLING:
+        found["rolling"] = rolling(config, panel)
+    return found
+
+
+def told(p, y):
+    return {
+        "log_loss": log_loss(p, y),
+        "auc": auc(p, y),
+        "slope": calibration_slope(p, y),
+        "ratio": predicted_over_observed(p, y),
+    }
+
+
+def rolling(config, panel):
+    """Give the promises of every fold of its own: a model for each test date."""
+    rolled = config.model_copy(
+        update={"backtest": config.backtest.model_copy(update={"origins": "each"})}
+    )
+    makers = scorer_makers(config, panel.specs)
+    told_of = []
+    for fold in fold_plan(panel, rolled):
+        one = backtest(panel, [fold], makers, disjoint_groups=False)
+        report = backtest_report(one, panel, config, leaky=None)
+        told_of.append({"from": str(date_of(fold.test_from)), "bands": report["bands"]})
+    return told_of
+
+
+def beside(name):
+    """Score the peers once on our test rows; give their figures and our paired gain."""
+    config, panel = panel_of(name)
+    found = json.loads((KEPT / f"{name}.json").read_text())
+    ours = np.load(KEPT / f"chosen-{name}.npz")
+    fold = fold_plan(panel, config)[0]
+    rows, _ = training_rows(panel, fold.judged_at)
+    row, asked = ours["row"], panel.X[ours["row"]]
+    y = (panel.labels().code[row] == YES).astype(int)
+    account = panel.cohort.account[row]
+    budget = max(LEAST_SECONDS, found["seconds"])
+    digest = sha256(rows.X.tobytes() + asked.tobytes()).hexdigest()[:16]
+    p = {}
+    for how in ("time", "account"):
+        searched = KEPT / f"flaml-{name}-{how}-{digest}.npy"
+        if not searched.exists():  # minutes: searched again only when the rows change
+            np.save(searched, flaml_search(rows, asked, how=how, seconds=budget))
+        p[f"FLAML, split by {how}"] = np.load(searched)
+    if name == "cdnow":
+        p["LightGBM, untuned"] = untuned_lightgbm(rows, asked)
+        p["BG/NBD"] = bg_nbd(
+            panel.history.events[0],
+            known_before=fold.judged_at,
+            account=account,
+            as_of=panel.cohort.as_of[row],
+            days=panel.question.horizon_days,
+        )
+    draws = account_draws(account, seed=1, samples=1000)
+    found["peers"] = {}
+    for peer, theirs in p.items():
+        gain = log_losses(theirs, y) - log_losses(ours["p"], y)
+        both = np.column_stack([gain, np.ones_like(gain)])
+        interval = draws.interval(both, lambda s: s[:, 0] / s[:, 1])
+        found["peers"][peer] = {
+            **told(theirs, y),
+            "our_gain": float(gain.mean()),
+            "interval": list(interval),
+        }
+    return found
+
+
+def simulated(accounts, *, seed):
+    """Judge a fresh simulated company beside its true hazard; time and memory too."""
+    company = simulate(accounts=accounts, seed=seed)
+    with tempfile.TemporaryDirectory() as place, Progress() as progress:
+        folder = Path(place)
+        kind = "csv" if accounts <= 2000 else "parquet"
+        write_company(company, folder / "data", file_format=kind)
+        for name in ("demo.toml", "rules-simulated.toml"):
+            text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
+            text = text.replace(".csv", f".{kind}")
+            (folder / name).write_text(text, encoding="utf-8")
+        config = read_config(folder / "demo.toml")
+        began = time.perf_counter()
+        history = load(config).history
+        panel = build_panel(config, history, progress=progress)
+        built = time.perf_counter()
+        judged, report = judge(config, panel, progress=progress, leaky=False)
+        done = time.perf_counter()
+    truth = company.truth.churn_probability(
+        [history.accounts.ids[a] for a in judged.account],
+        [date_of(day) for day in judged.as_of],
+        lead_days=config.question.lead_days,
+        horizon_days=config.question.horizon_days,
+    )
+    known = np.isfinite(truth)
+    y = judged.y[known]
+    scorers = {n: told(p[known], y) for n, p in judged.p.items()}
+    return {
+        "accounts": accounts,
+        "fold": report["folds"][0],
+        "chosen": judged.chosen,
+        "scorers": scorers,
+        "truth": told(truth[known], y),
+        "bands": report["bands"],
+        "skill": report["verdict"]["skill"],
+        "seconds_features": built - began,
+        "seconds": done - built,
+        "snapshots": int(panel.cohort.account.size),
+        "features": len(panel.specs),
+    }
+
+
+if __name__ == "__main__":
+    main()

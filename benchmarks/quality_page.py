@@ -15,7 +15,8 @@ HEAD = """# Quality
 
 Made by `make bench-quality`; do not edit. Every model was chosen and fitted on what was
 known before the first test day of the set's example; the test rows were scored after
-that. Log loss: less is better. Slope: 1 is right, below it the probabilities are too
+that (OpenStack's were seen while the lifetime rung was decided on: docs/ladder.md). Log
+loss: less is better. Slope: 1 is right, below it the probabilities are too
 extreme. Ratio: mean predicted over observed.
 """
 
@@ -23,7 +24,7 @@ extreme. Ratio: mean predicted over observed.
 def page(sets, companies):
     parts = [HEAD, machine([*sets.values(), *chain(*companies.values())])]
     if sets:
-        parts += ["## In short\n", summary(sets)]
+        parts += ["## In short\n", summary(sets), missing(sets)]
         parts += ["## Every scorer\n", *(one_set(n, f) for n, f in sets.items())]
         parts += ["## Promises of the colours\n", colours(sets)]
     if companies:
@@ -55,18 +56,24 @@ def number(value, places=4):
     return "-" if value is None or not np.isfinite(value) else f"{value:.{places}f}"
 
 
-def flaml_of(found):
-    peers = found.get("peers", {})
-    return {n: p for n, p in peers.items() if n.startswith("FLAML")}
+def missing(sets):
+    left = [said for name, said in NAMES.items() if name not in sets]
+    return f"Not measured on this machine yet: {', '.join(left)}.\n" if left else ""
 
 
 def summary(sets):
-    rows, won = [], 0
+    rows, won, asked = [], 0, 0
     for name, found in sets.items():
-        mine, flaml = found["scorers"]["chosen"], flaml_of(found)
+        mine = found["scorers"]["chosen"]
         constant = found["scorers"]["constant"]["log_loss"]
-        best = min((p["log_loss"] for p in flaml.values()), default=np.nan)
-        won += mine["log_loss"] <= best
+        peers = found.get("peers", {})
+        theirs = [
+            peers.get(f"FLAML, split by {how}", {}).get("log_loss")
+            for how in ("time", "account")
+        ]
+        if None not in theirs:
+            asked += 1
+            won += mine["log_loss"] <= min(theirs)
         rows.append(
             [
                 NAMES[name],
@@ -74,7 +81,7 @@ def summary(sets):
                 number(mine["log_loss"]),
                 number(mine["log_loss"] / constant, 3),
                 number(mine["auc"], 3),
-                *(number(p["log_loss"]) for p in flaml.values()),
+                *(number(loss) for loss in theirs),
                 f"{found['seconds']:.0f}",
             ]
         )
@@ -84,10 +91,11 @@ def summary(sets):
         rows,
     )  # fmt: skip
     return text + (
-        f"\nFLAML was given our feature table, our training rows and our training time"
-        f" (a minute where we took less), once with the newest quarter of the rows to"
-        f" choose by and once with folds of whole accounts. Our log loss is at least as"
-        f" good as the better of the two on {won} of {len(rows)} sets.\n"
+        "\nFLAML was given our feature table, our training rows and our training time"
+        " (half a minute where we took less), once with the newest quarter of the rows"
+        " to choose by and once with folds of whole accounts. Our log loss is at least"
+        f" as good as the better of the two on {won} of {asked} sets; - is not"
+        " measured.\n"
     )
 
 

@@ -248,8 +248,9 @@ class Model(Section):
 
 
 class Calibration(Section):
-    """Whether the level of the probabilities follows the newest outcomes."""
+    """How margins become probabilities, and whether their level follows the newest."""
 
+    method: Literal["affine", "temperature", "isotonic"] = "affine"
     base_rate: Literal["watched", "corrected"] = "watched"
 
     @property

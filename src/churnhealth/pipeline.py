@@ -215,7 +215,7 @@ def judge(
             folds,
             makers,
             disjoint_groups=config.backtest.disjoint_groups,
-            correct_drift=config.calibration.corrects,
+            calibration=config.calibration,
             advance=progress.advance,
         )
     with progress.stage("report"):
@@ -256,8 +256,8 @@ def train(
     makers = scorer_makers(config, panel.specs)
     with progress.stage("train", total=len(makers) * 4):
         rows, _ = training_rows(panel, day)
-        follow = config.calibration.corrects
-        ladder = climb(rows, makers, correct_drift=follow, advance=progress.advance)
+        how = config.calibration
+        ladder = climb(rows, makers, calibration=how, advance=progress.advance)
     chosen = judged.chosen if judged.chosen in ladder.rungs else ladder.chosen
     best = ladder.rungs[chosen]
     found += (moved,) if (moved := drifted(best.drift, best.corrected)) else ()

@@ -92,6 +92,7 @@ def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
         bundle.scorer.contributions(X) if len(X) else no_parts,
         slope=bundle.calibrator.slope,
         intercept=bundle.calibrator.intercept,
+        bent=bundle.calibrator.bent if bundle.calibrator.steps else None,
     )
     coverage = np.mean(~np.isnan(X), axis=1) if X.size else np.zeros(len(X))
     p = explained.probability

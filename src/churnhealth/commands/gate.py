@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
-from churnhealth.config import Config, Model
+from churnhealth.config import Calibration, Config, Model
 from churnhealth.errors import BundleError, ChurnHealthError, GateError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan
 from churnhealth.evaluate.contest import contest
@@ -285,6 +285,7 @@ def _replayed(
             folds,
             makers,
             disjoint_groups=config.backtest.disjoint_groups,
+            calibration=config.calibration,
             advance=progress.advance,
         )
     p = judged.p.get(bundle.scorer.name, judged.p["chosen"]).copy()
@@ -305,7 +306,10 @@ def _recipe(config: Config, bundle: Bundle) -> tuple[Config, Card | None]:
     card: Card | None = bundle.rules.card_
     if kept is None:
         return config, card
-    update: dict[str, Any] = {"model": Model.model_validate(kept["model"])}
+    update: dict[str, Any] = {
+        "model": Model.model_validate(kept["model"]),
+        "calibration": Calibration.model_validate(kept.get("calibration", {})),
+    }
     if kept["card"] == "learned":
         update["rules"], card = config.rules.model_copy(update={"card": None}), None
     return config.model_copy(update=update), card

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.config import Config
+from churnhealth.config import Calibration, Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb
 from churnhealth.evaluate.panel import Panel, distinct
-from churnhealth.scorers.curves import level_shift, sigmoid
+from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.calendar import Fold, fold_days, newest_quarter
 from churnhealth.snapshots.labels import NO, YES
@@ -29,6 +29,7 @@ __all__ = ["Judged", "backtest", "fold_plan", "training_rows"]
 
 _PARTS = 3  # of the groups, when they are kept apart
 
+_USUAL = Calibration()
 Makers = Sequence[Callable[[], Scorer]]
 Advance = Callable[[], None]
 
@@ -129,7 +130,7 @@ def backtest(
     scorers: Makers,
     *,
     disjoint_groups: bool,
-    correct_drift: bool = False,
+    calibration: Calibration = _USUAL,
     advance: Advance = lambda: None,
 ) -> Judged:
     """Fit and test fold by fold; every scorer on the same rows.
@@ -147,7 +148,7 @@ def backtest(
             scorers,
             advance,
             disjoint_groups=disjoint_groups,
-            correct_drift=correct_drift,
+            calibration=calibration,
         )
         for f in folds
     ]
@@ -189,14 +190,14 @@ def _fold(
     advance: Advance,
     *,
     disjoint_groups: bool,
-    correct_drift: bool,
+    calibration: Calibration,
 ) -> FoldResult:
     code = panel.labels().code
     day = panel.cohort.as_of
     inside = (fold.test_from <= day) & (day < fold.test_to) & panel.tests
     test = np.flatnonzero(inside & ((code == YES) | (code == NO)))
     rows, train = training_rows(panel, fold.judged_at)
-    ladder = climb(rows, scorers, correct_drift=correct_drift, advance=advance)
+    ladder = climb(rows, scorers, calibration=calibration, advance=advance)
     if disjoint_groups and panel.group is not None:
         p = {n: _disjoint(panel, rows, train, test, n, ladder) for n in ladder.rungs}
     else:
@@ -240,22 +241,21 @@ def _disjoint(
     if panel.group is None:
         raise ValueError("there are no groups to keep apart")
     part = panel.group % _PARTS
-    slope = ladder.rungs[name].calibrator.slope
+    rung = ladder.rungs[name]
+    line = rung.calibrator
     p = np.full(test.size, np.nan)
     for k in range(_PARTS):
         mine, keep = part[test] == k, part[train] != k
         y = rows.y[keep]
         if not mine.any() or y.size == 0 or y.min() == y.max():
             continue
-        scorer = (
-            ladder.rungs[name]
-            .scorer.settled()
-            .fit(rows.X[keep], y, rows.account[keep], rows.as_of[keep])
+        scorer = rung.scorer.settled().fit(
+            rows.X[keep], y, rows.account[keep], rows.as_of[keep]
         )
-        known = slope * scorer.decision_function(rows.X[keep])
+        known = line.slope * scorer.decision_function(rows.X[keep])
         level = level_shift(known, y.astype(np.float64))
-        margin = slope * scorer.decision_function(panel.X[test[mine]])
-        p[mine] = sigmoid(margin + level + ladder.rungs[name].corrected)
+        margin = scorer.decision_function(panel.X[test[mine]])
+        p[mine] = line.at_level(level + rung.corrected).probability(margin)
     return np.where(np.isnan(p), ladder.base_rate, p)
 
 

@@ -69,7 +69,7 @@ def _refitted(
     if y.min() == y.max():
         return None
     scorer = rung.scorer.settled().fit(rows.X[at], y, twin, rows.as_of[at])
-    slope = rung.calibrator.slope
-    known = slope * scorer.decision_function(rows.X[at])
+    known = rung.calibrator.slope * scorer.decision_function(rows.X[at])
     level = level_shift(known, y.astype(np.float64))
-    return slope * scorer.decision_function(X) + level + rung.corrected
+    twin_line = rung.calibrator.at_level(level + rung.corrected)
+    return twin_line.log_odds(scorer.decision_function(X))

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.config import Calibration
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.choosing import (
     FEW,
@@ -29,7 +31,7 @@ from churnhealth.evaluate.choosing import (
     weights_of,
 )
 from churnhealth.evaluate.panel import distinct
-from churnhealth.health.calibrate import Calibrator, fit_calibrator
+from churnhealth.health.calibrate import Calibrator, fit_calibrator, stepped
 from churnhealth.health.drift import Drift, rate_drift
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import level_shift
@@ -67,6 +69,8 @@ _CANDIDATES = 40
 _MANY = 500  # outcomes at which half of a steepening is believed
 
 Codes = NDArray[np.int8]
+Method = Literal["affine", "temperature", "isotonic"]
+_USUAL = Calibration()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -127,7 +131,7 @@ def climb(
     rows: TrainingRows,
     scorers: Sequence[Callable[[], Scorer]],
     *,
-    correct_drift: bool = False,
+    calibration: Calibration = _USUAL,
     advance: Callable[[], None] = lambda: None,
 ) -> Ladder:
     """Fit every scorer, calibrate on later dates, and choose.
@@ -135,14 +139,14 @@ def climb(
     Slopes are fitted on margins of rows later than those the scorer was fitted on;
     then every scorer is fitted again on all rows, whose churn rate sets the level. The
     level of the later rows is left out on purpose: it is the drift between two parts
-    of the training period, and the scorer that is kept has seen both. With
-    ``correct_drift`` the level then follows the newest outcomes, as far as they are
-    more than noise; the constant stays what it is, to be compared with.
+    of the training period, and the scorer that is kept has seen both. Where the
+    ``calibration`` asks for it, the level then follows the newest outcomes, as far as
+    they are more than noise; the constant stays what it is, to be compared with.
 
     Raises
     ------
     TrainingError
-        CH301 without both outcomes among the rows.
+        CH301 without both outcomes among the rows, CH342 for isotonic steps with few.
     """
     _needs_both(rows)
     few = rows.outcomes < FEW
@@ -154,7 +158,9 @@ def climb(
     rungs, losses = {}, {}
     everything = np.ones(rows.y.size, bool)
     for name, scorer in _fitted(made, names, rows, rows.y, everything, advance):
-        rungs[name], losses[name] = _judged(name, scorer, rows, held)
+        rungs[name], losses[name] = _judged(
+            name, scorer, rows, held, calibration.method
+        )
     weights = (
         _weights(rungs, held, account, outcomes=rows.outcomes)
         if "blend" in made
@@ -164,9 +170,11 @@ def climb(
         held.margin["blend"] = held.weighed(weights)
         members = [rungs[name].scorer for name in weights]
         blend = BlendScorer.of(members, weights=tuple(weights.values()))
-        rungs["blend"], losses["blend"] = _judged("blend", blend, rows, held)
+        rungs["blend"], losses["blend"] = _judged(
+            "blend", blend, rows, held, calibration.method
+        )
     rungs = {
-        name: _followed(name, rung, rows, origins, correct=correct_drift)
+        name: _followed(name, rung, rows, origins, correct=calibration.corrects)
         for name, rung in rungs.items()
     }
     chosen, reasons = choose(losses, account, outcomes=rows.outcomes)
@@ -265,10 +273,10 @@ def _fitted(
 
 
 def _judged(
-    name: str, scorer: Scorer, rows: TrainingRows, held: Held
+    name: str, scorer: Scorer, rows: TrainingRows, held: Held, method: Method
 ) -> tuple[Rung, Floats]:
     """Calibrate a fitted scorer; give its rung and its losses on later rows."""
-    calibrator = _calibrator(name, scorer, rows, held)
+    calibrator = _calibrator(name, scorer, rows, held, method)
     loss = held.losses([calibrator.slope * z for z in held.margin[name]])
     mean = float(loss.mean()) if loss.size else None
     return Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean), loss
@@ -284,13 +292,8 @@ def _followed(
     drift = rate_drift(z, rows.y, rows.account, rows.as_of, since=origins[-1])
     if drift is None or not correct or name == "constant":
         return replace(rung, drift=drift)
-    level = rung.calibrator.intercept + drift.believed
-    return replace(
-        rung,
-        drift=drift,
-        corrected=drift.believed,
-        calibrator=replace(rung.calibrator, intercept=level),
-    )
+    raised = rung.calibrator.raised(drift.believed)
+    return replace(rung, drift=drift, corrected=drift.believed, calibrator=raised)
 
 
 def _weights(
@@ -316,10 +319,24 @@ def _weights(
 
 
 def _calibrator(
-    name: str, scorer: Scorer, rows: TrainingRows, held: Held
+    name: str, scorer: Scorer, rows: TrainingRows, held: Held, method: Method
 ) -> Calibrator:
-    if name in SELF_CALIBRATED or not held.row:
+    """Fit a line; steps are laid upon it, or its level left out, as configured."""
+    if name in SELF_CALIBRATED or (not held.row and method != "isotonic"):
         return Calibrator(slope=1.0, intercept=0.0)
+    later = np.concatenate([np.zeros(0, np.int64), *held.row])
+    y, account = rows.y[later], rows.account[later]
+    if method == "temperature":
+        margin = np.concatenate(held.margin[name])
+        return fit_calibrator(margin, y, groups=account, level=False)
+    line = _line(name, scorer, rows, held) if held.row else Calibrator()
+    if method == "affine":
+        return line
+    seen = held.levelled([line.slope * z for z in held.margin[name]])
+    return stepped(line, seen, y, account)
+
+
+def _line(name: str, scorer: Scorer, rows: TrainingRows, held: Held) -> Calibrator:
     slope = _slope(name, rows, held, last=len(held.row))
     if name in _LEARNED:
         # The scorer that is kept has seen more outcomes than any of these, so the

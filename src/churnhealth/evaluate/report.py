@@ -26,6 +26,11 @@ __all__ = ["backtest_report", "prediction_table", "report_text"]
 
 _DAYS_BEFORE = (180, 120, 90, 60, 30)
 _LEAST_SHOWN = 10  # churned accounts in the test period
+ISOTONIC = (
+    "isotonic calibration costs: accounts on one step share one probability, and what"
+    " moves them inside it has no effect; drivers add up, scaled by a factor of each"
+    " account's own, so they compare less well between accounts"
+)
 _STEP = {"day": 1, "week": 7, "month": 31, "quarter": 92, "half-year": 184}
 
 
@@ -62,7 +67,7 @@ def backtest_report(
         "shuffled_dates": shuffled,
         "base_rate": _base_rate(judged),
         "slices": slices_of(judged, panel, cuts, seed=config.model.seed),
-        "verdict": _verdict(judged, scorers["chosen"], told),
+        "verdict": _verdict(judged, scorers["chosen"], told, config),
     }
 
 
@@ -135,7 +140,7 @@ def _lead_time(
 
 
 def _verdict(
-    judged: Judged, chosen: Mapping[str, Any], told: Sequence[Promise]
+    judged: Judged, chosen: Mapping[str, Any], told: Sequence[Promise], config: Config
 ) -> dict[str, Any]:
     """Say whether there is skill: the whole gain interval above zero."""
     interval = chosen["gain_interval"]
@@ -158,6 +163,8 @@ def _verdict(
     if outcomes < FEW:
         short = "" if enough else f": fewer than {_LEAST_SHOWN} can show no skill"
         reasons.append(f"only {outcomes} accounts churned in the test period{short}")
+    if config.calibration.method == "isotonic":
+        reasons.append(ISOTONIC)
     if skill:
         reasons += broken(told, skill=True)
     return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}

@@ -11,7 +11,7 @@ Effects are log-odds; points are the same effects said in percentage points.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -58,12 +58,18 @@ class Explained:
 
 
 def explain_margin(
-    contributions: Floats, *, slope: float, intercept: float
+    contributions: Floats,
+    *,
+    slope: float,
+    intercept: float,
+    bent: Callable[[Floats], Floats] | None = None,
 ) -> Explained:
     """Say how far each feature moved each account from the common start.
 
     ``contributions`` is (n, F + 1): one column per feature, the last one the base.
-    ``slope`` and ``intercept`` are the calibrator's. No rows means no start: the base
+    ``slope`` and ``intercept`` are the calibrator's, ``bent`` its steps, where it has
+    any: a row's effects are then scaled alike, by how much the steps stretch its way
+    from the start, so that they still add up. No rows means no start: the base
     is then NaN.
 
     Raises
@@ -88,6 +94,13 @@ def explain_margin(
     effects = np.multiply(slope, parts[:, :-1], order="C")  # one order of summing
     moved = effects.sum(axis=1)
     log_odds = base + moved
+    if bent is not None:
+        straight, base = base, float(bent(np.array([base]))[0])
+        log_odds = bent(straight + moved)
+        factor = np.zeros_like(moved)
+        np.divide(log_odds - base, moved, out=factor, where=moved != 0)
+        effects = effects * factor[:, None]
+        moved = log_odds - base
     return Explained(
         log_odds=log_odds,
         probability=sigmoid(log_odds),

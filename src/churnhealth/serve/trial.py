@@ -72,9 +72,7 @@ def faults(bundle: Bundle) -> str | None:
     told = score_matrix(bundle, X, reasons=True).explained
     if not np.all((told.probability >= 0.0) & (told.probability <= 1.0)):
         return "it gives what is no probability"
-    calibrator = bundle.calibrator
-    margin = bundle.scorer.decision_function(X)
-    direct = calibrator.slope * margin + calibrator.intercept
+    direct = bundle.calibrator.log_odds(bundle.scorer.decision_function(X))
     if not np.allclose(told.log_odds, direct, rtol=1e-6, atol=1e-6):
         return "its drivers do not add up to its probability"
     if abs(float(told.log_odds[2])) > _SURE:

@@ -22,7 +22,7 @@ from churnhealth.evaluate.makers import (
     outcome_window,
     scorer_makers,
 )
-from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.panel import Flags, Panel, distinct, snapshot_panel
 from churnhealth.evaluate.report import backtest_report
 from churnhealth.evaluate.screen import screen
 from churnhealth.evaluate.tuning import Budget, tuned
@@ -38,9 +38,8 @@ from churnhealth.health.bands import BandCuts
 from churnhealth.health.drift import drifted
 from churnhealth.progress import Progress
 from churnhealth.scorers.rules import RuleScorer
-from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort, snapshot_grid
 from churnhealth.snapshots.labels import data_until
-from churnhealth.sources.contract import Floats, History, Ints, date_of
+from churnhealth.sources.contract import Floats, History, date_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.schema import schema_of
@@ -56,7 +55,6 @@ __all__ = [
 
 _FEWEST_PEERS = 20
 _FOLDS_TOLD = 5  # whose models are compared for the stability of drivers
-_LEFT_OUT = ("grace", "announced", "too_new", "open_ended")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -90,7 +88,7 @@ def scoring_day(history: History, config: Config) -> int:
 def build_panel(config: Config, history: History, *, progress: Progress) -> Panel:
     """Collect the snapshots in question and compute their features."""
     with progress.stage("snapshots"):
-        panel = _snapshots(config, history)
+        panel = snapshot_panel(config, history)
         known_before = min(f.judged_at for f in fold_plan(panel, config))
         specs = choose_specs(config, history, known_before=known_before)
     with progress.stage("features", total=panel.cohort.account.size):
@@ -139,60 +137,6 @@ def choose_specs(
             fix="widen [features] include, or map more sources",
         )
     return specs
-
-
-def _snapshots(config: Config, history: History) -> Panel:
-    """Place the snapshots of the test grid and the training grid, without features."""
-    until = data_until(history, config.question)
-    account, as_of = snapshot_grid(history, config, data_until=until)
-    tests = cohort(history, config.question, account=account, as_of=as_of)
-    both, in_tests, in_trains = tests, np.ones(tests.account.size, bool), None
-    if config.snapshots.train_every is not None:
-        denser = snapshot_grid(
-            history, config, data_until=until, every=config.snapshots.train_every
-        )
-        trains = cohort(history, config.question, account=denser[0], as_of=denser[1])
-        both, in_tests, in_trains = _union(history, config, tests, trains)
-    counts = np.bincount(tests.status, minlength=len(STATUSES))
-    scored = both.scored
-    return Panel(
-        history=history,
-        question=config.question,
-        cohort=both.rows(scored),
-        specs=(),
-        X=np.empty((int(scored.sum()), 0)),
-        trains=np.ones(int(scored.sum()), bool)
-        if in_trains is None
-        else in_trains[scored],
-        tests=in_tests[scored],
-        data_until=until,
-        group=_groups(history, both.rows(scored).account),
-        left_out={name: int(counts[STATUSES.index(name)]) for name in _LEFT_OUT},
-    )
-
-
-def _union(
-    history: History, config: Config, tests: Cohort, trains: Cohort
-) -> tuple[Cohort, Any, Any]:
-    """Join two grids; say of each snapshot which grids it is on."""
-    span = history.accounts.ids.size + 1
-    key_tests = tests.as_of * span + tests.account
-    key_trains = trains.as_of * span + trains.account
-    keys = np.union1d(key_tests, key_trains)
-    both = cohort(history, config.question, account=keys % span, as_of=keys // span)
-    return both, np.isin(keys, key_tests), np.isin(keys, key_trains)
-
-
-def _groups(history: History, account: Ints) -> Ints | None:
-    """Give each row its group as a number; an account without one is its own."""
-    names = history.accounts.group
-    if all(name is None for name in names):
-        return None
-    own = [
-        f"account {i}" if name is None else f"group {name}"
-        for i, name in enumerate(names)
-    ]
-    return np.unique(own, return_inverse=True)[1].astype(np.int64)[account]
 
 
 def judge(

@@ -242,7 +242,7 @@ def _disjoint(
         raise ValueError("there are no groups to keep apart")
     part = panel.group % _PARTS
     rung = ladder.rungs[name]
-    line = rung.calibrator
+    line = rung.calibrator.raised(-rung.corrected)
     p = np.full(test.size, np.nan)
     for k in range(_PARTS):
         mine, keep = part[test] == k, part[train] != k
@@ -255,7 +255,7 @@ def _disjoint(
         known = line.slope * scorer.decision_function(rows.X[keep])
         level = level_shift(known, y.astype(np.float64))
         margin = scorer.decision_function(panel.X[test[mine]])
-        p[mine] = line.at_level(level + rung.corrected).probability(margin)
+        p[mine] = line.at_level(level).raised(rung.corrected).probability(margin)
     return np.where(np.isnan(p), ladder.base_rate, p)
 
 

@@ -57,7 +57,9 @@ def bagged_log_odds(
         twin = np.repeat(np.arange(drawn), size[whom])  # drawn twice: two accounts
         sort = np.lexsort((twin, rows.as_of[at]))
         if (z := _refitted(rung, rows, at[sort], twin[sort], X)) is not None:
-            found.append(own + (z - own) * np.sqrt(drawn / account.size))
+            # A draw follows no drift: it is compared with the level before that.
+            off = z - (own - rung.corrected)
+            found.append(own + off * np.sqrt(drawn / account.size))
     return np.array(found).reshape(len(found), X.shape[0])
 
 
@@ -71,5 +73,5 @@ def _refitted(
     scorer = rung.scorer.settled().fit(rows.X[at], y, twin, rows.as_of[at])
     known = rung.calibrator.slope * scorer.decision_function(rows.X[at])
     level = level_shift(known, y.astype(np.float64))
-    twin_line = rung.calibrator.at_level(level + rung.corrected)
-    return twin_line.log_odds(scorer.decision_function(X))
+    before_drift = rung.calibrator.raised(-rung.corrected).at_level(level)
+    return before_drift.log_odds(scorer.decision_function(X))

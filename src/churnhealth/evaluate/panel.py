@@ -8,19 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.config import Question
+from churnhealth.config import Config, Question
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.snapshots.cohort import Cohort
-from churnhealth.snapshots.labels import CENSORED, LEFT_EARLY, NO, YES, Labels, labels
+from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort, snapshot_grid
+from churnhealth.snapshots.labels import (
+    CENSORED,
+    LEFT_EARLY,
+    NO,
+    YES,
+    Labels,
+    data_until,
+    labels,
+)
 from churnhealth.sources.contract import FAR, Floats, History, Ints
 
-__all__ = ["Flags", "Panel", "distinct"]
+__all__ = ["Flags", "Panel", "distinct", "snapshot_panel"]
 
 Flags = NDArray[np.bool_]
+
+
+_LEFT_OUT = ("grace", "announced", "too_new", "open_ended")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -92,3 +104,57 @@ def distinct(account: Ints) -> int:
     2
     """
     return int(np.unique(account).size)
+
+
+def snapshot_panel(config: Config, history: History) -> Panel:
+    """Place the snapshots of the test grid and the training grid, without features."""
+    until = data_until(history, config.question)
+    account, as_of = snapshot_grid(history, config, data_until=until)
+    tests = cohort(history, config.question, account=account, as_of=as_of)
+    both, in_tests, in_trains = tests, np.ones(tests.account.size, bool), None
+    if config.snapshots.train_every is not None:
+        denser = snapshot_grid(
+            history, config, data_until=until, every=config.snapshots.train_every
+        )
+        trains = cohort(history, config.question, account=denser[0], as_of=denser[1])
+        both, in_tests, in_trains = _union(history, config, tests, trains)
+    counts = np.bincount(tests.status, minlength=len(STATUSES))
+    scored = both.scored
+    return Panel(
+        history=history,
+        question=config.question,
+        cohort=both.rows(scored),
+        specs=(),
+        X=np.empty((int(scored.sum()), 0)),
+        trains=np.ones(int(scored.sum()), bool)
+        if in_trains is None
+        else in_trains[scored],
+        tests=in_tests[scored],
+        data_until=until,
+        group=_groups(history, both.rows(scored).account),
+        left_out={name: int(counts[STATUSES.index(name)]) for name in _LEFT_OUT},
+    )
+
+
+def _union(
+    history: History, config: Config, tests: Cohort, trains: Cohort
+) -> tuple[Cohort, Any, Any]:
+    """Join two grids; say of each snapshot which grids it is on."""
+    span = history.accounts.ids.size + 1
+    key_tests = tests.as_of * span + tests.account
+    key_trains = trains.as_of * span + trains.account
+    keys = np.union1d(key_tests, key_trains)
+    both = cohort(history, config.question, account=keys % span, as_of=keys // span)
+    return both, np.isin(keys, key_tests), np.isin(keys, key_trains)
+
+
+def _groups(history: History, account: Ints) -> Ints | None:
+    """Give each row its group as a number; an account without one is its own."""
+    names = history.accounts.group
+    if all(name is None for name in names):
+        return None
+    own = [
+        f"account {i}" if name is None else f"group {name}"
+        for i, name in enumerate(names)
+    ]
+    return np.unique(own, return_inverse=True)[1].astype(np.int64)[account]

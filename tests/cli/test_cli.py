@@ -126,7 +126,7 @@ def test_backtest_prints_json_and_writes_predictions(
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     wanted = "schema_version question data folds scorers group_disjoint bands"
-    more = ["lead_time", "leaky", "shuffled_dates", "slices", "verdict"]
+    more = ["lead_time", "leaky", "shuffled_dates", "base_rate", "slices", "verdict"]
     assert list(report) == [*wanted.split(), *more]
     table = read_table(out)
     assert len(table["label"]) == report["folds"][0]["n_test"]

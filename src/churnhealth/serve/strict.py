@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NoReturn
 
 import orjson
@@ -20,7 +20,7 @@ __all__ = ["json_bytes", "strict_json"]
 
 _DEEPEST = 16
 _LARGEST_INTEGER = 2.0**63  # orjson gives integers beyond it as floats
-_NUMBERS = {float, int, type(None)}
+_NUMBERS = {float, int}
 
 
 def json_bytes(value: object) -> bytes:
@@ -129,22 +129,24 @@ def _plainly(body: bytes) -> object:
         return None
 
 
-def _colons(values: Iterable[Any]) -> int:
-    """Count the colons that values need; OverflowError for a number in doubt."""
-    kinds = set(map(type, values := list(values)))
-    if kinds <= _NUMBERS:
-        if max(map(abs, filter(None, values)), default=0) >= _LARGEST_INTEGER:
-            raise OverflowError
-        return 0
+def _colons(values: list[Any]) -> int:
+    """Count the colons that values need; OverflowError for a number in doubt.
+
+    Level by level: all texts of a level are one text to count in.
+    """
     found = 0
-    for value in values:
-        kind = type(value)
-        if kind is str:
-            found += value.count(":")
-        elif kind is dict:
-            found += len(value) + "".join(value).count(":") + _colons(value.values())
-        elif kind is list:
-            found += _colons(value)
-        elif kind is float and abs(value) >= _LARGEST_INTEGER:
+    while values:
+        kinds = set(map(type, values))
+        numbers = [v for v in values if type(v) in _NUMBERS] if kinds & _NUMBERS else ()
+        if max(map(abs, numbers), default=0) >= _LARGEST_INTEGER:
             raise OverflowError
+        if str in kinds:
+            found += "".join([v for v in values if type(v) is str]).count(":")
+        dicts = [v for v in values if type(v) is dict] if dict in kinds else []
+        lists = [v for v in values if type(v) is list] if list in kinds else []
+        found += sum(map(len, dicts)) + "".join(chain.from_iterable(dicts)).count(":")
+        values = [
+            *chain.from_iterable(map(dict.values, dicts)),
+            *chain.from_iterable(lists),
+        ]
     return found

@@ -77,10 +77,14 @@ class Bundle:
         """Give a tenth and nine tenths of the peers, and which of them is whose."""
         if EVERYONE not in self.peer_tenths:
             return None
-        names = list(self.peer_tenths)
-        place = {name: i for i, name in enumerate(names)}
+        place, levels = self._tenths
         whose = [place.get(s, place[EVERYONE]) for s in segment]
-        return np.stack([*self.peer_tenths.values()]), np.array(whose, dtype=np.int64)
+        return levels, np.array(whose, dtype=np.int64)
+
+    @cached_property
+    def _tenths(self) -> tuple[Mapping[str, int], Floats]:
+        place = {name: i for i, name in enumerate(self.peer_tenths)}
+        return place, np.stack([*self.peer_tenths.values()])
 
     @cached_property
     def stories(self) -> Ints:
@@ -91,6 +95,16 @@ class Bundle:
     def names(self) -> tuple[str, ...]:
         """Give the model's features in the order of its columns."""
         return tuple(spec.name for spec in self.specs)
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """Give the category of each column."""
+        return tuple(spec.category for spec in self.specs)
+
+    @cached_property
+    def column_of(self) -> Mapping[str, int]:
+        """Say in which column a feature stands."""
+        return {name: i for i, name in enumerate(self.names)}
 
     @cached_property  # every answer names it; hashing a whole model takes a while
     def model_version(self) -> str:

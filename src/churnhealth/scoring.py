@@ -97,15 +97,13 @@ def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
     coverage = np.mean(~np.isnan(X), axis=1) if X.size else np.zeros(len(X))
     p = explained.probability
     rules_score, rules_band, told = _rules(bundle, X, reasons=reasons)
-    own = bundle.cuts.band(p)
+    parts = category_log_odds(explained, bundle.categories)
+    alone = sigmoid(np.array([*parts.values()]).reshape(len(parts), len(X)))
+    own, *others = bundle.cuts.band(np.concatenate([p[None], alone]))
     band = shown_bands(own if bundle.skill else rules_band, coverage)
-    parts = category_log_odds(explained, [spec.category for spec in bundle.specs])
-    categories = {
-        name: bundle.cuts.band(sigmoid(parts[name]))
-        if name in parts
-        else np.full(len(X), None)
-        for name in CATEGORIES
-    }
+    of_parts = dict(zip(parts, others, strict=True))
+    nothing = np.full(len(X), None)
+    categories = {name: of_parts.get(name, nothing) for name in CATEGORIES}
     unknown = np.full(len(X), np.nan)
     low, high = (
         bundle.likely.around(explained.log_odds)
@@ -135,11 +133,9 @@ def _rules(
     if not reasons:
         return bundle.rules.points(X), bundle.rules.bands(X), None
     told = bundle.rules.opinions(X)
-    points = np.array([opinion.points for opinion in told])
-    coverage = np.array([opinion.coverage for opinion in told])
     return (
-        points,
-        bundle.rules.coloured(points, coverage),
+        np.array([opinion.points for opinion in told]),
+        np.array([opinion.band for opinion in told], dtype=object),
         [opinion.reasons for opinion in told],
     )
 

@@ -326,10 +326,9 @@ def ranked(
 ) -> tuple[Ints, Ints, Ints]:
     """Order each row by size of effect; give row, column and rank of each driver."""
     by_name = _named(_Same(specs)).by_name
-    size = np.abs(effects[:, by_name])
-    order = np.argsort(-size, axis=1, kind="stable")  # stable: ties stay by name
-    ordered = np.take_along_axis(size, order, axis=1)
-    row, place = np.nonzero(ordered[:, :top] > 0)
+    size = np.abs(effects.take(by_name, axis=1))
+    order = np.argsort(-size, axis=1, kind="stable")[:, :top]  # ties stay by name
+    row, place = np.nonzero(np.take_along_axis(size, order, axis=1) > 0)
     return row, by_name[order[row, place]], place.astype(np.int64) + 1
 
 
@@ -340,12 +339,12 @@ def _within(
     if most is None:
         return np.ones(len(row), dtype=bool)
     told = np.zeros(len(row), dtype=bool)
-    for side in (effects > 0, effects < 0):
-        at = np.flatnonzero(side)
-        once = np.unique(row[at] * shape[1] + story[at], return_index=True)[1]
-        at = at[np.sort(once)]
-        first = np.searchsorted(row[at], np.arange(shape[0]))
-        told[at] = np.arange(len(at)) - first[row[at]] < most
+    side = 2 * row + (effects > 0)
+    once = np.unique(side * shape[1] + story, return_index=True)[1]
+    once = once[np.lexsort((once, side[once]))]
+    side = side[once]
+    first = np.searchsorted(side, side)
+    told[once[np.arange(once.size) - first < most]] = True
     return told
 
 
@@ -373,17 +372,13 @@ def _sentences(
     peers_median: Floats,
     place: NDArray[np.int8],
 ) -> Texts:
-    """Word the drivers that are told, feature by feature."""
+    """Word the drivers that are told."""
     sentences = np.full(len(column), None, dtype=object)
     at = np.flatnonzero(told)
-    at = at[np.argsort(column[at], kind="stable")]
-    told_of, starts = np.unique(column[at], return_index=True)
-    edges = [*starts.tolist(), len(at)]
-    for spec_at, low, high in zip(told_of.tolist(), edges[:-1], edges[1:], strict=True):
-        rows = at[low:high]
-        say = speaker(specs[spec_at])
-        cells = (value[rows], own_past[rows], peers_median[rows], effects[rows])
-        sentences[rows] = _texts(map(say, *(c.tolist() for c in cells)))
-        for k in rows[place[rows] != 0].tolist():
-            sentences[k] = among_few(sentences[k], below=bool(place[k] < 0))
+    says = {i: speaker(specs[i]) for i in set(column[at].tolist())}
+    cells = (column, value, own_past, peers_median, effects, place)
+    given = zip(at.tolist(), *(cell[at].tolist() for cell in cells), strict=True)
+    for k, i, here, past, theirs, effect, beside in given:
+        text = says[i](here, past, theirs, effect)
+        sentences[k] = among_few(text, below=beside < 0) if beside else text
     return sentences

@@ -34,6 +34,8 @@ class Atoms:
     _flat: Floats
     _start: Ints
     _owner: Ints
+    _missing: Ints
+    _named: tuple[int, ...]
 
     def codes(self, which: int, x: Floats) -> Ints:
         """Give the code of each value of one feature."""
@@ -47,19 +49,17 @@ class Atoms:
             code[zero] = edges.size + 2
         return code
 
-    def codes_of_row(self, row: Floats) -> Ints:
-        """Give the code of each feature for one row: the same as ``codes``."""
-        x = row.take(self.features)
+    def codes_of_rows(self, X: Floats) -> Ints:
+        """Give the code of each feature for a few rows: the same as ``codes``."""
+        x = X.take(self.features, axis=1)
         zero = np.abs(x) <= NEAR_ZERO
         x[zero] = 0.0
-        missing = np.isnan(x)
-        below = (self._flat < x.take(self._owner)).astype(np.int64)
-        code = np.add.reduceat(below, self._start)
-        sizes = np.diff(self._start, append=self._flat.size)
-        code = np.where(missing, sizes + 1, code)
-        code = np.where(zero & self.knows_zero, sizes + 2, code)
-        for which in np.flatnonzero(self.categorical).tolist():
-            code[which] = _category_codes(self.edges[which], x[which : which + 1])[0]
+        below = self._flat < x.take(self._owner, axis=1)
+        code = np.add.reduceat(below, self._start, axis=1, dtype=np.int64)
+        np.copyto(code, self._missing, where=np.isnan(x))
+        np.copyto(code, self._missing + 1, where=zero & self.knows_zero)
+        for which in self._named:
+            code[:, which] = _category_codes(self.edges[which], x[:, which])
         return code
 
     def goes_left(self, tree: Tree, node: int) -> NDArray[np.bool_]:
@@ -125,4 +125,6 @@ def atoms_of(trees: Sequence[Tree], *, width: int) -> Atoms:
         _flat=np.concatenate([*edges, np.zeros(0)]),
         _start=np.cumsum([0, *sizes])[:-1].astype(np.int64),
         _owner=np.repeat(np.arange(len(edges)), sizes),
+        _missing=np.array(sizes, np.int64) + 1,
+        _named=tuple(i for i, f in enumerate(features) if f in sets),
     )

@@ -27,7 +27,7 @@ __all__ = ["TreeTables", "tree_tables"]
 
 _MOST_BYTES = 256 * 2**20
 _ROWS = 8192  # at a time: large enough that two threads do not wait for each other
-_FEW = 64  # so many rows are faster one by one
+_FEW = 64  # so many rows are faster all at once than table by table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -58,8 +58,7 @@ class TreeTables:
         out = np.zeros((X.shape[0], self.width + 1))
         out[:, -1] = self.base
         if X.shape[0] <= _FEW:
-            for row in range(X.shape[0]):
-                self._one(X[row], out[row])
+            self._few(X, out)
             return out
         starts = range(0, X.shape[0], _ROWS)
         if threads <= 1 or len(starts) == 1:
@@ -87,19 +86,21 @@ class TreeTables:
                 sums[feature] += found[:, column]
         out[:, self.atoms.features] = sums.T
 
-    def _one(self, x: Floats, out: Floats) -> None:
+    def _few(self, X: Floats, out: Floats) -> None:
         """Look up all tables at once."""
-        pairs = self._pairs
+        pairs, features = self._pairs, self.atoms.features
         if not pairs.feature.size:
             return
-        codes = self.atoms.codes_of_row(x)
-        steps = pairs.steps.take(pairs.step_start + codes.take(pairs.feature))
-        cell = np.add.reduceat(steps, pairs.table_start) * pairs.width
-        found = pairs.cells.take(cell.take(pairs.table) + pairs.cell_start)
+        codes = self.atoms.codes_of_rows(X)
+        steps = pairs.steps.take(pairs.step_start + codes.take(pairs.feature, axis=1))
+        cell = np.add.reduceat(steps, pairs.table_start, axis=1) * pairs.width
+        found = pairs.cells.take(cell.take(pairs.table, axis=1) + pairs.cell_start)
         # bincount adds in order, as the sums over tables do: the same bits
-        out[self.atoms.features] = np.bincount(
-            pairs.feature, weights=found, minlength=self.atoms.features.size
+        place = pairs.feature + np.arange(X.shape[0])[:, None] * features.size
+        sums = np.bincount(
+            place.ravel(), weights=found.ravel(), minlength=X.shape[0] * features.size
         )
+        out[:, features] = sums.reshape(X.shape[0], -1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

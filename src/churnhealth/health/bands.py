@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,13 @@ __all__ = [
 
 BANDS = ("green", "yellow", "orange", "red")
 _COLOURS = np.array(BANDS, dtype=object)
-_SCORES = (100.0, 75.0, 50.0, 25.0, 0.0)
+_SCORES = np.array([100.0, 75.0, 50.0, 25.0, 0.0])
 _END = float(np.log(20.0))  # odds 20 times beyond the outer cuts end the scale
 _LEAST_MEASURED = 0.5
 _MULTIPLES = (0.5, 1.5, 3.0)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class BandCuts:
     """Three rising probabilities; each is the first of the worse colour.
 
@@ -57,7 +58,7 @@ class BandCuts:
 
     def level(self, p: Floats) -> NDArray[np.intp]:
         """Give 0 for green to 3 for red."""
-        return np.searchsorted(np.array(self.cuts), p, side="right")
+        return self._edges.searchsorted(p, side="right")
 
     def health_score(self, p: Floats) -> Floats:
         """Give 0 to 100 (high = good): 75, 50 and 25 at the cuts.
@@ -66,9 +67,16 @@ class BandCuts:
         at 100 where the odds are a twentieth of the first cut's, and at 0 where they
         are twenty times the last cut's; further out the score stays there.
         """
-        inner = log_odds(np.array(self.cuts))
-        knots = np.concatenate([[inner[0] - _END], inner, [inner[-1] + _END]])
-        return np.asarray(np.interp(log_odds(p), knots, _SCORES), np.float64)
+        return np.asarray(np.interp(log_odds(p), self._knots, _SCORES), np.float64)
+
+    @cached_property
+    def _edges(self) -> Floats:
+        return np.array(self.cuts)
+
+    @cached_property
+    def _knots(self) -> Floats:
+        inner = log_odds(self._edges)
+        return np.concatenate([[inner[0] - _END], inner, [inner[-1] + _END]])
 
     def range_of(self, band: str) -> tuple[float, float]:
         """Give the churn rates [low, high) that a colour promises."""

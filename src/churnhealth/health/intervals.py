@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
@@ -31,7 +32,7 @@ _LINES = ("at", "below", "above")
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LikelyRange:
     """How far below and above calibrated log-odds the true ones may lie.
 
@@ -53,9 +54,15 @@ class LikelyRange:
 
     def around(self, log_odds: Floats) -> tuple[Floats, Floats]:
         """Give the lower and the upper probability of each row (n,)."""
-        low = log_odds + np.interp(log_odds, self.at, self.below)
-        high = log_odds + np.interp(log_odds, self.at, self.above)
-        return sigmoid(low), sigmoid(high)
+        at, below, above = self._lines
+        low = np.interp(log_odds, at, below)
+        high = np.interp(log_odds, at, above)
+        found = sigmoid(np.stack([log_odds + low, log_odds + high]))
+        return found[0], found[1]
+
+    @cached_property
+    def _lines(self) -> tuple[Floats, ...]:
+        return tuple(np.array(getattr(self, name)) for name in _LINES)
 
     def to_json(self) -> dict[str, object]:
         """Say it as a JSON object; ``from_json`` reads it back."""

@@ -31,10 +31,11 @@ _Earns = Callable[[Row], float]
 
 
 class Opinion(NamedTuple):
-    """Points (NaN where nothing was measured), share measured, and why."""
+    """Points (NaN where nothing was measured), share measured, colour, and why."""
 
     points: float
     coverage: float
+    band: str
     reasons: list[str]
 
 
@@ -95,6 +96,7 @@ class CardRow:
         earned = [line.earns(row) for line in stage.lines]
         weight, coverage = _weighed(stage, earned)
         points = self._points(stage, row, earned, weight) if coverage > 0 else math.nan
+        band = rule_band(points, coverage, least=self._card.least_measured)
         because = colour_because(
             self._card,
             stage.told,
@@ -103,10 +105,10 @@ class CardRow:
             weight=weight,
             raised=[flag.told for flag in stage.flags if flag.holds(row)],
             words=self._words,
-            band=rule_band(points, coverage, least=self._card.least_measured),
+            band=band,
         )
         lines = _reasons(stage, row, earned, weight)
-        return Opinion(points, coverage, [because, *lines])
+        return Opinion(points, coverage, band, [because, *lines])
 
     def shares(self, row: Row) -> Floats:
         """Split the points above the middle by feature (F,), red flags included."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from churnhealth.features.kinds import KINDS
@@ -17,6 +17,7 @@ from churnhealth.scorers.conditions import plain
 __all__ = ["Words", "spoken_value"]
 
 Row = Mapping[str, float]
+_Tell = Callable[[Row], str]
 _COUNTED = ("times", "people", "kinds", "items", "days", "weeks", "terms")
 _NOT_COUNTED = ("tenure", "oldest_open", "term_months")  # an age is not a number of
 _SHARES = ("share", "trend")
@@ -59,6 +60,9 @@ class Words:
 
     nouns: Mapping[str, str]
     phrases: Mapping[str, str]
+    _tellers: dict[tuple[ast.expr, bool], _Tell] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, given: Mapping[str, str], labels: Mapping[str, str]) -> Words:
@@ -76,78 +80,117 @@ class Words:
         """Say a condition as a rule, whoever it is asked of."""
         match node:
             case ast.BoolOp(op=op, values=parts):
-                return _joined(op, [self._nested(self.rule(p), p) for p in parts])
+                return _between(op).join(map(self._nested, parts))
             case ast.UnaryOp(operand=inner):
-                return f"not {self._nested(self.rule(inner), inner)}"
+                return f"not {self._nested(inner)}"
             case ast.Compare():
-                return self._compared(node, None)
+                return self._compared(node, here=False)({})
             case ast.Call(args=[ast.Name(id=name)]):
                 return f"{self.noun(name)} not measured"
             case _:
                 raise AssertionError("a parsed condition holds nothing else")
 
+    def _nested(self, node: ast.expr) -> str:
+        return _bracketed(self.rule(node), many=isinstance(node, ast.BoolOp))
+
     def met(self, node: ast.expr, row: Row) -> str:
         """Say what of a condition that holds made it hold."""
-        match node:
-            case ast.BoolOp(op=op, values=parts):
-                holding = [p for p in parts if _test(p)(row)]
-                return _joined(op, [self._nested(self.met(p, row), p) for p in holding])
-            case ast.Compare():
-                return self._compared(node, row)
-            case _:
-                return self.rule(node)
+        return self._teller(node, holds=True)(row)
 
     def lacking(self, node: ast.expr, row: Row) -> str:
         """Say what of a condition that does not hold was not met."""
+        return self._teller(node, holds=False)(row)
+
+    def _teller(self, node: ast.expr, *, holds: bool) -> _Tell:
+        """Prepare the words of a condition once, for all rows it is told of."""
+        kept = self._tellers.get((node, holds))
+        if kept is None:
+            kept = self._tellers[node, holds] = self._told(node, holds=holds)
+        return kept
+
+    def _told(self, node: ast.expr, *, holds: bool) -> _Tell:
         match node:
-            case ast.BoolOp(op=op, values=parts):
-                failing = [p for p in parts if not _test(p)(row)]
-                told = [self._nested(self.lacking(p, row), p) for p in failing]
-                return _joined(op, told)
+            case ast.BoolOp(op=op, values=values):
+                join = _between(op).join
+                parts = [
+                    (_test(p), self._teller(p, holds=holds), isinstance(p, ast.BoolOp))
+                    for p in values
+                ]
+                return lambda row: join(
+                    _bracketed(tell(row), many=many)
+                    for test, tell, many in parts
+                    if test(row) is holds
+                )
+            case ast.Compare() if holds:
+                return self._compared(node, here=True)
             case ast.Compare():
-                return f"{self._compared(node, None)} ({self._here(node, row)})"
+                return _followed(self._compared(node, here=False), _values_of(node))
             case _:
-                return self.rule(node)
+                text = self.rule(node)
+                return lambda _: text
 
-    def _here(self, node: ast.Compare, row: Row) -> str:
-        values = [
-            spoken_value(side.id, row[side.id])
-            for side in (node.left, *node.comparators)
-            if isinstance(side, ast.Name)
-        ]
-        return ", ".join(values)
-
-    def _nested(self, text: str, node: ast.expr) -> str:
-        many = isinstance(node, ast.BoolOp) and (" AND " in text or " OR " in text)
-        return f"({text})" if many else text
-
-    def _compared(self, node: ast.Compare, row: Row | None) -> str:
+    def _compared(self, node: ast.Compare, *, here: bool) -> _Tell:
+        """Say a comparison; ``here`` tells the row's own value beside its limit."""
         own = self.phrases.get(_written(node))
         if own is not None:
-            return own
+            return lambda _: own
         sides = [node.left, *node.comparators]
         pairs = zip(sides[:-1], node.ops, sides[1:], strict=True)
-        return " AND ".join(self._pair(a, op, b, row) for a, op, b in pairs)
+        tells = [self._pair(a, op, b, here=here) for a, op, b in pairs]
+        return tells[0] if len(tells) == 1 else _joined(tells)
 
-    def _pair(self, a: ast.expr, op: ast.cmpop, b: ast.expr, row: Row | None) -> str:
+    def _pair(self, a: ast.expr, op: ast.cmpop, b: ast.expr, *, here: bool) -> _Tell:
         kind = type(op)
         if not isinstance(a, ast.Name):
             a, b, kind = b, a, _TURNED.get(kind, kind)
         if not isinstance(a, ast.Name):  # two numbers cannot be parsed
             raise AssertionError("one side of a comparison is a feature")
-        noun = self.noun(a.id)
+        name, noun = a.id, self.noun(a.id)
         if isinstance(b, ast.Name):
-            return f"{noun} {_OF_NUMBERS[kind]} {self.noun(b.id)}"
-        limit, unit = float(ast.literal_eval(b)), _unit(a.id)
+            return _always(f"{noun} {_OF_NUMBERS[kind]} {self.noun(b.id)}")
+        limit, unit = float(ast.literal_eval(b)), _unit(name)
         if unit == "yes":
-            return noun if (limit == 1) == (kind is ast.Eq) else f"not: {noun}"
+            yes = (limit == 1) == (kind is ast.Eq)
+            return _always(noun if yes else f"not: {noun}")
         if unit in _COUNTED:
-            if kind in (ast.GtE, ast.Gt) and row is not None:
-                return f"{row[a.id]:.4g} {noun}"
+            if kind in (ast.GtE, ast.Gt) and here:
+                return lambda row: f"{row[name]:.4g} {noun}"
             none = limit == 0 and kind in (ast.Eq, ast.LtE)
-            return f"no {noun}" if none else f"{_OF_COUNTS[kind]} {limit:.4g} {noun}"
-        here = "" if row is None else f" ({spoken_value(a.id, row[a.id])})"
-        return f"{noun} {_OF_NUMBERS[kind]} {spoken_value(a.id, limit)}{here}"
+            told = "no" if none else f"{_OF_COUNTS[kind]} {limit:.4g}"
+            return _always(f"{told} {noun}")
+        rule = _always(f"{noun} {_OF_NUMBERS[kind]} {spoken_value(name, limit)}")
+        return _followed(rule, [name]) if here else rule
+
+
+def _always(text: str) -> _Tell:
+    return lambda _: text
+
+
+def _joined(tells: Sequence[_Tell]) -> _Tell:
+    return lambda row: " AND ".join(tell(row) for tell in tells)
+
+
+def _followed(tell: _Tell, names: Sequence[str]) -> _Tell:
+    """Put a row's own values in brackets behind what is told."""
+
+    def told(row: Row) -> str:
+        here = ", ".join(spoken_value(name, row[name]) for name in names)
+        return f"{tell(row)} ({here})"
+
+    return told
+
+
+def _values_of(node: ast.Compare) -> list[str]:
+    sides = (node.left, *node.comparators)
+    return [side.id for side in sides if isinstance(side, ast.Name)]
+
+
+def _bracketed(text: str, *, many: bool) -> str:
+    return f"({text})" if many and (" AND " in text or " OR " in text) else text
+
+
+def _between(op: ast.boolop) -> str:
+    return " AND " if isinstance(op, ast.And) else " OR "
 
 
 def spoken_value(feature: str, value: float) -> str:
@@ -183,10 +226,6 @@ def _unit(feature: str) -> str:
 
 
 _written = lru_cache(maxsize=4096)(ast.unparse)
-
-
-def _joined(op: ast.boolop, parts: list[str]) -> str:
-    return (" AND " if isinstance(op, ast.And) else " OR ").join(parts)
 
 
 @lru_cache(maxsize=4096)

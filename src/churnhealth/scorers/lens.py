@@ -10,7 +10,8 @@ shrunk by how surely it has to do with churn, so that ridge falls on noise first
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -33,6 +34,21 @@ _ROWS = 4096  # rows seen at a time, so that memory stays small
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Plan:
+    """What of a lens depends on no row: the features it reads, and its columns."""
+
+    used: Ints
+    start: Ints
+    low: Floats
+    high: Floats
+    middle: Floats
+    column: Ints
+    knot: Floats
+    floor: Floats
+    absences: Ints
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Lens:
     """Columns of a linear model, each made of one feature; sorted by feature.
 
@@ -62,22 +78,42 @@ class Lens:
         """Add up columns (n, K) feature by feature: (n, ``width``)."""
         parts = np.zeros((each.shape[0], width))
         if self.source.size:
-            used, start = np.unique(self.source, return_index=True)
-            parts[:, used] = np.add.reduceat(each, start, axis=1)
+            plan = self._plan
+            parts[:, plan.used] = np.add.reduceat(each, plan.start, axis=1)
         return parts
 
     def _raw(self, X: Floats) -> Floats:
-        missing = np.isnan(X)
-        t = np.where(missing, self.middle, np.clip(stretch(X), self.low, self.high))
-        raw = t[:, self.source]
-        bends, absences = self.kind == _BEND, self.kind == _ABSENCE
-        raw[:, bends] = np.maximum(raw[:, bends] - self.knot[bends], 0.0)
-        raw[:, absences] = missing[:, self.source[absences]]
+        plan = self._plan
+        given = X.take(plan.used, axis=1)
+        missing = np.isnan(given)
+        t = np.clip(stretch(given), plan.low, plan.high)
+        np.copyto(t, plan.middle, where=missing)
+        raw = t.take(plan.column, axis=1)
+        raw -= plan.knot
+        np.maximum(raw, plan.floor, out=raw)
+        if plan.absences.size:
+            raw[:, plan.absences] = missing.take(plan.column[plan.absences], axis=1)
         return raw
+
+    @cached_property
+    def _plan(self) -> _Plan:
+        used, start = np.unique(self.source, return_index=True)
+        bends = self.kind == _BEND
+        return _Plan(
+            used=used,
+            start=start,
+            low=self.low[used],
+            high=self.high[used],
+            middle=self.middle[used],
+            column=np.searchsorted(used, self.source),
+            knot=np.where(bends, self.knot, 0.0),
+            floor=np.where(bends, 0.0, -np.inf),
+            absences=np.flatnonzero(self.kind == _ABSENCE),
+        )
 
     def to_json(self) -> dict[str, object]:
         """Say it as a JSON object; ``from_json`` reads it back."""
-        return {name: getattr(self, name).tolist() for name in Lens.__slots__}
+        return {f.name: getattr(self, f.name).tolist() for f in fields(self)}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Lens:
@@ -132,7 +168,7 @@ def stretch(x: Floats) -> Floats:
     >>> stretch(np.array([0.0, np.e - 1.0, 1.0 - np.e]))
     array([ 0.,  1., -1.])
     """
-    return np.sign(x) * np.log1p(np.abs(x))
+    return np.copysign(np.log1p(np.abs(x)), x)
 
 
 def _quantiles(X: Floats) -> tuple[Floats, Floats, Floats, Floats]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -119,9 +120,8 @@ def some_of(body: Mapping[str, object], name: str, *, most: int) -> Sequence[Row
 
 def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
     """Bring rows of named features into the model's order; what is absent is NaN."""
-    column = {name: i for i, name in enumerate(bundle.names)}
-    X = np.full((len(rows), len(column)), np.nan)
     ids: dict[str, None] = {}
+    given: list[Mapping[str, object]] = []
     for i, row in enumerate(rows):
         where = f"rows[{i}]"
         known_fields(row, ("account_id", "features"), where)
@@ -131,16 +131,11 @@ def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
             place = f"{where}.account_id"
             raise refused("CH525", "is there twice", fix=fix, where=place)
         ids[account_id] = None
-        given = object_of(row.get("features"), f"{where}.features")
-        if _plain_numbers(given, column, X[i]):
-            continue
-        unknown = sum(name not in column for name in given)
-        if unknown:
-            what = f"{unknown} of its names are no features of this model"
-            fix = "GET /v1/features lists them"
-            raise refused("CH527", what, fix=fix, where=f"{where}.features")
-        for name in given:
-            X[i, column[name]] = number(given, name, f"{where}.features")
+        given.append(object_of(row.get("features"), f"{where}.features"))
+    X = np.full((len(rows), len(bundle.names)), np.nan)
+    if not _plain_numbers(given, bundle.column_of, X):
+        for i, features in enumerate(given):
+            _told_numbers(features, bundle.column_of, X[i], f"rows[{i}].features")
     return texts(ids), X
 
 
@@ -148,22 +143,39 @@ _NUMBERS = {float, int, type(None)}
 
 
 def _plain_numbers(
-    given: Mapping[str, object], column: Mapping[str, int], out: Floats
+    given: Sequence[Mapping[str, object]], column: Mapping[str, int], out: Floats
 ) -> bool:
-    """Write a row in which everything is as it should be; else leave it to be told.
+    """Write rows in which everything is as it should be; else leave them to be told.
 
-    Nothing but known names, numbers and nulls may be there, all below the largest
-    that is allowed. What is not so, is looked at one by one, to name its place.
+    Nothing but the same known names, numbers and nulls may be there, all below the
+    largest that is allowed. What is not so, is looked at one by one, to name its place.
     """
-    values: list[Any] = list(given.values())
-    if not values or not _NUMBERS.issuperset(map(type, values)):
+    names = tuple(given[0])
+    if not names or any(tuple(row) != names for row in given):
+        return False
+    values: list[Any] = [*chain.from_iterable(map(dict.values, given))]  # type: ignore[arg-type]
+    if not _NUMBERS.issuperset(map(type, values)):
         return False
     try:
         found = np.array(values, np.float64)  # null becomes NaN
-        places = [column[name] for name in given]
+        places = [column[name] for name in names]
     except (OverflowError, KeyError):
         return False
     if (np.abs(found) >= LARGEST).any():
         return False
-    out[places] = found + 0.0  # no -0.0
+    found += 0.0  # no -0.0
+    out[:, places] = found.reshape(len(given), len(names))
     return True
+
+
+def _told_numbers(
+    given: Mapping[str, object], column: Mapping[str, int], out: Floats, where: str
+) -> None:
+    """Write one row feature by feature, so that what is wrong has its place."""
+    unknown = sum(name not in column for name in given)
+    if unknown:
+        what = f"{unknown} of its names are no features of this model"
+        fix = "GET /v1/features lists them"
+        raise refused("CH527", what, fix=fix, where=where)
+    for name in given:
+        out[column[name]] = number(given, name, where)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -20,7 +21,6 @@ __all__ = ["json_bytes", "strict_json"]
 
 _DEEPEST = 16
 _LARGEST_INTEGER = 2.0**63  # orjson gives integers beyond it as floats
-_NUMBERS = {float, int}
 
 
 def json_bytes(value: object) -> bytes:
@@ -132,19 +132,22 @@ def _plainly(body: bytes) -> object:
 def _colons(values: list[Any]) -> int:
     """Count the colons that values need; OverflowError for a number in doubt.
 
-    Level by level: all texts of a level are one text to count in.
+    Level by level: all texts of a level are one text to count in, and objects with the
+    same fields in the same order are one.
     """
     found = 0
     while values:
         kinds = set(map(type, values))
-        numbers = [v for v in values if type(v) in _NUMBERS] if kinds & _NUMBERS else ()
-        if max(map(abs, numbers), default=0) >= _LARGEST_INTEGER:
-            raise OverflowError
+        if float in kinds:
+            floats = [v for v in values if type(v) is float]
+            if max(floats) >= _LARGEST_INTEGER or min(floats) <= -_LARGEST_INTEGER:
+                raise OverflowError
         if str in kinds:
             found += "".join([v for v in values if type(v) is str]).count(":")
         dicts = [v for v in values if type(v) is dict] if dict in kinds else []
         lists = [v for v in values if type(v) is list] if list in kinds else []
-        found += sum(map(len, dicts)) + "".join(chain.from_iterable(dicts)).count(":")
+        for names, many in Counter(map(tuple, dicts)).items():
+            found += many * (len(names) + "".join(names).count(":"))
         values = [
             *chain.from_iterable(map(dict.values, dicts)),
             *chain.from_iterable(lists),

@@ -40,6 +40,20 @@ class Scoring:
     coverage: Floats
     shares: Floats
     stage: Ints
+    told: tuple[Staged, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Staged:
+    """The rows that one stage scores: its lines, and which red flags hold (flags, n).
+
+    ``stage`` is its position on the card, ``rows`` says which of all rows they are.
+    """
+
+    stage: int
+    rows: Ints
+    lines: Weighed
+    raised: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -83,14 +97,22 @@ def card_points(
     which = stage_of(card, columns, rows)
     points, coverage = np.full(rows, np.nan), np.zeros(rows)
     shares = np.zeros((rows, len(names)))
+    at = {name: i for i, name in enumerate(names)}
+    told = []
     for i, stage in enumerate(card.stages):
         mine = np.flatnonzero(which == i)
-        if mine.size:
-            part = {name: x[mine] for name, x in columns.items()}
-            points[mine], coverage[mine], shares[mine] = _staged(
-                card, stage, part, names, mine.size, middle
-            )
-    return Scoring(points=points, coverage=coverage, shares=shares, stage=which)
+        if not mine.size:
+            continue
+        part = {name: x[mine] for name, x in columns.items()}
+        lines = Weighed.of(card, stage, part, mine.size)
+        raised = _raised(stage, lines, part, mine.size)
+        staged = Staged(stage=i, rows=mine, lines=lines, raised=raised)
+        points[mine], shares[mine] = _pointed(stage, staged, at, middle)
+        coverage[mine] = lines.coverage
+        told.append(staged)
+    return Scoring(
+        points=points, coverage=coverage, shares=shares, stage=which, told=tuple(told)
+    )
 
 
 def stage_of(card: Card, columns: Columns, rows: int) -> Ints:
@@ -127,37 +149,38 @@ def rule_band(points: float, coverage: float, *, least: float = 0.5) -> str:
     return str(_BANDS[4 if grey else bisect_right(_CUTS, points)])
 
 
-def _staged(
-    card: Card,
-    stage: Stage,
-    columns: Columns,
-    names: Sequence[str],
-    rows: int,
-    middle: float,
-) -> tuple[Floats, Floats, Floats]:
-    """Score the rows of one stage: points, coverage, shares by feature."""
-    lines = Weighed.of(card, stage, columns, rows)
-    shares = np.zeros((rows, len(names)))
+def _raised(
+    stage: Stage, lines: Weighed, columns: Columns, rows: int
+) -> NDArray[np.bool_]:
+    """Say which red flags hold (flags, n); where nothing is measured none does."""
+    held = [flag.condition.holds(columns, rows) for flag in stage.flags]
+    return np.array(held, dtype=bool).reshape(len(held), rows) & (lines.coverage > 0)
+
+
+def _pointed(
+    stage: Stage, staged: Staged, at: Mapping[str, int], middle: float
+) -> tuple[Floats, Floats]:
+    """Give the rows of one stage their points, and the shares by feature."""
+    lines = staged.lines
+    shares = np.zeros((staged.rows.size, len(at)))
 
     def spread(features: Sequence[str], amount: Floats) -> None:
         """Give a line's points to its features, in equal parts."""
         for name in features:
-            shares[:, names.index(name)] += amount / len(features)
+            shares[:, at[name]] += amount / len(features)
 
     for line, got, worth in zip(
         stage.measures, lines.earned, lines.weight, strict=True
     ):
         above = np.where(np.isnan(got), 0.0, worth * (np.nan_to_num(got) - middle))
         spread(line.features, above)
-    measured = lines.coverage > 0
     points = middle + shares.sum(axis=1)
-    for flag in stage.flags:
-        raised = measured & flag.condition.holds(columns, rows)
+    for flag, raised in zip(stage.flags, staged.raised, strict=True):
         cut = np.where(raised, np.minimum(flag.ceiling - points, 0.0), 0.0)
         spread(flag.condition.features, cut)
         points = points + cut
     points = np.clip(points, 0.0, 100.0)  # only rounding can lie outside
-    return np.where(measured, points, np.nan), lines.coverage, shares
+    return np.where(lines.coverage > 0, points, np.nan), shares
 
 
 def _parts(weight: Floats) -> Floats:

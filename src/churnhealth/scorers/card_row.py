@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 
 from churnhealth.scorers.card import Card, Flag, Measure, Stage
-from churnhealth.scorers.card_points import rule_band
+from churnhealth.scorers.card_points import Scoring, rule_band
 from churnhealth.scorers.condition_row import row_test
 from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.conditions import Condition
@@ -87,7 +88,7 @@ class CardRow:
         at = {name: i for i, name in enumerate(names)}
         self._card, self._words = card, words
         self._width, self._middle = len(names), middle
-        self._read = {name: at[name] for name in card.features}
+        self._read = [(name, at[name]) for name in card.features]
         self._stages = tuple(_stage(card, stage, at) for stage in card.stages)
 
     def __call__(self, row: Row) -> Opinion:
@@ -96,18 +97,46 @@ class CardRow:
         earned = [line.earns(row) for line in stage.lines]
         weight, coverage = _weighed(stage, earned)
         points = self._points(stage, row, earned, weight) if coverage > 0 else math.nan
+        raised = [coverage > 0 and flag.holds(row) for flag in stage.flags]
+        return self._opinion(stage, row, earned, weight, raised, points, coverage)
+
+    def of_rows(self, rows: Sequence[Row], scoring: Scoring) -> list[Opinion]:
+        """Say it of many rows whose points were worked out as arrays."""
+        points, coverage = scoring.points.tolist(), scoring.coverage.tolist()
+        found: dict[int, Opinion] = {}
+        for staged in scoring.told:
+            stage, lines = self._stages[staged.stage], staged.lines
+            told = (lines.earned.T, lines.weight.T, staged.raised.T)
+            listed = zip(staged.rows.tolist(), *(x.tolist() for x in told), strict=True)
+            for i, earned, weight, raised in listed:
+                found[i] = self._opinion(
+                    stage, rows[i], earned, weight, raised, points[i], coverage[i]
+                )
+        return [found[i] for i in range(len(rows))]
+
+    def _opinion(
+        self,
+        stage: _Stage,
+        row: Row,
+        earned: list[float],
+        weight: list[float],
+        raised: list[bool],
+        points: float,
+        coverage: float,
+    ) -> Opinion:
         band = rule_band(points, coverage, least=self._card.least_measured)
+        flags = list(compress(stage.flags, raised))
         because = colour_because(
             self._card,
             stage.told,
-            {name: row[i] for name, i in self._read.items()},
+            {name: row[i] for name, i in self._read},
             earned=earned,
             weight=weight,
-            raised=[flag.told for flag in stage.flags if flag.holds(row)],
+            raised=[flag.told for flag in flags],
             words=self._words,
             band=band,
         )
-        lines = _reasons(stage, row, earned, weight)
+        lines = _reasons(stage, row, earned, weight, flags)
         return Opinion(points, coverage, band, [because, *lines])
 
     def shares(self, row: Row) -> Floats:
@@ -180,7 +209,11 @@ def _weighed(stage: _Stage, earned: list[float]) -> tuple[list[float], float]:
 
 
 def _reasons(
-    stage: _Stage, row: Row, earned: list[float], weight: list[float]
+    stage: _Stage,
+    row: Row,
+    earned: list[float],
+    weight: list[float],
+    raised: Sequence[_Flag],
 ) -> list[str]:
     """Tell red flags first, then lines, most points lost first."""
     told: list[tuple[float, str]] = []
@@ -197,8 +230,7 @@ def _reasons(
         told.append((worth * (got - 100.0), text))
     flags = [
         f"Red flag: {flag.told.label} (at most {flag.ceiling:g} points)"
-        for flag in stage.flags
-        if flag.holds(row)
+        for flag in raised
     ]
     return [*flags, *(text for _, text in sorted(told)), *unmeasured]
 

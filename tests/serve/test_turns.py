@@ -12,7 +12,7 @@ from churnhealth.errors import RequestError
 from churnhealth.serve import guard
 from churnhealth.serve.guard import Guard
 from churnhealth.serve.observed import Observer
-from churnhealth.serve.turns import Turns, due_in, in_time
+from churnhealth.serve.turns import Joint, Turns, due_in, in_time
 
 
 class Staged(Observer):
@@ -212,3 +212,68 @@ def test_a_body_that_does_not_come_in_is_not_waited_for(monkeypatch):
 
     status, headers = asyncio.run(asked())
     assert (status, headers[b"connection"]) == (408, b"close")
+
+
+def joining(*asked, kind=None, most=40):
+    """Ask all at once; give what was worked on together, and each answer or error."""
+    groups = []
+
+    def together(items):
+        groups.append(items)
+        if 0 in items:
+            raise ZeroDivisionError
+        return [10 * item for item in items]
+
+    async def run():
+        turns = lines(most)
+        waiting = [
+            turns.joined(prepare, Joint(kind(i) if kind else "all", together))
+            for i, prepare in enumerate(asked)
+        ]
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    return groups, asyncio.run(run())
+
+
+def test_what_waits_for_the_same_is_worked_on_together_and_answered_in_order():
+    groups, answers = joining(*(lambda i=i: i for i in range(1, 21)))
+    assert groups == [list(range(1, 17)), [17, 18, 19, 20]]
+    assert answers == [10 * i for i in range(1, 21)]
+
+
+def test_work_of_another_kind_is_not_joined():
+    groups, answers = joining(
+        *(lambda i=i: i for i in (1, 2, 3, 4)), kind=lambda i: i % 2
+    )
+    assert groups == [[1, 3], [2, 4]]
+    assert answers == [10, 20, 30, 40]
+
+
+def test_one_that_cannot_be_prepared_fails_alone():
+    groups, answers = joining(lambda: 1, lambda: 1 // 0, lambda: 3)
+    assert groups == [[1, 3]]
+    assert [answers[0], type(answers[1]), answers[2]] == [10, ZeroDivisionError, 30]
+
+
+def test_one_that_spoils_the_work_of_all_fails_alone():
+    groups, answers = joining(lambda: 1, lambda: 0, lambda: 3)
+    assert groups == [[1, 0, 3], [1], [0], [3]]
+    assert [answers[0], type(answers[1]), answers[2]] == [10, ZeroDivisionError, 30]
+
+
+def test_one_that_comes_too_late_is_given_up_and_the_others_are_not():
+    async def run():
+        turns = lines()
+        joint = Joint("all", lambda items: items)
+
+        async def late():
+            due_in(-1.0)
+            return await turns.joined(lambda: "late", joint)
+
+        return await asyncio.gather(
+            late(), turns.joined(lambda: "in time", joint), return_exceptions=True
+        )
+
+    late, in_time_ = asyncio.run(run())
+    assert late.code == "CH533"
+    assert in_time_ == "in time"

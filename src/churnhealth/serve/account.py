@@ -16,7 +16,7 @@ import numpy as np
 from churnhealth.archive.plain import Row, plain_rows
 from churnhealth.archive.runs import current_folder, history_of
 from churnhealth.bundle import Bundle
-from churnhealth.serve.answers import feature_scores
+from churnhealth.serve.answers import AskedRows, feature_scores
 from churnhealth.serve.refusal import refused
 from churnhealth.sources.contract import Floats
 from churnhealth.sources.engine import QueryError, read_table, texts
@@ -50,12 +50,13 @@ def what_if_answer(
         fix = 'give at least one, such as {"changes": {"product__all__count__28d": 40}}'
         raise refused("CH524", "is missing or empty", fix=fix, where="changes")
     day, x = _features(bundle, scores, account_id)
-    rows = np.stack([x, changed_row(bundle, x, known)])
-    # two rows of one account: told apart by their place
-    before, after = feature_scores(
-        bundle, texts([account_id, account_id + " "]), rows, as_of=day, top=top
-    )
-    return {"before": before, "after": {**after, "account_id": account_id}}
+    ids = texts([account_id])
+    asked = [
+        AskedRows(ids=ids, X=row[None], as_of=day)
+        for row in (x, changed_row(bundle, x, known))
+    ]
+    (before,), (after,) = feature_scores(bundle, asked, top=top)
+    return {"before": before, "after": after}
 
 
 def account_suggestion(bundle: Bundle, scores: Path, account_id: str) -> Row:

@@ -6,7 +6,9 @@ Numbers are not rounded: they are those of the batch, to the last bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from churnhealth.scoring import CATEGORIES, ScoreBook, score_matrix
 from churnhealth.sources.contract import Floats, Texts
 
 __all__ = [
+    "AskedRows",
     "feature_scores",
     "history_scores",
     "model_card",
@@ -108,9 +111,9 @@ def _out_of_question(account_id: str, as_of: date) -> Row:
     return {**_score(row, base=None, reasons=[]), "drivers": []}
 
 
-def _drivers(table: Columns) -> dict[str, list[Row]]:
+def _drivers(table: Columns) -> dict[Any, list[Row]]:
     """Group a table of drivers by account; it is in order of rank already."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[Any, list[Row]] = {}
     ids = table["account_id"].tolist()
     rows = plain_rows({name: table[name] for name in _DRIVER})
     for account_id, row in zip(ids, rows, strict=True):
@@ -118,17 +121,34 @@ def _drivers(table: Columns) -> dict[str, list[Row]]:
     return groups
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class AskedRows:
+    """The rows of one request: account ids (n,), features (n, F), the day asked for."""
+
+    ids: Texts
+    X: Floats
+    as_of: date
+
+
 def feature_scores(
-    bundle: Bundle, ids: Texts, X: Floats, *, as_of: date, top: int
-) -> list[Row]:
-    """Answer for rows (n, F) of the bundle's features, whoever measured them."""
+    bundle: Bundle, asked: Sequence[AskedRows], *, top: int
+) -> list[list[Row]]:
+    """Answer for rows of the bundle's features, whoever measured them.
+
+    Requests are scored together and answered apart: a row gets the same bits.
+    """
+    X, ids = (
+        np.concatenate([a.X for a in asked]),
+        np.concatenate([a.ids for a in asked]),
+    )
+    days = [str(a.as_of) for a in asked for _ in a.ids]
     scored = score_matrix(bundle, X, reasons=True)
     explained = scored.explained
     drivers = driver_table(
         explained,
         bundle.specs,
-        account_ids=ids,
-        as_of=as_of,
+        account_ids=np.arange(len(X)).astype(object),  # two may name one account
+        as_of=asked[0].as_of,  # the day is not among what is told of a driver
         values=X,
         peers=bundle.peers,
         tenths=bundle.tenths_of(ids),
@@ -148,15 +168,16 @@ def feature_scores(
         "agreement": scored.agreement,
         "coverage": scored.coverage,
     }
-    of_account = _drivers(drivers)
-    reasons = iter(scored.reasons or ())
+    of_row = _drivers(drivers)
+    reasons = scored.reasons or []
     answers = []
-    for row in plain_rows(table):
-        row |= {"as_of": str(as_of), "status": "scored"}
-        answer = _score(row, base=explained.base_probability, reasons=next(reasons))
-        answer["drivers"] = of_account.get(row["account_id"], [])
+    for i, row in enumerate(plain_rows(table)):
+        row |= {"as_of": days[i], "status": "scored"}
+        answer = _score(row, base=explained.base_probability, reasons=reasons[i])
+        answer["drivers"] = of_row.get(i, [])
         answers.append(answer)
-    return answers
+    given = iter(answers)
+    return [list(islice(given, len(a.ids))) for a in asked]
 
 
 def stored_scores(

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from churnhealth.archive.plain import Row
+from churnhealth.bundle import Bundle
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError
 from churnhealth.health.bands import BANDS
@@ -32,6 +33,7 @@ from churnhealth.serve.account import (
     what_if_answer,
 )
 from churnhealth.serve.answers import (
+    AskedRows,
     feature_scores,
     history_scores,
 )
@@ -54,7 +56,7 @@ from churnhealth.serve.openapi import openapi
 from churnhealth.serve.refusal import refused
 from churnhealth.serve.stored import SORTS, StoredScores, choose
 from churnhealth.serve.strict import json_bytes, strict_json
-from churnhealth.serve.turns import Turns, in_time
+from churnhealth.serve.turns import Joint, Turns, in_time
 from churnhealth.serve.web import page_routes
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.given import known_fields, object_of
@@ -184,18 +186,32 @@ class _Api:
         serving = await self.serving()
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
-        work = partial(self._scored_features, serving, body, top)
-        return await self.work(work, size=len(body))
+        if len(body) > _SHORT:
+            work = partial(self._scored_features, serving, body, top)
+            return await self.turns.long(work)
+        asked = partial(self._asked_rows, serving.bundle, body)
+        scored = partial(self._scored_rows, serving, top)
+        return await self.turns.joined(asked, Joint((id(serving), top), scored))
 
     def _scored_features(self, serving: Serving, body: bytes, top: int) -> Response:
+        rows = self._asked_rows(serving.bundle, body)
+        in_time()
+        return self._scored_rows(serving, top, [rows])[0]
+
+    def _asked_rows(self, bundle: Bundle, body: bytes) -> AskedRows:
         given = object_of(strict_json(body), "body")
         known_fields(given, ("as_of", "rows"), "body")
         as_of = day_asked(given)
-        ids, X = feature_matrix(serving.bundle, some_of(given, "rows", most=self._most))
-        in_time()
-        rows = feature_scores(serving.bundle, ids, X, as_of=as_of, top=top)
-        self._observer.scored(serving.bundle, rows, X)
-        return _scores(serving, rows)
+        ids, X = feature_matrix(bundle, some_of(given, "rows", most=self._most))
+        return AskedRows(ids=ids, X=X, as_of=as_of)
+
+    def _scored_rows(
+        self, serving: Serving, top: int, asked: list[AskedRows]
+    ) -> list[Response]:
+        told = feature_scores(serving.bundle, asked, top=top)
+        for one, rows in zip(asked, told, strict=True):
+            self._observer.scored(serving.bundle, rows, one.X)
+        return [_scores(serving, rows) for rows in told]
 
     async def _stored(self) -> StoredScores:
         stored = (await self.serving()).stored

@@ -14,7 +14,7 @@ import contextvars
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -22,13 +22,38 @@ import anyio.to_thread
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import refused
 
-__all__ = ["Turns", "due_in", "in_time"]
+__all__ = ["Joint", "Turns", "due_in", "in_time"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _THREADS = 2  # more would wait for each other: the work is the processor's
 _DUE: contextvars.ContextVar[float] = contextvars.ContextVar("due")
-_Piece = tuple[contextvars.Context, Callable[[], object], "asyncio.Future[object]"]
+_MOST_TOGETHER = 16  # pieces of a kind that are worked on at once
+
+
+class Joint(Generic[T, R]):
+    """Work of which many pieces cost little more than one, when done together.
+
+    Two pieces can be joined when their ``kind`` is equal; ``together`` answers all
+    given items in their order.
+    """
+
+    __slots__ = ("kind", "together")
+
+    def __init__(self, kind: object, together: Callable[[list[T]], list[R]]) -> None:
+        self.kind = kind
+        self.together = together
+
+
+class _Piece(NamedTuple):
+    """Work that waits: what prepares or does it, and with what it may be joined."""
+
+    context: contextvars.Context
+    work: Callable[[], object]
+    done: asyncio.Future[object]
+    joint: Joint[Any, Any] | None
+    since: float
 
 
 def due_in(seconds: float) -> None:
@@ -77,30 +102,73 @@ class Turns:
         RequestError
             CH532 when too many wait already, CH533 when its turn came too late.
         """
+        return await self._turn(work, None)  # type: ignore[return-value]
+
+    async def joined(self, prepare: Callable[[], T], joint: Joint[T, R]) -> R:
+        """Prepare an item and work on it together with others that wait by then.
+
+        Raises
+        ------
+        RequestError
+            As ``short`` does. What one item is refused for, the others do not notice.
+        """
+        return await self._turn(prepare, joint)  # type: ignore[return-value]
+
+    async def _turn(
+        self, work: Callable[[], object], joint: Joint[Any, Any] | None
+    ) -> object:
         self._admit(len(self._short))
         loop = asyncio.get_running_loop()
         done: asyncio.Future[object] = loop.create_future()
-        piece = self._timed(work)
-        self._short.append((contextvars.copy_context(), piece, done))
+        context = contextvars.copy_context()
+        self._short.append(_Piece(context, work, done, joint, perf_counter()))
         if not self._pumping:
             self._pumping = True
             loop.call_soon(self._pump, loop)
-        return await done  # type: ignore[return-value]
+        return await done
 
     def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run the first piece that somebody still waits for; come again if more are."""
         while self._short:
-            context, work, done = self._short.popleft()
-            if done.cancelled():
-                continue
-            try:
-                done.set_result(context.run(work))
-            except BaseException as error:  # noqa: BLE001 (it belongs to who waits)
-                done.set_exception(error)
-            break
+            first = self._short.popleft()
+            if not first.done.cancelled():
+                self._run([first, *self._like(first.joint)])
+                break
         self._pumping = bool(self._short)
         if self._pumping:
             loop.call_soon(self._pump, loop)
+
+    def _like(self, joint: Joint[Any, Any] | None) -> list[_Piece]:
+        """Take out of the line what can be done together with the first."""
+        if joint is None:
+            return []
+        same = [p for p in self._short if p.joint and p.joint.kind == joint.kind]
+        same = same[: _MOST_TOGETHER - 1]
+        taken = set(map(id, same))
+        self._short = deque(p for p in self._short if id(p) not in taken)
+        return [p for p in same if not p.done.cancelled()]
+
+    def _run(self, pieces: list[_Piece]) -> None:
+        started = perf_counter()
+        items: list[Any] = []
+        ready: list[_Piece] = []
+        for piece in pieces:
+            self._observer.took("wait", started - piece.since)
+            try:
+                piece.context.run(in_time)
+                items.append(piece.context.run(piece.work))
+                ready.append(piece)
+            except BaseException as error:  # noqa: BLE001 (it belongs to who waits)
+                piece.done.set_exception(error)
+        if ready and (joint := ready[0].joint) is not None:
+            items = _answers(ready, items, joint)
+        took = perf_counter() - started
+        for piece, found in zip(ready, items, strict=True):
+            self._observer.took("work", took)
+            if isinstance(found, BaseException):
+                piece.done.set_exception(found)
+            else:
+                piece.done.set_result(found)
 
     async def long(self, work: Callable[[], T]) -> T:
         """Run work in a thread beside the event loop, when it is its turn.
@@ -148,3 +216,19 @@ class Turns:
                 self._observer.took("work", perf_counter() - started)
 
         return timed
+
+
+def _answers(
+    pieces: list[_Piece], items: list[Any], joint: Joint[Any, Any]
+) -> list[Any]:
+    """Work on items together; if that fails, on each alone, so that one fails alone."""
+    try:
+        return pieces[0].context.run(joint.together, items)
+    except Exception as error:  # noqa: BLE001 (it belongs to who waits)
+        if len(items) == 1:
+            return [error]
+        return [
+            answer
+            for piece, item in zip(pieces, items, strict=True)
+            for answer in _answers([piece], [item], joint)
+        ]

@@ -1,6 +1,7 @@
 """What the service answers, in process, on a real bundle."""
 
 import threading
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from churnhealth.archive.plain import plain_rows
 from churnhealth.archive.runs import write_scores
 from churnhealth.features.runtime import feature_table
 from churnhealth.scoring import score_history
+from churnhealth.serve.answers import AskedRows, feature_scores
 from churnhealth.serve.live import Live, make_serving
 from churnhealth.sources.contract import day_of
+from churnhealth.sources.engine import texts
 from churnhealth.sources.rows import history_from_rows
 
 DAY = day_of(AS_OF)
@@ -311,3 +314,17 @@ def test_a_request_long_after_training_still_measures_what_it_sends(bundle, book
     }
     assert np.isnan(seen["stale"])
     assert seen["vouched"] == 0.0
+
+
+def test_requests_scored_together_get_the_bits_they_get_alone(bundle, book):
+    values = book.values[:12]
+    asked = [
+        # one account twice, on two days and with other features
+        AskedRows(ids=texts(["a"]), X=values[:1], as_of=AS_OF),
+        AskedRows(ids=texts(["b", "c"]), X=values[1:3], as_of=AS_OF),
+        AskedRows(ids=texts(["a"]), X=values[3:4], as_of=AS_OF - timedelta(days=30)),
+        AskedRows(ids=texts(list("defghijk")), X=values[4:12], as_of=AS_OF),
+    ]
+    together = feature_scores(bundle, asked, top=1000)
+    assert together == [feature_scores(bundle, [a], top=1000)[0] for a in asked]
+    assert together[2][0]["as_of"] == str(AS_OF - timedelta(days=30))

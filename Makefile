@@ -77,12 +77,15 @@ bench-features: bench $(PEERS)/bin/featuretools
 	  --featuretools $(PEERS)/bin/python --plot docs/images/features.svg
 
 QUALITY = OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/quality.py
+PEER_SECONDS = 120
 SETS = crm5 openstack cdnow oulad ravenstack
 bench-quality: bench
 	$(QUALITY) --set $(SETS)
-	$(QUALITY) --peers $(SETS)
+	$(QUALITY) --peers $(SETS) --most-seconds $(PEER_SECONDS)
 	$(QUALITY) --simulated 300 1000 --seeds 20
-	$(QUALITY) --simulated 10000
+	$(QUALITY) --simulated 10000 --seeds 3
+	$(QUALITY) --simulated 100000
+	$(QUALITY) --tune crm5 300-0 300-1 300-2 300-3
 	$(QUALITY) --page
 
 clean:

@@ -9,12 +9,14 @@ LightGBM, with the paired interval of our gain by account. Peers never see a tes
     python benchmarks/quality.py --set crm5        # our scorers on one set
     python benchmarks/quality.py --peers crm5      # then its peers
     python benchmarks/quality.py --simulated 300 --seeds 20
+    python benchmarks/quality.py --tune crm5 300-0 # a search of settings, gain or cost
     python benchmarks/quality.py --page            # docs/quality.md from what is there
 
 Figures are kept in build/quality; real data is expected in shared/data (examples/).
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -41,6 +43,7 @@ from churnhealth.evaluate.metrics import (
     predicted_over_observed,
 )
 from churnhealth.evaluate.report import backtest_report
+from churnhealth.evaluate.tuning import Budget, tuned
 from churnhealth.gathering import gather
 from churnhealth.health.draws import account_draws
 from churnhealth.pipeline import build_panel, judge
@@ -55,6 +58,7 @@ KEPT = ROOT / "build" / "quality"
 SETS = ("crm5", "openstack", "cdnow", "oulad", "ravenstack")
 ROLLING = ("crm5", "openstack")  # a model per test date takes minutes
 LEAST_SECONDS = 30.0
+FIRST_SEED = 9000
 
 
 def main():
@@ -63,6 +67,9 @@ def main():
     parser.add_argument("--simulated", type=int, nargs="*", default=[])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--peers", choices=SETS, nargs="*", default=[])
+    parser.add_argument("--most-seconds", type=float, default=np.inf, help="of a peer")
+    parser.add_argument("--tune", nargs="*", default=[], help="crm5, or accounts-seed")
+    parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--no-flaml", action="store_true", help="the quick peers")
     parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
@@ -71,15 +78,19 @@ def main():
     for name in given.set:
         keep(name, real_set(name))
     for name in given.peers:
-        keep(name, beside(name, search=not given.no_flaml))
+        keep(name, beside(name, search=not given.no_flaml, most=given.most_seconds))
+    for name in given.tune:
+        keep(f"tune-{name}", with_search(name, trials=given.trials))
     for accounts in given.simulated:
         for seed in range(given.seeds):
             name = f"simulated-{accounts}-{seed}"
             if not (KEPT / f"{name}.json").exists():
-                keep(name, simulated(accounts, seed=9000 + seed))
+                keep(name, simulated(accounts, seed=FIRST_SEED + seed))
     if given.page:
         kept = {p.stem: json.loads(p.read_text()) for p in sorted(KEPT.glob("*.json"))}
-        text = page({n: kept[n] for n in SETS if n in kept}, companies_of(kept))
+        searches = {n: f for n, f in kept.items() if n.startswith("tune-")}
+        sets = {n: kept[n] for n in SETS if n in kept}
+        text = page(sets, companies_of(kept), searches)
         (ROOT / "docs" / "quality.md").write_text(text, encoding="utf-8")
         print(text)
 
@@ -156,7 +167,7 @@ def rolling(config, panel):
     return told_of
 
 
-def beside(name, *, search):
+def beside(name, *, search, most):
     """Score the peers once on our test rows; give their figures and our paired gain."""
     config, panel = panel_of(name)
     found = json.loads((KEPT / f"{name}.json").read_text())
@@ -166,7 +177,8 @@ def beside(name, *, search):
     row, asked = ours["row"], panel.X[ours["row"]]
     y = (panel.labels().code[row] == YES).astype(int)
     account = panel.cohort.account[row]
-    budget = max(LEAST_SECONDS, found["seconds"])
+    budget = min(max(LEAST_SECONDS, found["seconds"]), most)
+    found["peer_seconds"] = budget
     digest = sha256(rows.X.tobytes() + asked.tobytes()).hexdigest()[:16]
     p = {}
     for how in ("time", "account") if search else ():
@@ -197,8 +209,9 @@ def beside(name, *, search):
     return found
 
 
-def simulated(accounts, *, seed):
-    """Judge a fresh simulated company beside its true hazard; time and memory too."""
+@contextlib.contextmanager
+def company_panel(accounts, *, seed):
+    """Make a fresh simulated company and the features of its snapshots."""
     company = simulate(accounts=accounts, seed=seed)
     with tempfile.TemporaryDirectory() as place, Progress() as progress:
         folder = Path(place)
@@ -212,9 +225,18 @@ def simulated(accounts, *, seed):
         began = time.perf_counter()
         history = load(config).history
         panel = build_panel(config, history, progress=progress)
-        built = time.perf_counter()
+        took = time.perf_counter() - began
+        yield company, config, panel, took  # its scorecard is read from the folder
+
+
+def simulated(accounts, *, seed):
+    """Judge a fresh simulated company beside its true hazard; time and memory too."""
+    with company_panel(accounts, seed=seed) as made, Progress() as progress:
+        company, config, panel, features_took = made
+        began = time.perf_counter()
         judged, report = judge(config, panel, progress=progress, leaky=False)
-        done = time.perf_counter()
+        took = time.perf_counter() - began
+    history = panel.history
     truth = company.truth.churn_probability(
         [history.accounts.ids[a] for a in judged.account],
         [date_of(day) for day in judged.as_of],
@@ -232,10 +254,43 @@ def simulated(accounts, *, seed):
         "truth": told(truth[known], y),
         "bands": report["bands"],
         "skill": report["verdict"]["skill"],
-        "seconds_features": built - began,
-        "seconds": done - built,
+        "seconds_features": features_took,
+        "seconds": took,
         "snapshots": int(panel.cohort.account.size),
         "features": len(panel.specs),
+    }
+
+
+def with_search(name, *, trials):
+    """Judge the chosen rung on later time with and without a search of settings."""
+    if name in SETS:
+        return searched(*panel_of(name), trials=trials)
+    accounts, seed = map(int, name.split("-"))
+    with company_panel(accounts, seed=FIRST_SEED + seed) as (_, config, panel, _):
+        return searched(config, panel, trials=trials)
+
+
+def searched(config, panel, *, trials):
+    began = time.perf_counter()
+    changed, search = tuned(config, panel, Budget(trials=trials))
+    took = time.perf_counter() - began
+    with Progress() as progress:
+        usual, _ = judge(config, panel, progress=progress, leaky=False)
+        after = usual
+        if search["settings"]:
+            after, _ = judge(changed, panel, progress=progress, leaky=False)
+    y, before, found = usual.y, usual.p["chosen"], after.p["chosen"]
+    gain = log_losses(before, y) - log_losses(found, y)
+    both = np.column_stack([gain, np.ones_like(gain)])
+    draws = account_draws(usual.account, seed=1, samples=1000)
+    return {
+        **{
+            k: search.get(k) for k in ("tried", "settings", "gain", "gain_error", "why")
+        },
+        "seconds": took,
+        "without": told(before, y),
+        "with": told(found, y),
+        "interval": list(draws.interval(both, lambda s: s[:, 0] / s[:, 1])),
     }
 
 

@@ -1,0 +1,167 @@
+"""What was asked of the colours and the scorers, and whether it was found."""
+
+import numpy as np
+
+RED = 3.0  # Red's observed odds, in multiples of the base odds
+REAL = {  # the most of the constant's loss, the most loss, the least AUC
+    "crm5": (0.87, None, 0.75),
+    "openstack": (None, 0.460, 0.868),
+    "cdnow": (None, 0.617, 0.718),
+    "oulad": (0.885, None, 0.81),
+}
+LEAST_SHARE, LARGE = 0.85, 10_000  # of the true hazard's gain, from that size on
+
+
+def odds(bands):
+    """Give Red's observed odds over those of all rows; None where Red is empty."""
+    n = sum(b["n"] for b in bands)
+    rate = sum(b["observed"] * b["n"] for b in bands if b["n"]) / n
+    red = bands[-1]["observed"]
+    if red is None or not 0.0 < rate < 1.0:
+        return None
+    return np.inf if red >= 1.0 else red / (1 - red) / (rate / (1 - rate))
+
+
+def in_order(bands):
+    seen = [b["observed"] for b in bands if b["n"]]
+    return seen == sorted(seen)
+
+
+def counted(tests):
+    """Count promises kept, orders held and Reds at three times the base odds."""
+    red = [odds(bands) for bands in tests]
+    return {
+        "tests": len(tests),
+        "kept": sum(bool(b["kept"]) for bands in tests for b in bands),
+        "promises": sum(len(bands) for bands in tests),
+        "order": sum(in_order(bands) for bands in tests),
+        "red": sum(r is not None and r >= RED for r in red),
+    }
+
+
+def tests_of(found):
+    """List the bands of a set's test period and of every fold of its own."""
+    rolled = [fold["bands"] for fold in found.get("rolling", [])]
+    return [found["bands"], *rolled] if found["skill"] else []
+
+
+def gains(found):
+    """Give the gain over the constant, its share of the true hazard's, the line."""
+    constant = found["scorers"]["constant"]["log_loss"]
+    mine, best = found["scorers"]["chosen"], found["truth"]["log_loss"]
+    gain = constant - mine["log_loss"]
+    share = gain / (constant - best) if constant > best else np.nan
+    return gain / constant, share, mine["slope"], mine["ratio"]
+
+
+def against_flaml(sets):
+    """Count the sets searched by FLAML both ways, and those where we lose nothing."""
+    won = asked = 0
+    for found in sets.values():
+        theirs = flaml(found)
+        if None not in theirs:
+            asked += 1
+            won += found["scorers"]["chosen"]["log_loss"] <= min(theirs)
+    return won, asked
+
+
+def flaml(found):
+    peers = found.get("peers", {})
+    return [
+        peers.get(f"FLAML, split by {how}", {}).get("log_loss")
+        for how in ("time", "account")
+    ]
+
+
+def goals(sets, companies, names):
+    """List (what was asked, what was found, met or missed)."""
+    told = []
+    for name, (share, loss, least) in REAL.items():
+        if name in sets:
+            told += _real(names[name], sets[name], share, loss, least)
+    if "ravenstack" in sets:
+        raven = sets["ravenstack"]
+        verdict = "skill" if raven["skill"] else "no skill"
+        told.append(("RavenStack: no skill", verdict, not raven["skill"]))
+    won, asked = against_flaml(sets)
+    if asked:
+        told.append(
+            ("no more log loss than FLAML on 4 of the 5", f"{won} of {asked}", won >= 4)
+        )
+    for accounts, found in companies.items():
+        told += _simulated(accounts, found)
+    told += _colours("real sets", [t for f in sets.values() for t in tests_of(f)])
+    told += _colours(
+        "simulated companies",
+        [t for found in companies.values() for f in found for t in tests_of(f)],
+    )
+    return [(what, seen, "met" if met else "**missed**") for what, seen, met in told]
+
+
+def _real(name, found, share, loss, least):
+    mine = found["scorers"]["chosen"]
+    part = mine["log_loss"] / found["scorers"]["constant"]["log_loss"]
+    if share is not None:
+        yield (
+            f"{name}: at most {share} of the constant's log loss",
+            f"{part:.3f}",
+            part <= share,
+        )
+    if loss is not None:
+        yield (
+            f"{name}: log loss at most {loss:.3f}",
+            f"{mine['log_loss']:.4f}",
+            (mine["log_loss"] <= loss),
+        )
+    yield f"{name}: AUC at least {least}", f"{mine['auc']:.4f}", mine["auc"] >= least
+
+
+def _simulated(accounts, found):
+    gain, share, slope, ratio = (
+        np.array(v, float) for v in zip(*map(gains, found), strict=True)
+    )
+    who, seeds = f"{accounts:,} simulated accounts", gain.size
+    near = int(np.sum(gain >= -0.01))
+    yield (
+        f"{who}: at most 1 % worse than the constant in 95 % of the seeds",
+        f"{near} of {seeds}",
+        near >= 0.95 * seeds,
+    )
+    if accounts < LARGE:
+        return
+    yield (
+        f"{who}: {LEAST_SHARE:.0%} of the true hazard's gain",
+        f"{share.mean():.0%} ({share.min():.0%} to {share.max():.0%})",
+        share.mean() >= LEAST_SHARE,
+    )
+    yield (
+        f"{who}: slope 0.8 to 1.25",
+        f"{slope.min():.2f} to {slope.max():.2f}",
+        bool(((slope >= 0.8) & (slope <= 1.25)).all()),
+    )
+    yield (
+        f"{who}: mean predicted within 15 % of observed",
+        f"{ratio.min():.2f} to {ratio.max():.2f}",
+        bool((np.abs(ratio - 1.0) <= 0.15).all()),
+    )
+
+
+def _colours(where, tests):
+    if not tests:
+        return
+    seen = counted(tests)
+    yield (
+        f"colours of {where}: order held",
+        f"{seen['order']} of {seen['tests']}",
+        seen["order"] == seen["tests"],
+    )
+    yield (
+        f"colours of {where}: 90 % of the promises kept",
+        f"{seen['kept']} of {seen['promises']} ({seen['kept'] / seen['promises']:.0%})",
+        seen["kept"] >= 0.9 * seen["promises"],
+    )
+    yield (
+        f"colours of {where}: Red's odds 3 times the base odds",
+        f"{seen['red']} of {seen['tests']}",
+        seen["red"] == seen["tests"],
+    )

@@ -102,7 +102,8 @@ def summary(sets):
     )  # fmt: skip
     return text + (
         "\nFLAML was given our feature table, our training rows and our training time"
-        " (half a minute where we took less, the seconds shown where it was capped),"
+        " (half a minute where we took less; where the last column holds fewer seconds"
+        " than ours it was capped, and the comparison is not one of equal time),"
         " once with the newest quarter of the rows"
         " to choose by and once with folds of whole accounts. Our log loss is at least"
         f" as good as the better of the two on {won} of {asked} sets; - is not"

@@ -23,11 +23,12 @@ NAMES = {
 }
 HEAD = """# Quality
 
-Made by `make bench-quality`; do not edit. Every model was chosen and fitted on what was
-known before the first test day of the set's example; the test rows were scored after
-that (OpenStack's were seen while the lifetime rung was decided on: docs/ladder.md). Log
-loss: less is better. Slope: 1 is right, below it the probabilities are too
-extreme. Ratio: mean predicted over observed.
+Made by `benchmarks/quality.py --page` from what its parts measured, which need not be
+one run of `make bench-quality`; do not edit. Every model was chosen and fitted on what
+was known before the first test day of the set's example; the test rows were scored
+after that (OpenStack's were seen while the lifetime rung was decided on:
+docs/ladder.md). Log loss: less is better. Slope: 1 is right, below it the probabilities
+are too extreme. Ratio: mean predicted over observed.
 """
 
 

@@ -137,10 +137,8 @@ def feature_scores(
 
     Requests are scored together and answered apart: a row gets the same bits.
     """
-    X, ids = (
-        np.concatenate([a.X for a in asked]),
-        np.concatenate([a.ids for a in asked]),
-    )
+    X = np.concatenate([one.X for one in asked])
+    ids = np.concatenate([one.ids for one in asked])
     days = [str(a.as_of) for a in asked for _ in a.ids]
     scored = score_matrix(bundle, X, reasons=True)
     explained = scored.explained

@@ -50,7 +50,7 @@ def test_decisions_are_those_of_a_walk_along_the_terms(window, repeats):
     scorer = HazardScorer(feature_names=NAMES, window=window, repeats=repeats)
     scorer.fit(X, np.arange(400) % 7 == 0)
     expected = [decisions(*row, window, repeats=repeats) for row in X]
-    np.testing.assert_array_equal(scorer._decisions(X), expected)
+    np.testing.assert_array_equal(scorer._read(X)[0], expected)
 
 
 @pytest.mark.parametrize("growth", [0.4, 0.85, 1.2])
@@ -73,7 +73,7 @@ def test_a_handful_of_outcomes_leaves_the_growth_near_its_prior():
 def test_the_fit_is_the_one_a_general_optimiser_finds():
     X, y, _ = company(500, growth=0.8, seed=3)
     scorer = HazardScorer(feature_names=NAMES, window=(0, 90)).fit(X, y)
-    k, term = scorer._decisions(X), scorer._term(X)
+    k, term = scorer._read(X)
     due = k > 0
     k, term, known = k[due], term[due], y[due]
     rate = y.mean()

@@ -227,16 +227,15 @@ def driver_table(
     if shape != (len(account_ids), len(specs)):
         raise ValueError(f"{shape} effects for {len(account_ids)} accounts")
     named = _named(_Same(specs))
-    given = {"value": values, "own_past": past, "peers_median": peers}
-    beside = {name: _spread(column, shape) for name, column in given.items()}
     row, column, rank = ranked(explained.effects, specs, top=top)
     effects = explained.effects[row, column]
-    cells = {name: cell[row, column] for name, cell in beside.items()}
+    given = {"value": values, "own_past": past, "peers_median": peers}
+    cells = {name: _cells(known, row, column) for name, known in given.items()}
     story = column if related is None else related[column]
     told = _within(row, effects, story, shape, most=worded)
     return {
         "account_id": np.asarray(account_ids, dtype=object)[row],
-        "as_of": _dates(as_of, shape[0])[row],
+        "as_of": _dates(as_of, row),
         "rank": rank,
         "feature": named.name[column],
         "label": named.label[column],
@@ -255,12 +254,16 @@ def driver_table(
     }
 
 
-def _dates(as_of: Days | date, n: int) -> NDArray[np.datetime64]:
-    return np.broadcast_to(np.asarray(as_of, dtype="datetime64[D]"), n)
+def _dates(as_of: Days | date, row: Ints) -> NDArray[np.datetime64]:
+    days = np.asarray(as_of, dtype="datetime64[D]")
+    return days[row] if days.ndim else np.full(row.size, days)
 
 
-def _spread(cells: Floats | None, shape: tuple[int, ...]) -> Floats:
-    return np.broadcast_to(np.nan if cells is None else cells, shape)
+def _cells(known: Floats | None, row: Ints, column: Ints) -> Floats:
+    """Take cells of a matrix, or of a line that holds for all rows; else NaN."""
+    if known is None:
+        return np.full(row.size, np.nan)
+    return known[column] if known.ndim == 1 else known[row, column]
 
 
 def _texts(words: Any) -> Texts:
@@ -326,10 +329,10 @@ def ranked(
 ) -> tuple[Ints, Ints, Ints]:
     """Order each row by size of effect; give row, column and rank of each driver."""
     by_name = _named(_Same(specs)).by_name
-    size = np.abs(effects.take(by_name, axis=1))
-    order = np.argsort(-size, axis=1, kind="stable")[:, :top]  # ties stay by name
-    row, place = np.nonzero(np.take_along_axis(size, order, axis=1) > 0)
-    return row, by_name[order[row, place]], place.astype(np.int64) + 1
+    falling = -np.abs(effects.take(by_name, axis=1))
+    order = falling.argsort(axis=1, kind="stable")[:, :top]  # ties stay by name
+    row, place = (falling[np.arange(len(order))[:, None], order] < 0).nonzero()
+    return row, by_name[order[row, place]], place + 1
 
 
 def _within(

@@ -70,8 +70,10 @@ class BlendScorer(Scorer):
 
     def _summed(self, given: Sequence[Floats]) -> Floats:
         weights = self.weights or [1.0 / len(given)] * len(given)
-        weighted = [w * one for w, one in zip(weights, given, strict=True)]
-        return np.asarray(np.sum(weighted, axis=0))
+        total = weights[0] * given[0]
+        for weight, one in zip(weights[1:], given[1:], strict=True):
+            total += weight * one
+        return total
 
     @property
     def model_text(self) -> str | None:

@@ -39,7 +39,7 @@ def log_odds(p: Floats) -> Floats:
     >>> log_odds(np.array([0.5, 0.8])).round(3)
     array([0.   , 1.386])
     """
-    inside = np.clip(p, _TINY, 1.0 - _TINY)
+    inside = np.minimum(np.maximum(p, _TINY), 1.0 - _TINY)
     return np.log(inside) - np.log1p(-inside)
 
 

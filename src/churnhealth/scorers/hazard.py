@@ -84,7 +84,7 @@ class HazardScorer(Scorer):
         months = self._log_months(rows.X)
         known = np.isfinite(months)
         self.usual_ = float(np.median(months[known])) if known.any() else 0.0
-        decisions = self._decisions(rows.X)
+        decisions, term = self._read(rows.X)
         due = decisions > 0
         positives = float(rows.y.sum())
         # One account that leaves is one outcome, in however many rows it is seen.
@@ -96,10 +96,10 @@ class HazardScorer(Scorer):
             imagined=_IMAGINED,
         )
         self.level_, self.growth_ = _fit(
-            decisions[due], self._term(rows.X)[due], rows.y[due], weight, rows.rate
+            decisions[due], term[due], rows.y[due], weight, rows.rate
         )
-        calendar, term = self._split(rows.X)
-        self.base_ = float(calendar.mean()), float(term.mean())
+        calendar, added = self._split(rows.X)
+        self.base_ = float(calendar.mean()), float(added.mean())
 
     def _log_months(self, X: Floats) -> Floats:
         if self.term_ is None:
@@ -108,19 +108,23 @@ class HazardScorer(Scorer):
         usable = months > 0
         return np.log(np.where(usable, months, 1.0)) + np.where(usable, 0.0, np.nan)
 
-    def _term(self, X: Floats) -> Floats:
-        """Give log(months) against the usual term, which a missing one is taken as."""
-        months = self._log_months(X) - self.usual_
-        return np.where(np.isnan(months), 0.0, months)
+    def _read(self, X: Floats) -> tuple[Floats, Floats]:
+        """Give decisions inside the window, and log(months) against the usual term.
 
-    def _decisions(self, X: Floats) -> Floats:
+        A missing term is taken as the usual one.
+        """
+        months = self._log_months(X)
+        term = months - self.usual_
+        return self._decisions(X, months), np.where(np.isnan(term), 0.0, term)
+
+    def _decisions(self, X: Floats, months: Floats) -> Floats:
         """Count the renewal decisions inside the window, as known at as_of."""
         first, past = self.window
         days = X[:, self.ends_]
         if not self.repeats:
             return ((days >= first) & (days < past)).astype(np.float64)
         days = np.where(np.isfinite(days), days, past)  # no known end: no decision
-        term = np.exp(self._log_months(X)) * MONTH_DAYS
+        term = np.exp(months) * MONTH_DAYS
         every = np.where(np.isfinite(term), np.maximum(term, 1.0), _NEVER)
         earliest = days + np.ceil(np.maximum(first - days, 0.0) / every) * every
         left = past - earliest
@@ -128,7 +132,7 @@ class HazardScorer(Scorer):
 
     def _split(self, X: Floats) -> tuple[Floats, Floats]:
         """Split the margin: what the calendar says at a usual term, and the term."""
-        decisions, term = self._decisions(X), self._term(X)
+        decisions, term = self._read(X)
         due = decisions > 0
         calendar = np.full(X.shape[0], self.idle_)
         calendar[due] = _log_odds(decisions[due], self.level_)
@@ -180,7 +184,7 @@ def _column(names: Sequence[str], kind: str) -> int | None:
 
 def _log_odds(decisions: Floats, eta: Floats | float) -> Floats:
     """Give the log-odds of ``1 - exp(-decisions * exp(eta))``, exact at both ends."""
-    risk = decisions * np.exp(np.clip(eta, -_LONGEST, 3.0))
+    risk = decisions * np.exp(np.minimum(np.maximum(eta, -_LONGEST), 3.0))
     return np.asarray(risk + np.log(-np.expm1(-risk)))
 
 

@@ -86,7 +86,7 @@ class Lens:
         plan = self._plan
         given = X.take(plan.used, axis=1)
         missing = np.isnan(given)
-        t = np.clip(stretch(given), plan.low, plan.high)
+        t = np.minimum(np.maximum(stretch(given), plan.low), plan.high)
         np.copyto(t, plan.middle, where=missing)
         raw = t.take(plan.column, axis=1)
         raw -= plan.knot

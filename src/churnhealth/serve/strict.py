@@ -13,6 +13,7 @@ from collections import Counter
 from itertools import chain
 from typing import Any, NoReturn
 
+import numpy as np
 import orjson
 
 from churnhealth.serve.refusal import refused
@@ -21,6 +22,7 @@ __all__ = ["json_bytes", "strict_json"]
 
 _DEEPEST = 16
 _LARGEST_INTEGER = 2.0**63  # orjson gives integers beyond it as floats
+_NUMBERS = {float, int, type(None)}
 
 
 def json_bytes(value: object) -> bytes:
@@ -139,8 +141,9 @@ def _colons(values: list[Any]) -> int:
     while values:
         kinds = set(map(type, values))
         if float in kinds:
-            floats = [v for v in values if type(v) is float]
-            if max(floats) >= _LARGEST_INTEGER or min(floats) <= -_LARGEST_INTEGER:
+            alone = kinds <= _NUMBERS  # null becomes NaN, which is larger than nothing
+            floats = values if alone else [v for v in values if type(v) is float]
+            if (np.abs(np.array(floats, np.float64)) >= _LARGEST_INTEGER).any():
                 raise OverflowError
         if str in kinds:
             found += "".join([v for v in values if type(v) is str]).count(":")

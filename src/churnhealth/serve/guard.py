@@ -46,7 +46,8 @@ _HEADERS = (
 
 
 class _Found(NamedTuple):
-    template: str
+    route: Route
+    more: Scope  # what the path names
     reads: bool
 
 
@@ -90,14 +91,15 @@ class Guard:
         try:
             self._known_host(scope)
             found = self._route(scope)
-            answer.route = found.template
-            if found.template not in OPEN:
+            answer.route = found.route.path
+            if found.route.path not in OPEN:
                 answer.caller = self._caller(scope, found)
             body = await self._body(scope, receive) if found.reads else b""
             due_in(self.deadline)
             self._held += len(body)
             try:
-                await self.app(scope, _replay(body, receive), answer)
+                inner = {**scope, **found.more}
+                await found.route.handle(inner, _replay(body, receive), answer)
             finally:
                 self._held -= len(body)
         except ChurnHealthError as error:
@@ -130,9 +132,9 @@ class Guard:
     def _route(self, scope: Scope) -> _Found:
         allowed: set[str] = set()
         for route in self.routes:
-            match, _ = route.matches(scope)
+            match, more = route.matches(scope)
             if match is Match.FULL:
-                return _Found(route.path, reads="POST" in (route.methods or ()))
+                return _Found(route, more, reads="POST" in (route.methods or ()))
             if match is Match.PARTIAL:
                 allowed |= route.methods or set()
         if not allowed:

@@ -221,7 +221,7 @@ def train(
         calibrator=best.calibrator,
         rules=rules,
         base_rate=ladder.base_rate,
-        cuts=BandCuts.from_json([band["low"] for band in report["bands"]][1:]),
+        cuts=BandCuts.from_json(report["cuts"]),
         likely=likely,
         peers=medians(newest),
         segment_peers=_by_segment(panel, day, medians),

@@ -10,7 +10,11 @@ import pytest
 from tests.made import RENEWAL, SILENCE, loaded, panel, panel_of, settings
 
 from churnhealth.config import Model
-from churnhealth.evaluate.report import prediction_table, report_text
+from churnhealth.evaluate.report import (
+    backtest_report,
+    prediction_table,
+    report_text,
+)
 from churnhealth.pipeline import judge
 from churnhealth.progress import Progress
 
@@ -27,6 +31,7 @@ TOP = [
     "folds",
     "scorers",
     "group_disjoint",
+    "cuts",
     "bands",
     "lead_time",
     "leaky",
@@ -146,13 +151,15 @@ def test_the_chosen_scorer_repeats_the_figures_of_its_name(kind):
 
 
 @every_question
-def test_bands_are_ordered_touch_and_hold_every_test_row(kind):
+def test_bands_are_ordered_leave_no_gap_and_hold_every_test_row(kind):
     report = report_of(kind)
     bands = report["bands"]
     assert [b["band"] for b in bands] == ["green", "yellow", "orange", "red"]
     assert (bands[0]["low"], bands[-1]["high"]) == (0.0, 1.0)
-    for better, worse in pairwise(bands):
-        assert better["high"] == worse["low"] > better["low"]
+    for cut, (better, worse) in zip(report["cuts"], pairwise(bands), strict=True):
+        # a promise may reach beyond its cuts, and over one neighbour at most
+        assert better["low"] <= worse["low"] <= cut <= better["high"] <= worse["high"]
+    assert bands[0]["high"] <= report["cuts"][1] <= bands[3]["low"]
     assert sum(b["n"] for b in bands) == sum(f["n_test"] for f in report["folds"])
     for band in bands:
         if band["n"]:
@@ -162,12 +169,22 @@ def test_bands_are_ordered_touch_and_hold_every_test_row(kind):
             assert [band[f] for f in figures] == [None] * 4
 
 
+def test_what_a_colour_promises_does_not_depend_on_what_came():
+    judged, report = told("horizon")
+    other = replace(judged, y=1 - judged.y)
+    panel = panel_of()
+    again = backtest_report(other, panel, settings(), leaky=None, shuffled={})
+    for mine, theirs in zip(report["bands"], again["bands"], strict=True):
+        assert (mine["low"], mine["high"]) == (theirs["low"], theirs["high"])
+        assert mine["observed"] != theirs["observed"] or not mine["n"]
+
+
 def test_bands_lie_at_multiples_of_the_training_odds():
     report = report_of("horizon")
     fold = report["folds"][0]
     rate = fold["positives_train"] / fold["n_train"]
     odds = rate / (1 - rate)
-    cuts = [band["low"] for band in report["bands"]][1:]
+    cuts = report["cuts"]
     wanted = [m * odds / (1 + m * odds) for m in (0.5, 1.5, 3.0)]
     assert cuts == pytest.approx(wanted)
 
@@ -287,7 +304,9 @@ def test_predictions_are_the_rows_behind_the_figures(kind):
         if band["n"]:
             assert y[mine].mean() == pytest.approx(band["observed"])
             p = table["p_chosen"][mine]
-            assert ((band["low"] <= p) & (p < band["high"])).all()
+            cuts = (0.0, *report["cuts"], 1.0)
+            at = [b["band"] for b in report["bands"]].index(band["band"])
+            assert ((cuts[at] <= p) & (p < cuts[at + 1])).all()
 
 
 @every_question

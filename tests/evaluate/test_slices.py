@@ -47,7 +47,7 @@ def told():
 
 
 def cuts():
-    return BandCuts.from_json([b["low"] for b in judged()[1]["bands"]][1:])
+    return BandCuts.from_json(judged()[1]["cuts"])
 
 
 def test_segments_have_their_own_rates_with_intervals():

@@ -2,10 +2,18 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from churnhealth.health.bands import BandCuts, base_odds_cuts
 from churnhealth.health.draws import account_draws, rate_interval
-from churnhealth.health.promises import Promise, broken, promises
+from churnhealth.health.promises import (
+    LEVEL_DOUBT,
+    Promise,
+    broken,
+    promised_ranges,
+    promises,
+)
 from churnhealth.scorers.curves import sigmoid
 
 CUTS = BandCuts(cuts=(0.1, 0.2, 0.4))
@@ -60,6 +68,59 @@ def test_a_greener_band_that_churns_more_breaks_the_order():
     assert "yellow churned more (25.0%) than orange (20.0%)" in broken(
         told, skill=False
     )
+
+
+def test_an_order_turned_round_by_chance_is_no_broken_promise():
+    # 3 of 20 yellow and 2 of 20 orange accounts: another draw would turn it round
+    p = np.r_[np.full(20, 0.15), np.full(20, 0.3)]
+    y = np.r_[np.arange(20) < 3, np.arange(20) < 2]
+    told = promises(CUTS, p, y, np.arange(40), seed=1, ranges=[(0.0, 1.0)] * 4)
+    assert told[1].observed > told[2].observed
+    assert broken(told, skill=False) == ()
+
+
+def cohorts(size, times, seed=3):
+    """Cohorts of true probabilities whose level moves a little, and what came."""
+    random = np.random.default_rng(seed)
+    z = random.normal(-3.5, 1, size)
+    for _ in range(times):
+        moved = sigmoid(z + LEVEL_DOUBT * random.normal())
+        yield sigmoid(z), (random.random(size) < moved).astype(float)
+
+
+@pytest.mark.parametrize("size", [150, 500, 5000])
+def test_nine_in_ten_promises_of_true_probabilities_are_kept_however_few(size):
+    kept = []
+    for p, y in cohorts(size, times=40):
+        cuts = base_odds_cuts(float(p.mean()))
+        ranges = promised_ranges(cuts, p, doubt=LEVEL_DOUBT, seed=1)
+        told = promises(cuts, p, y, np.arange(size), seed=1, ranges=ranges, samples=200)
+        kept += [t.kept for t in told]
+    assert np.mean(kept) >= 0.9
+
+
+def test_many_accounts_promise_the_range_of_the_cuts_and_few_a_wider_one():
+    p, _ = next(cohorts(200_000, times=1))
+    cuts = base_odds_cuts(float(p.mean()))
+    plain = [cuts.range_of(band) for band in ("green", "yellow", "orange", "red")]
+    assert list(promised_ranges(cuts, p, doubt=0.0, seed=1)) == plain
+    few = promised_ranges(cuts, p[:100], doubt=0.0, seed=1)
+    for (a, b), (low, high) in zip(few, plain, strict=True):
+        assert a <= low < high <= b
+    assert few[2][0] < plain[2][0] < plain[2][1] < few[2][1]
+
+
+@given(st.floats(0.01, 0.6), st.integers(0, 60), st.floats(0.0, 2.0), st.integers(0, 9))
+def test_a_promise_holds_its_cuts_and_reaches_over_one_neighbour_at_most(
+    base, size, doubt, seed
+):
+    cuts = base_odds_cuts(base)
+    p = np.random.default_rng(seed).random(size)
+    told = promised_ranges(cuts, p, doubt=doubt, seed=seed)
+    edges = (0.0, *cuts.cuts, 1.0)
+    for at, (low, high) in enumerate(told):
+        assert edges[max(at - 1, 0)] <= low <= edges[at]
+        assert edges[at + 1] <= high <= edges[min(at + 2, 4)]
 
 
 def test_rows_of_one_account_do_not_make_us_surer():

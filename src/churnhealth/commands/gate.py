@@ -228,7 +228,14 @@ def _judged(
     if champion is not None:
         _, theirs, how = _replayed(config, panel, champion, progress)
         entrants["champion"], ways["champion"] = theirs, how
-    told = promises(challenger.cuts, p, mine.y, mine.account, seed=config.model.seed)
+    told = promises(
+        challenger.cuts,
+        p,
+        mine.y,
+        mine.account,
+        seed=config.model.seed,
+        ranges=[(b["low"], b["high"]) for b in challenger.card.get("bands", ())],
+    )
     verdict = contest(
         entrants,
         mine.y,

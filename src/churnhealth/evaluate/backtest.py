@@ -28,6 +28,7 @@ from churnhealth.sources.contract import Days, Floats, Ints, date_of, day_of
 __all__ = ["Judged", "backtest", "fold_plan", "training_rows"]
 
 _PARTS = 3  # of the groups, when they are kept apart
+_FOUR_WEEKS = 28  # no two dates of a monthly grid lie inside
 
 _USUAL = Calibration()
 Makers = Sequence[Callable[[], Scorer]]
@@ -39,8 +40,8 @@ class FoldResult:
     """One fold: its ladder, its rows and what each scorer said of the test rows.
 
     ``newest_p`` is what the chosen scorer says of the newest training cohort: the
-    portfolio that capacity is counted in. ``disjoint`` is what it says of the test
-    rows when fitted without their groups.
+    portfolio that capacity is counted in, and that the colours' promises are made
+    for. ``disjoint`` is what it says of the test rows when fitted without their groups.
     """
 
     fold: Fold
@@ -210,7 +211,6 @@ def _fold(
             if disjoint_groups
             else _disjoint(panel, rows, train, test, ladder.chosen, ladder)
         )
-    newest = rows.as_of == rows.as_of.max()
     return FoldResult(
         fold=fold,
         ladder=ladder,
@@ -218,9 +218,19 @@ def _fold(
         train_codes=rows.y.astype(np.int8),
         test=test,
         p=p,
-        newest_p=ladder.best.probability(rows.X[newest]),
+        newest_p=ladder.best.probability(rows.X[_newest(rows)]),
         disjoint=apart,
     )
+
+
+def _newest(rows: TrainingRows) -> Ints:
+    """Find the newest cohort: each account's last row of the last four weeks.
+
+    Dates that follow each account's own start or renewal hold few accounts each.
+    """
+    late = np.flatnonzero(rows.as_of > rows.as_of.max() - _FOUR_WEEKS)
+    _, last = np.unique(rows.account[late][::-1], return_index=True)
+    return np.sort(late[late.size - 1 - last])
 
 
 def _disjoint(

@@ -18,8 +18,14 @@ from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.slices import slices_of
 from churnhealth.health.bands import BandCuts, band_cuts
-from churnhealth.health.draws import account_draws
-from churnhealth.health.promises import Promise, broken, promises
+from churnhealth.health.draws import Range, account_draws
+from churnhealth.health.promises import (
+    LEVEL_DOUBT,
+    Promise,
+    broken,
+    promised_ranges,
+    promises,
+)
 from churnhealth.sources.contract import Texts
 
 __all__ = ["backtest_report", "prediction_table", "report_text"]
@@ -52,7 +58,12 @@ def backtest_report(
     scorers["chosen"] = {"name": judged.chosen, **scorers["chosen"]}
     cuts = _cuts(judged, config)
     told = promises(
-        cuts, judged.p["chosen"], judged.y, judged.account, seed=config.model.seed
+        cuts,
+        judged.p["chosen"],
+        judged.y,
+        judged.account,
+        seed=config.model.seed,
+        ranges=_promised(judged, cuts, seed=config.model.seed),
     )
     return {
         "schema_version": 1,
@@ -61,6 +72,7 @@ def backtest_report(
         "folds": fold_rows(judged, panel),
         "scorers": scorers,
         "group_disjoint": _disjoint(judged),
+        "cuts": cuts.to_json(),
         "bands": [promise.to_json() for promise in told],
         "lead_time": _lead_time(judged, panel, cuts, config),
         "leaky": leaky,
@@ -91,6 +103,16 @@ def _cuts(judged: Judged, config: Config) -> BandCuts:
         cuts=config.bands.cuts,
         capacity=config.bands.capacity,
         costs=config.bands.costs,
+    )
+
+
+def _promised(judged: Judged, cuts: BandCuts, *, seed: int) -> tuple[Range, ...]:
+    """Say what the newest fold could promise: it knew its cohort and its drift."""
+    newest = judged.folds[-1]
+    drift = newest.ladder.best.drift
+    seen = 0.0 if drift is None else drift.believed
+    return promised_ranges(
+        cuts, newest.newest_p, doubt=float(np.hypot(LEVEL_DOUBT, seen)), seed=seed
     )
 
 
@@ -174,8 +196,7 @@ def prediction_table(
     judged: Judged, report: Mapping[str, Any], ids: Texts
 ) -> dict[str, NDArray[Any]]:
     """Give one row per test snapshot: outcome, every scorer's probability, band."""
-    edges = [row["low"] for row in report["bands"]][1:]
-    cuts = BandCuts.from_json(edges)
+    cuts = BandCuts.from_json(report["cuts"])
     order = np.lexsort((judged.account, judged.as_of))
     columns: dict[str, NDArray[Any]] = {
         "account_id": ids[judged.account],

@@ -1,4 +1,10 @@
-"""What each colour promises, and whether later time kept it."""
+"""What each colour promises, and whether later time kept it.
+
+The cuts alone promise too much where a colour holds few accounts: of 28 accounts with a
+chance of 5 % each, nobody or four leave in one cohort out of five, and both lie outside
+4 to 8 %. Even the true probabilities of simulated companies of 300 accounts kept only
+four in five of such promises. So a promise is as wide as one cohort needs, no wider.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +16,22 @@ from typing import Any
 import numpy as np
 
 from churnhealth.health.bands import BANDS, BandCuts
-from churnhealth.health.draws import rate_interval
+from churnhealth.health.draws import Range, rate_interval
+from churnhealth.scorers.curves import log_odds, sigmoid
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["Promise", "broken", "promises"]
+__all__ = ["LEVEL_DOUBT", "Promise", "broken", "promised_ranges", "promises"]
+
+LEVEL_DOUBT = 0.15  # log-odds by which a cohort's level moves; from: docs/ladder.md
+_TAILS = (0.05, 0.95)  # nine cohorts of ten lie between
+_COHORTS = 4000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promise:
     """One colour's range, and what was predicted and seen in it.
 
+    The range is that of the cuts, or wider: see ``promised_ranges``.
     ``kept``: the observed rate lies in [low, high], or its account-clustered 95 %
     interval overlaps that range and is narrower than it. An empty band has ``None``
     for predicted, observed, interval and kept.
@@ -47,6 +59,43 @@ class Promise:
         return cls(**{**saved, "interval": None if interval is None else (*interval,)})
 
 
+def promised_ranges(
+    cuts: BandCuts, newest: Floats, *, doubt: float, seed: int
+) -> tuple[Range, ...]:
+    """Say which churn rates each colour can promise, before any outcome is seen.
+
+    The range of the cuts, widened to where the observed rate of nine in ten cohorts
+    lies that are as large as the ``newest`` one (its probabilities) and whose level
+    differs from the training period's by ``doubt`` (log-odds, standard deviation).
+    With many accounts that is the range of the cuts. However few there are, a
+    promise reaches over one neighbouring colour at most: green never promises what
+    orange does, red never what yellow does.
+
+    >>> cuts = BandCuts(cuts=(0.1, 0.2, 0.4))
+    >>> few, many = np.full(20, 0.15), np.full(20_000, 0.15)
+    >>> promised_ranges(cuts, few, doubt=0.0, seed=1)[1]
+    (0.05, 0.3)
+    >>> promised_ranges(cuts, many, doubt=0.0, seed=1)[1]
+    (0.1, 0.2)
+    """
+    random = np.random.default_rng(seed)
+    level, edges = cuts.level(newest), (0.0, *cuts.cuts, 1.0)
+    told = []
+    for at, band in enumerate(BANDS):
+        (low, high), mine = cuts.range_of(band), newest[level == at]
+        mean = mine.mean() if mine.size else (low + high) / 2.0
+        moved = log_odds(np.array([mean])) + doubt * random.normal(size=_COHORTS)
+        size = max(mine.size, 1)
+        seen = random.binomial(size, sigmoid(moved)) / size
+        least, most = np.quantile(seen, _TAILS, method="inverted_cdf").tolist()
+        least, most = (
+            max(least, edges[max(at - 1, 0)]),
+            min(most, edges[min(at + 2, len(BANDS))]),
+        )
+        told.append((min(low, least), max(high, most)))
+    return tuple(told)
+
+
 def promises(
     cuts: BandCuts,
     p: Floats,
@@ -54,11 +103,13 @@ def promises(
     groups: Ints,
     *,
     seed: int,
+    ranges: Sequence[Range] | None = None,
     samples: int = 1000,
 ) -> tuple[Promise, ...]:
     """Judge the four colours on later rows: probabilities, outcomes, accounts.
 
-    Grey accounts belong in: the colour may be withheld, the promise is not.
+    ``ranges`` are what was promised; without them the ranges of the cuts are. Grey
+    accounts belong in: the colour may be withheld, the promise is not.
 
     >>> cuts = BandCuts(cuts=(0.1, 0.2, 0.3))
     >>> p, y = np.full(100, 0.05), np.arange(100) % 25 == 0
@@ -67,15 +118,11 @@ def promises(
     (100, 0.04, True)
     """
     level, outcome = cuts.level(p), np.asarray(y, np.float64)
+    promised = ranges or [cuts.range_of(band) for band in BANDS]
     told = []
-    for at, band in enumerate(BANDS):
+    for at, (band, (low, high)) in enumerate(zip(BANDS, promised, strict=True)):
         mine = level == at
-        empty = Promise(
-            band=band,
-            low=cuts.range_of(band)[0],
-            high=cuts.range_of(band)[1],
-            n=int(mine.sum()),
-        )
+        empty = Promise(band=band, low=low, high=high, n=int(mine.sum()))
         if empty.n:
             interval = rate_interval(
                 outcome[mine], groups[mine], seed=seed, samples=samples
@@ -111,8 +158,10 @@ def _kept(
 def broken(told: Sequence[Promise], *, skill: bool) -> tuple[str, ...]:
     """List every broken promise and every broken order, in words; empty = all kept.
 
-    With ``skill`` an empty band is a broken promise too: the colours do not tell
-    accounts apart that the data could.
+    An order is broken when the better colour churned more by more than noise: the
+    95 % interval of the difference, made of those of the two rates (Zou and Donner's
+    MOVER), lies above zero. With ``skill`` an empty band is a broken promise too: the
+    colours do not tell accounts apart that the data could.
     """
     lines = []
     for promise in told:
@@ -123,8 +172,20 @@ def broken(told: Sequence[Promise], *, skill: bool) -> tuple[str, ...]:
             )
         elif promise.kept is None and skill:
             lines.append(f"{promise.band} is empty although the data have skill")
-    seen = [(p.band, p.observed) for p in told if p.observed is not None]
-    for (better, low), (worse, high) in pairwise(seen):
-        if low > high:
-            lines.append(f"{better} churned more ({low:.1%}) than {worse} ({high:.1%})")
+    for better, worse in pairwise(p for p in told if p.n):
+        if _reversed(better, worse):
+            lines.append(
+                f"{better.band} churned more ({better.observed:.1%}) than"
+                f" {worse.band} ({worse.observed:.1%})"
+            )
     return tuple(lines)
+
+
+def _reversed(better: Promise, worse: Promise) -> bool:
+    if better.observed is None or worse.observed is None:
+        return False
+    if better.interval is None or worse.interval is None:
+        return better.observed > worse.observed
+    below = better.observed - better.interval[0]
+    above = worse.interval[1] - worse.observed
+    return better.observed - worse.observed > float(np.hypot(below, above))

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from churnhealth.scorers.baselines import ConstantScorer
+from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import sigmoid
+from churnhealth.scorers.estimator import rungs_kept
 from churnhealth.scorers.gbm import GbmScorer
 from churnhealth.scorers.hazard import HazardScorer
 from churnhealth.scorers.logistic import LogisticScorer
@@ -74,3 +76,53 @@ def test_a_settled_copy_keeps_what_was_chosen_and_nothing_that_was_learned():
     assert not hasattr(line.settled(), "coef_")
     again = line.settled().fit(X, y)
     np.testing.assert_array_equal(again.coef_, line.coef_)
+
+
+@pytest.mark.parametrize("kind", [LogisticScorer, GbmScorer])
+def test_a_rung_that_is_fitted_already_is_not_fitted_again(kind):
+    X, y = company(usage=1.0)
+    below = hazard().fit(X, y)
+    above = kind(feature_names=NAMES)
+    above.stand_on(below)
+    assert above.fit(X, y).base_ is below
+    alone = kind(feature_names=NAMES, base=hazard()).fit(X, y)
+    np.testing.assert_array_equal(
+        above.decision_function(X), alone.decision_function(X)
+    )
+
+
+def test_fitted_anew_on_other_rows_it_does_not_stay_on_what_it_stood_on_before():
+    X, y = company(usage=1.0)
+    below = hazard().fit(X, y)
+    above = LogisticScorer(feature_names=NAMES)
+    above.stand_on(below)
+    above.fit(X, y)
+    half = slice(None, None, 2)
+    again, alone = above.fit(X[half], y[half]), LogisticScorer(feature_names=NAMES)
+    assert again.base_ is not below
+    alone.base = hazard()
+    np.testing.assert_array_equal(again.coef_, alone.fit(X[half], y[half]).coef_)
+
+
+def test_a_blend_fitted_again_stands_on_its_own_members():
+    X, y = company(usage=1.0)
+    line, trees = LogisticScorer(feature_names=NAMES), GbmScorer(feature_names=NAMES)
+    line.stand_on(hazard().fit(X, y))
+    trees.stand_on(line.fit(X, y))
+    blend = BlendScorer.of([line, trees.fit(X, y)]).settled().fit(X, y)
+    line_again, trees_again = blend.members_
+    assert trees_again.base_ is line_again
+    assert line_again is not line
+    np.testing.assert_array_equal(
+        trees_again.decision_function(X), trees.decision_function(X)
+    )
+
+
+def test_rungs_are_asked_once_about_the_matrix_that_is_kept_and_no_other():
+    X, y = company(usage=1.0)
+    line = LogisticScorer(feature_names=NAMES).fit(X, y)
+    with rungs_kept(X):
+        assert line.decision_function(X) is line.decision_function(X)
+        other = line.decision_function(X[::2])
+        np.testing.assert_array_equal(other, line.decision_function(X)[::2])
+    assert line.decision_function(X) is not line.decision_function(X)

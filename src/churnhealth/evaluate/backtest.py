@@ -20,7 +20,7 @@ from churnhealth.errors import TrainingError
 from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.scorers.curves import level_shift
-from churnhealth.scorers.estimator import Scorer
+from churnhealth.scorers.estimator import Scorer, rungs_kept
 from churnhealth.snapshots.calendar import Fold, fold_days, newest_quarter
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import Days, Floats, Ints, date_of, day_of
@@ -202,7 +202,9 @@ def _fold(
     if disjoint_groups and panel.group is not None:
         p = {n: _disjoint(panel, rows, train, test, n, ladder) for n in ladder.rungs}
     else:
-        p = {n: r.probability(panel.X[test]) for n, r in ladder.rungs.items()}
+        X = panel.X[test]
+        with rungs_kept(X):
+            p = {n: r.probability(X) for n, r in ladder.rungs.items()}
     p["chosen"] = p[ladder.chosen]
     apart = None
     if panel.group is not None:
@@ -259,10 +261,12 @@ def _disjoint(
         y = rows.y[keep]
         if not mine.any() or y.size == 0 or y.min() == y.max():
             continue
-        scorer = rung.scorer.settled().fit(
-            rows.X[keep], y, rows.account[keep], rows.as_of[keep]
-        )
-        known = line.slope * scorer.decision_function(rows.X[keep])
+        X = rows.X[keep]
+        with rungs_kept(X):
+            scorer = rung.scorer.settled().fit(
+                X, y, rows.account[keep], rows.as_of[keep]
+            )
+            known = line.slope * scorer.decision_function(X)
         level = level_shift(known, y.astype(np.float64))
         margin = scorer.decision_function(panel.X[test[mine]])
         p[mine] = line.at_level(level).raised(rung.corrected).probability(margin)

@@ -7,6 +7,7 @@ import numpy as np
 from churnhealth.evaluate.ladder import Rung, TrainingRows
 from churnhealth.health.intervals import LikelyRange, likely_range
 from churnhealth.scorers.curves import level_shift
+from churnhealth.scorers.estimator import rungs_kept
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = ["bagged_log_odds", "likely_around"]
@@ -70,8 +71,10 @@ def _refitted(
     y = rows.y[at]
     if y.min() == y.max():
         return None
-    scorer = rung.scorer.settled().fit(rows.X[at], y, twin, rows.as_of[at])
-    known = rung.calibrator.slope * scorer.decision_function(rows.X[at])
+    drawn = rows.X[at]
+    with rungs_kept(drawn):
+        scorer = rung.scorer.settled().fit(drawn, y, twin, rows.as_of[at])
+        known = rung.calibrator.slope * scorer.decision_function(drawn)
     level = level_shift(known, y.astype(np.float64))
     before_drift = rung.calibrator.raised(-rung.corrected).at_level(level)
     return before_drift.log_odds(scorer.decision_function(X))

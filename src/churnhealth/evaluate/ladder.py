@@ -12,7 +12,7 @@ are all there is, and it is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -35,7 +35,7 @@ from churnhealth.health.calibrate import Calibrator, fit_calibrator, stepped
 from churnhealth.health.drift import Drift, rate_drift
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import level_shift
-from churnhealth.scorers.estimator import Scorer
+from churnhealth.scorers.estimator import Scorer, rungs_kept
 from churnhealth.scorers.standing import StandingScorer
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import Days, Floats, Ints
@@ -154,29 +154,19 @@ def climb(
     names = [n for n in ORDER[:-1] if n in made and not (few and n in _LEARNED)]
     origins = inner_origins(rows)
     held = later_margins(rows, made, names, origins, advance)
+    with rungs_kept(rows.X):  # calibration, blend and drift ask for the same margins
+        rungs, losses = _judged(
+            _fitted(made, names, rows, rows.y, None, advance),
+            rows,
+            held,
+            calibration.method,
+            blend="blend" in made,
+        )
+        rungs = {
+            name: _followed(name, rung, rows, origins, correct=calibration.corrects)
+            for name, rung in rungs.items()
+        }
     account = rows.account[np.concatenate([np.zeros(0, np.int64), *held.row])]
-    rungs, losses = {}, {}
-    everything = np.ones(rows.y.size, bool)
-    for name, scorer in _fitted(made, names, rows, rows.y, everything, advance):
-        rungs[name], losses[name] = _judged(
-            name, scorer, rows, held, calibration.method
-        )
-    weights = (
-        _weights(rungs, held, account, outcomes=rows.outcomes)
-        if "blend" in made
-        else {}
-    )
-    if weights:
-        held.margin["blend"] = held.weighed(weights)
-        members = [rungs[name].scorer for name in weights]
-        blend = BlendScorer.of(members, weights=tuple(weights.values()))
-        rungs["blend"], losses["blend"] = _judged(
-            "blend", blend, rows, held, calibration.method
-        )
-    rungs = {
-        name: _followed(name, rung, rows, origins, correct=calibration.corrects)
-        for name, rung in rungs.items()
-    }
     chosen, reasons = choose(losses, account, outcomes=rows.outcomes)
     return Ladder(
         rungs=rungs,
@@ -246,8 +236,11 @@ def later_margins(
             continue
         held.row.append(test)
         held.y.append(rows.y[test].astype(np.float64))
-        for name, scorer in _fitted(made, names, rows, y, train, advance):
-            held.margin[name].append(scorer.decision_function(rows.X[test]))
+        fitted = _fitted(made, names, rows, y, train, advance)
+        X = rows.X[test]
+        with rungs_kept(X):
+            for name, scorer in fitted.items():
+                held.margin[name].append(scorer.decision_function(X))
     return held
 
 
@@ -256,30 +249,51 @@ def _fitted(
     names: Sequence[str],
     rows: TrainingRows,
     y: Ints,
-    train: NDArray[np.bool_],
+    train: NDArray[np.bool_] | None,
     advance: Callable[[], None],
-) -> Iterator[tuple[str, Scorer]]:
-    """Fit rung after rung on some rows, each standing on the one below it."""
+) -> dict[str, Scorer]:
+    """Fit rung after rung on some rows or all, each standing on the one below it."""
+    X, account, as_of = rows.X, rows.account, rows.as_of
+    if train is not None:
+        X, account, as_of = X[train], account[train], as_of[train]
     below: Scorer | None = None
+    fitted = {}
     for name in names:
         scorer = made[name]()
         if isinstance(scorer, StandingScorer):
-            scorer.base = below
-        scorer.fit(rows.X[train], y, rows.account[train], rows.as_of[train])
+            scorer.stand_on(below)
+        fitted[name] = scorer.fit(X, y, account, as_of)
         if name in _STANDING:
             below = scorer
         advance()
-        yield name, scorer
+    return fitted
 
 
 def _judged(
-    name: str, scorer: Scorer, rows: TrainingRows, held: Held, method: Method
-) -> tuple[Rung, Floats]:
-    """Calibrate a fitted scorer; give its rung and its losses on later rows."""
-    calibrator = _calibrator(name, scorer, rows, held, method)
-    loss = held.losses([calibrator.slope * z for z in held.margin[name]])
-    mean = float(loss.mean()) if loss.size else None
-    return Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean), loss
+    fitted: Mapping[str, Scorer],
+    rows: TrainingRows,
+    held: Held,
+    method: Method,
+    *,
+    blend: bool,
+) -> tuple[dict[str, Rung], dict[str, Floats]]:
+    """Calibrate fitted scorers and their blend; give rungs and losses on later rows."""
+    rungs, losses = {}, {}
+
+    def judge(name: str, scorer: Scorer) -> None:
+        calibrator = _calibrator(name, scorer, rows, held, method)
+        loss = held.losses([calibrator.slope * z for z in held.margin[name]])
+        mean = float(loss.mean()) if loss.size else None
+        rungs[name] = Rung(scorer=scorer, calibrator=calibrator, inner_log_loss=mean)
+        losses[name] = loss
+
+    for name, scorer in fitted.items():
+        judge(name, scorer)
+    if blend and (weights := _weights(rungs, rows, held)):
+        held.margin["blend"] = held.weighed(weights)
+        members = [fitted[name] for name in weights]
+        judge("blend", BlendScorer.of(members, weights=tuple(weights.values())))
+    return rungs, losses
 
 
 def _followed(
@@ -297,16 +311,13 @@ def _followed(
 
 
 def _weights(
-    rungs: Mapping[str, Rung],
-    held: Held,
-    account: Ints,
-    *,
-    outcomes: int,
+    rungs: Mapping[str, Rung], rows: TrainingRows, held: Held
 ) -> dict[str, float]:
     """Say what the blend is made of; empty where there is nothing to blend."""
     slope = {name: rung.calibrator.slope for name, rung in rungs.items()}
     if not set(_LEARNED) <= set(rungs) or not held.row:
         return cautious_weights(slope)
+    account, outcomes = rows.account[np.concatenate(held.row)], rows.outcomes
     if "lifetime" in slope and not holds_its_own("lifetime", held, slope, account):
         del slope["lifetime"]
     share = 0.0

@@ -56,16 +56,19 @@ class BlendScorer(Scorer):
         return blend
 
     def _learn(self, rows: Training) -> None:
-        y = rows.y.astype(np.int64)
-        self.members_ = tuple(
-            m.fit(rows.X, y, rows.groups, rows.order) for m in self.members
-        )
+        y, fitted = rows.y.astype(np.int64), list[Scorer]()
+        for member in self.members:
+            if isinstance(member, StandingScorer) and member.base in fitted:
+                member.stand_on(member.base)
+            fitted.append(member.fit(rows.X, y, rows.groups, rows.order))
+        self.members_ = tuple(fitted)
 
     def _margin(self, X: Floats) -> Floats:
-        return self._summed([m.decision_function(X) for m in self.members_])
+        with rungs_kept(X):
+            return self._summed([m.decision_function(X) for m in self.members_])
 
     def _parts(self, X: Floats) -> Floats:
-        with rungs_kept():
+        with rungs_kept(X):
             return self._summed([m.rung_parts(X) for m in self.members_])
 
     def _summed(self, given: Sequence[Floats]) -> Floats:
@@ -82,10 +85,17 @@ class BlendScorer(Scorer):
         return next((text for text in texts if text is not None), None)
 
     def settled(self) -> Self:
-        """Make an unfitted copy whose members need not choose again."""
+        """Make an unfitted copy whose members need not choose again.
+
+        A copy stands on the copy of the member that its original stands on.
+        """
+        copies = {member: member.settled() for member in self.members_}
+        for copy in copies.values():
+            if isinstance(copy, StandingScorer) and copy.base in copies:
+                copy.base = copies[copy.base]
         return type(self)(
             feature_names=self.feature_names,
-            members=tuple(m.settled() for m in self.members_),
+            members=tuple(copies[member] for member in self.members_),
             weights=self.weights,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -51,17 +51,45 @@ class Training:
         return float((self.y.sum() + 0.5) / (self.y.size + 1.0))
 
 
-_KEPT: ContextVar[dict[int, Floats] | None] = ContextVar("kept", default=None)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """What rungs have said of one matrix so far: margins and parts."""
+
+    X: Floats
+    said: dict[tuple[str, Scorer], Floats]
+
+
+_KEPT: ContextVar[_Kept | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
-def rungs_kept() -> Iterator[None]:
-    """Keep what each rung says of one matrix while the block runs."""
-    token = _KEPT.set({})
+def rungs_kept(X: Floats) -> Iterator[None]:
+    """Keep what each rung says of the matrix ``X`` while the block runs.
+
+    Several may stand on the same rung: it is asked once. Scorers that were fitted
+    before must not be fitted again inside the block, nor ``X`` be changed.
+    """
+    kept = _KEPT.get()
+    if kept is not None and kept.X is X:
+        yield
+        return
+    token = _KEPT.set(_Kept(X, {}))
     try:
         yield
     finally:
         _KEPT.reset(token)
+
+
+def _once(
+    what: str, scorer: Scorer, X: Floats, ask: Callable[[Floats], Floats]
+) -> Floats:
+    kept = _KEPT.get()
+    if kept is None or kept.X is not X:
+        return ask(X)
+    found = kept.said.get((what, scorer))
+    if found is None:
+        found = kept.said[what, scorer] = ask(X)
+    return found
 
 
 class Scorer(ABC):
@@ -112,7 +140,7 @@ class Scorer(ABC):
 
     def decision_function(self, X: Floats) -> Floats:
         """Give the margin (n,): uncalibrated log-odds of churn."""
-        return self._margin(self._checked(X))
+        return _once("margin", self, self._checked(X), self._margin)
 
     def predict_proba(self, X: Floats) -> Floats:
         """Give (n, 2) probabilities: of staying, of churning."""
@@ -132,16 +160,8 @@ class Scorer(ABC):
         return self._parts(self._checked(X))
 
     def rung_parts(self, X: Floats) -> Floats:
-        """Split the margin for a scorer that stands on this one; X was checked there.
-
-        Inside a blend several may stand on the same rung: it is asked once.
-        """
-        kept = _KEPT.get()
-        if kept is None:
-            return self._parts(X)
-        if id(self) not in kept:
-            kept[id(self)] = self._parts(X)
-        return kept[id(self)]
+        """Split the margin for a scorer standing on this one, which checked ``X``."""
+        return _once("parts", self, X, self._parts)
 
     def score(self, X: Floats, y: Ints) -> float:
         """Give the share of rows classified right (scikit-learn's convention)."""

@@ -105,12 +105,12 @@ class GbmScorer(StandingScorer):
         import lightgbm as lgb
 
         losses: dict[str, dict[str, list[float]]] = {}
-        known = self._below_on(rows, fit, rows.X[fit])
+        known, judged = self._below_on(rows, fit, rows.X[fit], rows.X[judge])
         level = level_shift(known, rows.y[fit])
         later = lgb.Dataset(
             rows.X[np.ix_(judge, self.used_)],
             rows.y[judge],
-            init_score=self._below_on(rows, fit, rows.X[judge]) + level,
+            init_score=judged + level,
         )
         self._boost(
             rows,

@@ -73,7 +73,7 @@ class LogisticScorer(StandingScorer):
 
     def _view(self, rows: Training, fit: Mask, judge: Mask) -> _View:
         known, judged = rows.X[fit], rows.X[judge]
-        below = self._below_on(rows, fit, known)
+        below, judged_below = self._below_on(rows, fit, known, judged)
         lens = learn_lens(known, rows.y[fit], rows.groups[fit], below=below)
         return _View(
             known=lens.seen(known),
@@ -81,7 +81,7 @@ class LogisticScorer(StandingScorer):
             known_below=below,
             judged=lens.seen(judged),
             judged_y=rows.y[judge],
-            judged_below=self._below_on(rows, fit, judged),
+            judged_below=judged_below,
         )
 
     def settled(self) -> Self:

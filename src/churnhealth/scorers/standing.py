@@ -24,10 +24,17 @@ class StandingScorer(Scorer):
 
     base: Scorer | None
     base_: Scorer | None
+    _ready: Scorer | None = None
+
+    def stand_on(self, fitted: Scorer | None) -> None:
+        """Stand on a rung that is fitted already: on the rows ``fit`` gets next."""
+        self.base = self._ready = fitted
 
     def _stand(self, rows: Training) -> Floats:
-        """Fit the rung below on the same rows; give its margins."""
-        self.base_ = None if self.base is None else _fitted(self.base.settled(), rows)
+        """Fit the rung below on the same rows, if it is not yet; give its margins."""
+        self.base_, self._ready = self._ready, None
+        if self.base_ is None and self.base is not None:
+            self.base_ = _fitted(self.base.settled(), rows)
         return self._below(rows.X)
 
     def _below(self, X: Floats) -> Floats:
@@ -35,11 +42,12 @@ class StandingScorer(Scorer):
             return np.zeros(X.shape[0])
         return self.base_.decision_function(X)
 
-    def _below_on(self, rows: Training, fit: Mask, asked: Floats) -> Floats:
-        """Give margins of the rung below, fitted on some rows only."""
+    def _below_on(self, rows: Training, fit: Mask, *asked: Floats) -> list[Floats]:
+        """Give margins of each matrix by the rung below, fitted on some rows only."""
         if self.base_ is None:
-            return np.zeros(asked.shape[0])
-        return _fitted(self.base_.settled(), rows, fit).decision_function(asked)
+            return [np.zeros(X.shape[0]) for X in asked]
+        below = _fitted(self.base_.settled(), rows, fit)
+        return [below.decision_function(X) for X in asked]
 
     def _base_parts(self, X: Floats) -> Floats:
         if self.base_ is None:

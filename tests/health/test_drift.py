@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnhealth.health.drift import Drift, drifted, rate_drift
+from churnhealth.health.drift import Drift, drifted, rate_drift, rate_of_today
 from churnhealth.scorers.curves import sigmoid
 
 EMPTY = {"since": 0, "rows": 10, "expected": 0.1, "observed": 0.2}
@@ -77,3 +77,16 @@ def test_only_what_is_beyond_noise_is_a_finding_and_it_says_what_was_done():
     assert found.code == "CH240"
     assert not found.stops
     assert "+0.86" in found.what
+
+
+@given(st.floats(0.01, 0.9), st.floats(-3.0, 3.0))
+def test_colours_follow_the_newest_cohort_only_where_it_is_clearly_another(base, shift):
+    usual = np.log(base / (1.0 - base))
+    found = rate_of_today(base, sigmoid(np.full(40, usual + shift)))
+    moved = np.log(found / (1.0 - found)) - usual
+    assert abs(moved) <= abs(shift) + 1e-9
+    assert moved * shift >= -1e-9
+    if abs(shift) <= 0.3:
+        assert moved == pytest.approx(0.0, abs=1e-9)
+    if abs(shift) >= 1.0:
+        assert abs(moved) >= 0.9 * abs(shift)

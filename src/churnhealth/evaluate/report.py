@@ -19,6 +19,7 @@ from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.slices import slices_of
 from churnhealth.health.bands import BandCuts, band_cuts
 from churnhealth.health.draws import Range, account_draws
+from churnhealth.health.drift import rate_of_today
 from churnhealth.health.promises import (
     LEVEL_DOUBT,
     Promise,
@@ -96,10 +97,11 @@ def _data(panel: Panel) -> dict[str, Any]:
 
 def _cuts(judged: Judged, config: Config) -> BandCuts:
     """Make the cuts as the newest fold would have: from its own training rows."""
+    fold = judged.folds[-1]
     return band_cuts(
         config.bands.policy,
-        base_rate=judged.folds[-1].ladder.base_rate,
-        p=judged.folds[-1].newest_p,
+        base_rate=rate_of_today(fold.ladder.base_rate, fold.newest_p),
+        p=fold.newest_p,
         cuts=config.bands.cuts,
         capacity=config.bands.capacity,
         costs=config.bands.costs,

@@ -6,13 +6,47 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnhealth.scorers.curves import level_shift, sigmoid
+from churnhealth.scorers.curves import level_shift, log_odds, sigmoid
 from churnhealth.sources.contract import Days, Floats, Ints, date_of
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["Drift", "drifted", "rate_drift"]
+__all__ = ["Drift", "beyond_chance", "drifted", "rate_drift", "rate_of_today"]
 
 _SURE = 1.96  # standard errors
+_SWAYS = 0.3  # log-odds by which cohorts differ though nothing has moved
+
+
+def beyond_chance(shift: float, error: float) -> float:
+    """Give the part of a shift that is not noise (positive-part James-Stein).
+
+    None of it up to one standard error, nearly all of it from five on: nothing
+    jumps where a threshold is passed.
+
+    >>> beyond_chance(0.1, 0.2), round(beyond_chance(-0.4, 0.2), 9)
+    (0.0, -0.3)
+    """
+    return 0.0 if abs(shift) <= error else shift * (1.0 - (error / shift) ** 2)
+
+
+def rate_of_today(base_rate: float, newest: Floats) -> float:
+    """Give the rate that colours are measured by: what is usual for today's accounts.
+
+    That is the training period's, unless the accounts that are left are others: where
+    the mean of the ``newest`` cohort's probabilities lies further from it than
+    cohorts of a steady business do, it follows them. (Of CDNOW's training rows 70 %
+    fell silent, most of them newcomers of the first months; on two inner dates 61 and
+    58 % were expected of the cohort, and 58 and 55 % followed.)
+
+    >>> round(rate_of_today(0.7, np.full(50, 0.55)), 3), rate_of_today(0.1, np.zeros(0))
+    (0.584, 0.1)
+    >>> round(rate_of_today(0.1, np.full(50, 0.12)), 3)
+    0.1
+    """
+    if not newest.size:
+        return base_rate
+    usual, now = log_odds(np.array([base_rate, newest.mean()])).tolist()
+    moved = beyond_chance(now - usual, _SWAYS)
+    return float(sigmoid(np.array([usual + moved]))[0]) if moved else base_rate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +79,8 @@ class Drift:
 
     @property
     def believed(self) -> float:
-        """Give the part of the shift that is not noise (positive-part James-Stein).
-
-        None of it up to one standard error, nearly all of it from five on: nothing
-        jumps where a threshold is passed.
-        """
-        if abs(self.shift) <= self.error:
-            return 0.0
-        return self.shift * (1.0 - (self.error / self.shift) ** 2)
+        """Give the part of the shift that is not noise: see ``beyond_chance``."""
+        return beyond_chance(self.shift, self.error)
 
     def to_json(self) -> dict[str, object]:
         """Say it as a JSON object, with the 95 % interval of the shift."""
@@ -69,9 +97,9 @@ class Drift:
 
 
 def rate_drift(
-    log_odds: Floats, y: Ints, account: Ints, as_of: Days, *, since: int
+    z: Floats, y: Ints, account: Ints, as_of: Days, *, since: int
 ) -> Drift | None:
-    """Compare calibrated log-odds (n,) with outcomes, on the rows from a day on.
+    """Compare calibrated log-odds ``z`` (n,) with outcomes, on the rows from a day on.
 
     The model has learned from all rows, so it says what the whole period's rate makes
     of the accounts that are there now: a change of their mix is no drift. ``None``
@@ -83,7 +111,7 @@ def rate_drift(
     (0.119, 0.25, True)
     """
     new = as_of >= since
-    z, seen = log_odds[new], y[new].astype(np.float64)
+    z, seen = z[new], y[new].astype(np.float64)
     if not seen.any() or seen.all():
         return None
     shift = level_shift(z, seen)

@@ -236,10 +236,12 @@ class Model(Section):
     """The seed, the rungs of the ladder that may be used, and their settings.
 
     Without a ``penalty`` (of logistic) or ``leaves`` (of a gbm tree) they are chosen
-    from the training rows.
+    from the training rows. Of more than ``max_rows`` training rows whole accounts are
+    drawn by the seed.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
+    max_rows: Annotated[int, Field(ge=1_000)] = 400_000
     ladder: tuple[ScorerName, ...] = get_args(ScorerName)
     penalty: Annotated[float, Field(gt=0, le=1e6)] | None = None
     leaves: Annotated[int, Field(ge=2, le=31)] | None = None

@@ -21,6 +21,8 @@ from tests.snapshots.oracle import NEVER, Ask, Event, Term, label
 from churnhealth.config import Model
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import backtest, fold_plan, training_rows
+from churnhealth.evaluate.panel import snapshot_panel
+from churnhealth.evaluate.screen import screen
 from churnhealth.features.runtime import feature_table
 from churnhealth.pipeline import choose_specs, judge, scorer_makers
 from churnhealth.progress import Progress
@@ -412,3 +414,33 @@ def test_test_rows_have_known_outcomes_only():
 
 
 assert NEVER == FAR
+
+
+def test_of_too_many_training_rows_all_of_some_accounts_are_learned_from():
+    config = settings(model={"max_rows": 2_000})
+    all_rows, drawn = panel_of(), panel(config, loaded().history)
+    assert 1_900 < drawn.trains.sum() <= 2_000 < all_rows.trains.sum()
+    assert drawn.trains.sum() + drawn.not_drawn == all_rows.trains.sum()
+    learned, left = (drawn.cohort.account[m] for m in (drawn.trains, ~drawn.trains))
+    assert not set(learned) & set(left)
+    np.testing.assert_array_equal(drawn.tests, all_rows.tests)
+    np.testing.assert_array_equal(drawn.X, all_rows.X)
+    assert [f.code for f in screen(drawn)].count("CH235") == 1
+    assert "CH235" not in [f.code for f in screen(all_rows)]
+
+
+def test_the_seed_alone_draws_the_accounts_that_are_learned_from():
+    def learned(seed):
+        config = settings(model={"max_rows": 2_000, "seed": seed})
+        return snapshot_panel(config, loaded().history).trains
+
+    np.testing.assert_array_equal(learned(7), learned(7))
+    assert (learned(7) != learned(8)).any()
+
+
+def test_a_denser_training_grid_holds_only_what_is_judged_or_learned_from():
+    dense = {"every": "month", "train_every": "week"}
+    config = settings(model={"max_rows": 2_000}, snapshots=dense)
+    seen = snapshot_panel(config, loaded().history)
+    assert (seen.tests | seen.trains).all()
+    assert 1_500 < seen.trains.sum() <= 2_000

@@ -142,3 +142,12 @@ def test_the_base_is_the_margin_at_the_training_mean():
     parts = scorer.contributions(X)
     np.testing.assert_allclose(parts[:, :-1].mean(axis=0), 0.0, atol=1e-9)
     assert scorer.decision_function(X).mean() == pytest.approx(parts[0, -1])
+
+
+def test_a_hundred_thousand_rows_get_the_bits_that_each_gets_among_few():
+    random = np.random.default_rng(4)
+    X = random.normal(size=(110_000, 3))
+    y = (random.random(500) < 0.3).astype(int)
+    scorer = LogisticScorer(penalties=(10.0,)).fit(X[:500], y)
+    few = [scorer.decision_function(part) for part in np.array_split(X, 7)]
+    np.testing.assert_array_equal(scorer.decision_function(X), np.concatenate(few))

@@ -40,7 +40,8 @@ class Panel:
     """Scored snapshots (sorted by as_of, account), one row of ``X`` each.
 
     ``tests`` and ``trains`` mark the rows of the test grid and the training grid;
-    ``group`` is an integer per row, ``None`` when accounts have no groups.
+    ``not_drawn`` counts those that a large training grid leaves out. ``group`` is an
+    integer per row, ``None`` when accounts have no groups.
     """
 
     history: History
@@ -53,6 +54,7 @@ class Panel:
     data_until: int
     group: Ints | None
     left_out: Mapping[str, int]
+    not_drawn: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,7 +113,8 @@ def snapshot_panel(config: Config, history: History) -> Panel:
     until = data_until(history, config.question)
     account, as_of = snapshot_grid(history, config, data_until=until)
     tests = cohort(history, config.question, account=account, as_of=as_of)
-    both, in_tests, in_trains = tests, np.ones(tests.account.size, bool), None
+    every = np.ones(tests.account.size, bool)
+    both, in_tests, in_trains = tests, every, every
     if config.snapshots.train_every is not None:
         denser = snapshot_grid(
             history, config, data_until=until, every=config.snapshots.train_every
@@ -119,21 +122,44 @@ def snapshot_panel(config: Config, history: History) -> Panel:
         trains = cohort(history, config.question, account=denser[0], as_of=denser[1])
         both, in_tests, in_trains = _union(history, config, tests, trains)
     counts = np.bincount(tests.status, minlength=len(STATUSES))
-    scored = both.scored
+    could = in_trains & both.scored
+    learns = _drawn(
+        could,
+        both.account,
+        most=config.model.max_rows,
+        seed=config.model.seed,
+    )
+    kept = both.scored & (in_tests | learns)
     return Panel(
         history=history,
         question=config.question,
-        cohort=both.rows(scored),
+        cohort=both.rows(kept),
         specs=(),
-        X=np.empty((int(scored.sum()), 0)),
-        trains=np.ones(int(scored.sum()), bool)
-        if in_trains is None
-        else in_trains[scored],
-        tests=in_tests[scored],
+        X=np.empty((int(kept.sum()), 0)),
+        trains=learns[kept],
+        tests=in_tests[kept],
         data_until=until,
-        group=_groups(history, both.rows(scored).account),
+        group=_groups(history, both.rows(kept).account),
         left_out={name: int(counts[STATUSES.index(name)]) for name in _LEFT_OUT},
+        not_drawn=int(could.sum() - learns.sum()),
     )
+
+
+def _drawn(trains: Flags, account: Ints, *, most: int, seed: int) -> Flags:
+    """Keep the training rows of whole accounts, drawn until ``most`` are reached.
+
+    >>> rows, account = np.ones(6, bool), np.array([0, 1, 2, 0, 1, 2])
+    >>> int(_drawn(rows, account, most=4, seed=1).sum())
+    4
+    >>> bool(_drawn(rows, account, most=6, seed=1).all())
+    True
+    """
+    if trains.sum() <= most:
+        return trains
+    size = np.bincount(account[trains])
+    order = np.random.default_rng(seed).permutation(size.size)
+    drawn = order[np.cumsum(size[order]) <= most]
+    return trains & np.isin(account, drawn)
 
 
 def _union(

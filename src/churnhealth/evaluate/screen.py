@@ -45,8 +45,8 @@ class _Outcome(NamedTuple):
 def screen(panel: Panel) -> tuple[Finding, ...]:
     """Find what tells the outcome in the snapshots, or in the sources behind them.
 
-    Looks at every snapshot whose outcome is known; nothing is found with fewer than ten
-    accounts that left.
+    Looks at every snapshot whose outcome is known; no leak is found with fewer than ten
+    accounts that left. Tells too when not all training rows are learned from.
     """
     code = panel.labels().code
     known = (code == YES) | (code == NO)
@@ -54,10 +54,12 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
     left, judged = np.zeros(n, bool), np.zeros(n, bool)
     left[panel.cohort.account[code == YES]] = True
     judged[panel.cohort.account[known]] = True
+    drawn = tuple(_not_drawn(panel))
     if left.sum() < _FEWEST or (judged & ~left).sum() < _FEWEST:
-        return ()
+        return drawn
     who = _Outcome(judged=judged, left=left)
     return (
+        *drawn,
         *_telling_features(panel, np.flatnonzero(known), code == YES),
         *_telling_attributes(panel, who),
         *_ordered_ids(panel, who),
@@ -67,6 +69,15 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
         *_groups_that_leave(panel, who),
         *_single_days(panel),
     )
+
+
+def _not_drawn(panel: Panel) -> Iterator[Finding]:
+    """Tell that the training grid holds more than is learned from."""
+    if panel.not_drawn:
+        drawn = int(panel.trains.sum())
+        known = drawn + panel.not_drawn
+        what = f"{drawn:,} of {known:,} training rows are learned from"
+        yield finding("CH235", what, count=panel.not_drawn)
 
 
 def _telling_features(panel: Panel, known: Ints, left: Flags) -> Iterator[Finding]:

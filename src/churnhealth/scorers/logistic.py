@@ -93,7 +93,7 @@ class LogisticScorer(StandingScorer):
 
     def _margin(self, X: Floats) -> Floats:
         # A plain row sum, not a matrix product: one row alone gives the same bits.
-        return np.asarray(self._parts(X).sum(axis=1), np.float64)
+        return self._summed_parts(X)
 
     def _parts(self, X: Floats) -> Floats:
         width = X.shape[1]

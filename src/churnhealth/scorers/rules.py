@@ -121,7 +121,7 @@ class RuleScorer(Scorer):
         return Words.of(self.card_.words, self.labels_)
 
     def _margin(self, X: Floats) -> Floats:
-        return np.asarray(self._parts(X).sum(axis=1), np.float64)
+        return self._summed_parts(X)
 
     def _parts(self, X: Floats) -> Floats:
         parts = np.empty((X.shape[0], X.shape[1] + 1))

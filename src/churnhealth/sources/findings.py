@@ -367,6 +367,13 @@ CODES: Mapping[str, Code] = {
         "every run reads and sorts the files again",
         "make room on the disk, or correct `[sources] store` and its permissions",
     ),
+    "CH235": _code(
+        "advice",
+        False,
+        "more training rows than are learned from",
+        "whole accounts are drawn by the seed, so that memory and time stay bounded",
+        "nothing to mend; raise `[model] max_rows` where memory allows",
+    ),
     "CH240": _code(
         "warning",
         False,

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from churnhealth.archive.runs import read_current
-from churnhealth.bundle import seal
+from churnhealth.bundle import load_bundle, seal
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError, ConfigError
+from churnhealth.folders import write_text
 from churnhealth.registry import load_champion
 from churnhealth.serve.guard import LOOPBACK
 from churnhealth.serve.keys import read_keys
@@ -62,23 +64,19 @@ def serve_bundle(
         )
     address = "127.0.0.1" if settings.host == "localhost" else settings.host
     _refuse_busy(address, settings.port)
-    # a bad bundle is told of here, not in a worker's log
-    named = {}
-    if bundle_folder is not None:
-        named["CHURNHEALTH_BUNDLE"] = str(bundle_folder.resolve())
-    elif models is not None:
-        bundle_folder = models / load_champion(models)[0].folder
-        named["CHURNHEALTH_CHAMPION"] = str(models.resolve())
-    if bundle_folder is not None:
-        named["CHURNHEALTH_TRIED"] = seal(bundle_folder)
-        try_bundle(bundle_folder)
     environment = {
         **os.environ,
         "BENTOML_DO_NOT_TRACK": "True",
-        **named,
         "CHURNHEALTH_SERVE": settings.model_dump_json(),
         "CHURNHEALTH_STARTER": str(os.getpid()),
     }
+    # a bad bundle is told of here, not in a worker's log
+    if bundle_folder is not None:
+        load_bundle(bundle_folder)
+        environment["CHURNHEALTH_BUNDLE"] = str(bundle_folder.resolve())
+    elif models is not None:
+        bundle_folder = models / load_champion(models)[0].folder
+        environment["CHURNHEALTH_CHAMPION"] = str(models.resolve())
     if scores is not None:
         read_current(scores)
         environment["CHURNHEALTH_SCORES"] = str(scores.resolve())
@@ -87,10 +85,19 @@ def serve_bundle(
         "churnhealth.serve.service:ChurnHealth",
         *("--host", address, "--port", str(settings.port)),
     ]
+    return _run(command, environment, bundle_folder)
+
+
+def _run(
+    command: Sequence[str], environment: dict[str, str], bundle_folder: Path | None
+) -> int:
+    """Start the service while its bundle is tried; keep it until it is stopped."""
     with tempfile.TemporaryDirectory() as place:
         environment.setdefault("BENTOML_HOME", place)
-        stop = Path(place) / "stop"
+        stop, tried = Path(place) / "stop", Path(place) / "tried"
         environment["CHURNHEALTH_STOP"] = str(stop)
+        if bundle_folder is not None:
+            environment["CHURNHEALTH_TRIED"] = str(tried)
         process = subprocess.Popen(command, env=environment)
 
         def end(*_: object) -> None:
@@ -101,10 +108,18 @@ def serve_bundle(
 
         before = signal.signal(signal.SIGTERM, end)
         try:
+            if bundle_folder is not None:
+                sealed = seal(bundle_folder)
+                try_bundle(bundle_folder)
+                write_text(tried, sealed)
             return process.wait()
         except KeyboardInterrupt:
             end()
             return process.wait()
+        except ChurnHealthError:
+            process.terminate()
+            process.wait()
+            raise
         finally:
             signal.signal(signal.SIGTERM, before)
 

@@ -1,0 +1,154 @@
+"""What one worker does: answers, follows what is named, and stops with its starter.
+
+Settings come from the environment: CHURNHEALTH_BUNDLE (a folder) or
+CHURNHEALTH_CHAMPION (the folder of the models), CHURNHEALTH_SCORES (a folder; may be
+absent), CHURNHEALTH_TRIED (a file that will hold the seal of the bundle when it was
+tried; may be absent), CHURNHEALTH_STARTER (the process id of ``churnhealth serve``),
+CHURNHEALTH_STOP (a file that is there when it is to stop) and CHURNHEALTH_KEYS (keys;
+may be absent).
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from churnhealth.config import Serve
+from churnhealth.serve.api import create_app
+from churnhealth.serve.door import close_door
+from churnhealth.serve.follow import Follower
+from churnhealth.serve.guard import log
+from churnhealth.serve.keys import read_keys
+from churnhealth.serve.live import Live
+from churnhealth.serve.metrics import Metrics
+
+__all__ = ["Worker"]
+
+_EVERY = 1.0  # seconds between two looks at what is named
+_OFTEN = 0.1  # seconds between two looks at whether to stop
+
+
+class _Shell:
+    """The application around ours, reachable for what only it can answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+class Worker:
+    """``app`` answers; ``start`` loads the model beside it, so that /livez answers."""
+
+    def __init__(self, settings: Serve, *, shell: ASGIApp, metrics: Any) -> None:
+        self._port = settings.port
+        self._loading = threading.Event()
+        self._live = Live(loading=self._loading)
+        self._metrics = Metrics(metrics)
+        keys_file = None if settings.keys_file is None else Path(settings.keys_file)
+        self.app = create_app(
+            self._live,
+            settings,
+            more=[Route("/metrics", _Shell(shell))],
+            keys=read_keys(keys_file, os.environ),
+            observer=self._metrics,
+        )
+
+    def start(self) -> None:
+        """Begin to keep the model, and to watch those who started us."""
+        _log_to_stderr()
+        for work, given in ((self._keep, ()), (self._watch, (os.getppid(),))):
+            threading.Thread(target=work, args=given, daemon=True).start()
+
+    def _keep(self) -> None:
+        """Serve what the environment names, follow it, write down what was counted."""
+        named = {
+            name: Path(os.environ[key])
+            for name, key in (
+                ("folder", "CHURNHEALTH_BUNDLE"),
+                ("models", "CHURNHEALTH_CHAMPION"),
+                ("scores", "CHURNHEALTH_SCORES"),
+            )
+            if os.environ.get(key)
+        }
+        tried = _tried()
+        follower = Follower(self._live, observer=self._metrics, tried=tried, **named)
+        while True:
+            try:
+                follower.look()
+                serving = self._live.serving
+                if serving is not None and serving.stored is not None:
+                    serving.stored.newest().desk  # noqa: B018 (before asked for)
+                self._metrics.flush(self.app.state.turns.waiting)
+            except Exception as error:  # noqa: BLE001 (what serves goes on serving)
+                log.error("%s while keeping the model", type(error).__name__)
+            if not self._loading.is_set():
+                _freeze()
+                self._loading.set()
+            time.sleep(_EVERY)
+
+    def _watch(self, supervisor: int) -> None:
+        """Stop when those who started us were killed: nobody could stop us afterwards.
+
+        The supervisor is BentoML's first process; CHURNHEALTH_STARTER is the process of
+        ``churnhealth serve`` above it, if that started it.
+        """
+        starter = int(os.environ.get("CHURNHEALTH_STARTER", "0"))
+        stop, told = os.environ.get("CHURNHEALTH_STOP", ""), False
+        while os.getppid() == supervisor:
+            if stop and not told and Path(stop).exists():
+                close_door(self._port)
+                told = True
+            if starter and not _lives(starter):
+                os.kill(supervisor, signal.SIGTERM)
+                return
+            time.sleep(_OFTEN)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _tried() -> str:
+    """Wait while the starter still tries the bundle; if that fails, it stops us."""
+    if not (name := os.environ.get("CHURNHEALTH_TRIED")):
+        return ""
+    while not Path(name).exists():
+        time.sleep(_OFTEN)
+    return Path(name).read_text(encoding="utf-8")
+
+
+def _freeze() -> None:
+    """Put what was loaded out of the collector's sight.
+
+    The imports leave some hundred thousand objects, and a full collection over them
+    stops a worker for a fifth of a second: it was the slowest one answer in a hundred.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _log_to_stderr() -> None:
+    """Write our own lines, one per answer; uvicorn's and BentoML's stay silent."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False

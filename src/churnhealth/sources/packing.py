@@ -8,12 +8,13 @@ reaches: that decides how many bits it needs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from churnhealth.sources.contract import FAR, Texts
+from churnhealth.sources.contract import FAR, Ints, Texts
 from churnhealth.sources.engine import Connection, fetch, literal, texts
 from churnhealth.sources.packed import Field, Words, placed
 from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
@@ -24,7 +25,7 @@ from churnhealth.sources.tables import (
     counted,
     day_number,
 )
-from churnhealth.sources.typed import raw_column
+from churnhealth.sources.typed import distinct_texts, raw_column
 
 __all__ = ["read_events"]
 
@@ -66,7 +67,7 @@ def read_events(
     )
     if "event_id" in has:
         rows = _unrepeated(rows, has)
-    measured = _measured(con, rows, has, lag=lag, decimals=decimals)
+    measured = _measured(con, rows, has, typed=typed, lag=lag, decimals=decimals)
     words = _words(con, rows, measured, codes)
     counts, examples = _event_counts(con, typed, has)
     counts["dropped"] = counts["rows"] - words.size
@@ -122,11 +123,11 @@ def _encoded(
     """Give the texts of a column numbers; an empty one is ``otherwise``, or -1."""
     raw, table = raw_column(opened, name), f"codes_{name}"
     text = f"coalesce(nullif(trim(raw), ''), {otherwise})"
+    found = distinct_texts(con, opened, typed, name)
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} AS"  # noqa: S608
         " SELECT raw, id, dense_rank() OVER (ORDER BY id) - 1 AS code"
-        f" FROM (SELECT raw, {text} AS id FROM (SELECT DISTINCT {raw} AS raw"
-        f" FROM {typed})) WHERE id IS NOT NULL"
+        f" FROM (SELECT raw, {text} AS id FROM {found}) WHERE id IS NOT NULL"
     )
     ids = fetch(con, f"SELECT DISTINCT id FROM {table} ORDER BY id")["id"]  # noqa: S608
     blank = con.execute(f"SELECT code FROM {table} WHERE raw IS NULL").fetchall()  # noqa: S608
@@ -151,6 +152,7 @@ def _measured(
     rows: str,
     has: Mapping[str, str],
     *,
+    typed: str,
     lag: int,
     decimals: int | None,
 ) -> _Measured:
@@ -165,10 +167,13 @@ def _measured(
         asked["ended_at"] = [day_number(f"{m}(ended_at)") for m in ("min", "max")]
     for name in ("amount", "users"):
         if name in has:
-            asked[name] = [*_range(name), f"sum(abs({name}))", _decimals(name)]
-    columns = ", ".join(e for expressions in asked.values() for e in expressions)
-    row = list(con.execute(f"SELECT {columns} FROM ({rows})").fetchall()[0])  # noqa: S608
-    found = {name: [row.pop(0) for _ in wanted] for name, wanted in asked.items()}
+            fits = _fits(con, name, None if "event_id" in has else typed)
+            asked[name] = [*_range(name), f"sum(abs({name}))", fits]
+    found = {}
+    if "event_id" not in has:  # files often know the range of a column: ask alone
+        alone = {"happened_at": asked.pop("happened_at")}
+        found = _asked(con, rows, alone)
+    found |= _asked(con, rows, asked)
     fields = {
         "late": Field(name="late", low=lag, high=lag),
         "count": Field(name="count", low=1, high=1),
@@ -188,17 +193,44 @@ def _measured(
     return _Measured(fields=fields, oversized=oversized)
 
 
+def _asked(
+    con: Connection, rows: str, asked: Mapping[str, list[str]]
+) -> dict[str, list[Any]]:
+    columns = ", ".join(e for expressions in asked.values() for e in expressions)
+    if not columns:
+        return {}
+    row = list(con.execute(f"SELECT {columns} FROM ({rows})").fetchall()[0])  # noqa: S608
+    return {name: [row.pop(0) for _ in wanted] for name, wanted in asked.items()}
+
+
 def _range(expression: str) -> list[str]:
     return [f"min({expression})", f"max({expression})"]
 
 
-def _decimals(name: str) -> str:
-    """Count the decimals that hold every value exactly."""
+_LOOKED_AT = 4096
+
+
+def _fits(con: Connection, name: str, typed: str | None) -> str:
+    """Count the decimals that hold every value exactly.
+
+    A few rows mostly need as many as all: then it is enough to ask the others whether
+    they do with these. Where repeats are dropped no row is sure to be there.
+    """
+    fewest = 0
+    if typed is not None:
+        few = f"SELECT {name} FROM {typed} LIMIT {_LOOKED_AT}"  # noqa: S608
+        row = con.execute(f"SELECT {_decimals(name)} FROM ({few})").fetchall()[0]  # noqa: S608
+        fewest = int(row[0] or 0)
+    return _decimals(name, fewest=fewest)
+
+
+def _decimals(name: str, *, fewest: int = 0) -> str:
     cases = "".join(
-        f" WHEN round_even({name} * 1e{k}, 0) / 1e{k} = {name} THEN {k}"
-        for k in range(MAX_DECIMALS)
+        f" WHEN TRY_CAST({name} * 1e{k} AS BIGINT) / 1e{k} = {name} THEN {k}"
+        for k in range(fewest, MAX_DECIMALS)
     )
-    return f"max(CASE WHEN {name} IS NULL THEN 0{cases} ELSE {MAX_DECIMALS} END)"
+    none = f"CASE WHEN {name} IS NULL THEN {fewest}"
+    return f"max({none}{cases} ELSE {MAX_DECIMALS} END)"
 
 
 def _number(name: str, found: list[Any], fixed: int | None) -> tuple[Field, bool]:
@@ -243,15 +275,24 @@ def _words(
     con.execute("RESET preserve_insertion_order")
     arrays = tuple(packed[name] for name in names)
     if len(names) == 1:
-        arrays[0].sort()
+        _sort(arrays[0])
     return Words(arrays=arrays, fields=fields)
+
+
+def _sort(word: Ints) -> None:
+    """Sort in place: the lower half and the upper one side by side."""
+    half = word.size // 2
+    if half:
+        word.partition(half)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(np.ndarray.sort, (word[:half], word[half:])))
 
 
 def _code(field: Field, value: str) -> str:
     if field.low == field.high and field.missing is None:
         return "0::BIGINT"
     if field.decimals is not None:
-        value = f"CAST(round_even({value} * 1e{field.decimals}, 0) AS BIGINT)"
+        value = f"CAST({value} * 1e{field.decimals} AS BIGINT)"  # ties go to even
     code = f"{value} - {field.low - field.first}"
     return code if field.blank is None else f"coalesce({code}, {field.blank})"
 

@@ -6,7 +6,7 @@ is seen by us instead of being guessed at. Times become UTC timestamps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from churnhealth.config import (
     AccountsSource,
@@ -18,7 +18,7 @@ from churnhealth.sources.contract import TABLES
 from churnhealth.sources.engine import Connection, QueryError, literal, quoted
 from churnhealth.sources.reading import Opened, Problem, reading_problem
 
-__all__ = ["attribute_column", "make_typed", "raw_column"]
+__all__ = ["attribute_column", "distinct_texts", "make_typed", "raw_column"]
 
 TEXT, LABEL, TIME, OPEN_TIME = "text", "label", "time", "open time"
 NUMBER, WHOLE, BLANK = "number", "whole", "blank"
@@ -67,6 +67,20 @@ def raw_column(opened: Opened, ours: str) -> str:
     return f"raw_{ours}" if raw else ours
 
 
+def distinct_texts(con: Connection, opened: Opened, typed: str, ours: str) -> str:
+    """Collect the distinct texts of a column once, and name the table of them.
+
+    They are collected before anything is asked of them: DuckDB would else ask it of
+    every row.
+    """
+    table = f"texts_{opened.view}_{ours}"
+    con.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS {table} AS"  # noqa: S608
+        f" SELECT DISTINCT {raw_column(opened, ours)} AS raw FROM {typed}"
+    )
+    return table
+
+
 def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
     """Convert a source into the typed table ``into``; list what did not convert.
 
@@ -75,16 +89,29 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
     CH104 values that do not convert, CH106 required values that are missing, each with
     its count and first row, never with the value.
     """
-    wanted = _wanted(opened)
-    columns: list[str] = []
+    columns, flags, checks = _expressions(opened)
+    try:
+        told = dict(zip(flags, checks, strict=True))
+        if opened.quick and _view(con, opened, columns, told, into):
+            return []
+        con.execute(f"CREATE TEMP TABLE {into} AS {_select(opened, columns, flags)}")
+    except QueryError as error:
+        return [reading_problem(opened.title, opened.source, error)]
+    return _unconverted(con, opened, into, checks)
+
+
+def _expressions(
+    opened: Opened,
+) -> tuple[dict[str, str], list[str], list[tuple[str, str]]]:
+    """Write each typed column, and the flag of each way in which a row may fail."""
+    columns: dict[str, str] = {}
     flags: list[str] = []
     checks: list[tuple[str, str]] = []
     required, _ = TABLES[opened.table]
-    for ours, (theirs, kind) in wanted.items():
-        value, bad = _value(opened, theirs, kind)
-        columns.append(f"{value} AS {quoted(ours)}")
+    for ours, (theirs, kind) in _wanted(opened).items():
+        columns[ours], bad = _value(opened, theirs, kind)
         if kind == TEXT and ours in opened.columns and raw_column(opened, ours) != ours:
-            columns.append(f"{quoted(theirs)} AS {quoted(raw_column(opened, ours))}")
+            columns[raw_column(opened, ours)] = quoted(theirs)
         if bad:
             flags.append(f"CASE WHEN {bad} THEN {1 << len(checks)} ELSE 0 END")
             checks.append((ours, kind))
@@ -92,26 +119,59 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
             blank = f"NOT ({_given(theirs, opened.kinds[theirs])})"
             flags.append(f"CASE WHEN {blank} THEN {1 << len(checks)} ELSE 0 END")
             checks.append((ours, BLANK))
+    return columns, flags, checks
+
+
+def _select(opened: Opened, columns: Mapping[str, str], flags: Iterable[str]) -> str:
     where = f" WHERE ({opened.source.where})" if opened.source.where else ""
-    sql = (
-        f"SELECT {', '.join(columns)}, {' + '.join(flags)} AS bad"  # noqa: S608
-        f" FROM {opened.view}{where}"
+    named = ", ".join(f"{value} AS {quoted(ours)}" for ours, value in columns.items())
+    return (
+        f"SELECT {named}, {' + '.join(flags) or '0'} AS bad FROM {opened.view}{where}"  # noqa: S608
     )
-    try:
-        if opened.quick and _converts(con, sql):
-            con.execute(f"CREATE TEMP VIEW {into} AS {sql}")
-            return []
-        con.execute(f"CREATE TEMP TABLE {into} AS {sql}")
-    except QueryError as error:
-        return [reading_problem(opened.title, opened.source, error)]
-    return _unconverted(con, opened, into, checks)
 
 
-def _converts(con: Connection, sql: str) -> bool:
-    """Tell whether there are rows and every value of every row converts."""
-    asked = f"SELECT count(*), bit_or(bad) FROM ({sql})"  # noqa: S608
+def _view(
+    con: Connection,
+    opened: Opened,
+    columns: Mapping[str, str],
+    flags: Mapping[str, tuple[str, str]],
+    into: str,
+) -> bool:
+    """Look at the rows where they are, if there are some and every value converts.
+
+    Times then are what they look like, and a blank text is looked for among the
+    distinct ones.
+    """
+    plain = {
+        ours: _parsed(theirs, opened.kinds[theirs], _format(opened, theirs))
+        for ours, (theirs, kind) in _wanted(opened).items()
+        if kind == TIME
+    }
+    by_text = {
+        flag: ours
+        for flag, (ours, kind) in flags.items()
+        if kind == BLANK and raw_column(opened, ours) in columns.keys() - {ours}
+    }
+    rowwise = [flag for flag in flags if flag not in by_text]
+    con.execute(
+        f"CREATE TEMP VIEW {into} AS {_select(opened, {**columns, **plain}, rowwise)}"
+    )
+    asked = f"SELECT count(*), bit_or(bad) FROM {into}"  # noqa: S608
     rows, bad = con.execute(asked).fetchall()[0]
-    return bool(rows) and not bad
+    blank = "nullif(trim(raw), '') IS NULL"
+    if (
+        rows
+        and not bad
+        and not any(
+            con.execute(f"SELECT count(*) FROM {texts} WHERE {blank}").fetchall()[0][0]  # noqa: S608
+            for texts in (
+                distinct_texts(con, opened, into, o) for o in by_text.values()
+            )
+        )
+    ):
+        return True
+    con.execute(f"DROP VIEW {into}")
+    return False
 
 
 def _wanted(opened: Opened) -> dict[str, tuple[str, str]]:

@@ -1,6 +1,10 @@
 """What was asked of the colours and the scorers, and whether it was found."""
 
+from itertools import pairwise
+
 import numpy as np
+
+from churnhealth.health.promises import Promise, turned_round
 
 RED = 3.0  # Red's observed odds, in multiples of the base odds
 REAL = {  # the most of the constant's loss, the most loss, the least AUC
@@ -29,6 +33,12 @@ def in_order(bands):
     return seen == sorted(seen)
 
 
+def turned(bands):
+    """Say whether an order was turned round beyond noise."""
+    told = [Promise.from_json(b) for b in bands if b["n"]]
+    return any(turned_round(a, b) for a, b in pairwise(told))
+
+
 def counted(tests):
     """Count promises kept, orders held and Reds at three times the base odds."""
     red = [odds(bands) for bands in tests]
@@ -37,6 +47,7 @@ def counted(tests):
         "kept": sum(bool(b["kept"]) for bands in tests for b in bands),
         "promises": sum(len(bands) for bands in tests),
         "order": sum(in_order(bands) for bands in tests),
+        "unturned": sum(not turned(bands) for bands in tests),
         "red": sum(r is not None and r >= RED for r in red),
     }
 
@@ -170,7 +181,8 @@ def _colours(where, tests):
     seen = counted(tests)
     yield (
         f"colours of {where}: order held",
-        f"{seen['order']} of {seen['tests']}",
+        f"{seen['order']} of {seen['tests']}; beyond noise"
+        f" {seen['unturned']} of {seen['tests']}",
         seen["order"] == seen["tests"],
     )
     yield (

@@ -169,12 +169,14 @@ def colours(sets, companies):
         kept = [test for one in found for test in tests_of(one)]
         tallies.append((f"simulated, {accounts:,} accounts", kept))
     return (
-        f"{text}\nObserved rates, with their rows; a broken promise is marked, an empty"
-        " colour counts as broken. A test with few accounts has wide intervals, so that"
-        " its promise can only be kept by the observed rate itself.\n\n"
+        f"{text}\nObserved rates, with their rows and what was promised; a broken"
+        " promise is marked, an empty colour counts as broken. Promises were fixed by"
+        " what was known before the test and are as wide as the newest training cohort"
+        " needs (docs/ladder.md). Order held: no colour churned more than a worse one,"
+        " by however little.\n\n"
         + table(
             ["where", "tests with skill", "promises kept", "order held",
-             "odds in red at least 3 times all"],
+             "not turned round beyond noise", "odds in red at least 3 times all"],
             [tally(where, tests) for where, tests in tallies],
         )
     )  # fmt: skip
@@ -188,6 +190,7 @@ def tally(where, tests):
         seen["tests"],
         f"{seen['kept']} of {seen['promises']}{share}",
         f"{seen['order']} of {seen['tests']}",
+        f"{seen['unturned']} of {seen['tests']}",
         f"{seen['red']} of {seen['tests']}",
     ]
 
@@ -196,7 +199,8 @@ def band(row):
     if not row["n"]:
         return "empty"
     mark = "" if row["kept"] else " **broken**"
-    return f"{row['observed']:.1%} of {row['n']:,}{mark}"
+    promised = f"{row['low']:.1%} to {row['high']:.1%}"
+    return f"{row['observed']:.1%} of {row['n']:,}, promised {promised}{mark}"
 
 
 def multiple(bands):

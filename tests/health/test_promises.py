@@ -13,6 +13,7 @@ from churnhealth.health.promises import (
     broken,
     promised_ranges,
     promises,
+    turned_round,
 )
 from churnhealth.scorers.curves import sigmoid
 
@@ -157,3 +158,11 @@ def test_saved_and_read_again_they_are_the_same():
     for promise in promises(CUTS, p, y, account, seed=1, samples=50):
         text = json.dumps(promise.to_json())
         assert Promise.from_json(json.loads(text)) == promise
+
+
+def test_an_order_turned_round_by_many_accounts_is_told():
+    said = {"low": 0.0, "high": 1.0, "n": 900}
+    green = Promise(band="green", observed=0.15, interval=(0.13, 0.17), **said)
+    yellow = Promise(band="yellow", observed=0.1, interval=(0.08, 0.12), **said)
+    assert turned_round(green, yellow)
+    assert not turned_round(yellow, green)

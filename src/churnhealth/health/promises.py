@@ -20,7 +20,14 @@ from churnhealth.health.draws import Range, rate_interval
 from churnhealth.scorers.curves import log_odds, sigmoid
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["LEVEL_DOUBT", "Promise", "broken", "promised_ranges", "promises"]
+__all__ = [
+    "LEVEL_DOUBT",
+    "Promise",
+    "broken",
+    "promised_ranges",
+    "promises",
+    "turned_round",
+]
 
 LEVEL_DOUBT = 0.15  # log-odds by which a cohort's level moves; from: docs/ladder.md
 _TAILS = (0.05, 0.95)  # nine cohorts of ten lie between
@@ -173,7 +180,7 @@ def broken(told: Sequence[Promise], *, skill: bool) -> tuple[str, ...]:
         elif promise.kept is None and skill:
             lines.append(f"{promise.band} is empty although the data have skill")
     for better, worse in pairwise(p for p in told if p.n):
-        if _reversed(better, worse):
+        if turned_round(better, worse):
             lines.append(
                 f"{better.band} churned more ({better.observed:.1%}) than"
                 f" {worse.band} ({worse.observed:.1%})"
@@ -181,7 +188,14 @@ def broken(told: Sequence[Promise], *, skill: bool) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _reversed(better: Promise, worse: Promise) -> bool:
+def turned_round(better: Promise, worse: Promise) -> bool:
+    """Say whether the better of two colours churned more, beyond noise.
+
+    >>> said = {"low": 0.0, "high": 1.0, "n": 40, "interval": (0.05, 0.3)}
+    >>> green = Promise(band="green", observed=0.15, **said)
+    >>> turned_round(green, Promise(band="red", observed=0.1, **said))
+    False
+    """
     if better.observed is None or worse.observed is None:
         return False
     if better.interval is None or worse.interval is None:

@@ -52,10 +52,11 @@ def test_what_if_refuses_what_is_no_question(client, body, code):
     assert answer.status_code in (400, 404)
 
 
-def test_what_if_refuses_a_feature_that_the_model_does_not_have(client, scored):
-    error = what_if(client, scored[0], {"secret name": 1}).json()["error"]
-    assert error["code"] == "CH412"
-    assert "secret" not in error["message"]
+@pytest.mark.parametrize("value", [1, "a text", True, 1e300])
+def test_what_if_refuses_a_feature_that_the_model_does_not_have(client, scored, value):
+    answer = what_if(client, scored[0], {"secret name": value})
+    assert answer.json()["error"]["code"] == "CH412"
+    assert "secret" not in answer.text
 
 
 def test_a_suggestion_is_as_described(client, scored):

@@ -160,6 +160,25 @@ BODIES = {
                             "CH513", ""),
 }  # fmt: skip
 
+NO_NUMBER = ("true", f'"{CANARY}"', '"1"', "[1]", "{}", "1e999")
+NO_MOMENT = ("20250101", "true", f'"{CANARY}"', "[]", '"2025-02-30"')
+KINDS = {  # how a row of a table is written, and its fields by what they cannot be
+    "events": (event, NOW, {
+        NO_NUMBER: ("count", "amount", "users"), NO_MOMENT: ("known_at", "ended_at")}),
+    "contracts": (contract, '"start": "2025-01-01"', {
+        NO_NUMBER: ("value", "seats", "term_months", "discount"),
+        NO_MOMENT: ("end", "cancelled_at", "notice_at", "known_at")}),
+    "states": (state, '"state": "pulse"', {
+        NO_NUMBER: ("value",), NO_MOMENT: ("known_at",)}),
+}  # fmt: skip
+OF_EVERY_FIELD = [
+    (table, field, value)
+    for table, (_, _, fields) in KINDS.items()
+    for values, names in fields.items()
+    for field in names
+    for value in values
+]
+
 FEATURES = {
     "rows missing": (f"{{{DAY}}}", 400, "CH524", "rows"),
     "the fields of the other route": (accounts('{"account_id": "a"}'), 400, "CH522",
@@ -202,6 +221,18 @@ def test_a_bad_body_is_refused_with_its_place(client, caplog, name):
     body, status, code, where = BODIES[name]
     answer = client.post("/v1/score", content=body.encode(), headers=JSON)
     refused(answer, status, code, where, caplog)
+
+
+@pytest.mark.parametrize(("table", "field", "value"), OF_EVERY_FIELD)
+def test_a_value_of_the_wrong_kind_is_refused_in_every_field(
+    client, caplog, table, field, value
+):
+    row, rest, _ = KINDS[table]
+    if table == "states" and field == "value":
+        rest = f'{rest}, "known_at": "2025-01-01"'
+    body = row(f'{rest}, "{field}": {value}').encode()
+    answer = client.post("/v1/score", content=body, headers=JSON)
+    refused(answer, 400, "CH521", f"accounts[0].{table}[0].{field}", caplog)
 
 
 @pytest.mark.parametrize("name", FEATURES)

@@ -145,9 +145,9 @@ class Held:
 
     def __init__(self, most_bytes):
         self.go = asyncio.Event()
-        route = Route("/v1/score", lambda _: None, methods=["POST"])
+        route = Route("/v1/score", self.answer, methods=["POST"])
         self.guard = Guard(
-            self.app,
+            route.handle,
             routes=[route],
             hosts=None,
             max_bytes=most_bytes,
@@ -155,9 +155,9 @@ class Held:
             observer=Observer(),
         )
 
-    async def app(self, scope, receive, send):
+    async def answer(self, _):
         await self.go.wait()
-        await Response("ok")(scope, receive, send)
+        return Response("ok")
 
     async def ask(self, *parts):
         """Send a body in parts; an event among them is waited for."""
@@ -277,3 +277,24 @@ def test_one_that_comes_too_late_is_given_up_and_the_others_are_not():
     late, in_time_ = asyncio.run(run())
     assert late.code == "CH533"
     assert in_time_ == "in time"
+
+
+def test_one_who_left_is_not_worked_for_and_the_others_are():
+    groups = []
+
+    def together(items):
+        groups.append(items)
+        return items
+
+    async def run():
+        turns, joint = lines(4), Joint("all", together)
+        asked = [
+            asyncio.ensure_future(turns.joined(lambda i=i: i, joint)) for i in range(4)
+        ]
+        await asyncio.sleep(0)
+        asked[1].cancel()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(run())
+    assert groups == [[0, 2, 3]]
+    assert [answers[0], *answers[2:]] == [0, 2, 3]

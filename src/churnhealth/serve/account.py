@@ -44,7 +44,11 @@ def what_if_answer(
     top: int,
 ) -> Row:
     """Score a stored account as it is, and with some features changed."""
-    wanted = {name: number(changes, name, "changes") for name in changes}
+    wanted = {
+        # an unknown name is refused below, and not repeated as a place before
+        name: number(changes, name, "changes") if name in bundle.column_of else None
+        for name in changes
+    }
     known = {k: math.nan if v is None else v for k, v in wanted.items()}
     if not known:
         fix = 'give at least one, such as {"changes": {"product__all__count__28d": 40}}'

@@ -291,8 +291,9 @@ def _operation(
 ) -> Schema:
     error = {"application/json": {"schema": _ref("Error")}}
     content = {"application/json": {"schema": _ref(answer)}}
-    if answer == "html":
+    if answer == "html":  # an error before the page is reached is JSON all the same
         content = {"text/html": {"schema": _TEXT}}
+        error |= content
     operation: Schema = {
         "summary": summary,
         "parameters": list(parameters),

@@ -41,7 +41,7 @@ def specs_of(kind):
         feature(kind, source=source, item=item, days=days)
         for source in ("product", "plans")
         if source == "plans" or about.family == "events"
-        for item in (None, "a", "never seen")
+        for item in (None, "a", "b", "never seen")
         for days in _windows(item, windowed=about.windowed)
     ]
 
@@ -49,7 +49,7 @@ def specs_of(kind):
 def _windows(item, *, windowed):
     if not windowed:
         return (None,)
-    return (14,) if item == "never seen" else (3, 14)
+    return (14,) if item in ("b", "never seen") else (3, 14)
 
 
 SPECS = [spec for kind in KINDS for spec in specs_of(kind)]

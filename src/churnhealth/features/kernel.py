@@ -8,10 +8,10 @@ batch size cannot show in the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -22,7 +22,12 @@ from churnhealth.features.kernel_contracts import (
     ends_within,
     level,
 )
-from churnhealth.features.kernel_events import EVENT_KINDS, Events, mean_users
+from churnhealth.features.kernel_events import (
+    EVENT_KINDS,
+    SIDE_BY_SIDE,
+    Events,
+    mean_users,
+)
 from churnhealth.features.kernel_life import LIFE_KINDS
 from churnhealth.features.kernel_moments import Moments, quotient
 from churnhealth.features.kernel_people import PEOPLE_KINDS
@@ -90,22 +95,19 @@ def compute(
     InputError
         CH350: a spec reads a source that this history does not have.
     """
-    _refuse_unknown_sources(history, specs)
+    plan = _plan(specs)
+    _refuse_unknown_sources(history, plan.needs)
     out = np.empty((account.size, len(specs)), dtype=np.float64)
-    items: dict[str, dict[str, None]] = {}
-    for spec in specs:
-        if spec.item is not None:
-            items.setdefault(spec.source, {})[spec.item] = None
     order = np.lexsort((as_of, account))
     account, as_of = account[order], as_of[order]
 
     def work(start: int, stop: int) -> int:
         low, high = int(account[start]), int(account[stop - 1]) + 1
         moments = Moments(account[start:stop] - low, as_of[start:stop])
-        batch = _Batch(history.batch(low, high), moments, gap_days, items)
+        batch = _Batch(history.batch(low, high), moments, gap_days, plan.items)
         part = np.empty((stop - start, len(specs)))
-        for column, spec in enumerate(specs):
-            part[:, column] = batch.column(spec)
+        for ask in plan.asks:
+            batch.fill(ask, part)
         out[order[start:stop]] = part
         return stop - start
 
@@ -118,10 +120,56 @@ def compute(
     return out
 
 
+class _Ask(NamedTuple):
+    """Features of one kind, source and window, and their columns: an event each."""
+
+    specs: tuple[FeatureSpec, ...]
+    columns: tuple[int, ...]
+    items: tuple[str, ...] = ()
+
+
+class _Plan(NamedTuple):
+    """What is asked, in the order of asking; of which sources, by which names."""
+
+    specs: Sequence[FeatureSpec]
+    asks: tuple[_Ask, ...]
+    needs: frozenset[tuple[str, str]]
+    items: Mapping[str, Collection[str]]
+
+
+_planned: list[_Plan] = []
+"""The last plan: who serves asks for the same features again and again."""
+
+
+def _plan(specs: Sequence[FeatureSpec]) -> _Plan:
+    for last in _planned:
+        if last.specs is specs and isinstance(specs, tuple):
+            return last
+    groups: dict[Hashable, list[int]] = {}
+    items: dict[str, dict[str, None]] = {}
+    for column, spec in enumerate(specs):
+        if spec.item is not None:
+            items.setdefault(spec.source, {})[spec.item] = None
+        several = spec.item is not None and spec.kind in SIDE_BY_SIDE
+        group = (spec.source, spec.kind, spec.days) if several else column
+        groups.setdefault(group, []).append(column)
+    asks = []
+    for columns in groups.values():
+        asked = tuple(specs[column] for column in columns)
+        names = tuple(spec.item for spec in asked if spec.item is not None)
+        asks.append(_Ask(asked, tuple(columns), names if len(columns) > 1 else ()))
+    needs = frozenset(need for spec in specs for need in _needs(spec))
+    plan = _Plan(specs, tuple(asks), needs, items)
+    _planned[:] = [plan]
+    return plan
+
+
 def _batches(history: History, account: Ints, rows: int) -> list[tuple[int, int]]:
     """Cut sorted snapshots where the accounts' events have grown by ``rows``."""
     if not account.size:
         return []
+    if account[0] == account[-1]:
+        return [(0, account.size)]
     edge = np.arange(int(account[-1]) + 1)
     before = sum((log.rows_before(edge) for log in history.events), edge)
     batch = before // max(rows, 1)
@@ -162,7 +210,18 @@ class _Batch:
         self._states = {log.name: States(log, moments) for log in history.states}
         self._terms: Terms | None = None
 
-    def column(self, spec: FeatureSpec) -> Floats:
+    def fill(self, ask: _Ask, out: Floats) -> None:
+        """Compute features at every snapshot of the batch, into their columns."""
+        spec = ask.specs[0]
+        if ask.items and self._events[spec.source].prompt:
+            events, days = self._events[spec.source], spec.days or 0
+            values = _EVENT_KINDS[spec.kind](events, ask.items, days)
+            out[:, ask.columns] = values.T
+            return
+        for column, spec in zip(ask.columns, ask.specs, strict=True):
+            out[:, column] = self.column(spec)
+
+    def column(self, spec: FeatureSpec) -> Ints | Floats:
         """Compute one feature at every snapshot of the batch."""
         kind, days = spec.kind, spec.days or 0
         if kind in _EVENT_KINDS:
@@ -170,6 +229,8 @@ class _Batch:
         if kind in _SEAT_KINDS:
             return self._share_of_seats(spec, days)
         if kind in STATE_KINDS:
+            if self._states[spec.source].none:
+                return np.full(self._moments.key.size, np.nan)
             return STATE_KINDS[kind](self._states[spec.source], spec.item, days)
         if kind == "ends_within":
             return ends_within(self._in_force(), days)
@@ -179,6 +240,7 @@ class _Batch:
 
     def _share_of_seats(self, spec: FeatureSpec, days: int) -> Floats:
         events, terms = self._events[spec.source], self._in_force()
+        users: Ints | Floats
         if spec.kind == "mean_users_share":
             users = mean_users(events, spec.item, days)
         elif events.log.user is None:
@@ -201,13 +263,15 @@ class _Batch:
         return self._terms
 
 
-def _refuse_unknown_sources(history: History, specs: Sequence[FeatureSpec]) -> None:
+def _refuse_unknown_sources(
+    history: History, needs: frozenset[tuple[str, str]]
+) -> None:
     given = {("events", log.name) for log in history.events}
     given |= {("states", log.name) for log in history.states}
     given |= {("accounts", name) for name in ("segment", *history.accounts.attributes)}
     if history.contracts is not None:
         given.add(("contracts", ""))
-    absent = sorted({need for spec in specs for need in _needs(spec)} - given)
+    absent = sorted(needs - given)
     if absent:
         named = ", ".join(f"{table} {name}".strip() for table, name in absent)
         raise InputError(

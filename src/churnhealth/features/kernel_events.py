@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from churnhealth.features.kernel_moments import Bools, Moments, quotient
-from churnhealth.features.kernel_parts import Parts, PartTally
+from churnhealth.features.kernel_parts import Parts, PartTally, Place
 from churnhealth.features.kernel_rows import Recorded, Rows, Tally
 from churnhealth.features.kinds_events import OWN_NORM_DAYS
 from churnhealth.sources.contract import FAR, Days, EventLog, Floats, Ints
 
-__all__ = ["EVENT_KINDS", "EventKind", "Events", "trend"]
+__all__ = ["EVENT_KINDS", "SIDE_BY_SIDE", "EventKind", "Events", "Item", "trend"]
 
 T = TypeVar("T")
+Item: TypeAlias = "str | tuple[str, ...] | None"
+"""An event by its name; several, answered with a line for each; or all of them."""
 
 _USERS_SCALE = 100  # `users` may be a daily mean: two decimals are kept
 _MOST_USERS = 1 << 30
@@ -36,24 +38,31 @@ class Events:
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
         self._kept: dict[Hashable, Any] = {}
         self.seen_from = Recorded(log.coverage, moments.as_of)
-        self._covered: dict[int | None, Bools] = {}
-        self._prompt = not np.any(log.known_at > log.happened_at)
+        self._covered: dict[int | None, tuple[Bools, bool]] = {}
+        self.prompt = not np.any(log.known_at > log.happened_at)
 
         self._items = items
 
-    def parts(self, item: str | None) -> tuple[Parts, int] | None:
-        """Find an event among those that are asked for side by side, if it is one."""
-        if item is None or item not in self._items or not self._prompt:
+    def parts(self, item: Item) -> tuple[Parts, Place] | None:
+        """Find events among those that are asked for side by side, if they are."""
+        if item is None or not self.prompt:
             return None
         parts, place = self.keep("parts", self._parts)
-        at = place.get(item)
-        return None if at is None else (parts, at)
+        if isinstance(item, str):
+            at = place.get(item)
+            return None if at is None else (parts, at)
+        return parts, self.keep(("places", item), lambda: _places(place, item))
 
     def _parts(self) -> tuple[Parts, dict[str, int]]:
-        names = [n for n in self._items if n in self._code]
-        codes = np.array([self._code[n] for n in names], dtype=np.int64)
+        codes = np.array([self._code.get(n, -1) for n in self._items], dtype=np.int64)
         parts = Parts(self.log, self.moments, codes)
-        return parts, {n: i for i, n in enumerate(names)}
+        return parts, {n: i for i, n in enumerate(self._items)}
+
+    def part_of(self, items: tuple[str, ...]) -> Ints:
+        """Give the place of every row's event among these, -1 if it is none of them."""
+        place = np.full(len(self._code) + 1, -1, dtype=np.int64)
+        place[[self._code.get(name, -1) for name in items]] = np.arange(len(items))
+        return place[self.log.event]
 
     def keep(self, name: Hashable, make: Callable[[], T]) -> T:
         """Compute a value once."""
@@ -67,12 +76,14 @@ class Events:
         started = self.keep("start", self._started)
         return self.first_day(None) if started is None else started
 
-    def recorded(self, days: int | None, values: Ints | Floats) -> Floats:
+    def recorded(self, days: int | None, values: Ints | Floats) -> Ints | Floats:
         """Make values missing where the source does not cover their window."""
-        covered = self._covered.get(days)
-        if covered is None:
-            covered = self._covered[days] = self.seen_from.covers(days)
-        return np.where(covered, values, np.nan)
+        found = self._covered.get(days)
+        if found is None:
+            covered = self.seen_from.covers(days)
+            found = self._covered[days] = covered, bool(covered.all())
+        covered, everywhere = found
+        return values if everywhere else np.where(covered, values, np.nan)
 
     def picked(self, item: str | None) -> Ints | slice:
         """Index the rows of one event by its name; all rows for ``None``."""
@@ -91,7 +102,7 @@ class Events:
     def _rows(self, item: str | None) -> Rows:
         log, at = self.log, self.picked(item)
         happened, account = log.happened_at[at], log.account[at]
-        if self._prompt:
+        if self.prompt:
             return Rows(account, happened, happened, self.moments, prompt=True)
         seen = np.maximum(log.known_at[at], happened)
         return Rows(account, happened, seen, self.moments)
@@ -106,32 +117,46 @@ class Events:
             ("active", item), lambda: self.rows(item).take(self.real(item))
         )
 
-    def count(self, item: str | None) -> Tally | PartTally:
+    def count(self, item: Item) -> Tally | PartTally:
         """Tally how often it happened."""
-        return self.keep(("count", item), lambda: self._count(item))
+        return self._tally("count", item, lambda: self.log.count)
 
-    def _count(self, item: str | None) -> Tally | PartTally:
-        found = self.parts(item)
-        if found is not None:
-            return PartTally(*found)
-        return Tally(self.rows(item), self.log.count[self.picked(item)])
+    def amount(self, item: Item) -> Tally | PartTally:
+        """Tally the amounts, as whole numbers."""
+        return self._tally("amount", item, self._scaled)
 
-    def amount(self, item: str | None) -> tuple[Tally, Tally]:
-        """Tally the amounts, as whole numbers, and how many there are."""
-        return self.keep(("amount", item), lambda: self._amount(item))
+    def given(self, item: Item) -> Tally | PartTally:
+        """Tally how many amounts there are."""
+        return self._tally("given", item, lambda: self._given().astype(np.int64))
 
-    def _amount(self, item: str | None) -> tuple[Tally, Tally]:
-        rows = self.rows(item)
-        if self.log.amount is None:
-            none = np.zeros(rows.key.size, dtype=np.int64)
-            return Tally(rows, none), Tally(rows, none)
-        amount = self.log.amount[self.picked(item)]
-        given = np.isfinite(amount)
-        scaled = np.rint(np.where(given, amount, 0.0) * 10.0**self.log.decimals)
-        return (
-            Tally(rows, scaled.astype(np.int64)),
-            Tally(rows, given.astype(np.int64)),
-        )
+    def _tally(
+        self, name: str, item: Item, weight: Callable[[], Ints]
+    ) -> Tally | PartTally:
+        """Add up a number that every row of the log has."""
+
+        def make() -> Tally | PartTally:
+            found = self.parts(item)
+            if found is None:
+                one = cast("str | None", item)
+                return Tally(self.rows(one), self.keep(name, weight)[self.picked(one)])
+            parts, place = found
+            parts.add(name, lambda: self.keep(name, weight))
+            return PartTally(parts, place, name)
+
+        return self.keep((name, item), make)
+
+    def _given(self) -> Bools:
+        amount = self.log.amount
+        if amount is None:
+            return np.zeros(self.log.size, dtype=np.bool_)
+        return self.keep("finite", lambda: np.isfinite(amount))
+
+    def _scaled(self) -> Ints:
+        amount, given = self.log.amount, self._given()
+        if amount is None:
+            return np.zeros(self.log.size, dtype=np.int64)
+        known = amount if given.all() else np.where(given, amount, 0.0)
+        return np.rint(known * 10.0**self.log.decimals).astype(np.int64)
 
     def days(self, item: str | None) -> Tally:
         """Tally the distinct days with an event, each from its first known row on."""
@@ -157,24 +182,32 @@ class Events:
         step = np.where(first, highest, np.diff(highest, prepend=0))
         return Tally(rows, step), _distinct_days(rows)
 
-    def first_day(self, item: str | None) -> Days:
+    def first_day(self, item: Item) -> Days:
         """Give the day it first happened, ``FAR`` if it never did."""
-        found = self.parts(item)
-        if found is None or not found[0].real:
-            return self.keep(("first", item), lambda: self.active(item).first_day())
-        days: list[Days] = self.keep("first", lambda: [*found[0].first_day()])
-        return days[found[1]]
+        return self._day("first_day", item)
 
-    def last_day(self, item: str | None) -> Days:
+    def last_day(self, item: Item) -> Days:
         """Give the day it last happened, ``FAR`` if it never did."""
+        return self._day("last_day", item)
+
+    def _day(self, which: str, item: Item) -> Days:
         found = self.parts(item)
-        if found is None or not found[0].real:
-            return self.keep(("last", item), lambda: self.active(item).last_day())
-        days: list[Days] = self.keep("last", lambda: [*found[0].last_day()])
-        return days[found[1]]
+        if found is not None and found[0].real:
+            days: Days = self.keep(which, lambda: getattr(found[0], which)())
+            return days[found[1]]
+        if isinstance(item, tuple):
+            return np.stack([self._day(which, name) for name in item])
+        return self.keep((which, item), lambda: getattr(self.active(item), which)())
 
 
-EventKind = Callable[[Events, str | None, int], Floats]
+def _places(place: Mapping[str, int], items: tuple[str, ...]) -> Place:
+    if items == (*place,):
+        return slice(None)
+    return np.array([place[name] for name in items], dtype=np.int64)
+
+
+EventKind = Callable[[Events, Any, int], Ints | Floats]
+"""Given an `Item` where the kind stands in `SIDE_BY_SIDE`, else a name or none."""
 
 
 def _distinct_days(rows: Rows) -> Tally:
@@ -191,26 +224,25 @@ def trend(now: Ints, before: Ints) -> Floats:
     return quotient(now - before, np.abs(now) + np.abs(before))
 
 
-def _count(events: Events, item: str | None, days: int) -> Floats:
+def _count(events: Events, item: Item, days: int) -> Ints | Floats:
     return events.recorded(days, events.count(item).within(days))
 
 
-def _sum(events: Events, item: str | None, days: int) -> Floats:
-    total = events.amount(item)[0].within(days) / 10.0**events.log.decimals
+def _sum(events: Events, item: Item, days: int) -> Ints | Floats:
+    total = events.amount(item).within(days) / 10.0**events.log.decimals
     return events.recorded(days, total)
 
 
-def _mean(events: Events, item: str | None, days: int) -> Floats:
-    total, given = events.amount(item)
-    mean = quotient(total.within(days) / 10.0**events.log.decimals, given.within(days))
-    return events.recorded(days, mean)
+def _mean(events: Events, item: Item, days: int) -> Ints | Floats:
+    total = events.amount(item).within(days) / 10.0**events.log.decimals
+    return events.recorded(days, quotient(total, events.given(item).within(days)))
 
 
-def _active_days(events: Events, item: str | None, days: int) -> Floats:
+def _active_days(events: Events, item: str | None, days: int) -> Ints | Floats:
     return events.recorded(days, events.days(item).within(days))
 
 
-def _active_weeks(events: Events, item: str | None, days: int) -> Floats:
+def _active_weeks(events: Events, item: str | None, days: int) -> Ints | Floats:
     tally = events.days(item)
     weeks = np.zeros(events.moments.key.size, dtype=np.int64)
     for week in range(days // 7):
@@ -218,41 +250,41 @@ def _active_weeks(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(days, weeks)
 
 
-def mean_users(events: Events, item: str | None, days: int) -> Floats:
+def mean_users(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Average the largest ``users`` of each day over the days that have one."""
     total, given = events.users(item)
     mean = quotient(total.within(days), given.within(days) * _USERS_SCALE)
     return events.recorded(days, mean)
 
 
-def _per_day(events: Events, item: str | None, days: int) -> Floats:
+def _per_day(events: Events, item: str | None, days: int) -> Ints | Floats:
     count, active = events.count(item).within(days), events.days(item).within(days)
     return events.recorded(days, quotient(count, active))
 
 
-def _share(events: Events, item: str | None, days: int) -> Floats:
+def _share(events: Events, item: Item, days: int) -> Ints | Floats:
     count, total = events.count(item).within(days), events.count(None).within(days)
     return events.recorded(days, quotient(count, total))
 
 
-def _trend(events: Events, tally: Tally | PartTally, days: int) -> Floats:
+def _trend(events: Events, tally: Tally | PartTally, days: int) -> Ints | Floats:
     moved = trend(tally.within(days), tally.within(days, skip=days))
     return events.recorded(2 * days, moved)
 
 
-def _count_trend(events: Events, item: str | None, days: int) -> Floats:
+def _count_trend(events: Events, item: Item, days: int) -> Ints | Floats:
     return _trend(events, events.count(item), days)
 
 
-def _sum_trend(events: Events, item: str | None, days: int) -> Floats:
-    return _trend(events, events.amount(item)[0], days)
+def _sum_trend(events: Events, item: Item, days: int) -> Ints | Floats:
+    return _trend(events, events.amount(item), days)
 
 
-def _active_days_trend(events: Events, item: str | None, days: int) -> Floats:
+def _active_days_trend(events: Events, item: str | None, days: int) -> Ints | Floats:
     return _trend(events, events.days(item), days)
 
 
-def _mean_users_trend(events: Events, item: str | None, days: int) -> Floats:
+def _mean_users_trend(events: Events, item: str | None, days: int) -> Ints | Floats:
     total, given = events.users(item)
     now = total.within(days), given.within(days)
     before = total.within(days, skip=days), given.within(days, skip=days)
@@ -261,7 +293,7 @@ def _mean_users_trend(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(2 * days, moved)
 
 
-def _own_norm(events: Events, item: str | None, days: int) -> Floats:
+def _own_norm(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Compare rates; an account younger than the norm is compared with its own life."""
     tally = events.count(item)
     now, before = tally.within(days), tally.within(OWN_NORM_DAYS, skip=days)
@@ -272,14 +304,14 @@ def _own_norm(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(days, moved)
 
 
-def _days_since(events: Events, item: str | None, days: int) -> Floats:
+def _days_since(events: Events, item: Item, days: int) -> Ints | Floats:
     del days
     last = events.last_day(item)
     since = np.where(last == FAR, np.nan, events.moments.as_of - last)
     return events.recorded(None, since)
 
 
-def _days_since_first(events: Events, item: str | None, days: int) -> Floats:
+def _days_since_first(events: Events, item: Item, days: int) -> Floats:
     del days
     first = events.first_day(item)
     return np.where(first == FAR, np.nan, events.moments.as_of - first)
@@ -302,3 +334,8 @@ EVENT_KINDS: Mapping[str, EventKind] = {
     "days_since": _days_since,
     "days_since_first": _days_since_first,
 }
+
+SIDE_BY_SIDE = frozenset(
+    {"count", "sum", "mean", "share", "trend", "sum_trend", "days_since", "reach"}
+)
+"""Kinds that answer for several events at once."""

@@ -19,12 +19,12 @@ __all__ = ["LIFE_KINDS"]
 _HALVINGS = 8
 
 
-def _total(events: Events, item: str | None, days: int) -> Floats:
+def _total(events: Events, item: str | None, days: int) -> Ints | Floats:
     del days
     return events.recorded(None, events.count(item).within(None))
 
 
-def _total_days(events: Events, item: str | None, days: int) -> Floats:
+def _total_days(events: Events, item: str | None, days: int) -> Ints | Floats:
     del days
     return events.recorded(None, events.days(item).within(None))
 
@@ -40,18 +40,18 @@ def _lasted(events: Events, item: str | None) -> tuple[Ints, Ints]:
     return events.keep(("lasted", item), make)
 
 
-def _days_lasted(events: Events, item: str | None, days: int) -> Floats:
+def _days_lasted(events: Events, item: str | None, days: int) -> Ints | Floats:
     del days
     lasted = np.where(events.first_day(item) == FAR, np.nan, _lasted(events, item)[0])
     return events.recorded(None, lasted)
 
 
-def _mean_gap(events: Events, item: str | None, days: int) -> Floats:
+def _mean_gap(events: Events, item: str | None, days: int) -> Ints | Floats:
     del days
     return events.recorded(None, quotient(*_lasted(events, item)))
 
 
-def _silence(events: Events, item: str | None, days: int) -> Floats:
+def _silence(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Divide the days since the last event by the account's own mean gap."""
     del days
     lasted, gaps = _lasted(events, item)
@@ -60,14 +60,14 @@ def _silence(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(None, quotient(since * gaps, lasted))
 
 
-def _per_week(events: Events, item: str | None, days: int) -> Floats:
+def _per_week(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Count per week of the window that the account has lived."""
     began = np.minimum(events.start(), events.first_day(None))
     lived = np.clip(events.moments.as_of - began, 0, days)
     return events.recorded(days, quotient(7 * events.count(item).within(days), lived))
 
 
-def _fading(events: Events, item: str | None, days: int) -> Floats:
+def _fading(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Count with weights that halve with every window back, in whole steps."""
     tally, total = events.count(item), np.zeros(events.moments.key.size, np.int64)
     for step in range(_HALVINGS):
@@ -75,7 +75,7 @@ def _fading(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(days, total / (1 << (_HALVINGS - 1)))
 
 
-def _unevenness(events: Events, item: str | None, days: int) -> Floats:
+def _unevenness(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Divide the spread of the weekly counts of the window by their mean."""
     tally, weeks = events.count(item), days // 7
     total = np.zeros(events.moments.key.size)
@@ -88,7 +88,7 @@ def _unevenness(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(days, quotient(spread, total))
 
 
-def _days_to_first(events: Events, item: str | None, days: int) -> Floats:
+def _days_to_first(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Count the days from the start to the first event, 0 if it came before."""
     del days
     start, first = events.start(), events.first_day(item)
@@ -96,7 +96,7 @@ def _days_to_first(events: Events, item: str | None, days: int) -> Floats:
     return np.where(never, np.nan, np.maximum(first - start, 0))
 
 
-def _done_by(events: Events, item: str | None, days: int) -> Floats:
+def _done_by(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Say whether it happened in the first days; open until they have passed."""
     start, first = events.start(), events.first_day(item)
     done = (first < FAR) & (first < start + days)

@@ -8,19 +8,25 @@ rows: these are taken off row by row (`kernel_rows`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 
 from churnhealth.features.kernel_moments import Bools, Moments, key_of
 from churnhealth.sources.contract import FAR, Days, EventLog, Ints
 
-__all__ = ["PartTally", "Parts"]
+__all__ = ["PartTally", "Parts", "Place"]
+
+Place: TypeAlias = "int | slice | Ints"
+"""Which part; or which parts, a line for each."""
 
 _APART = 1 << 44  # further than the keys of any batch reach
 _FEW_NAMES = 1 << 15
 
 
 class Parts:
-    """The rows of some events, each a part of its own; ``place`` is a part's number."""
+    """The rows of some events, each a part of its own; one never seen has none: -1."""
 
     def __init__(self, log: EventLog, moments: Moments, codes: Ints) -> None:
         place = np.full(len(log.vocabulary) + 1, -1, dtype=np.int64)
@@ -33,12 +39,17 @@ class Parts:
         self._key = part[order] * _APART + key_of(log.account[order], self._happened)
         count = log.count[order]
         self.real = bool(count.size == 0 or count.min() > 0)
-        self._sums = np.zeros(count.size + 1, dtype=np.int64)
-        count.cumsum(out=self._sums[1:])
+        self._order, self._sums = order, {"count": _running(count)}
         self._moments = moments
         self._base = np.arange(codes.size)[:, None] * _APART
         self._edges: dict[int | None, Ints] = {}
-        self._known: dict[int | None, Ints] = {}
+        self._now: dict[str, Ints] = {}
+        self._known: dict[tuple[str, int | None], Ints] = {}
+
+    def add(self, name: str, weight: Callable[[], Ints]) -> None:
+        """Give every row of the log one more number to add up, unless it has it."""
+        if name not in self._sums:
+            self._sums[name] = _running(weight()[self._order])
 
     def edge(self, days: int | None) -> Ints:
         """Count the rows before ``as_of - days``, a line for each part."""
@@ -48,12 +59,14 @@ class Parts:
             self._edges[days] = self._key.searchsorted(self._base + when)
         return self._edges[days]
 
-    def within(self, days: int | None) -> Ints:
+    def within(self, name: str, days: int | None) -> Ints:
         """Add up ``[as_of - days, as_of)``, a line for each part."""
-        if days not in self._known:
-            sums = self._sums
-            self._known[days] = sums[self.edge(0)] - sums[self.edge(days)]
-        return self._known[days]
+        if (name, days) not in self._known:
+            sums = self._sums[name]
+            if name not in self._now:
+                self._now[name] = sums.take(self.edge(0))
+            self._known[name, days] = self._now[name] - sums.take(self.edge(days))
+        return self._known[name, days]
 
     def last_day(self) -> Days:
         """Give the day of the last event before each snapshot, ``FAR`` if none."""
@@ -71,16 +84,22 @@ class Parts:
         return out
 
 
-class PartTally:
-    """What one part adds up to over any window (compare `kernel_rows.Tally`)."""
+def _running(weight: Ints) -> Ints:
+    sums = np.zeros(weight.size + 1, dtype=np.int64)
+    weight.cumsum(out=sums[1:])
+    return sums
 
-    def __init__(self, parts: Parts, place: int) -> None:
-        self._parts, self._place = parts, place
+
+class PartTally:
+    """What some parts add up to over any window (compare `kernel_rows.Tally`)."""
+
+    def __init__(self, parts: Parts, place: Place, name: str) -> None:
+        self._parts, self._place, self._name = parts, place, name
 
     def within(self, days: int | None, *, skip: int = 0) -> Ints:
         """Add up ``[as_of - skip - days, as_of - skip)``; ``None`` = since ever."""
         if skip:
             longer = None if days is None else skip + days
             return self.within(longer) - self.within(skip)
-        total: Ints = self._parts.within(days)[self._place]
+        total: Ints = self._parts.within(self._name, days)[self._place]
         return total

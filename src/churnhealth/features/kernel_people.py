@@ -2,60 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events
 from churnhealth.features.kernel_moments import Moments, quotient
 from churnhealth.features.kernel_rows import Rows, Tally
+from churnhealth.features.kernel_users import by_user
 from churnhealth.sources.contract import FAR, Days, Floats, Ints
 
 __all__ = ["PEOPLE_KINDS"]
 
 _MOST_PAIRS = 1 << 21
 
+_Piece: TypeAlias = tuple[Ints, Rows, Tally]
 
-def _pairs(
-    events: Events, item: str | None, days: int
-) -> Iterator[tuple[Ints, Ints, Days]]:
-    """Yield snapshots, the use of one person in the window, and their last day.
 
-    A person is given the snapshots of their account. The pairs come in pieces that
-    hold whole accounts, so that memory stays bounded.
+class _People:
+    """The known users of a batch, each given the snapshots of their account.
+
+    The pairs come in pieces that hold whole accounts, so that memory stays bounded; a
+    single piece is kept for the next window.
     """
-    rows, log, moments = events.rows(item), events.log, events.moments
-    at, user = events.picked(item), log.user
-    if user is None:
-        return
-    keep = np.flatnonzero(events.real(item) & (user[at] >= 0))
-    who, account = user[at][keep], rows.account[keep]
-    order = keep[np.lexsort((who, account))]
-    who, account = user[at][order], rows.account[order]
-    new = np.ones(order.size, dtype=np.bool_)
-    new[1:] = (np.diff(who) != 0) | (np.diff(account) != 0)
-    first = np.flatnonzero(new)
-    owner, member = account[first], np.cumsum(new) - 1
-    low = np.searchsorted(moments.account, owner)
-    size = np.searchsorted(moments.account, owner, side="right") - low
-    piece = (np.cumsum(size) // _MOST_PAIRS)[np.searchsorted(owner, owner)]
-    begins = np.flatnonzero(np.diff(piece, prepend=-1))
-    for a, b in pairwise([*begins.tolist(), first.size]):
-        people = np.arange(a, b, dtype=np.int64)
-        pair = np.repeat(people, size[a:b])
-        skipped = np.cumsum(size[a:b]) - size[a:b]
-        place = np.arange(pair.size) - np.repeat(skipped - low[a:b], size[a:b])
-        mine = slice(*np.searchsorted(member, [a, b]))
-        seen = Moments(pair - a, moments.as_of[place])
+
+    def __init__(self, events: Events, item: str | None) -> None:
+        self._events, self._rows = events, events.rows(item)
+        self._order, new, _ = by_user(events, item)
+        self._count = events.log.count[events.picked(item)]
+        owner = self._rows.account[self._order[new]]
+        self._member = new.cumsum() - 1
+        account = events.moments.account
+        self._low = account.searchsorted(owner)
+        self._size = account.searchsorted(owner, side="right") - self._low
+        piece = (self._size.cumsum() // _MOST_PAIRS)[owner.searchsorted(owner)]
+        begins = np.diff(piece, prepend=-1).nonzero()[0]
+        self._bounds = list(pairwise([*begins.tolist(), owner.size]))
+        self._kept: list[_Piece] | None = None
+
+    def pieces(self) -> Iterable[_Piece]:
+        """Yield snapshots, the rows of one person at each, and what they add up to."""
+        if len(self._bounds) > 1:
+            return (self._piece(a, b) for a, b in self._bounds)
+        if self._kept is None:
+            self._kept = [self._piece(a, b) for a, b in self._bounds]
+        return self._kept
+
+    def _piece(self, a: int, b: int) -> _Piece:
+        low, size, rows = self._low[a:b], self._size[a:b], self._rows
+        pair = np.repeat(np.arange(b - a), size)
+        skipped = size.cumsum() - size
+        place = np.arange(pair.size) - np.repeat(skipped - low, size)
+        mine = slice(*self._member.searchsorted([a, b]))
+        order, member = self._order[mine], self._member[mine] - a
         own = Rows(
-            member[mine] - a,
-            rows.happened[order[mine]],
-            rows.seen[order[mine]],
-            seen,
+            member,
+            rows.happened[order],
+            rows.seen[order],
+            Moments(pair, self._events.moments.as_of[place]),
+            prompt=rows.prompt,
         )
-        count = Tally(own, log.count[at][order[mine]]).within(days)
-        yield place, count, own.last_day()
+        return place, own, Tally(own, self._count[order])
 
 
 def _champion(events: Events, item: str | None, days: int) -> tuple[Ints, Ints, Days]:
@@ -68,7 +77,9 @@ def _champion(events: Events, item: str | None, days: int) -> tuple[Ints, Ints, 
         size = events.moments.key.size
         total, most, last = np.zeros((3, size), dtype=np.int64)
         last -= FAR
-        for place, count, day in _pairs(events, item, days):
+        people = events.keep(("people", item), lambda: _People(events, item))
+        for place, own, tally in people.pieces():
+            count, day = tally.within(days), own.last_day()
             np.add.at(total, place, count)
             np.maximum.at(most, place, count)
             top = (count > 0) & (count == most[place])
@@ -78,18 +89,18 @@ def _champion(events: Events, item: str | None, days: int) -> tuple[Ints, Ints, 
     return events.keep(("champion", item, days), make)
 
 
-def _known_users(events: Events, days: int, values: Floats) -> Floats:
+def _known_users(events: Events, days: int, values: Floats) -> Ints | Floats:
     if events.log.user is None:
         return np.full(events.moments.key.size, np.nan)
     return events.recorded(days, values)
 
 
-def _top_user_share(events: Events, item: str | None, days: int) -> Floats:
+def _top_user_share(events: Events, item: str | None, days: int) -> Ints | Floats:
     total, most, _ = _champion(events, item, days)
     return _known_users(events, days, quotient(most, total))
 
 
-def _top_user_silence(events: Events, item: str | None, days: int) -> Floats:
+def _top_user_silence(events: Events, item: str | None, days: int) -> Ints | Floats:
     _, most, last = _champion(events, item, days)
     since = np.where(most > 0, events.moments.as_of - last, np.nan)
     return _known_users(events, days, since)
@@ -107,13 +118,13 @@ def _unattended(events: Events, item: str | None) -> Tally:
     return events.keep(("unattended", item), make)
 
 
-def _automation(events: Events, item: str | None, days: int) -> Floats:
+def _automation(events: Events, item: str | None, days: int) -> Ints | Floats:
     alone = _unattended(events, item).within(days)
     share = quotient(alone, events.count(item).within(days))
     return _known_users(events, days, share)
 
 
-def _automation_shift(events: Events, item: str | None, days: int) -> Floats:
+def _automation_shift(events: Events, item: str | None, days: int) -> Ints | Floats:
     now, before = (
         quotient(
             _unattended(events, item).within(days, skip=skip),

@@ -45,7 +45,7 @@ def _nothing(events: Events) -> Floats:
     return np.full(events.moments.key.size, np.nan)
 
 
-def _open(events: Events, item: str | None, days: int) -> Floats:
+def _open(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Count who began, or was due, and is not known to have ended."""
     del days
     items = _items(events, item)
@@ -55,7 +55,7 @@ def _open(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(None, items.moments.spread(low, high))
 
 
-def _oldest_open(events: Events, item: str | None, days: int) -> Floats:
+def _oldest_open(events: Events, item: str | None, days: int) -> Ints | Floats:
     del days
     items = _items(events, item)
     if items is None:
@@ -66,7 +66,7 @@ def _oldest_open(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(None, age)
 
 
-def _missed(events: Events, item: str | None, days: int) -> Floats:
+def _missed(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Count what came due in the window and is still not done."""
     items = _items(events, item)
     if items is None:
@@ -75,7 +75,7 @@ def _missed(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(days, items.moments.spread(low, high))
 
 
-def _done_share(events: Events, item: str | None, days: int) -> Floats:
+def _done_share(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Divide what is done by what has come due so far."""
     del days
     items = _items(events, item)
@@ -87,7 +87,7 @@ def _done_share(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(None, quotient(done, due))
 
 
-def _late_share(events: Events, item: str | None, days: int) -> Floats:
+def _late_share(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Divide what was not done by the end of its day by what has come due so far.
 
     An end on the day after the day it was due is late, and known from then on.
@@ -109,7 +109,7 @@ def _took(events: Events, item: str | None) -> tuple[_Items, Ints] | None:
     return items, np.where(items.over, items.ended - items.due, 0)
 
 
-def _mean_delay(events: Events, item: str | None, days: int) -> Floats:
+def _mean_delay(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Average the days from due to done over all that is known to be done."""
     del days
     found = _took(events, item)
@@ -121,7 +121,7 @@ def _mean_delay(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(None, quotient(total, items.moments.spread(low, high)))
 
 
-def _days_to_end(events: Events, item: str | None, days: int) -> Floats:
+def _days_to_end(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Average the days from begin to end over what ended in the window."""
     found = _took(events, item)
     if found is None:
@@ -133,7 +133,7 @@ def _days_to_end(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(days, quotient(total, items.moments.spread(low, high)))
 
 
-def _last_delay(events: Events, item: str | None, days: int) -> Floats:
+def _last_delay(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Take the delay of what was done last; of several on one day the longest."""
     del days
     found = _took(events, item)
@@ -150,7 +150,7 @@ def _last_delay(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(None, np.where(has, delay, np.nan))
 
 
-def _days_to_next(events: Events, item: str | None, days: int) -> Floats:
+def _days_to_next(events: Events, item: str | None, days: int) -> Ints | Floats:
     del days
     at, log = events.picked(item), events.log
     account, happens = log.account[at], log.happened_at[at]
@@ -160,7 +160,7 @@ def _days_to_next(events: Events, item: str | None, days: int) -> Floats:
     return events.recorded(None, wait)
 
 
-def _ahead(events: Events, item: str | None, days: int) -> Floats:
+def _ahead(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Count ``[as_of, as_of + days)``: in sight for as_of in ``(day - days, day]``."""
     at, log = events.picked(item), events.log
     account, happens = log.account[at], log.happened_at[at]

@@ -38,6 +38,7 @@ class States:
 
     def __init__(self, log: StateLog, moments: Moments) -> None:
         self.log, self.moments = log, moments
+        self.none = not log.account.size
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
         self._one: dict[str | None, _One] = {}
         self._sums: dict[str | None, tuple[Ints, Ints]] = {}

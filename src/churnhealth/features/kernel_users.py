@@ -9,115 +9,170 @@ became known late need no second thought.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 
-from churnhealth.features.kernel_events import EventKind, Events, trend
-from churnhealth.features.kernel_moments import SHIFT, SPAN, differs, key_of, quotient
-from churnhealth.sources.contract import Days, Floats, Ints
+from churnhealth.features.kernel_events import EventKind, Events, Item, trend
+from churnhealth.features.kernel_moments import Bools, differs, key_of, quotient
+from churnhealth.features.kernel_rows import Rows
+from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["USER_KINDS", "active_users"]
+__all__ = ["USER_KINDS", "active_users", "by_user"]
+
+Values: TypeAlias = "Ints | Floats"
 
 
 class _Members:
-    """Rows of a batch by member (a user or an event name of one account)."""
+    """Rows of a batch by member: a user, or an event's name, of one account.
 
-    def __init__(self, account: Ints, who: Ints, happened: Days, seen: Days) -> None:
-        key = account * (np.max(who, initial=0) + 1) + who
-        order = np.argsort(key, kind="stable")  # a member's days stay in order
-        key = key[order]
-        account, happened, seen = account[order], happened[order], seen[order]
-        new = differs(key)
-        once = new | differs(happened) | differs(seen)
-        self.member = (new.cumsum() - 1)[once]
-        self.account, self.happened, self.seen = (
-            column[once] for column in (account, happened, seen)
+    Members may stand in several ``parts``, a line each. Every row has the position
+    among the snapshots from which it is in sight; what is added to it, member by
+    member, keeps a running maximum from reaching over.
+    """
+
+    def __init__(self, rows: Rows, order: Ints, new: Bools, part: Ints | None) -> None:
+        happened, seen = rows.happened[order], rows.seen[order]
+        once = new | differs(happened)
+        if not rows.prompt:
+            once |= differs(seen)
+        order = order[once]
+        self._key, self.prompt, self._moments = (
+            rows.key[order],
+            rows.prompt,
+            rows.moments,
         )
+        self._seen = None if rows.prompt else key_of(rows.account[order], seen[once])
+        self._step = rows.moments.key.size + 1
+        self._base = (new.cumsum() - 1)[once] * self._step
+        self._back = (
+            self._base if part is None else self._base - part[once] * self._step
+        )
+        self._edges: dict[int, Ints] = {}
+
+    def edge(self, days: int) -> Ints:
+        """Give the position of the first snapshot more than ``days`` after each row."""
+        if days not in self._edges:
+            self._edges[days] = self._position(self._key + days)
+        return self._edges[days]
+
+    def _position(self, key: Ints) -> Ints:
+        before: Ints = self._moments.key.searchsorted(key, side="right")
+        before += self._base
+        return before
+
+    def distinct(self, days: int, skip: int, parts: int) -> Ints:
+        """Count the members with a row in the window, known rows only, by part."""
+        start, end = self.edge(skip), self.edge(skip + days)
+        reach = end
+        if self._seen is not None:
+            start = np.maximum(start, self._position(self._seen))
+            order = np.argsort(start, kind="stable")
+            start, end = start[order], end[order]
+            reach = np.maximum.accumulate(end)
+        # what earlier rows of the same member already cover is not counted again
+        start = np.maximum(start, np.concatenate((start[:1], reach[:-1])))
+        size = parts * self._step
+        step = np.bincount(start - self._back, minlength=size)
+        step -= np.bincount(np.maximum(start, end) - self._back, minlength=size)
+        return step.reshape(parts, self._step)[:, :-1].cumsum(axis=1)
 
 
-def active_users(events: Events, item: str | None, days: int, *, skip: int = 0) -> Ints:
-    """Count the known users of ``[as_of - skip - days, as_of - skip)``."""
-    return events.keep(
-        ("active_users", item, days, skip),
-        lambda: _distinct(events, _users_of(events, item), days, skip),
-    )
+def by_user(events: Events, item: Item) -> tuple[Ints, Bools, Ints | None]:
+    """Sort the rows of known users by (part, account, user), days in order.
 
+    Gives their places among the rows of the item (of all events where it is several),
+    where a user's rows begin, and the part of each.
+    """
 
-def _users_of(events: Events, item: str | None) -> _Members:
-    def make() -> _Members:
-        rows, user = events.rows(item), events.log.user
+    def make() -> tuple[Ints, Bools, Ints | None]:
+        one = None if isinstance(item, tuple) else item
+        rows, user, part = events.rows(one), events.log.user, None
         if user is None:
             none = np.zeros(0, dtype=np.int64)
-            return _Members(none, none, none, none)
-        user = user[events.picked(item)]
-        given = events.real(item) & (user >= 0)
-        part = (rows.account, user, rows.happened, rows.seen)
-        return _Members(*(column[given] for column in part))
+            return none, none.astype(np.bool_), None
+        user = user[events.picked(one)]
+        given = events.real(one) & (user >= 0)
+        if isinstance(item, tuple):
+            part = events.part_of(item)
+            given &= part >= 0
+        keep = given.nonzero()[0]
+        key = rows.account[keep]
+        if part is not None:
+            part = part[keep]
+            key = key + part * (key.max(initial=0) + 1)
+        key = key * (user.max(initial=0) + 1) + user[keep]
+        order = np.argsort(key, kind="stable")
+        return keep[order], differs(key[order]), None if part is None else part[order]
 
-    return events.keep(("users_of", item), make)
+    return events.keep(("by_user", item), make)
+
+
+def active_users(events: Events, item: Item, days: int, *, skip: int = 0) -> Ints:
+    """Count the known users of ``[as_of - skip - days, as_of - skip)``."""
+
+    def make() -> Ints:
+        several = isinstance(item, tuple)
+        parts = len(item) if isinstance(item, tuple) else 1
+        users = _users_of(events, item).distinct(days, skip, parts)
+        return users if several else users[0]
+
+    return events.keep(("active_users", item, days, skip), make)
+
+
+def _users_of(events: Events, item: Item) -> _Members:
+    rows = events.rows(None if isinstance(item, tuple) else item)
+    return events.keep(
+        ("users_of", item), lambda: _Members(rows, *by_user(events, item))
+    )
 
 
 def _kinds_of(events: Events) -> _Members:
     def make() -> _Members:
-        rows, given = events.rows(None), events.real(None)
-        part = (rows.account, events.log.event, rows.happened, rows.seen)
-        return _Members(*(column[given] for column in part))
+        rows, keep = events.rows(None), events.real(None).nonzero()[0]
+        event = events.log.event[keep]
+        key = rows.account[keep] * len(events.log.vocabulary) + event
+        order = np.argsort(key, kind="stable")
+        return _Members(rows, keep[order], differs(key[order]), None)
 
     return events.keep("kinds_of", make)
 
 
-def _distinct(events: Events, of: _Members, days: int, skip: int) -> Ints:
-    """Count the members with a row in the window, known rows only."""
-    start = key_of(of.member, np.maximum(of.seen, of.happened + skip))
-    end = key_of(of.member, of.happened + skip + days)
-    account = of.account
-    if np.any(start[1:] < start[:-1]):
-        order = np.argsort(start, kind="stable")
-        start, end, account = start[order], end[order], account[order]
-    # what earlier rows of the same member already cover is not counted again; the keys
-    # of earlier members lie lower than any of this one's
-    start[1:] = np.maximum(start[1:], np.maximum.accumulate(end)[:-1])
-    new = end > start
-    start, end, account = start[new], end[new], account[new]
-    low, high = events.moments.runs(account, start % SPAN - SHIFT, end % SPAN - SHIFT)
-    return events.moments.spread(low, high)
-
-
-def _active_users(events: Events, item: str | None, days: int) -> Floats:
+def _active_users(events: Events, item: str | None, days: int) -> Values:
     return _with_users(events, days, active_users(events, item, days))
 
 
-def _with_users(events: Events, days: int, values: Ints | Floats) -> Floats:
+def _with_users(events: Events, days: int, values: Values) -> Values:
     if events.log.user is None:
         return np.full(events.moments.key.size, np.nan)
     return events.recorded(days, values)
 
 
-def _silent_users(events: Events, item: str | None, days: int) -> Floats:
+def _silent_users(events: Events, item: str | None, days: int) -> Values:
     """Whoever is active in both windows together but not in the last fell silent."""
     both = active_users(events, item, 2 * days)
     return _with_users(events, 2 * days, both - active_users(events, item, days))
 
 
-def _active_users_trend(events: Events, item: str | None, days: int) -> Floats:
+def _active_users_trend(events: Events, item: str | None, days: int) -> Values:
     now = active_users(events, item, days)
     before = active_users(events, item, days, skip=days)
     return _with_users(events, 2 * days, trend(now, before))
 
 
-def _reach(events: Events, item: str | None, days: int) -> Floats:
+def _reach(events: Events, item: Item, days: int) -> Values:
     users, everyone = (active_users(events, name, days) for name in (item, None))
     return _with_users(events, days, quotient(users, everyone))
 
 
-def _per_user(events: Events, item: str | None, days: int) -> Floats:
+def _per_user(events: Events, item: str | None, days: int) -> Values:
     count = events.count(item).within(days)
     return _with_users(events, days, quotient(count, active_users(events, None, days)))
 
 
-def _breadth(events: Events, item: str | None, days: int) -> Floats:
+def _breadth(events: Events, item: str | None, days: int) -> Values:
     del item
-    return events.recorded(days, _distinct(events, _kinds_of(events), days, 0))
+    return events.recorded(days, _kinds_of(events).distinct(days, 0, 1)[0])
 
 
 USER_KINDS: Mapping[str, EventKind] = {

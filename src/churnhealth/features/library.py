@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.features.spec import Category, FeatureSpec, feature, slugs
-from churnhealth.sources.contract import FAR, EventLog, History, StateLog
+from churnhealth.sources.contract import FAR, EventLog, History, Ints, StateLog
 
 __all__ = ["MOST_FEATURES", "default_specs"]
 
@@ -107,9 +107,10 @@ def _source(
 ) -> Specs:
     """Yield the features over all events of one source."""
     known = log.known_at < known_before
-    if not known.any():
+    rows = _rows_by_event(log, known)
+    if not rows.any():
         return
-    category = _category(log, known)
+    category = _category(log, rows)
 
     def make(kind: str, days: int | None = None) -> FeatureSpec:
         return feature(kind, source=log.name, days=days, category=category)
@@ -125,12 +126,12 @@ def _source(
     if log.ended_at is not None:
         yield from _endings(log, middle, make)
     if dense or _is_dense(log, known):
-        yield from _rhythm(log, known, windows, make)
+        yield from _rhythm(windows, make, several=bool((rows > 0).sum() > 1))
     else:
         for days in dict.fromkeys((middle, widest)):
             yield make("count", days)
         yield make("trend", widest)
-    yield from _people(history, log, windows, known_before, make)
+    yield from _people(history, log, known, windows, known_before, make)
     if log.amount is not None and np.isfinite(log.amount[known]).any():
         for days in dict.fromkeys((middle, widest)):
             yield make("sum", days)
@@ -164,7 +165,8 @@ def _endings(log: EventLog, days: int, make: Make) -> Specs:
 
 def _is_dense(log: EventLog, known: Known) -> bool:
     """Say whether accounts that do it at all do it at least weekly."""
-    days = np.unique(log.account[known] * _SPAN + log.happened_at[known])
+    days = log.account[known] * _SPAN + log.happened_at[known]  # sorted as events are
+    days = days[np.diff(days, prepend=-1) > 0]
     accounts = days // _SPAN
     first = np.flatnonzero(np.diff(accounts, prepend=-1))
     spans = np.diff(np.append(first, days.size))
@@ -172,13 +174,13 @@ def _is_dense(log: EventLog, known: Known) -> bool:
     return bool(days.size >= lived.sum() / 7)
 
 
-def _rhythm(log: EventLog, known: Known, windows: Sequence[int], make: Make) -> Specs:
+def _rhythm(windows: Sequence[int], make: Make, *, several: bool) -> Specs:
     """Yield what only makes sense of things done often."""
     for days in windows:
         yield make("count", days)
         yield make("active_days", days)
         yield make("trend", days)
-        if np.unique(log.event[known]).size > 1:
+        if several:
             yield make("breadth", days)
     middle = _middle(windows)
     yield make("total")
@@ -196,13 +198,15 @@ def _rhythm(log: EventLog, known: Known, windows: Sequence[int], make: Make) -> 
 def _people(
     history: History,
     log: EventLog,
+    known: Known,
     windows: Sequence[int],
     known_before: int,
     make: Make,
 ) -> Specs:
-    known, middle = log.known_at < known_before, _middle(windows)
+    middle = _middle(windows)
     seats = _contract_column(history, "seats", known_before)
-    if log.user is not None and (log.user[known] >= 0).any():
+    user = None if log.user is None else log.user[known]
+    if user is not None and (user >= 0).any():
         for days in windows:
             yield make("active_users", days)
             yield make("active_users_trend", days)
@@ -210,7 +214,7 @@ def _people(
         yield make("per_user", middle)
         yield make("top_user_share", middle)
         yield make("top_user_silence", windows[-1])
-        if (log.user[known] < 0).any():
+        if (user < 0).any():
             yield make("automation", middle)
             yield make("automation_shift", middle)
         if seats:
@@ -261,14 +265,16 @@ def _single(
 
 
 def _top(log: EventLog, most: int, known_before: int) -> list[str]:
-    known = log.known_at < known_before
-    rows = np.bincount(log.event[known], minlength=len(log.vocabulary))
+    rows = _rows_by_event(log, log.known_at < known_before)
     order = sorted(range(rows.size), key=lambda c: (-int(rows[c]), log.vocabulary[c]))
     return [log.vocabulary[code] for code in order[:most] if rows[code]]
 
 
-def _category(log: EventLog, known: Known) -> Category:
-    rows = np.bincount(log.event[known], minlength=len(log.vocabulary))
+def _rows_by_event(log: EventLog, known: Known) -> Ints:
+    return np.bincount(log.event[known], minlength=len(log.vocabulary))
+
+
+def _category(log: EventLog, rows: Ints) -> Category:
     total: Counter[str] = Counter()
     for code, name in enumerate(log.categories):
         total[name] += int(rows[code])

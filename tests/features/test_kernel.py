@@ -1,5 +1,6 @@
 """The kernel against plain Python, against other futures, and against mutants."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from churnhealth.errors import InputError
 from churnhealth.features.kernel import COMPUTED, compute
+from churnhealth.features.kernel_events import Events
 from churnhealth.features.kernel_rows import Rows
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.library import default_specs
@@ -182,6 +184,16 @@ def test_batches_order_threads_and_company_change_no_bit(business, random, batch
     alone = history.batch(account, account + 1)
     one = features_of_one(alone, SPECS, as_of=as_of, gap_days=GAP)
     assert one.tobytes() == whole[row].tobytes()
+
+
+def test_a_batch_is_let_go_when_its_turn_is_over():
+    history = history_of(_empty())
+    gc.disable()
+    try:
+        computed(history, batch_rows=1)
+        assert not any(isinstance(left, Events) for left in gc.get_objects())
+    finally:
+        gc.enable()
 
 
 def _empty():

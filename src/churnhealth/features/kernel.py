@@ -190,8 +190,34 @@ def _side_by_side(
         yield from pool.map(lambda batch: work(*batch), batches)
 
 
+class _InForce:
+    """The contract terms of a run of accounts, looked at when they are first asked."""
+
+    def __init__(self, history: History, moments: Moments, gap_days: int) -> None:
+        self._contracts, self._moments = history.contracts, moments
+        self._gap_days = gap_days
+        self._terms: Terms | None = None
+
+    def terms(self) -> Terms:
+        """Give the terms in force at every snapshot."""
+        if self._terms is None:
+            contracts = cast("Contracts", self._contracts)  # refused if absent
+            self._terms = Terms(contracts, self._moments, gap_days=self._gap_days)
+        return self._terms
+
+    def started(self) -> Days | None:
+        """Give the day cover began, ``FAR`` where there is none."""
+        if self._contracts is None:
+            return None
+        cover = self.terms().cover
+        return np.where(cover.covered, cover.start, FAR)
+
+
 class _Batch:
-    """The tables of a run of accounts; what specs share is computed once."""
+    """The tables of a run of accounts; what specs share is computed once.
+
+    No part of it refers back to a whole, or a batch would outlive its turn.
+    """
 
     def __init__(
         self,
@@ -200,15 +226,16 @@ class _Batch:
         gap_days: int,
         items: Mapping[str, Collection[str]],
     ) -> None:
-        self._history, self._moments, self._gap_days = history, moments, gap_days
+        self._accounts, self._moments = history.accounts, moments
+        self._in_force = _InForce(history, moments, gap_days)
+        started = self._in_force.started
         self._events = {
             log.name: Events(
-                log, moments, started=self._started, items=items.get(log.name, ())
+                log, moments, started=started, items=items.get(log.name, ())
             )
             for log in history.events
         }
         self._states = {log.name: States(log, moments) for log in history.states}
-        self._terms: Terms | None = None
 
     def fill(self, ask: _Ask, out: Floats) -> None:
         """Compute features at every snapshot of the batch, into their columns."""
@@ -233,13 +260,13 @@ class _Batch:
                 return np.full(self._moments.key.size, np.nan)
             return STATE_KINDS[kind](self._states[spec.source], spec.item, days)
         if kind == "ends_within":
-            return ends_within(self._in_force(), days)
+            return ends_within(self._in_force.terms(), days)
         if kind in CONTRACT_KINDS:
-            return CONTRACT_KINDS[kind](self._in_force())
-        return level(self._history.accounts, self._moments, spec.item or "")
+            return CONTRACT_KINDS[kind](self._in_force.terms())
+        return level(self._accounts, self._moments, spec.item or "")
 
     def _share_of_seats(self, spec: FeatureSpec, days: int) -> Floats:
-        events, terms = self._events[spec.source], self._in_force()
+        events, terms = self._events[spec.source], self._in_force.terms()
         users: Ints | Floats
         if spec.kind == "mean_users_share":
             users = mean_users(events, spec.item, days)
@@ -248,19 +275,6 @@ class _Batch:
         else:
             users = events.recorded(days, active_users(events, spec.item, days))
         return quotient(users, terms.now(terms.contracts.seats))
-
-    def _started(self) -> Days | None:
-        """Give the day cover began, ``FAR`` where there is none."""
-        if self._history.contracts is None:
-            return None
-        cover = self._in_force().cover
-        return np.where(cover.covered, cover.start, FAR)
-
-    def _in_force(self) -> Terms:
-        if self._terms is None:
-            contracts = cast("Contracts", self._history.contracts)  # refused if absent
-            self._terms = Terms(contracts, self._moments, gap_days=self._gap_days)
-        return self._terms
 
 
 def _refuse_unknown_sources(

@@ -29,7 +29,7 @@ class _People:
     """
 
     def __init__(self, events: Events, item: str | None) -> None:
-        self._events, self._rows = events, events.rows(item)
+        self._as_of, self._rows = events.moments.as_of, events.rows(item)
         self._order, new, _ = by_user(events, item)
         self._count = events.log.count[events.picked(item)]
         owner = self._rows.account[self._order[new]]
@@ -61,7 +61,7 @@ class _People:
             member,
             rows.happened[order],
             rows.seen[order],
-            Moments(pair, self._events.moments.as_of[place]),
+            Moments(pair, self._as_of[place]),
             prompt=rows.prompt,
         )
         return place, own, Tally(own, self._count[order])

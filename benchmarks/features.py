@@ -164,7 +164,7 @@ def measure(rows, folder, *, limit, peers):
     lines, reference = {}, None
     run("churnhealth, kept sorted", path, folder, limit=limit)  # fills the store
     for engine in engines(None):
-        skipped = engine in PEERS and not (peers and rows <= PEERS_UP_TO)
+        skipped = engine in PEERS and (engine not in peers or rows > PEERS_UP_TO)
         if skipped or "own" in engine:
             continue
         told, answer = run(engine, path, folder, limit=limit)
@@ -243,7 +243,7 @@ def main():
     ask.add_argument("--limit", type=float, default=900, help="seconds for an engine")
     ask.add_argument("--plot", type=Path)
     ask.add_argument("--featuretools", help="a Python that has featuretools")
-    ask.add_argument("--ours", action="store_true", help="only ours and the floor")
+    ask.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
     ask.add_argument("--engine")
     ask.add_argument("--data")
     ask.add_argument("--answer")
@@ -258,7 +258,7 @@ def main():
     for rows in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
             measured[int(rows)] = measure(
-                int(rows), Path(folder), limit=given.limit, peers=not given.ours
+                int(rows), Path(folder), limit=given.limit, peers=given.peers
             )
     if given.featuretools:
         with tempfile.TemporaryDirectory() as folder:

@@ -63,7 +63,7 @@ def compute(
     account: Ints,
     as_of: Days,
     gap_days: int,
-    batch_rows: int = 1 << 18,
+    batch_rows: int = 1 << 16,
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Floats:

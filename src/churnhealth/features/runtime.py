@@ -35,7 +35,7 @@ def feature_table(
     account: Ints,
     as_of: Days,
     gap_days: int,
-    batch_rows: int = 1 << 18,
+    batch_rows: int = 1 << 16,
     progress: Callable[[int, int], None] | None = None,
 ) -> FeatureTable:
     """Compute the features of snapshots on this machine, rows in the order given."""

@@ -343,6 +343,17 @@ refused(
     {"t.parquet": parquet(account_id=[1.0, np.nan], happened_at=["2025-03-01"] * 2)},
     EVENTS_IN,
 )
+for blank in ("", "  ", chr(160)):
+    refused(
+        f"an id is {blank!r} in Parquet",
+        "CH106",
+        {
+            "t.parquet": parquet(
+                account_id=["a1", blank], happened_at=["2025-03-01"] * 2
+            )
+        },
+        EVENTS_IN,
+    )
 refused(
     "ids are numbers on one side only",
     "CH112",

@@ -221,5 +221,23 @@ def test_duckdb_rounds_ties_as_numpy_does(scale):
     x = np.concatenate([ties, random.normal(size=20_000), random.uniform(0, 1e9, 1000)])
     with connect() as con:
         con.register("t", {"x": x})
-        got = con.execute(f"SELECT round_even(x * {scale:.0e}, 0) AS r FROM t")
+        got = con.execute(f"SELECT CAST(x * {scale:.0e} AS BIGINT) AS r FROM t")
         np.testing.assert_array_equal(got.fetchnumpy()["r"], np.rint(x * scale))
+
+
+def test_a_last_row_with_more_decimals_is_held_as_exactly_as_the_first(
+    tmp_path, company
+):
+    amount = np.full(9000, 0.5)
+    amount[-1] = 0.125
+    rows = {
+        "account_id": np.array(["a"] * amount.size, dtype=object),
+        "happened_at": np.full(amount.size, "2025-03-01", "datetime64[D]"),
+        "amount": amount,
+    }
+    write_table(tmp_path / "e.parquet", rows)
+    sources = [{"name": "product", "path": str(tmp_path / "e.parquet")}]
+    contracts = {"contracts.csv": "account_id,start\na,2025-01-01\n"}
+    (log,) = load(company(files=contracts, events=sources)).history.events
+    assert log.decimals == 3
+    assert sorted(log.amount) == sorted(amount)

@@ -56,11 +56,11 @@ def features_of_one(
     history: History, specs: Sequence[FeatureSpec], *, as_of: int, gap_days: int
 ) -> Floats:
     """Compute the features of the first account of a history at one day, ``(F,)``."""
-    table = feature_table(
+    values = compute(
         history,
         specs,
         account=np.zeros(1, dtype=np.int64),
         as_of=np.array([as_of], dtype=np.int64),
         gap_days=gap_days,
     )
-    return table.values.reshape(-1)
+    return values.reshape(-1)

@@ -94,7 +94,7 @@ def test_nine_in_ten_promises_of_true_probabilities_are_kept_however_few(size):
     kept = []
     for p, y in cohorts(size, times=40):
         cuts = base_odds_cuts(float(p.mean()))
-        ranges = promised_ranges(cuts, p, doubt=LEVEL_DOUBT, seed=1)
+        ranges = promised_ranges(cuts, p, np.arange(size), doubt=LEVEL_DOUBT, seed=1)
         told = promises(cuts, p, y, np.arange(size), seed=1, ranges=ranges, samples=200)
         kept += [t.kept for t in told]
     assert np.mean(kept) >= 0.9
@@ -104,8 +104,9 @@ def test_many_accounts_promise_the_range_of_the_cuts_and_few_a_wider_one():
     p, _ = next(cohorts(200_000, times=1))
     cuts = base_odds_cuts(float(p.mean()))
     plain = [cuts.range_of(band) for band in ("green", "yellow", "orange", "red")]
-    assert list(promised_ranges(cuts, p, doubt=0.0, seed=1)) == plain
-    few = promised_ranges(cuts, p[:100], doubt=0.0, seed=1)
+    everyone = np.arange(p.size)
+    assert list(promised_ranges(cuts, p, everyone, doubt=0.0, seed=1)) == plain
+    few = promised_ranges(cuts, p[:100], everyone[:100], doubt=0.0, seed=1)
     for (a, b), (low, high) in zip(few, plain, strict=True):
         assert a <= low < high <= b
     assert few[2][0] < plain[2][0] < plain[2][1] < few[2][1]
@@ -117,11 +118,21 @@ def test_a_promise_holds_its_cuts_and_reaches_over_one_neighbour_at_most(
 ):
     cuts = base_odds_cuts(base)
     p = np.random.default_rng(seed).random(size)
-    told = promised_ranges(cuts, p, doubt=doubt, seed=seed)
+    told = promised_ranges(cuts, p, np.arange(size), doubt=doubt, seed=seed)
     edges = (0.0, *cuts.cuts, 1.0)
     for at, (low, high) in enumerate(told):
         assert edges[max(at - 1, 0)] <= low <= edges[at]
         assert edges[at + 1] <= high <= edges[min(at + 2, 4)]
+
+
+def test_an_account_seen_ten_times_promises_no_more_than_one_seen_once():
+    p = np.linspace(0.01, 0.6, 80)
+    once = promised_ranges(CUTS, p, np.arange(80), doubt=0.1, seed=1)
+    tenfold = promised_ranges(
+        CUTS, np.repeat(p, 10), np.repeat(np.arange(80), 10), doubt=0.1, seed=1
+    )
+    for a, b in zip(once, tenfold, strict=True):
+        assert a == pytest.approx(b)
 
 
 def test_rows_of_one_account_do_not_make_us_surer():

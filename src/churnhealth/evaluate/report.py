@@ -109,13 +109,12 @@ def _cuts(judged: Judged, config: Config) -> BandCuts:
 
 
 def _promised(judged: Judged, cuts: BandCuts, *, seed: int) -> tuple[Range, ...]:
-    """Say what the newest fold could promise: it knew its cohort and its drift."""
-    newest = judged.folds[-1]
-    drift = newest.ladder.best.drift
+    """Say what could be promised of the accounts that are judged, without outcomes."""
+    drift = judged.folds[-1].ladder.best.drift
     seen = 0.0 if drift is None else drift.believed
-    return promised_ranges(
-        cuts, newest.newest_p, doubt=float(np.hypot(LEVEL_DOUBT, seen)), seed=seed
-    )
+    doubt = float(np.hypot(LEVEL_DOUBT, seen))
+    p = judged.p["chosen"]
+    return promised_ranges(cuts, p, judged.account, doubt=doubt, seed=seed)
 
 
 def _disjoint(judged: Judged) -> dict[str, float | None]:

@@ -3,7 +3,7 @@
 The cuts alone promise too much where a colour holds few accounts: of 28 accounts with a
 chance of 5 % each, nobody or four leave in one cohort out of five, and both lie outside
 4 to 8 %. Even the true probabilities of simulated companies of 300 accounts kept only
-four in five of such promises. So a promise is as wide as one cohort needs, no wider.
+four in five of such promises. So a promise is as wide as its accounts need, no wider.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LEVEL_DOUBT = 0.15  # log-odds by which a cohort's level moves; from: docs/ladder.md
-_TAILS = (0.05, 0.95)  # nine cohorts of ten lie between
+_TAILS = (0.1, 0.9)
 _COHORTS = 4000
 
 
@@ -67,32 +67,32 @@ class Promise:
 
 
 def promised_ranges(
-    cuts: BandCuts, newest: Floats, *, doubt: float, seed: int
+    cuts: BandCuts, p: Floats, groups: Ints, *, doubt: float, seed: int
 ) -> tuple[Range, ...]:
     """Say which churn rates each colour can promise, before any outcome is seen.
 
-    The range of the cuts, widened to where the observed rate of nine in ten cohorts
-    lies that are as large as the ``newest`` one (its probabilities) and whose level
-    differs from the training period's by ``doubt`` (log-odds, standard deviation).
-    With many accounts that is the range of the cuts. However few there are, a
-    promise reaches over one neighbouring colour at most: green never promises what
-    orange does, red never what yellow does.
+    The range of the cuts, widened to where the observed rate lies eight times in ten
+    when as many accounts are looked at (``p`` and ``groups`` of their rows; an account
+    counts once) and their level differs from the training period's by ``doubt``
+    (log-odds, standard deviation). With many accounts that is the range of the cuts.
+    However few there are, a promise reaches over one neighbouring colour at most:
+    green never promises what orange does, red never what yellow does.
 
     >>> cuts = BandCuts(cuts=(0.1, 0.2, 0.4))
-    >>> few, many = np.full(20, 0.15), np.full(20_000, 0.15)
-    >>> promised_ranges(cuts, few, doubt=0.0, seed=1)[1]
-    (0.05, 0.3)
-    >>> promised_ranges(cuts, many, doubt=0.0, seed=1)[1]
+    >>> few, many = np.arange(20), np.arange(20_000)
+    >>> promised_ranges(cuts, np.full(20, 0.15), few, doubt=0.0, seed=1)[1]
+    (0.05, 0.25)
+    >>> promised_ranges(cuts, np.full(20_000, 0.15), many, doubt=0.0, seed=1)[1]
     (0.1, 0.2)
     """
     random = np.random.default_rng(seed)
-    level, edges = cuts.level(newest), (0.0, *cuts.cuts, 1.0)
+    level, edges = cuts.level(p), (0.0, *cuts.cuts, 1.0)
     told = []
     for at, band in enumerate(BANDS):
-        (low, high), mine = cuts.range_of(band), newest[level == at]
-        mean = mine.mean() if mine.size else (low + high) / 2.0
+        (low, high), mine = cuts.range_of(band), level == at
+        mean = p[mine].mean() if mine.any() else (low + high) / 2.0
         moved = log_odds(np.array([mean])) + doubt * random.normal(size=_COHORTS)
-        size = max(mine.size, 1)
+        size = max(np.unique(groups[mine]).size, 1)
         seen = random.binomial(size, sigmoid(moved)) / size
         least, most = np.quantile(seen, _TAILS, method="inverted_cdf").tolist()
         least, most = (

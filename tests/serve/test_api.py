@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -14,6 +15,7 @@ from tests.serve.served import AS_OF, SETTINGS, client_of, post, strict
 from churnhealth.archive.plain import plain_rows
 from churnhealth.archive.runs import write_scores
 from churnhealth.features.runtime import feature_table
+from churnhealth.health.calibrate import Calibrator
 from churnhealth.scoring import score_history
 from churnhealth.serve.answers import AskedRows, feature_scores
 from churnhealth.serve.api import create_app
@@ -398,3 +400,28 @@ def test_whoever_else_asks_each_gets_to_the_last_bit_what_it_gets_alone(at_once,
     told = at_once.ask(asked)
     assert told == [at_once.known(one) for one in asked]
     assert [status for status, _ in told] == [400 if one[3] else 200 for one in asked]
+
+
+class Turning(Live):
+    """Two models that take each other's place between any two questions."""
+
+    def now(self):
+        given = super().now()
+        self.serving, self.other = self.other, given
+        return given
+
+
+def test_who_asks_during_a_swap_is_answered_by_one_model_alone(bundle, book):
+    other = replace(bundle, calibrator=Calibrator(slope=0.5, intercept=0.2))
+    live = Turning(serving=make_serving(bundle))
+    live.other = make_serving(other)
+    asked = [((i,), 0, 3, False) for i in range(12)]
+    told = AtOnce(live, book.values[:12], bundle.names).ask(asked)
+    alone = {}
+    for model in (bundle, other):
+        served = Live(serving=make_serving(model))
+        doors = AtOnce(served, book.values[:12], bundle.names)
+        alone[model.model_version] = [doors.known(one) for one in asked]
+    versions = [strict(text)["model_version"] for _, text in told]
+    assert set(versions) == set(alone)
+    assert told == [alone[version][i] for i, version in enumerate(versions)]

@@ -230,7 +230,8 @@ def joining(*asked, kind=None, most=40):
             turns.joined(prepare, Joint(kind(i) if kind else "all", together))
             for i, prepare in enumerate(asked)
         ]
-        return await asyncio.gather(*waiting, return_exceptions=True)
+        async with asyncio.timeout(5):  # whoever is forgotten would wait for ever
+            return await asyncio.gather(*waiting, return_exceptions=True)
 
     return groups, asyncio.run(run())
 
@@ -293,7 +294,8 @@ def test_one_who_left_is_not_worked_for_and_the_others_are():
         ]
         await asyncio.sleep(0)
         asked[1].cancel()
-        return await asyncio.gather(*asked, return_exceptions=True)
+        async with asyncio.timeout(5):  # or the others would wait for ever
+            return await asyncio.gather(*asked, return_exceptions=True)
 
     answers = asyncio.run(run())
     assert groups == [[0, 2, 3]]

@@ -48,11 +48,12 @@ endef
 lint: venv
 	@$(STEPS); echo "$$summary"; exit $$status
 
-# OpenMP threads that wait must not spin: two workers share two cores.
+# OpenMP threads that wait must not spin: two workers share two cores. Files are
+# taken in the order of tests/conftest.py, the longest first.
 test: venv
 	@$(STEPS); \
 	step "pytest" env OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --quiet \
-	  -n $(WORKERS) --dist loadfile --durations 10 -rfEs; \
+	  -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 -rfEs; \
 	echo "$$summary"; exit $$status
 
 # What only the benchmarks need: the peers.

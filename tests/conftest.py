@@ -17,6 +17,40 @@ settings.register_profile("ci", settings.get_profile("house"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "house")
 
 
+# Files that take longest, longest first. Workers take them first, so that all end
+# together: a long file that is taken last is waited for by everybody.
+LONGEST = (
+    "tests/test_notebooks.py",
+    "tests/test_examples.py",
+    "tests/cli/test_cli.py",
+    "tests/test_snippets.py",
+    "tests/serve/test_service.py",
+    "tests/test_pipeline.py",
+    "tests/features/test_kernel.py",
+    "tests/evaluate/test_backtest.py",
+    "tests/serve/test_follow.py",
+    "tests/evaluate/test_report.py",
+    "tests/serve/test_trial.py",
+    "tests/workbench/test_workbench.py",
+    "tests/test_gate.py",
+    "tests/evaluate/test_screen.py",
+    "tests/serve/test_pages.py",
+    "tests/evaluate/test_ladder.py",
+    "tests/serve/test_deploy.py",
+    "tests/evaluate/test_leaks.py",
+    "tests/test_scoring.py",
+    "tests/test_tracking.py",
+    "tests/pages/test_walk.py",
+    "tests/pages/test_browser.py",
+    "tests/scorers/test_every_scorer.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    rank = {name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(rank)))
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--update-golden",

@@ -215,3 +215,11 @@ def test_importing_the_package_imports_no_numpy_either():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_the_files_that_are_run_first_are_there():
+    from tests.conftest import LONGEST
+
+    root = SRC.parents[1]
+    assert [name for name in LONGEST if not (root / name).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)

@@ -135,6 +135,7 @@ def real_set(name):
         "chosen": judged.chosen,
         "scorers": {n: told(p, judged.y) for n, p in judged.p.items()},
         "bands": report["bands"],
+        "cuts": report["cuts"],
         "gain_interval": report["scorers"]["chosen"]["gain_interval"],
         "skill": report["verdict"]["skill"],
         "disjoint": report["group_disjoint"],
@@ -163,7 +164,8 @@ def rolling(config, panel):
     for fold in fold_plan(panel, rolled):
         one = backtest(panel, [fold], makers, disjoint_groups=False)
         report = backtest_report(one, panel, config, leaky=None, shuffled=None)
-        told_of.append({"from": str(date_of(fold.test_from)), "bands": report["bands"]})
+        said = {part: report[part] for part in ("bands", "cuts")}
+        told_of.append({"from": str(date_of(fold.test_from)), **said})
     return told_of
 
 
@@ -253,6 +255,7 @@ def simulated(accounts, *, seed):
         "scorers": scorers,
         "truth": told(truth[known], y),
         "bands": report["bands"],
+        "cuts": report["cuts"],
         "skill": report["verdict"]["skill"],
         "seconds_features": features_took,
         "seconds": took,

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from churnhealth.health.promises import Promise, turned_round
+from churnhealth.health.promises import Promise, is_kept, turned_round
 
 RED = 3.0  # Red's observed odds, in multiples of the base odds
 REAL = {  # the most of the constant's loss, the most loss, the least AUC
@@ -33,9 +33,18 @@ def in_order(bands):
     return seen == sorted(seen)
 
 
+def strictly_kept(bands):
+    """Count the colours whose observed rate keeps the range of the limits alone."""
+    return sum(
+        bool(b["n"]) and is_kept(b["limits"], b["observed"], tuple(b["interval"]))
+        for b in bands
+    )
+
+
 def turned(bands):
     """Say whether an order was turned round beyond noise."""
-    told = [Promise.from_json(b) for b in bands if b["n"]]
+    names = Promise.__dataclass_fields__
+    told = [Promise.from_json({n: b[n] for n in names}) for b in bands if b["n"]]
     return any(turned_round(a, b) for a, b in pairwise(told))
 
 
@@ -46,6 +55,7 @@ def counted(tests):
         "tests": len(tests),
         "kept": sum(bool(b["kept"]) for bands in tests for b in bands),
         "promises": sum(len(bands) for bands in tests),
+        "strict": sum(map(strictly_kept, tests)),
         "order": sum(in_order(bands) for bands in tests),
         "unturned": sum(not turned(bands) for bands in tests),
         "red": sum(r is not None and r >= RED for r in red),
@@ -54,8 +64,20 @@ def counted(tests):
 
 def tests_of(found):
     """List the bands of a set's test period and of every fold of its own."""
-    rolled = [fold["bands"] for fold in found.get("rolling", [])]
-    return [found["bands"], *rolled] if found["skill"] else []
+    told = [found, *found.get("rolling", [])]
+    return (
+        [[*map(limited, t["bands"], limits(t))] for t in told] if found["skill"] else []
+    )
+
+
+def limits(told):
+    edges = (0.0, *told["cuts"], 1.0)
+    return list(pairwise(edges))
+
+
+def limited(band, between):
+    """Give a colour with the churn rates between its own limits."""
+    return {**band, "limits": between}
 
 
 def gains(found):
@@ -187,7 +209,8 @@ def _colours(where, tests):
     )
     yield (
         f"colours of {where}: 90 % of the promises kept",
-        f"{seen['kept']} of {seen['promises']} ({seen['kept'] / seen['promises']:.0%})",
+        f"{seen['kept']} of {seen['promises']} ({seen['kept'] / seen['promises']:.0%});"
+        f" by the limits alone {seen['strict'] / seen['promises']:.0%}",
         seen["kept"] >= 0.9 * seen["promises"],
     )
     yield (

@@ -170,12 +170,14 @@ def colours(sets, companies):
         tallies.append((f"simulated, {accounts:,} accounts", kept))
     return (
         f"{text}\nObserved rates, with their rows and what was promised; a broken"
-        " promise is marked, an empty colour counts as broken. Promises were fixed by"
-        " what was known before the test and are as wide as the newest training cohort"
-        " needs (docs/ladder.md). Order held: no colour churned more than a worse one,"
-        " by however little.\n\n"
+        " promise is marked, an empty colour counts as broken. A promise depends on"
+        " no outcome of the test and is as wide as the accounts that are judged need"
+        " (docs/ladder.md); by the limits alone: judged between the limits of the"
+        " colours, whatever so few accounts can show. Order held:"
+        " no colour churned more than a worse one, by however little.\n\n"
         + table(
-            ["where", "tests with skill", "promises kept", "order held",
+            ["where", "tests with skill", "promises kept", "kept by the limits alone",
+             "order held",
              "not turned round beyond noise", "odds in red at least 3 times all"],
             [tally(where, tests) for where, tests in tallies],
         )
@@ -184,11 +186,15 @@ def colours(sets, companies):
 
 def tally(where, tests):
     seen = counted(tests)
-    share = f" ({seen['kept'] / seen['promises']:.0%})" if tests else ""
+    share, strict = (
+        f" ({seen[how] / seen['promises']:.0%})" if tests else ""
+        for how in ("kept", "strict")
+    )
     return [
         where,
         seen["tests"],
         f"{seen['kept']} of {seen['promises']}{share}",
+        f"{seen['strict']} of {seen['promises']}{strict}",
         f"{seen['order']} of {seen['tests']}",
         f"{seen['unturned']} of {seen['tests']}",
         f"{seen['red']} of {seen['tests']}",

@@ -24,6 +24,7 @@ __all__ = [
     "LEVEL_DOUBT",
     "Promise",
     "broken",
+    "is_kept",
     "promised_ranges",
     "promises",
     "turned_round",
@@ -149,13 +150,18 @@ def _judged(
         predicted=float(p.mean()),
         observed=observed,
         interval=interval,
-        kept=_kept((promise.low, promise.high), observed, interval),
+        kept=is_kept((promise.low, promise.high), observed, interval),
     )
 
 
-def _kept(
+def is_kept(
     promised: tuple[float, float], observed: float, interval: tuple[float, float]
 ) -> bool:
+    """Say whether a rate keeps a range: it or its narrower interval lies there.
+
+    >>> is_kept((0.1, 0.3), 0.31, (0.25, 0.37)), is_kept((0.1, 0.3), 0.4, (0.1, 0.7))
+    (True, False)
+    """
     low, high = promised
     overlaps = interval[0] <= high and interval[1] >= low
     narrower = interval[1] - interval[0] < high - low

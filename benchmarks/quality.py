@@ -29,6 +29,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from large_company import LargeCompany
 from peers_quality import bg_nbd, flaml_search, untuned_lightgbm
 from quality_page import page
 
@@ -59,6 +60,8 @@ SETS = ("crm5", "openstack", "cdnow", "oulad", "ravenstack")
 ROLLING = ("crm5", "openstack")  # a model per test date takes minutes
 LEAST_SECONDS = 30.0
 FIRST_SEED = 9000
+LARGE = 10_000  # accounts; more are drawn in parts
+PART_SEED = 5000
 
 
 def main():
@@ -214,14 +217,19 @@ def beside(name, *, search, most):
 @contextlib.contextmanager
 def company_panel(accounts, *, seed):
     """Make a fresh simulated company and the features of its snapshots."""
-    company = simulate(accounts=accounts, seed=seed)
-    with tempfile.TemporaryDirectory() as place, Progress() as progress:
+    with tempfile.TemporaryDirectory(dir=KEPT) as place, Progress() as progress:
         folder = Path(place)
-        kind = "csv" if accounts <= 2000 else "parquet"
-        write_company(company, folder / "data", file_format=kind)
+        (folder / "data").mkdir()
+        if accounts > LARGE:
+            first = PART_SEED + 100 * (seed - FIRST_SEED)
+            company, ending = LargeCompany(accounts=accounts, seed=first), "/*.parquet"
+            company.write(folder / "data")
+        else:
+            company, ending = simulate(accounts=accounts, seed=seed), ".parquet"
+            write_company(company, folder / "data", file_format="parquet")
         for name in ("demo.toml", "rules-simulated.toml"):
             text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
-            text = text.replace(".csv", f".{kind}")
+            text = text.replace(".csv", ending)
             (folder / name).write_text(text, encoding="utf-8")
         config = read_config(folder / "demo.toml")
         began = time.perf_counter()

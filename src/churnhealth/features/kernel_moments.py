@@ -22,6 +22,7 @@ __all__ = [
     "Moments",
     "differs",
     "key_of",
+    "order_of",
     "quotient",
 ]
 
@@ -32,6 +33,7 @@ SPAN = 1 << 25
 SHIFT = 1 << 22
 """Added to every day, so that days before 1970 keep their place."""
 EARLIEST = -SHIFT
+_FEW = 1 << 16
 
 
 def key_of(group: Ints, day: Days) -> Ints:
@@ -43,6 +45,17 @@ def key_of(group: Ints, day: Days) -> Ints:
     placed: Ints = np.maximum(day, EARLIEST)
     placed += group * SPAN + SHIFT
     return placed
+
+
+def order_of(key: Ints) -> Ints:
+    """Sort rows by a key of 0 and more, ties in their order; small keys by counting.
+
+    >>> order_of(np.array([3, 0, 3, 1]))
+    array([1, 3, 0, 2])
+    """
+    if key.max(initial=0) < _FEW:
+        return np.argsort(key.astype(np.uint16), kind="stable")
+    return np.argsort(key, kind="stable")
 
 
 def differs(column: Ints) -> Bools:

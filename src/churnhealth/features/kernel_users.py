@@ -14,7 +14,13 @@ from typing import TypeAlias
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events, Item, trend
-from churnhealth.features.kernel_moments import Bools, differs, key_of, quotient
+from churnhealth.features.kernel_moments import (
+    Bools,
+    differs,
+    key_of,
+    order_of,
+    quotient,
+)
 from churnhealth.features.kernel_rows import Rows
 from churnhealth.sources.contract import Floats, Ints
 
@@ -102,7 +108,7 @@ def by_user(events: Events, item: Item) -> tuple[Ints, Bools, Ints | None]:
             part = part[keep]
             key = key + part * (key.max(initial=0) + 1)
         key = key * (user.max(initial=0) + 1) + user[keep]
-        order = np.argsort(key, kind="stable")
+        order = order_of(key)
         return keep[order], differs(key[order]), None if part is None else part[order]
 
     return events.keep(("by_user", item), make)
@@ -132,7 +138,7 @@ def _kinds_of(events: Events) -> _Members:
         rows, keep = events.rows(None), events.real(None).nonzero()[0]
         event = events.log.event[keep]
         key = rows.account[keep] * len(events.log.vocabulary) + event
-        order = np.argsort(key, kind="stable")
+        order = order_of(key)
         return _Members(rows, keep[order], differs(key[order]), None)
 
     return events.keep("kinds_of", make)

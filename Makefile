@@ -97,7 +97,7 @@ bench-online: venv
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/online.py
 
 bench-serve: venv
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/serving.py
 
 # The long form; the tests run a short one.
 trial-serve: venv

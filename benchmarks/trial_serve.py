@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from load import Connection, at_rate, closed_loop, request_bytes
-from serving import asked, free_port, memory, rows_of, running
+from serving import asked, free_port, memory, rows_of, running, workers_of
 
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.registry import Champion, crown, read_champion
@@ -36,9 +36,10 @@ CANARY = "zebra-7341"
 class Trial:
     """A registry of two bundles, a service that follows it, and what was promised."""
 
-    def __init__(self, bundle_folder, folder, *, seconds, workers):
+    def __init__(self, bundle_folder, folder, *, seconds, workers, scores):
         self.bundle = load_bundle(bundle_folder)
         self.seconds, self.folder, self.workers = seconds, folder, workers
+        self.scores = scores
         self.models = folder / "models"
         self.known = {}
         for name in ("one", "two"):
@@ -77,26 +78,11 @@ class Trial:
         config.write_text(text + f"\n[serve]\nworkers = {workers}\n")
         command = [sys.executable, "-m", "churnhealth.cli", "serve", "--champion"]
         command += ["--models", self.models, "--port", port, "--config", config]
+        command += ["--scores", self.scores]
         return port, running(command, port, "/readyz", folder=self.folder)
 
     def one(self, n=1):
         return {"as_of": self.day, "rows": self.rows[:n]}
-
-
-def workers_of(port):
-    """Find the processes that answer: children of the one that holds the port."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes()
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            mine = f"{port}".encode() in environment + command
-            if b"worker" in command and mine:
-                found.append(int(entry.name))
-    return found
 
 
 def overload(trial):
@@ -337,6 +323,31 @@ def fuzz(trial, port):
     trial.say(f"bent requests: {echoes} errors repeat what was sent", echoes == 0)
 
 
+def described(trial, port):
+    """Send requests drawn from the service's own description of what it takes."""
+    from described import SLOWEST, Described
+
+    file = trial.folder / f"server-{port}.log"
+    before = len(file.read_text())
+    asked = Described(f"http://127.0.0.1:{port}")
+    asked.ask(trial.much(300, 10_000))
+    told = dict(sorted(asked.statuses.items()))
+    trial.say(
+        f"{asked.statuses.total():,} described requests: {told},"
+        f" faults {dict(asked.faults)}",
+        not asked.faults,
+    )
+    trial.timely(
+        f"described requests: slowest {asked.slowest:.2f} s", asked.slowest < SLOWEST
+    )
+    log = file.read_text()[before:]
+    echoes = [text for text in asked.sent if text in log]
+    trial.say(
+        f"described requests: the log repeats {echoes} of {len(asked.sent):,} texts",
+        not echoes,
+    )
+
+
 def slow(trial, port):
     """Twenty clients send one byte a second; others are answered meanwhile."""
     request = asked(port, trial.one())
@@ -376,8 +387,8 @@ PARTS = {
     "damaged": damaged,
     "kills": kills,
     "slow": slow,
-    "fuzz": fuzz,
 }
+ODD = {"fuzz": fuzz, "described": described}
 
 
 def main():
@@ -385,7 +396,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--bundle", type=Path, help="Default: the demo's, made anew.")
     parser.add_argument("--config", type=Path, help="Default: the demo's.")
-    parser.add_argument("--parts", nargs="*", default=[*ALONE, *PARTS])
+    parser.add_argument("--scores", type=Path, help="Default: those beside the bundle.")
+    parser.add_argument("--parts", nargs="*", default=[*ALONE, *PARTS, *ODD])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -398,18 +410,28 @@ def main():
         config = config or bundle.parent / "churnhealth.toml"
         text = config.read_text().split("\n[serve]")[0]
         (folder / "base.toml").write_text(text)
-        trial = Trial(bundle.resolve(), folder, seconds=given.seconds, workers=2)
+        scores = (given.scores or bundle.parent / "scores").resolve()
+        trial = Trial(
+            bundle.resolve(), folder, seconds=given.seconds, workers=2, scores=scores
+        )
         for name in given.parts:
             if name in ALONE:
                 ALONE[name](trial)
         port, service = trial.serve()
         with service as took:
             trial.timely(f"ready after {took:.1f} s with 2 workers", took < 10)
-            start = memory(port)
             for name in given.parts:
                 if name in PARTS:
                     PARTS[name](trial, port)
-            print(f"        {start} at first, {memory(port)} at last")
+            before = memory(port)
+            for name in given.parts:
+                if name in ODD:
+                    ODD[name](trial, port)
+            after = memory(port)
+            trial.say(
+                f"a worker took {before:.0f} MB before odd requests, {after:.0f} after",
+                after - before < 20 and after < 400,
+            )
         logs = "".join(p.read_text() for p in folder.glob("server-*.log"))
         trial.say("no line of the log holds what was sent", CANARY not in logs)
         trial.say("no answer was the service's own fault", " 500 " not in logs)

@@ -1,5 +1,6 @@
 """What the tests of the service share: a strict reader, a client, raw rows."""
 
+import hashlib
 import json
 import warnings
 from datetime import date
@@ -35,6 +36,28 @@ def post(client, path, body):
     return client.post(
         path, content=json.dumps(body), headers={"content-type": "application/json"}
     )
+
+
+def bent_copy(source, folder, bend):
+    """Copy a bundle, bend what it says and its trees, and make all hashes fit."""
+    described = json.loads((source / "bundle.json").read_text())
+    bent = bend(described, (source / "model.txt").read_text())
+    described["model_sha256"] = hashlib.sha256(bent.encode()).hexdigest()
+    texts = {"bundle.json": json.dumps(described, indent=1, sort_keys=True) + "\n"}
+    texts["model.txt"] = bent
+    files = {
+        name: {
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "size": len(text.encode()),
+        }
+        for name, text in texts.items()
+    }
+    manifest = json.loads((source / "MANIFEST.json").read_text()) | {"files": files}
+    texts["MANIFEST.json"] = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return folder
 
 
 class RawRows:

@@ -1,12 +1,11 @@
 """A new model takes the old one's place; a bad one changes nothing."""
 
-import hashlib
-import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.serve.served import bent_copy
 
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.errors import BundleError
@@ -131,26 +130,7 @@ def another_leaf(described, model):
 
 @pytest.mark.parametrize("bend", [bent_slope, cut_short, another_leaf])
 def test_a_bundle_with_hashes_made_to_fit_is_found_out(models, tmp_path, bend):
-    folder = tmp_path / "bent"
-    shutil.copytree(models[0] / "first", folder)
-    described = json.loads((folder / "bundle.json").read_text())
-    model = (folder / "model.txt").read_text()
-    bent = bend(described, model)
-    described["model_sha256"] = hashlib.sha256(bent.encode()).hexdigest()
-    texts = {"bundle.json": json.dumps(described, indent=1, sort_keys=True) + "\n"}
-    texts["model.txt"] = bent
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    files = {
-        name: {
-            "sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "size": len(text.encode()),
-        }
-        for name, text in texts.items()
-    }
-    manifest = json.loads((folder / "MANIFEST.json").read_text()) | {"files": files}
-    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
-    (folder / "MANIFEST.json").write_text(text)
+    folder = bent_copy(models[0] / "first", tmp_path / "bent", bend)
     with pytest.raises(BundleError) as caught:
         try_bundle(folder)
     assert caught.value.code in {"CH404", "CH406", "CH410"}

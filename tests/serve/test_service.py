@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from tests.serve.process import DEADLINE, command, free_port, started
-from tests.serve.served import AS_OF, strict
+from tests.serve.served import AS_OF, bent_copy, strict
 
 from churnhealth.archive.plain import plain_rows
 from churnhealth.bundle import load_bundle
@@ -136,6 +136,27 @@ def test_a_damaged_bundle_is_refused_before_anything_starts(
     assert done.stderr.startswith("[CH40")
     assert "Fix:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_bundle_that_fails_its_trial_ends_the_service(bundle_folder, tmp_path):
+    def cut_short(_, model):
+        return model[: len(model) // 2]
+
+    port = free_port()
+    done = subprocess.run(
+        command(
+            "--bundle", bent_copy(bundle_folder, tmp_path / "bent", cut_short),
+            "--port", port,
+        ),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "[CH410]" in done.stderr
+    assert "ready: model" not in done.stderr
+    socket.create_server(("127.0.0.1", port)).close()  # nobody listens any more
 
 
 def test_a_port_that_is_taken_is_said_at_once(bundle_folder):

@@ -5,15 +5,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("swaps", "damaged", "kills", "slow", "fuzz")
+PARTS = ("swaps", "damaged", "kills", "slow", "fuzz", "described")
 
 
-def test_the_service_holds_what_was_promised(bundle_folder):
+def test_the_service_holds_what_was_promised(bundle_folder, scores_folder):
     done = subprocess.run(
         [
             *(sys.executable, ROOT / "benchmarks" / "trial_serve.py"),
             *("--seconds", "2", "--bundle", bundle_folder),
-            *("--config", ROOT / "examples" / "simulated.toml", "--parts", *PARTS),
+            *("--config", ROOT / "examples" / "simulated.toml"),
+            *("--scores", scores_folder, "--parts", *PARTS),
         ],
         capture_output=True,
         text=True,

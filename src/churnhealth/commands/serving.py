@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from churnhealth.archive.runs import read_current
 from churnhealth.bundle import load_bundle, seal
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError, ConfigError
@@ -78,6 +77,8 @@ def serve_bundle(
         bundle_folder = models / load_champion(models)[0].folder
         environment["CHURNHEALTH_CHAMPION"] = str(models.resolve())
     if scores is not None:
+        from churnhealth.archive.runs import read_current  # loads what scoring needs
+
         read_current(scores)
         environment["CHURNHEALTH_SCORES"] = str(scores.resolve())
     command = [

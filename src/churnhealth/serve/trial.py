@@ -17,7 +17,6 @@ import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.errors import BundleError, ChurnHealthError
-from churnhealth.scoring import score_matrix
 
 __all__ = ["try_bundle"]
 
@@ -66,6 +65,8 @@ def faults(bundle: Bundle) -> str | None:
 
     Gives what is wrong with the answers, ``None`` if nothing is.
     """
+    from churnhealth.scoring import score_matrix  # the starter need not load it
+
     usual = bundle.peers
     empty, huge = np.full_like(usual, np.nan), np.full_like(usual, 1e12)
     X = np.stack([empty, np.zeros_like(usual), usual, huge, -huge])

@@ -28,9 +28,10 @@ def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole demo run, stopped before serving."""
+    """A whole demo run on half the accounts, stopped before serving."""
     folder = tmp_path_factory.mktemp("demo")
-    done = run("demo", "--no-serve", "--dir", "company", folder=folder)
+    words = ("--no-serve", "--dir", "company", "--accounts", "300")
+    done = run("demo", *words, folder=folder)
     assert done.returncode == 0, done.stderr
     assert "verdict:" in done.stdout
     assert done.stderr == ""  # nothing is drawn where there is no terminal
@@ -125,7 +126,7 @@ def test_backtest_prints_json_and_writes_predictions(
     done = run(*words, folder=demo)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    wanted = "schema_version question data folds scorers group_disjoint bands"
+    wanted = "schema_version question data folds scorers group_disjoint cuts bands"
     more = ["lead_time", "leaky", "shuffled_dates", "base_rate", "slices", "verdict"]
     assert list(report) == [*wanted.split(), *more]
     table = read_table(out)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from churnhealth.features.kinds_events import OWN_NORM_DAYS
 
 __all__ = [
-    "ACRONYMS",
     "AGREEMENT",
     "ALONE",
     "ATTRIBUTE",
@@ -182,8 +181,6 @@ NO_ENDING = "No contract in force on record"
 NO_ATTRIBUTE = "No {lower} on record"
 ALONE = ", associated with {} risk"
 """Said only where neither the past nor peers show on which side of normal it lies."""
-
-ACRONYMS = "API ARR CRM CSAT CSM FAQ MRR NPS ROI SLA SMS SSO URL VLE"
 
 NINE_IN_TEN = (", nine in ten less", ", nine in ten more")
 """Said where a value lies beyond nine tenths of the peers: above, below."""

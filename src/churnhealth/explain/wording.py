@@ -7,7 +7,6 @@ never say why: a model knows what goes together, not what brings what about.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
@@ -20,7 +19,6 @@ from churnhealth.explain.numbers import (
     signed_percent,
 )
 from churnhealth.explain.phrases import (
-    ACRONYMS,
     ALONE,
     ATTRIBUTE,
     ENDING,
@@ -32,7 +30,12 @@ from churnhealth.explain.phrases import (
     Move,
 )
 from churnhealth.features.kinds import KINDS
-from churnhealth.features.spec import FeatureSpec, events_of, window_words
+from churnhealth.features.spec import (
+    FeatureSpec,
+    events_of,
+    window_words,
+    with_acronyms,
+)
 
 __all__ = [
     "among_few",
@@ -138,7 +141,7 @@ def among_few(text: str, *, below: bool) -> str:
 
 def label_words(spec: FeatureSpec) -> str:
     """Give a feature's label as it stands inside a sentence."""
-    return uncapital(_acronyms(clean(spec.label)))
+    return uncapital(with_acronyms(clean(spec.label)))
 
 
 def number_of(spec: FeatureSpec) -> Callable[[float], str]:
@@ -152,17 +155,19 @@ def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
     subject = before.replace("{{", "{").replace("}}", "}") if told else spec.label
     # "Trend of logins fell by 40 %" would say it twice.
     subject = subject.removeprefix("Trend of ").removesuffix(" against own habit")
-    subject = _acronyms(clean(subject))
+    subject = with_acronyms(clean(subject))
     source = spec.source.replace("_", " ")
     item = None if spec.item is None else clean(spec.item.replace("_", " "))
-    what = _acronyms(item if item is not None else events_of(source))
+    what = with_acronyms(item if item is not None else events_of(source))
     window = "" if spec.days is None else window_words(spec.days)
     return {
         "subject": capital(subject),
         "lower": uncapital(subject),
         "what": what,
         "What": capital(what),
-        "one": _acronyms(events_of(source).removesuffix("s") if item is None else item),
+        "one": with_acronyms(
+            events_of(source).removesuffix("s") if item is None else item
+        ),
         "window": window,
         "during": f" {KINDS[spec.kind].during} {window}" if window else "",
     }
@@ -171,7 +176,7 @@ def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
 def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
     number = number_of(spec)
     own = words.moved is None
-    moved = _acronyms(clean(spec.phrase)) if own else words.moved or ""
+    moved = with_acronyms(clean(spec.phrase)) if own else words.moved or ""
     same, now, beside = words.same, words.now, words.beside
     missing = words.missing.format(**fixed)
 
@@ -244,7 +249,7 @@ def _signed(change: float, number: Callable[[float], str]) -> str:
 
 def _attribute(spec: FeatureSpec) -> Say:
     attribute, _, level = (spec.item or spec.label).partition("=")
-    name = _acronyms(clean(attribute.replace("_", " ")))
+    name = with_acronyms(clean(attribute.replace("_", " ")))
     fixed = {
         "attribute": capital(name),
         "lower": uncapital(name),
@@ -272,13 +277,6 @@ def _alone(effect: float) -> str:
     if effect == 0 or math.isnan(effect):
         return ""
     return ALONE.format("higher" if effect > 0 else "lower")
-
-
-_ACRONYM = re.compile(rf"\b({'|'.join(ACRONYMS.split())})\b", re.IGNORECASE)
-
-
-def _acronyms(text: str) -> str:
-    return _ACRONYM.sub(lambda found: found[0].upper(), text)
 
 
 def clean(text: str) -> str:

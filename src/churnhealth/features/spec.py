@@ -25,6 +25,7 @@ __all__ = [
     "parse_name",
     "slugs",
     "window_words",
+    "with_acronyms",
 ]
 
 Category = Literal["usage", "value", "experience", "contract"]
@@ -176,7 +177,21 @@ def _subject(template: str, *, source: str, item: str | None) -> str:
     what = events_of(spoken) if item is None else _spoken(item)
     of = spoken if item is None else what
     words = template.replace("{what}", what).replace("{of}", of)
-    return words[:1].upper() + words[1:]
+    return with_acronyms(words[:1].upper() + words[1:])
+
+
+_ACRONYM = re.compile(
+    r"\b(API|ARR|CRM|CSAT|CSM|FAQ|MRR|NPS|ROI|SLA|SMS|SSO|URL|VLE)\b", re.IGNORECASE
+)
+
+
+def with_acronyms(text: str) -> str:
+    """Write abbreviations that everybody knows in capitals.
+
+    >>> with_acronyms("Change of nps")
+    'Change of NPS'
+    """
+    return _ACRONYM.sub(lambda found: found[0].upper(), text)
 
 
 def events_of(source: str) -> str:

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from churnhealth.serve import door
 from churnhealth.serve.door import close_door
 
 
@@ -22,6 +23,22 @@ def test_a_socket_that_is_shared_listens_no_more_and_what_was_let_in_goes_on():
             assert inside.recv(20) == b"still here"
             inside.close()
         os.close(shared)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")  # noqa: PTH112
+def test_who_waits_before_the_door_is_let_in_while_it_closes(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address, let_in = server.getsockname(), []
+
+        def meanwhile(_):  # what the workers do while the door is closing
+            let_in.append(server.accept()[0])
+
+        monkeypatch.setattr(door.time, "sleep", meanwhile)
+        with socket.create_connection(address, timeout=5) as caller:
+            close_door(address[1])
+            caller.sendall(b"let in")
+            assert let_in[0].recv(20) == b"let in"
+            let_in[0].close()
 
 
 def test_other_ports_stay_open():

@@ -24,7 +24,7 @@ from churnhealth.serve.trial import try_bundle
 
 __all__ = ["serve_bundle"]
 
-_DOOR = 0.4  # seconds in which every worker has looked whether to stop
+_DOOR = 0.8  # seconds in which workers look whether to stop, and close the door
 
 
 def serve_bundle(

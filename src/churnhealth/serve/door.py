@@ -2,8 +2,8 @@
 
 All workers accept from one socket that their supervisor keeps. Were they stopped while
 it still listens, the system would go on taking connections that nobody answers. So the
-socket is told to listen no more first: who comes now is refused at once and tries
-elsewhere, and who was let in is answered.
+socket is told first to let nobody wait before the door, and then to listen no more: who
+comes now is refused and tries elsewhere, and who was let in is answered.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 __all__ = ["close_door"]
+
+_LETTING_IN = 0.3  # seconds in which who waits before the door is let in
 
 
 def close_door(port: int) -> int:
@@ -24,16 +28,28 @@ def close_door(port: int) -> int:
     """
     # accepting from what listens no more is an error to the event loop: no news
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    closed = 0
+    with ExitStack() as held:
+        doors = [held.enter_context(door) for door in _doors(port)]
+        for door in doors:
+            door.listen(0)
+        if doors:
+            time.sleep(_LETTING_IN)  # who waits when it closes would be cut off
+        for door in doors:
+            with suppress(OSError):  # another worker closed it
+                door.shutdown(socket.SHUT_RDWR)
+        return len(doors)
+
+
+def _doors(port: int) -> Iterator[socket.socket]:
+    """Give copies of the sockets that listen on a port."""
     for name in _open_files():
         with suppress(OSError, ValueError):
-            shared = socket.socket(fileno=os.dup(int(name)))
-            with shared:
-                listens = shared.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                if listens and shared.getsockname()[1] == port:
-                    shared.shutdown(socket.SHUT_RDWR)
-                    closed += 1
-    return closed
+            door = socket.socket(fileno=os.dup(int(name)))
+            listens = door.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if listens and door.getsockname()[1] == port:
+                yield door
+            else:
+                door.close()
 
 
 def _open_files() -> list[str]:

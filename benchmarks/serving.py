@@ -28,6 +28,15 @@ from churnhealth.bundle import load_bundle
 from churnhealth.sources.contract import date_of
 
 HERE = Path(__file__).resolve().parent
+TWO_WORKERS = """
+[company]
+name = "two workers"
+[sources.contracts]
+path = "not-read.csv"
+columns = { account_id = "account", start = "start" }
+[serve]
+workers = 2
+"""
 
 
 def free_port():
@@ -163,39 +172,8 @@ def compare(bundle_folder, folder, given):
     peer |= alone
     print(f"{type(bundle.scorer).__name__}, {len(bundle.names)} features")
 
-    port = free_port()
-    command = [sys.executable, "-m", "churnhealth.cli", "serve"]
-    command += ["--bundle", bundle_folder, "--port", port]
-    with running(command, port, "/readyz", folder=folder) as took:
-        # 404 is not among its answers: ready means that the model is loaded
-        print(f"ours, ready after {took:.1f} s; worker {memory(port):.0f} MB")
-        request = asked(port, one)
-        ours, _ = measured(port, request, given.seconds)
-        idle = asyncio.run(
-            closed_loop(port, request, connections=1, seconds=given.seconds / 2)
-        )
-        p50 = np.median(idle.seconds)
-        for n, rate in ours.items():
-            told = asyncio.run(
-                at_rate(port, request, rate=rate / 2, seconds=given.seconds)
-            )
-            times = np.percentile(told.seconds, 99) / p50
-            print(f"  half the load of {n}, open loop: {told.line()}")
-            print(f"    p99 is {times:.1f} x the idle p50 ({1000 * p50:.2f} ms)")
-        batch = asked(port, {"as_of": day, "rows": rows})
-        told = asyncio.run(
-            closed_loop(port, batch, connections=1, seconds=given.seconds)
-        )
-        rate = 500 * len(told.seconds) / told.took
-        print(f"  batches of 500 with drivers: {rate:,.0f} accounts/s")
-        body = {"as_of": day, "accounts": [raw_history(bundle)]}
-        raw = asked(port, body, "/v1/score?drivers=5")
-        told = asyncio.run(
-            closed_loop(port, raw, connections=1, seconds=given.seconds / 2)
-        )
-        ratio = np.median(told.seconds) / p50
-        print(f"  raw history of 1,000 events: {told.line()}; {ratio:.1f} x a row")
-        print(f"  after all: worker {memory(port):.0f} MB")
+    ours = our_rates(bundle, bundle_folder, folder, rows, given.seconds)
+    two_workers(bundle, bundle_folder, folder, rows, given.seconds)
 
     rates = {}
     port = free_port()
@@ -220,6 +198,56 @@ def compare(bundle_folder, folder, given):
     for name, rate in rates.items():
         told = ", ".join(f"{ours[n] / rate[n]:.2f} x at {n}" for n in rate)
         print(f"ours against {name}: {told}")
+
+
+def serving(bundle_folder, *more):
+    port = free_port()
+    command = [sys.executable, "-m", "churnhealth.cli", "serve"]
+    return port, [*command, "--bundle", bundle_folder, "--port", port, *more]
+
+
+def our_rates(bundle, bundle_folder, folder, rows, seconds):
+    """Ask our service rows, batches and raw histories; give the rates of one row."""
+    day = str(date_of(bundle.as_of))
+    port, command = serving(bundle_folder)
+    with running(command, port, "/readyz", folder=folder) as took:
+        # 404 is not among its answers: ready means that the model is loaded
+        print(f"ours, ready after {took:.1f} s; worker {memory(port):.0f} MB")
+        request = asked(port, {"as_of": day, "rows": rows[:1]})
+        ours, _ = measured(port, request, seconds)
+        idle = asyncio.run(
+            closed_loop(port, request, connections=1, seconds=seconds / 2)
+        )
+        p50 = np.median(idle.seconds)
+        for n, rate in ours.items():
+            told = asyncio.run(at_rate(port, request, rate=rate / 2, seconds=seconds))
+            times = np.percentile(told.seconds, 99) / p50
+            print(f"  half the load of {n}, open loop: {told.line()}")
+            print(f"    p99 is {times:.1f} x the idle p50 ({1000 * p50:.2f} ms)")
+        batch = asked(port, {"as_of": day, "rows": rows})
+        told = asyncio.run(closed_loop(port, batch, connections=1, seconds=seconds))
+        rate = 500 * len(told.seconds) / told.took
+        print(f"  batches of 500 with drivers: {rate:,.0f} accounts/s")
+        body = {"as_of": day, "accounts": [raw_history(bundle)]}
+        raw = asked(port, body, "/v1/score?drivers=5")
+        told = asyncio.run(closed_loop(port, raw, connections=1, seconds=seconds / 2))
+        ratio = np.median(told.seconds) / p50
+        print(f"  raw history of 1,000 events: {told.line()}; {ratio:.1f} x a row")
+        print(f"  after all: worker {memory(port):.0f} MB")
+    return ours
+
+
+def two_workers(bundle, bundle_folder, folder, rows, seconds):
+    """Ask batches of as many workers as there are cores."""
+    config = folder / "two.toml"
+    config.write_text(TWO_WORKERS)
+    port, command = serving(bundle_folder, "--config", config)
+    with running(command, port, "/readyz", folder=folder):
+        batch = asked(port, {"as_of": str(date_of(bundle.as_of)), "rows": rows})
+        for n in (2, 4):
+            told = asyncio.run(closed_loop(port, batch, connections=n, seconds=seconds))
+            rate = 500 * len(told.seconds) / told.took
+            print(f"  two workers, batches of 500, {n} at once: {rate:,.0f} accounts/s")
 
 
 def without_ours(folder):

@@ -29,7 +29,7 @@ from churnhealth.features.kernel_events import (
     mean_users,
 )
 from churnhealth.features.kernel_life import LIFE_KINDS
-from churnhealth.features.kernel_moments import Moments, quotient
+from churnhealth.features.kernel_moments import Moments, key_of, quotient
 from churnhealth.features.kernel_people import PEOPLE_KINDS
 from churnhealth.features.kernel_plans import PLAN_KINDS
 from churnhealth.features.kernel_states import STATE_KINDS, States
@@ -98,17 +98,20 @@ def compute(
     plan = _plan(specs)
     _refuse_unknown_sources(history, plan.needs)
     out = np.empty((account.size, len(specs)), dtype=np.float64)
-    order = np.lexsort((as_of, account))
-    account, as_of = account[order], as_of[order]
+    order, key = None, key_of(account, as_of)
+    if np.any(key[1:] < key[:-1]):
+        order = np.argsort(key, kind="stable")
+        account, as_of = account[order], as_of[order]
 
     def work(start: int, stop: int) -> int:
         low, high = int(account[start]), int(account[stop - 1]) + 1
         moments = Moments(account[start:stop] - low, as_of[start:stop])
         batch = _Batch(history.batch(low, high), moments, gap_days, plan.items)
-        part = np.empty((stop - start, len(specs)))
+        part = out[start:stop] if order is None else np.empty_like(out[start:stop])
         for ask in plan.asks:
             batch.fill(ask, part)
-        out[order[start:stop]] = part
+        if order is not None:
+            out[order[start:stop]] = part
         return stop - start
 
     batches = _batches(history, account, batch_rows)

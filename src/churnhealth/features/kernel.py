@@ -146,7 +146,7 @@ _planned: list[_Plan] = []
 
 def _plan(specs: Sequence[FeatureSpec]) -> _Plan:
     for last in _planned:
-        if last.specs is specs and isinstance(specs, tuple):
+        if last.specs is specs:
             return last
     groups: dict[Hashable, list[int]] = {}
     items: dict[str, dict[str, None]] = {}
@@ -163,7 +163,8 @@ def _plan(specs: Sequence[FeatureSpec]) -> _Plan:
         asks.append(_Ask(asked, tuple(columns), names if len(columns) > 1 else ()))
     needs = frozenset(need for spec in specs for need in _needs(spec))
     plan = _Plan(specs, tuple(asks), needs, items)
-    _planned[:] = [plan]
+    if isinstance(specs, tuple):  # a list may be changed by its owner
+        _planned[:] = [plan]
     return plan
 
 

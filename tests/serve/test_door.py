@@ -1,12 +1,15 @@
 """A closed door: nobody new comes in, whoever is in is answered."""
 
+import asyncio
 import os
 import socket
+from contextlib import ExitStack
 
 import pytest
+import uvicorn
 
 from churnhealth.serve import door
-from churnhealth.serve.door import close_door
+from churnhealth.serve.door import WideServer, close_door
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")  # noqa: PTH112
@@ -46,3 +49,34 @@ def test_other_ports_stay_open():
         port = server.getsockname()[1]
         assert close_door(1) == 0
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
+
+
+def test_many_who_come_at_once_are_let_in_within_a_few_rounds():
+    """A round may take long: whoever is let in a round later waits for all before."""
+    rounds, began, callers = [0], [], 40
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            count(asyncio.get_running_loop())
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        began.append(rounds[0])
+        server.should_exit = len(began) == callers
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    def count(loop):
+        rounds[0] += 1
+        loop.call_soon(count, loop)
+
+    server = WideServer(uvicorn.Config(app, log_config=None, loop="uvloop"))
+    with socket.create_server(("127.0.0.1", 0)) as shared, ExitStack() as held:
+        for _ in range(callers):
+            caller = socket.create_connection(shared.getsockname(), timeout=5)
+            held.enter_context(caller).sendall(b"GET / HTTP/1.0\r\n\r\n")
+        server.run([shared])
+    assert len(began) == callers
+    assert began[-1] - began[0] < callers / 2

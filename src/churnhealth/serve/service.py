@@ -14,6 +14,7 @@ from typing import Any
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # read once, at its import
 
 import bentoml
+import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from churnhealth.config import Serve
@@ -29,10 +30,12 @@ class _Guarded(bentoml.Service[Any]):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001
         # the supervisor reads this file too, and answers nothing: it need not load this
+        from churnhealth.serve.door import WideServer
         from churnhealth.serve.worker import Worker
 
         shell: ASGIApp = super().to_asgi(is_main)
         worker = Worker(_SETTINGS, shell=shell, metrics=bentoml.metrics)
+        uvicorn.Server = WideServer  # type: ignore[misc]  # BentoML starts it by name
 
         async def front(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":

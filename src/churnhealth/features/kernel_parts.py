@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from churnhealth.features.kernel_moments import Bools, Moments, key_of
+from churnhealth.features.kernel_moments import SHIFT, SPAN, Bools, Moments, key_of
 from churnhealth.sources.contract import FAR, Days, EventLog, Ints
 
 __all__ = ["PartTally", "Parts", "Place"]
@@ -34,9 +34,8 @@ class Parts:
         part = place[log.event]
         small = np.int16 if codes.size < _FEW_NAMES else np.int64  # sorted by counting
         order = np.argsort(part.astype(small), kind="stable")
-        order = order[np.searchsorted(part[order], 0) :]
-        self._happened = log.happened_at[order]
-        self._key = part[order] * _APART + key_of(log.account[order], self._happened)
+        order = order[np.count_nonzero(part < 0) :]
+        self._key = (part * _APART + key_of(log.account, log.happened_at))[order]
         count = log.count[order]
         self.real = bool(count.size == 0 or count.min() > 0)
         self._order, self._sums = order, {"count": _running(count)}
@@ -80,7 +79,7 @@ class Parts:
 
     def _day(self, row: Ints, has: Bools) -> Days:
         out = np.full(row.shape, FAR, dtype=np.int64)
-        out[has] = self._happened[row[has]]
+        out[has] = self._key[row[has]] % SPAN - SHIFT
         return out
 
 

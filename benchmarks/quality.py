@@ -201,7 +201,7 @@ def beside(name, *, search, most):
             days=panel.question.horizon_days,
         )
     draws = account_draws(account, seed=1, samples=1000)
-    found["peers"] = {}
+    found["peers"], found["peers_on"] = {}, datetime.now(UTC).date().isoformat()
     for peer, theirs in p.items():
         gain = log_losses(theirs, y) - log_losses(ours["p"], y)
         both = np.column_stack([gain, np.ones_like(gain)])

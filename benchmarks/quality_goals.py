@@ -64,10 +64,10 @@ def counted(tests):
 
 def tests_of(found):
     """List the bands of a set's test period and of every fold of its own."""
+    if not found["skill"] or "bands" not in found:
+        return []
     told = [found, *found.get("rolling", [])]
-    return (
-        [[*map(limited, t["bands"], limits(t))] for t in told] if found["skill"] else []
-    )
+    return [[*map(limited, t["bands"], limits(t))] for t in told]
 
 
 def limits(told):

@@ -54,12 +54,24 @@ def page(sets, companies, searches):
 def machine(found):
     if not found:
         return ""
-    loads = [f["machine"]["load"] for f in found]
+    loads = [f["machine"]["load"] for f in found if "load" in f["machine"]]
     days = sorted({f["machine"]["on"] for f in found})
     cores = found[0]["machine"]["cores"]
     return (
         f"Measured {days[0]} to {days[-1]} on {cores} cores, with other work beside it"
-        f" (load average at the end of each run {min(loads)} to {max(loads)}).\n"
+        f" (load average at the end of each run {min(loads)} to {max(loads)})."
+        f"{read_back(found)}\n"
+    )
+
+
+def read_back(found):
+    """Say which figures are only those of an earlier page, to its decimals."""
+    if not any(f.get("read_back") for f in found):
+        return ""
+    return (
+        " What the peers said, the searches of settings and what bears an earlier date"
+        " than the rest were not run again: their figures were read back from the page"
+        " made on that day."
     )
 
 
@@ -93,12 +105,15 @@ def summary(sets):
                 *(number(loss) for loss in theirs),
                 f"{found['seconds']:.0f}",
                 number(found.get("peer_seconds"), 0),
+                found["machine"]["on"],
+                found.get("peers_on", "-"),
             ]
         )
     won, asked = against_flaml(sets)
     text = table(
         ["set", "chosen", "log loss", "of the constant's", "AUC",
-         "FLAML, split by time", "FLAML, split by account", "our seconds", "FLAML's"],
+         "FLAML, split by time", "FLAML, split by account", "our seconds", "FLAML's",
+         "ours of", "peers of"],
         rows,
     )  # fmt: skip
     return text + (

@@ -130,6 +130,7 @@ def _encoded(
         " SELECT raw, id, dense_rank() OVER (ORDER BY id) - 1 AS code"
         f" FROM (SELECT raw, {text} AS id FROM {found}) WHERE id IS NOT NULL"
     )
+    con.execute(f"DROP TABLE {found}")
     ids = fetch(con, f"SELECT DISTINCT id FROM {table} ORDER BY id")["id"]  # noqa: S608
     blank = con.execute(f"SELECT code FROM {table} WHERE raw IS NULL").fetchall()  # noqa: S608
     missing = int(blank[0][0]) if blank else -1

@@ -88,3 +88,21 @@ def test_it_is_not_rebuilt_without_its_trees():
     scorer = GbmScorer(rounds=5).fit(*bent(accounts=50))
     with pytest.raises(MatrixError, match="CH325"):
         scorer_from_json(scorer.to_json())
+
+
+@pytest.mark.parametrize("accounts", [2, 60])
+@pytest.mark.parametrize("column", ["missing", "constant", "rare"])
+def test_columns_that_nothing_can_split_leave_the_base_rate(column, accounts, capfd):
+    X, y, account, order = bent(accounts=accounts)
+    y[:2] = 0, 1
+    nothing = {"missing": np.nan, "constant": 3.0, "rare": 0.0}[column]
+    X = np.full_like(X, nothing)
+    X[0] = nothing if column != "rare" else 1.0
+    scorer = GbmScorer().fit(X, y, account, order)
+    margins = scorer.decision_function(X)
+    assert np.ptp(margins) == 0.0
+    assert sigmoid(margins[0]) == pytest.approx(y.mean())
+    np.testing.assert_allclose(scorer.contributions(X).sum(axis=1), margins)
+    again = scorer_from_json(scorer.to_json(), model_text=scorer.model_text)
+    np.testing.assert_array_equal(again.decision_function(X), margins)
+    assert capfd.readouterr() == ("", "")

@@ -124,6 +124,8 @@ class GbmScorer(StandingScorer):
                 lgb.early_stopping(_PATIENCE, verbose=False),
             ],
         )
+        if not losses:  # nothing to split: no tree changes anything
+            return np.array([_levelled_loss(judged + level, rows.y[judge])])
         return np.array(losses["valid_0"]["log_loss"])
 
     def _boost(
@@ -132,17 +134,33 @@ class GbmScorer(StandingScorer):
         import lightgbm as lgb
 
         y = rows.y[fit]
+        settings = self._settings(y)
         known = lgb.Dataset(
             rows.X[np.ix_(fit, self.used_)],
             y,
             init_score=start,
             feature_name=[f"f{j}" for j in self.used_],
-        )
+            params=settings,
+        ).construct()
+        if not any(map(known.feature_num_bin, range(self.used_.size))):
+            return self._one_leaf(y, start)  # LightGBM would end with a fault
         for later in more.get("valid_sets", ()):
             later.set_reference(known)
         bag = _AccountBag(rows.groups[fit], seed=self.seed)
-        settings = {**self._settings(y), "objective": bag.slopes}
+        settings["objective"] = bag.slopes
         return lgb.train(settings, known, num_boost_round=rounds, **more)
+
+    def _one_leaf(self, y: Floats, start: Floats) -> Any:
+        """Give a tree that splits nothing, where no column has two sides to split."""
+        import lightgbm as lgb
+
+        sides = np.arange(y.size)[:, None] % 2 * np.ones(self.used_.size)
+        names = [f"f{j}" for j in self.used_]
+        known = lgb.Dataset(sides, y, init_score=start, feature_name=names)
+        bag = _AccountBag(np.arange(y.size), seed=self.seed)
+        never = {"min_gain_to_split": 1e300, "min_data_in_leaf": 1}
+        settings = {**self._settings(y), **never, "objective": bag.slopes}
+        return lgb.train(settings, known, num_boost_round=1)
 
     def _settings(self, y: Floats) -> dict[str, Any]:
         # A leaf should expect five positives (or stayers, where these are fewer).
@@ -295,9 +313,12 @@ def _log_loss(margin: Floats, judged: Any) -> tuple[str, float, bool]:
     The base rate drifts from block to block; that is the calibrator's affair, and
     stopping because of it would leave nearly no trees (12 instead of 300 on OULAD).
     """
-    y = judged.get_label()
+    return "log_loss", _levelled_loss(margin, judged.get_label()), False
+
+
+def _levelled_loss(margin: Floats, y: Floats) -> float:
     level = margin + level_shift(margin, y)
-    return "log_loss", float(np.mean(np.logaddexp(0.0, level) - y * level)), False
+    return float(np.mean(np.logaddexp(0.0, level) - y * level))
 
 
 def _medians(X: Floats) -> Floats:

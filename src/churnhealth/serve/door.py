@@ -8,33 +8,75 @@ comes now is refused and tries elsewhere, and who was let in is answered.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 
 import uvicorn
 
 __all__ = ["WideServer", "close_door"]
 
-_WIDTH = 8  # connections let in at once
+_AT_ONCE = 32  # let in by one worker: the others want some too
 _LETTING_IN = 0.3  # seconds in which who waits before the door is let in
 
 
 class WideServer(uvicorn.Server):
-    """Lets in several connections a round of the event loop.
+    """Lets in many who wait in one round of the event loop.
 
-    uvloop takes one from each socket, and a round may hold the scoring of many rows: of
-    a thousand callers that came at once the last waited 26 seconds. So a socket is
-    listened to several times over.
+    uvloop takes one caller a round, and a round may hold the scoring of many rows: of a
+    thousand callers that came at once the last waited 26 seconds.
     """
 
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until stopped."""
-        super().run([door.dup() for door in sockets or () for _ in range(_WIDTH)])
+    _doors: tuple[socket.socket, ...] = ()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen as uvicorn does, and beside it on copies of its sockets."""
+        await super().startup(sockets)
+        self._doors = tuple(door.dup() for door in sockets or ())
+        for door in self._doors:
+            door.setblocking(False)
+            asyncio.get_running_loop().add_reader(door, self._let_in, door)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in any more, and answer who is in."""
+        for door in self._doors:
+            asyncio.get_running_loop().remove_reader(door)
+            door.close()
+        await super().shutdown(sockets)
+
+    def _let_in(self, door: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            for _ in range(_AT_ONCE):
+                caller, _ = door.accept()
+                caller.setblocking(False)
+                let_in = loop.connect_accepted_socket(
+                    self._protocol, caller, ssl=self.config.ssl
+                )
+                self._coming.add(task := loop.create_task(let_in))
+                task.add_done_callback(self._coming.discard)
+        except BlockingIOError:
+            return  # nobody waits
+        except OSError:  # it listens no more
+            loop.remove_reader(door)
+
+    @cached_property
+    def _coming(self) -> set[asyncio.Task[object]]:
+        return set()
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        return made
 
 
 def close_door(port: int) -> int:

@@ -22,7 +22,7 @@ import uvicorn
 
 __all__ = ["WideServer", "close_door"]
 
-_AT_ONCE = 32  # let in by one worker: the others want some too
+_AT_ONCE = 1  # let in by one worker: the others want some too
 _LETTING_IN = 0.3  # seconds in which who waits before the door is let in
 
 

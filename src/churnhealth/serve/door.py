@@ -22,7 +22,8 @@ import uvicorn
 
 __all__ = ["WideServer", "close_door"]
 
-_AT_ONCE = 1  # let in by one worker: the others want some too
+_AT_ONCE = 32  # callers let in after a round
+_LONG_ROUND = 0.003  # seconds: then more may have come than the workers share evenly
 _LETTING_IN = 0.3  # seconds in which who waits before the door is let in
 
 
@@ -41,7 +42,7 @@ class WideServer(uvicorn.Server):
         self._doors = tuple(door.dup() for door in sockets or ())
         for door in self._doors:
             door.setblocking(False)
-            asyncio.get_running_loop().add_reader(door, self._let_in, door)
+            asyncio.get_running_loop().add_reader(door, self._look, door)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in any more, and answer who is in."""
@@ -49,6 +50,16 @@ class WideServer(uvicorn.Server):
             asyncio.get_running_loop().remove_reader(door)
             door.close()
         await super().shutdown(sockets)
+
+    def _look(self, door: socket.socket) -> None:
+        """Let in more after a long round; after a short one others may have them."""
+        asyncio.get_running_loop().call_soon(
+            self._look_again, door, time.perf_counter()
+        )
+
+    def _look_again(self, door: socket.socket, since: float) -> None:
+        if time.perf_counter() - since > _LONG_ROUND or not _listens(door):
+            self._let_in(door)
 
     def _let_in(self, door: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -64,7 +75,8 @@ class WideServer(uvicorn.Server):
         except BlockingIOError:
             return  # nobody waits
         except OSError:  # it listens no more
-            loop.remove_reader(door)
+            with suppress(ValueError):  # or is closed already
+                loop.remove_reader(door)
 
     @cached_property
     def _coming(self) -> set[asyncio.Task[object]]:
@@ -103,11 +115,16 @@ def _doors(port: int) -> Iterator[socket.socket]:
     for name in _open_files():
         with suppress(OSError, ValueError):
             door = socket.socket(fileno=os.dup(int(name)))
-            listens = door.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            if listens and door.getsockname()[1] == port:
+            if _listens(door) and door.getsockname()[1] == port:
                 yield door
             else:
                 door.close()
+
+
+def _listens(door: socket.socket) -> bool:
+    if door.fileno() < 0:
+        return False
+    return bool(door.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def _open_files() -> list[str]:

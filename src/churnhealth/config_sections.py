@@ -241,7 +241,7 @@ class Model(Section):
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
-    max_rows: Annotated[int, Field(ge=1_000)] = 400_000
+    max_rows: Annotated[int, Field(ge=1_000)] = 500_000
     ladder: tuple[ScorerName, ...] = get_args(ScorerName)
     penalty: Annotated[float, Field(gt=0, le=1e6)] | None = None
     leaves: Annotated[int, Field(ge=2, le=31)] | None = None

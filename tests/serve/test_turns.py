@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from time import perf_counter
 
 import pytest
 from starlette.responses import Response
@@ -300,3 +301,32 @@ def test_one_who_left_is_not_worked_for_and_the_others_are():
     answers = asyncio.run(run())
     assert groups == [[0, 2, 3]]
     assert [answers[0], *answers[2:]] == [0, 2, 3]
+
+
+def spend(seconds):
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        pass
+
+
+@pytest.mark.parametrize(("long", "piece"), [(0.05, 0.0), (0.05, 0.01)])
+def test_after_a_long_round_work_gets_as_much_time_but_not_the_whole_line(long, piece):
+    async def asked():
+        order = []
+
+        def work():
+            spend(piece)
+            order.append("piece")
+
+        def others():
+            spend(long)
+            loop.call_soon(order.append, "others")
+
+        loop, turns = asyncio.get_running_loop(), lines(most=10)
+        tasks = [asyncio.ensure_future(turns.short(work)) for _ in range(10)]
+        loop.call_soon(others)
+        await asyncio.gather(*tasks)
+        return order.index("others")
+
+    done = asyncio.run(asked())
+    assert done == 10 if piece == 0.0 else 1 <= done <= 2

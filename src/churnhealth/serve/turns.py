@@ -29,6 +29,7 @@ R = TypeVar("R")
 
 _THREADS = 2  # more would wait for each other: the work is the processor's
 _DUE: contextvars.ContextVar[float] = contextvars.ContextVar("due")
+_LONGEST_TURN = 0.02  # seconds of short work after a long round of the loop
 _MOST_TOGETHER = 16  # pieces of a kind that are worked on at once
 
 
@@ -124,19 +125,27 @@ class Turns:
         self._short.append(_Piece(context, work, done, joint, perf_counter()))
         if not self._pumping:
             self._pumping = True
-            loop.call_soon(self._pump, loop)
+            loop.call_soon(self._pump, loop, perf_counter())
         return await done
 
-    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Run the first piece that somebody still waits for; come again if more are."""
+    def _pump(self, loop: asyncio.AbstractEventLoop, since: float) -> None:
+        """Run the first piece that somebody still waits for; come again if more are.
+
+        Where a round of the loop is long, work gets as much time as the rest of it took
+        (``since`` its beginning): a service that mostly refuses would answer nobody.
+        """
+        began = perf_counter()
+        enough = began + min(began - since, _LONGEST_TURN)
         while self._short:
             first = self._short.popleft()
-            if not first.done.cancelled():
-                self._run([first, *self._like(first.joint)])
+            if first.done.cancelled():
+                continue
+            self._run([first, *self._like(first.joint)])
+            if perf_counter() >= enough:
                 break
         self._pumping = bool(self._short)
         if self._pumping:
-            loop.call_soon(self._pump, loop)
+            loop.call_soon(self._pump, loop, perf_counter())
 
     def _like(self, joint: Joint[Any, Any] | None) -> list[_Piece]:
         """Take out of the line what can be done together with the first."""

@@ -88,7 +88,7 @@ class CardRow:
         at = {name: i for i, name in enumerate(names)}
         self._card, self._words = card, words
         self._width, self._middle = len(names), middle
-        self._read = [(name, at[name]) for name in card.features]
+        self._at = at
         self._stages = tuple(_stage(card, stage, at) for stage in card.stages)
 
     def __call__(self, row: Row) -> Opinion:
@@ -129,7 +129,7 @@ class CardRow:
         because = colour_because(
             self._card,
             stage.told,
-            {name: row[i] for name, i in self._read},
+            _ByName(row, self._at),
             earned=earned,
             weight=weight,
             raised=[flag.told for flag in flags],
@@ -176,6 +176,18 @@ class CardRow:
     ) -> float:
         points = self._spread(stage, row, earned, weight, flags=True)[1]
         return min(max(points, 0.0), 100.0)
+
+
+class _ByName(dict[str, float]):
+    """A row's numbers by the names of its columns, looked up when they are told."""
+
+    __slots__ = ("_at", "_row")
+
+    def __init__(self, row: Row, at: Mapping[str, int]) -> None:
+        self._row, self._at = row, at
+
+    def __missing__(self, name: str) -> float:
+        return self._row[self._at[name]]
 
 
 def line_colour(points: float) -> str:

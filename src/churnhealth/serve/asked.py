@@ -121,7 +121,7 @@ def some_of(body: Mapping[str, object], name: str, *, most: int) -> Sequence[Row
 def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
     """Bring rows of named features into the model's order; what is absent is NaN."""
     ids: dict[str, None] = {}
-    given: list[Mapping[str, object]] = []
+    given: list[object] = []
     for i, row in enumerate(rows):
         where = f"rows[{i}]"
         known_fields(row, ("account_id", "features"), where)
@@ -131,11 +131,12 @@ def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
             place = f"{where}.account_id"
             raise refused("CH525", "is there twice", fix=fix, where=place)
         ids[account_id] = None
-        given.append(object_of(row.get("features"), f"{where}.features"))
+        given.append(row.get("features"))
     X = np.full((len(rows), len(bundle.names)), np.nan)
     if not _plain_numbers(given, bundle.column_of, X):
-        for i, features in enumerate(given):
-            _told_numbers(features, bundle.column_of, X[i], f"rows[{i}].features")
+        for i, value in enumerate(given):
+            where = f"rows[{i}].features"
+            _told_numbers(object_of(value, where), bundle.column_of, X[i], where)
     return texts(ids), X
 
 
@@ -143,17 +144,19 @@ _NUMBERS = {float, int, type(None)}
 
 
 def _plain_numbers(
-    given: Sequence[Mapping[str, object]], column: Mapping[str, int], out: Floats
+    given: Sequence[Any], column: Mapping[str, int], out: Floats
 ) -> bool:
     """Write rows in which everything is as it should be; else leave them to be told.
 
     Nothing but the same known names, numbers and nulls may be there, all below the
     largest that is allowed. What is not so, is looked at one by one, to name its place.
     """
+    if set(map(type, given)) != {dict}:
+        return False
     names = tuple(given[0])
     if not names or any(tuple(row) != names for row in given):
         return False
-    values: list[Any] = [*chain.from_iterable(map(dict.values, given))]  # type: ignore[arg-type]
+    values = [*chain.from_iterable(map(dict.values, given))]
     if not _NUMBERS.issuperset(map(type, values)):
         return False
     try:

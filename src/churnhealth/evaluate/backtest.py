@@ -40,8 +40,9 @@ class FoldResult:
     """One fold: its ladder, its rows and what each scorer said of the test rows.
 
     ``newest_p`` is what the chosen scorer says of the newest training cohort: the
-    portfolio that capacity is counted in, and that the colours' promises are made
-    for. ``disjoint`` is what it says of the test rows when fitted without their groups.
+    portfolio that capacity is counted in, and whose mix the limits of the colours
+    follow. ``disjoint`` is what it says of the test rows when fitted without their
+    groups.
     """
 
     fold: Fold

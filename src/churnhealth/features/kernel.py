@@ -107,11 +107,10 @@ def compute(
         low, high = int(account[start]), int(account[stop - 1]) + 1
         moments = Moments(account[start:stop] - low, as_of[start:stop])
         batch = _Batch(history.batch(low, high), moments, gap_days, plan.items)
-        part = out[start:stop] if order is None else np.empty_like(out[start:stop])
+        lines = np.empty((len(specs), stop - start))  # a feature's values side by side
         for ask in plan.asks:
-            batch.fill(ask, part)
-        if order is not None:
-            out[order[start:stop]] = part
+            batch.fill(ask, lines)
+        out[slice(start, stop) if order is None else order[start:stop]] = lines.T
         return stop - start
 
     batches = _batches(history, account, batch_rows)
@@ -241,16 +240,16 @@ class _Batch:
         }
         self._states = {log.name: States(log, moments) for log in history.states}
 
-    def fill(self, ask: _Ask, out: Floats) -> None:
-        """Compute features at every snapshot of the batch, into their columns."""
+    def fill(self, ask: _Ask, lines: Floats) -> None:
+        """Compute features at every snapshot of the batch, each into its line."""
         spec = ask.specs[0]
         if ask.items and self._events[spec.source].prompt:
             events, days = self._events[spec.source], spec.days or 0
             values = _EVENT_KINDS[spec.kind](events, ask.items, days)
-            out[:, ask.columns] = values.T
+            lines[ask.columns, :] = values
             return
         for column, spec in zip(ask.columns, ask.specs, strict=True):
-            out[:, column] = self.column(spec)
+            lines[column] = self.column(spec)
 
     def column(self, spec: FeatureSpec) -> Ints | Floats:
         """Compute one feature at every snapshot of the batch."""

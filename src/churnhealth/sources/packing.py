@@ -1,24 +1,24 @@
 """From a typed table of events to sorted words, in bounded memory.
 
 DuckDB reads, converts, encodes texts and writes every row as one whole number (see
-`packed`); NumPy sorts the numbers. What is looked at first is how far each column
+`packed`), and the numbers are sorted. What is looked at first is how far each column
 reaches: that decides how many bits it needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from churnhealth.sources.contract import FAR, Ints, Texts
+from churnhealth.sources.contract import FAR, Texts
 from churnhealth.sources.engine import Connection, fetch, literal, texts
 from churnhealth.sources.packed import Field, Words, placed
 from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
 from churnhealth.sources.reading import Opened
+from churnhealth.sources.sorting import DIGIT, sort_numbers
 from churnhealth.sources.tables import (
     Part,
     categories_of,
@@ -253,7 +253,7 @@ def _words(
 ) -> Words:
     """Write every row as words, and sort them.
 
-    One word is sorted by NumPy, in place; of several, DuckDB sorts the rows.
+    One word is sorted here, in place; of several, DuckDB sorts the rows.
     """
     coded = {
         name: Field(name=name, low=-(name == "user"), high=max(c.texts.size - 1, 0))
@@ -277,17 +277,8 @@ def _words(
     con.execute("RESET preserve_insertion_order")
     arrays = tuple(packed[name] for name in names)
     if len(names) == 1:
-        _sort(arrays[0])
+        sort_numbers(arrays[0], above=fields[0].shift)
     return Words(arrays=arrays, fields=fields)
-
-
-def _sort(word: Ints) -> None:
-    """Sort in place: the lower half and the upper one side by side."""
-    half = word.size // 2
-    if half:
-        word.partition(half)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(np.ndarray.sort, (word[:half], word[half:])))
 
 
 def _code(field: Field, value: str) -> str:
@@ -299,6 +290,7 @@ def _code(field: Field, value: str) -> str:
     return code if field.blank is None else f"coalesce({code}, {field.blank})"
 
 
+_HASH_BITS = 64
 _AGAIN = "(event_id IS NOT NULL AND hash(event_id) IN (SELECT hash FROM again))"
 
 
@@ -306,13 +298,13 @@ def _repeats(con: Connection, typed: str) -> bool:
     """Note in a table the hashes of event ids that are there twice; say if any is.
 
     Ids hardly ever repeat, and to order all rows by them in DuckDB took 17 GB for a
-    hundred million; their hashes alone take one, and are sorted by NumPy in place.
+    hundred million; their hashes alone take one, and are sorted in place.
     """
     asked = f"SELECT hash(event_id) AS hash FROM {typed} WHERE event_id IS NOT NULL"  # noqa: S608
     con.execute("SET preserve_insertion_order = false")
     found = fetch(con, asked)["hash"]
     con.execute("RESET preserve_insertion_order")
-    found.sort()
+    sort_numbers(found, above=_HASH_BITS - DIGIT)
     given = {"hash": np.unique(found[1:][found[1:] == found[:-1]])}
     con.register("given", given)
     con.execute("CREATE OR REPLACE TEMP TABLE again AS SELECT hash FROM given")

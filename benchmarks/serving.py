@@ -28,15 +28,7 @@ from churnhealth.bundle import load_bundle
 from churnhealth.sources.contract import date_of
 
 HERE = Path(__file__).resolve().parent
-TWO_WORKERS = """
-[company]
-name = "two workers"
-[sources.contracts]
-path = "not-read.csv"
-columns = { account_id = "account", start = "start" }
-[serve]
-workers = 2
-"""
+TWO_WORKERS = "[serve]\nworkers = 2\n"
 
 
 def free_port():

@@ -412,6 +412,7 @@ BROKEN = {
         "horizon_days",
     ),
     "an unknown section": ({"toml": TOML + "[model_]\n"}, "CH003", "model"),
+    "the settings of a service": ({"toml": "[serve]\n"}, "CH003", "no [sources]"),
     "no TOML": ({"toml": "kind = = 3"}, "CH002", "TOML"),
     "a missing file": ({"events": None}, "CH1", "events.csv"),
     "a missing column": (

@@ -95,6 +95,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _question_has_its_sources(self) -> Self:
+        if "sources" not in self.model_fields_set:
+            return self  # a service reads no tables; who does refuses (`open_sources`)
         if self.question.kind == "inactivity":
             if not any(not s.planned for s in self.sources.events):
                 raise ValueError("inactivity needs at least one [[sources.events]]")
@@ -137,6 +139,8 @@ def read_config(path: Path) -> Config:
 def parse_config(raw: Mapping[str, Any], *, folder: Path) -> Config:
     """Validate a configuration that was already read.
 
+    >>> parse_config({"serve": {"workers": 2}}, folder=Path(".")).serve.workers
+    2
     >>> parse_config({"sources": {"contract": {}}}, folder=Path("."))
     Traceback (most recent call last):
     ...

@@ -17,7 +17,7 @@ from churnhealth.config import (
     Source,
     StatesSource,
 )
-from churnhealth.errors import SourceError
+from churnhealth.errors import ConfigError, SourceError
 from churnhealth.sources.contract import TABLES
 from churnhealth.sources.engine import (
     Connection,
@@ -99,13 +99,23 @@ def open_sources(con: Connection, config: Config) -> list[Opened]:
 
     Raises
     ------
+    ConfigError
+        CH003 none is configured, as a service's file may have it.
     SourceError
         CH101 no such file, CH102 no such column, CH103 no rows, CH105 failing SQL,
         CH108 not a file we can read, CH111 a damaged file.
     """
+    listed = _listed(config)
+    if not listed:
+        raise ConfigError(
+            "CH003",
+            "the configuration has no [sources]",
+            why="everything is computed from the tables that are named there",
+            fix="map your tables; docs/configuration.md shows how",
+        )
     found: list[Opened] = []
     problems: list[Problem] = []
-    for number, (table, name, title, source) in enumerate(_listed(config)):
+    for number, (table, name, title, source) in enumerate(listed):
         one = _open(con, config.root, table, name, title, source, f"source_{number}")
         if isinstance(one, Opened):
             found.append(one)

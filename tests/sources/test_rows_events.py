@@ -39,14 +39,18 @@ SCHEMA = Schema(
 DAYS = st.dates(date(2023, 1, 1), date(2026, 1, 1)).map(str)
 ODD_TIMES = [
     "1899-12-31", "2200-01-01", "2023-02-30", "2023-01-01\n2023-01-02", "", "today",
-    "2023-01-01T25:00", "2023-01-01T08:00+02:00", "2023-01-01T23:30-02", 20230101,
-    True, "٢٠٢٣-٠١-٠١", "2023-01-01T08:61", "2023-01-01 ",
+    "2023-01-01T25:00", "2023-01-01T23:30-02", 20230101, "2023-01-01T08:00-24:00",
+    True, "٢٠٢٣-٠١-٠١", "2023-01-01T08:61", "2023-01-01 ", "1900-01-01T00:30+01:00",
+    "2199-12-31T23:30-01:00", "2023-01-01T08:00:60", "2023-13-01", "2023-00-10",
+    "2023-01-00", "0000-01-01", "9999-12-31", "2300-02-29", "2400-02-29", "2023x01-01",
+    "1900-02-29", "2023-01-01T08:00+02:60", "2023-01-01T08:00+0200", "2023-1-01T",
+    "2023-01-01T22:15-02:00", "2023-01-01 10:00Z",
 ]  # fmt: skip
-TIMES = st.builds(
-    "{}{}".format,
-    DAYS,
-    st.sampled_from(["", "T08:15", " 23:59:59", "T00:00:00.123456789Z", "T10:00Z"]),
-)
+CLOCKS = [
+    "", "T08:15", " 23:59:59", "T00:00:00.123456789Z", "T10:00Z", "T01:15+02:00",
+    "T00:15:00+00:00", "T23:15:00.5-05:30",
+]  # fmt: skip
+TIMES = st.builds("{}{}".format, DAYS, st.sampled_from(CLOCKS))
 WORDS = st.sampled_from(["login", "export", " login ", "new", "", 7, "Ümlaut"])
 ODD_WORDS = [True, 1.5, "x" * 1001, ["a"], {"a": 1}]
 NUMBERS = st.sampled_from([0, 1, 2.5, -3, 0.125, 1e9, -0.0, 1 / 3])
@@ -64,7 +68,7 @@ ODD = {
     "count": ODD_COUNTS,
     "amount": ODD_NUMBERS,
     "users": ODD_NUMBERS,
-    "event_id": ["e1", 7, True],
+    "event_id": ["e1", 7, *ODD_WORDS],
     "colour": ["red", None],
 }
 
@@ -87,7 +91,8 @@ def rows(odd):
         "users": of(NUMBERS, ODD_NUMBERS),
     }
     if odd:
-        fields |= {"event_id": st.sampled_from(["e1", "e2"]), "colour": st.just("red")}
+        ids = st.sampled_from(["e1", "e2", " e2 ", "", 1, "1"])
+        fields |= {"event_id": ids, "colour": st.just("red")}
     fields = {k: st.one_of(st.none(), v) for k, v in fields.items()}
     always = {
         "source": of(st.sampled_from(["product", "plain", "due"]), ["else"]),

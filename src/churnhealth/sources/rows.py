@@ -43,6 +43,7 @@ from churnhealth.sources.quantised import MAX_SUM, USERS_DECIMALS
 from churnhealth.sources.rows_events import (
     EVENT_FIELDS,
     EventRows,
+    Words,
     event_table,
     whole_columns,
 )
@@ -264,14 +265,14 @@ def _as_columns(account: int, events: Sequence[_Event]) -> EventRows:
     """Keep of a moment its day, and of a missing number that it is missing."""
     return EventRows(
         account=account,
-        happened_at=[e.happened_at // DAY for e in events],
-        known_at=[e.known_at // DAY for e in events],
-        event=[e.event for e in events],
-        user=[e.user for e in events],
-        times=[e.times for e in events],
-        amount=[math.nan if e.amount == -math.inf else e.amount for e in events],
-        users=[math.nan if e.users == -math.inf else e.users for e in events],
-        ended_at=[e.ended_at // DAY for e in events],
+        happened_at=_ints(events, lambda e: e.happened_at // DAY),
+        known_at=_ints(events, lambda e: e.known_at // DAY),
+        event=Words.of([e.event for e in events]),
+        user=Words.of([e.user for e in events]),
+        times=_ints(events, lambda e: e.times),
+        amount=_floats(events, lambda e: e.amount),
+        users=_floats(events, lambda e: e.users),
+        ended_at=_ints(events, lambda e: e.ended_at // DAY),
     )
 
 

@@ -8,20 +8,19 @@ is rare. Both give the same arrays.
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from churnhealth.sources.contract import FAR, EventLog, Floats, Ints, day_of
+from churnhealth.sources.contract import FAR, EventLog, Floats, Ints
 from churnhealth.sources.given import LARGEST, LONGEST, refuse
+from churnhealth.sources.iso_days import iso_days
 from churnhealth.sources.quantised import MAX_SUM, USERS_DECIMALS, rounded
 from churnhealth.sources.schema import EventsShape, extended
 
-__all__ = ["EVENT_FIELDS", "EventRows", "event_table", "whole_columns"]
+__all__ = ["EVENT_FIELDS", "EventRows", "Words", "event_table", "whole_columns"]
 
 EVENT_FIELDS = frozenset(
     {
@@ -40,26 +39,42 @@ EVENT_FIELDS = frozenset(
 )
 
 _MOST_SHAPES = 16  # sets of fields in one list; more is not "all alike"
-_UTC_TIMES = re.compile(
-    r"(?:\d{4}-\d{2}-\d{2}"
-    r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?Z?)?\n)*",
-    re.ASCII,
-)
-_FIRST, _LAST = -25_567, 84_006  # 1900-01-01, 2200-01-01
+_PACKED = 1 << 62  # sort keys stay below
+
+
+class Words(NamedTuple):
+    """A column of texts: those there are, and for every row which of them it has."""
+
+    words: list[str]
+    code: Ints
+
+    @classmethod
+    def of(cls, column: Sequence[str]) -> Words:
+        """Count up the texts of a column.
+
+        >>> Words.of(["b", "a", "b"])
+        Words(words=['b', 'a'], code=array([0, 1, 0]))
+        """
+        place = {word: i for i, word in enumerate(dict.fromkeys(column))}
+        return cls([*place], _coded(column, place))
+
+
+def _coded(column: Sequence[Any], place: Mapping[Any, int]) -> Ints:
+    return np.fromiter(map(place.__getitem__, column), np.int64, len(column))
 
 
 class EventRows(NamedTuple):
     """Rows of one source and account; days, not moments. Missing numbers are NaN."""
 
     account: int
-    happened_at: Sequence[int]
-    known_at: Sequence[int]
-    event: Sequence[str]
-    user: Sequence[str]
-    times: Sequence[int]
-    amount: Sequence[float]
-    users: Sequence[float]
-    ended_at: Sequence[int]
+    happened_at: Ints
+    known_at: Ints
+    event: Words
+    user: Words
+    times: Ints
+    amount: Floats
+    users: Floats
+    ended_at: Ints
 
 
 class _Odd(Exception):  # noqa: N818 - never leaves this file
@@ -74,19 +89,15 @@ def whole_columns(
     ``lag``: days until a row is known that does not say when.
     """
     try:
-        if not rows or set(map(type, rows)) != {dict}:
+        columns = _columns(rows)
+        if not columns.keys() <= EVENT_FIELDS:
             raise _Odd
-        kinds = set(map(tuple, rows))
-        if len(kinds) > _MOST_SHAPES:
+        source = columns.get("source", [])
+        if set(map(type, source)) != {str}:
             raise _Odd
-        fields = {name for kind in kinds for name in kind}
-        if not fields <= EVENT_FIELDS - {"event_id"}:
-            raise _Odd
-        source = _taken(rows, "source", {str})
         names = set(source)
         if not names <= shapes.keys():
             raise _Odd
-        columns = {name: _taken(rows, name, None) for name in fields}
         if len(names) == 1:
             name = names.pop()
             return {name: _rows_of(columns, len(rows), account, shapes[name], lag)}
@@ -100,11 +111,19 @@ def whole_columns(
         return None
 
 
-def _taken(rows: Sequence[Any], name: str, kinds: set[type] | None) -> list[Any]:
-    column = [row.get(name) for row in rows]
-    if kinds is not None and not set(map(type, column)) <= kinds:
+def _columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Turn rows into columns; what a row does not have is missing in it."""
+    if not rows or set(map(type, rows)) != {dict}:
         raise _Odd
-    return column
+    kinds = set(map(tuple, rows))
+    if len(kinds) == 1:
+        (fields,) = kinds
+        values = [*chain.from_iterable(map(dict.values, rows))]
+        return {name: values[i :: len(fields)] for i, name in enumerate(fields)}
+    if len(kinds) > _MOST_SHAPES:
+        raise _Odd
+    names = dict.fromkeys(chain.from_iterable(kinds))
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def _rows_of(
@@ -115,108 +134,109 @@ def _rows_of(
     lag: int,
 ) -> EventRows:
     """Read the columns of one source."""
-    nothing: list[Any] = [None] * size
-    given = {name: columns.get(name, nothing) for name in EVENT_FIELDS}
-    happened = _days(given["happened_at"], missing=None)
-    known = _days(given["known_at"], missing=happened, lag=lag)
+    given = columns.get
+    happened = _days(given("happened_at"), missing=None)
+    known = _days(given("known_at"), missing=happened + lag)
     if not shape.planned:
-        known = list(map(max, known, happened))
-    _texts(given["item"], "")
+        known = np.maximum(known, happened)
+    never = np.full(size, FAR)
+    ended = _days(given("ended_at"), missing=never, open_ended=True)
+    none = np.full(size, np.nan)
+    amount = _numbers(given("amount"), none, shape.decimals)
+    users = _numbers(given("users"), none, USERS_DECIMALS)
+    user = _words(given("user_id"), size)
+    _words(given("item"), size)
+    ids = _words(given("event_id"), size)
+    if shape.unrepeated:
+        _refuse_repeats(ids)
     has = shape.columns
-    user = _texts(given["user_id"], "")
-    amount = _numbers(given["amount"])
-    users = _numbers(given["users"])
-    ended = _days(given["ended_at"], missing=[FAR] * size, open_ended=True)
-    none = [math.nan] * size
     return EventRows(
         account=account,
         happened_at=happened,
         known_at=known,
-        event=_texts(given["event"], shape.name),
-        user=user if "user_id" in has else [""] * size,
-        times=_counts(given["count"]),
-        amount=_kept(amount, shape.decimals).tolist() if "amount" in has else none,
-        users=_kept(users, USERS_DECIMALS).tolist() if "users" in has else none,
-        ended_at=ended if "ended_at" in has else [FAR] * size,
+        event=_words(given("event"), size, otherwise=shape.name),
+        user=user if "user_id" in has else _words(None, size),
+        times=_counts(given("count"), size),
+        amount=amount if "amount" in has else none,
+        users=users if "users" in has else none,
+        ended_at=ended if "ended_at" in has else never,
     )
 
 
 def _days(
-    column: list[Any],
-    *,
-    missing: Sequence[int] | None,
-    lag: int = 0,
-    open_ended: bool = False,
-) -> list[int]:
-    """Read times that are written as UTC or without a zone, as days."""
-    kinds = set(map(type, column))
-    if kinds == {type(None)} and missing is not None:
-        return [day + lag for day in missing]
-    if not kinds <= ({str} if missing is None else {str, type(None)}):
+    column: list[Any] | None, *, missing: Ints | None, open_ended: bool = False
+) -> Ints:
+    """Read times as days; those that are missing are known otherwise."""
+    kinds = set(map(type, column or [None]))
+    if missing is not None and kinds == {type(None)}:
+        return missing
+    if column is None or not kinds <= ({str} if missing is None else {str, type(None)}):
         raise _Odd
-    texts = [t for t in column if t is not None]
-    lines = "\n".join((*texts, ""))
-    if lines.count("\n") != len(texts) or _UTC_TIMES.fullmatch(lines) is None:
+    whole = kinds == {str}
+    found = iso_days(column if whole else [t for t in column if t is not None])
+    if found is None or (not open_ended and found.max() == FAR):
         raise _Odd
-    day = {text: _day(text, open_ended) for text in {t[:10] for t in texts}}
-    if missing is None:
-        return [day[t[:10]] for t in column]
-    return [
-        other + lag if t is None else day[t[:10]]
-        for t, other in zip(column, missing, strict=True)
-    ]
+    if whole or missing is None:
+        return found
+    out = missing.copy()
+    out[[t is not None for t in column]] = found
+    return out
 
 
-def _day(text: str, open_ended: bool) -> int:  # noqa: FBT001
-    try:
-        day = day_of(date.fromisoformat(text))
-    except ValueError as error:
-        raise _Odd from error
-    if day < _FIRST or (day >= _LAST and not open_ended):
-        raise _Odd
-    return day if day < _LAST else FAR
-
-
-def _texts(column: list[Any], otherwise: str) -> list[str]:
+def _words(column: list[Any] | None, size: int, *, otherwise: str = "") -> Words:
     """Read ids and words; blank is ``otherwise``."""
-    if not set(map(type, column)) <= {str, int, type(None)}:
+    if column is None:
+        return Words([otherwise], np.zeros(size, np.int64))
+    if not {str, int, type(None)}.issuperset(map(type, column)):
         raise _Odd
+    place: dict[str, int] = {}
     read = {}
     for value in set(column):
         text = "" if value is None else str(value)
         if len(text) > LONGEST:
             raise _Odd
-        read[value] = text.strip(" ") or otherwise
-    return [read[value] for value in column]
+        read[value] = place.setdefault(text.strip(" ") or otherwise, len(place))
+    return Words([*place], _coded(column, read))
 
 
-def _numbers(column: list[Any]) -> Floats:
-    kinds = set(map(type, column))
-    if kinds == {type(None)}:
-        return np.full(len(column), np.nan)
+def _refuse_repeats(ids: Words) -> None:
+    """Leave events that are sent twice to who knows which of them stays."""
+    often = np.bincount(ids.code, minlength=len(ids.words))
+    if any(n > 1 and word for n, word in zip(often.tolist(), ids.words, strict=True)):
+        raise _Odd
+
+
+def _numbers(column: list[Any] | None, missing: Floats, decimals: int) -> Floats:
+    kinds = set(map(type, column or [None]))
+    if column is None or kinds == {type(None)}:
+        return missing
     if not kinds <= {int, float, type(None)}:
         raise _Odd
-    numbers = [x for x in column if x is not None]
-    if not all(-LARGEST < x < LARGEST for x in numbers):
+    try:
+        found = np.array(column, np.float64)  # null becomes NaN
+    except OverflowError as error:
+        raise _Odd from error
+    size = np.abs(found)
+    if np.count_nonzero(size < LARGEST) != len(column) - column.count(None):
         raise _Odd
-    return np.array([np.nan if x is None else x for x in column], dtype=np.float64)
+    if np.nanmax(size) * 10.0**decimals >= MAX_SUM:
+        raise _Odd
+    return rounded(found, decimals)
 
 
-def _counts(column: list[Any]) -> list[int]:
-    kinds = set(map(type, column))
-    if kinds == {type(None)}:
-        return [1] * len(column)
+def _counts(column: list[Any] | None, size: int) -> Ints:
+    kinds = set(map(type, column or [None]))
+    if column is None or kinds == {type(None)}:
+        return np.ones(size, np.int64)
     if not kinds <= {int, type(None)}:
         raise _Odd
-    if not all(0 <= x < LARGEST for x in column if x is not None):
+    try:
+        found = np.array([1 if x is None else x for x in column], np.int64)
+    except OverflowError as error:
+        raise _Odd from error
+    if found.min() < 0 or found.max() >= LARGEST:
         raise _Odd
-    return [1 if x is None else x for x in column]
-
-
-def _kept(values: Floats, decimals: int) -> Floats:
-    if np.nanmax(np.abs(values), initial=0.0) * 10.0**decimals >= MAX_SUM:
-        raise _Odd
-    return rounded(values, decimals)
+    return found
 
 
 def event_table(shape: EventsShape, parts: Sequence[EventRows]) -> EventLog:
@@ -227,28 +247,25 @@ def event_table(shape: EventsShape, parts: Sequence[EventRows]) -> EventLog:
     RequestError
         CH526: the amounts are too large to be added up exactly.
     """
-    sizes = [len(part.happened_at) for part in parts]
-    word = [w for part in parts for w in part.event]
-    who = [u for part in parts for u in part.user]
-    vocabulary, categories = extended(shape, set(word))
+    vocabulary, categories = extended(shape, _all_words([p.event for p in parts]))
     code = {w: i for i, w in enumerate(vocabulary)}
-    person = {u: i for i, u in enumerate(sorted(set(who) - {""}))}
-    person[""] = -1
+    people = sorted(_all_words([p.user for p in parts]) - {""})
+    person = {"": -1, **{u: i for i, u in enumerate(people)}}
     columns: dict[str, Any] = {
-        "account": np.repeat([p.account for p in parts], sizes).astype(np.int64),
-        "happened_at": _ints(d for p in parts for d in p.happened_at),
-        "known_at": _ints(d for p in parts for d in p.known_at),
-        "event": _ints(map(code.__getitem__, word)),
-        "user": _ints(map(person.__getitem__, who)),
-        "count": _ints(n for p in parts for n in p.times),
-        "amount": _floats(x for p in parts for x in p.amount),
-        "users": _floats(x for p in parts for x in p.users),
-        "ended_at": _ints(d for p in parts for d in p.ended_at),
+        "account": _joined([np.full(p.times.size, p.account) for p in parts]),
+        "happened_at": _joined([p.happened_at for p in parts]),
+        "known_at": _joined([p.known_at for p in parts]),
+        "event": _joined([_recoded(p.event, code) for p in parts]),
+        "user": _joined([_recoded(p.user, person) for p in parts]),
+        "count": _joined([p.times for p in parts]),
+        "amount": _joined([p.amount for p in parts], np.float64),
+        "users": _joined([p.users for p in parts], np.float64),
+        "ended_at": _joined([p.ended_at for p in parts]),
     }
     has = shape.columns
     if "amount" in has:
         _refuse_too_large(shape, columns["amount"])
-    order = _order(list(columns.values()))
+    order = _order([*columns.values()])
     columns = {name: column[order] for name, column in columns.items()}
     for name, ours in (("user", "user_id"), ("users", "users"), ("amount", "amount")):
         columns[name] = columns[name] if ours in has else None
@@ -265,28 +282,47 @@ def event_table(shape: EventsShape, parts: Sequence[EventRows]) -> EventLog:
     )
 
 
-def _ints(values: Iterable[int]) -> Ints:
-    return np.array(list(values), dtype=np.int64)
+def _all_words(columns: Sequence[Words]) -> set[str]:
+    return {word for column in columns for word in column.words}
 
 
-def _floats(values: Iterable[float]) -> Floats:
-    return np.array(list(values), dtype=np.float64)
+def _recoded(column: Words, place: Mapping[str, int]) -> Ints:
+    return _coded(column.words, place)[column.code]
 
 
-def _order(columns: Sequence[Any]) -> Ints:
-    """Sort by the first column, then the next; missing numbers come first."""
-    keys = []
+def _joined(parts: Sequence[Any], kind: type = np.int64) -> Any:
+    return np.concatenate(parts) if parts else np.empty(0, kind)
+
+
+def _order(columns: Sequence[Any]) -> Ints | slice:
+    """Sort by the first column, then the next; missing numbers come first.
+
+    Whole numbers beside each other are sorted as one, where that fits.
+    """
+    keys: list[Any] = []
+    room = 0  # the last key can grow so many times
     for column in columns:
+        if not column.size or (column == column[0]).all():
+            continue
         if column.dtype.kind == "f":
-            column = np.where(np.isnan(column), -np.inf, column)
-        if column.size and (column != column[0]).any():
-            keys.append(column)
-    size = columns[0].size
-    return np.lexsort(keys[::-1]) if keys else np.arange(size)
+            keys.append(np.where(np.isnan(column), -np.inf, column))
+            room = 0
+            continue
+        low = column.min()
+        span = int(column.max()) - int(low) + 1
+        if span <= room:
+            keys[-1] = keys[-1] * span + (column - low)
+            room //= span
+        else:
+            keys.append(column - low)
+            room = _PACKED // span
+    if len(keys) < 2:
+        return keys[0].argsort(kind="stable") if keys else slice(None)
+    return np.lexsort(keys[::-1])
 
 
 def _refuse_too_large(shape: EventsShape, amount: Floats) -> None:
-    if np.nansum(np.abs(amount)) * 10.0**shape.decimals >= MAX_SUM:
+    if amount.size and np.nansum(np.abs(amount)) * 10.0**shape.decimals >= MAX_SUM:
         raise refuse(
             "CH526",
             f"events of source {shape.name}",

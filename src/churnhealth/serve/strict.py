@@ -22,6 +22,8 @@ __all__ = ["json_bytes", "strict_json"]
 
 _DEEPEST = 16
 _LARGEST_INTEGER = 2.0**63  # orjson gives integers beyond it as floats
+_LONG_NUMBER = b"0" * 19  # as many digits as that
+_DIGITS = bytes(ord("0") if chr(i) in "0123456789" else i for i in range(256))
 _NUMBERS = {float, int, type(None)}
 
 
@@ -120,13 +122,16 @@ def _plainly(body: bytes) -> object:
     """Read fast what is beyond doubt; ``None`` for all else, ``null`` included.
 
     A body holds one colon per field and those within its texts. If as many are found
-    in what was read, no field got lost, so none was there twice.
+    in what was read, no field got lost, so none was there twice. Where no number is long
+    enough to be in doubt, they are counted in the same written again.
     """
     if b"\\" in body:  # an escaped colon would upset the count
         return None
     try:
         value: object = orjson.loads(body)
-        return value if _colons([value]) == body.count(b":") else None
+        short = _LONG_NUMBER not in body.translate(_DIGITS)
+        found = orjson.dumps(value).count(b":") if short else _colons([value])
+        return value if found == body.count(b":") else None
     except (orjson.JSONDecodeError, OverflowError):
         return None
 

@@ -42,12 +42,22 @@ def request_bytes(path, body=b"", *, method="POST", headers=()):
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-class Connection:
-    """One connection that is kept, and made anew after a failure."""
+class Connection(asyncio.Protocol):
+    """One connection that is kept, and made anew after a failure.
+
+    It does as little as it can: the client has to send more than the service takes.
+    """
 
     def __init__(self, port):
         self.port = port
-        self.reader = self.writer = None
+        self.body = b""
+        self._way = self._answer = None
+        self._came = bytearray()
+
+    async def open(self):
+        """Connect, or raise OSError."""
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, "127.0.0.1", self.port)
 
     async def ask(self, request, *, seconds=30.0):
         """Give the status of one answer, 0 where none came.
@@ -55,33 +65,60 @@ class Connection:
         A kept connection may have been closed for idleness just before: as every
         client does, it is then opened anew, once.
         """
-        kept = self.writer is not None
+        kept = self._way is not None
         status = await self._asked(request, seconds)
         return await self._asked(request, seconds) if kept and not status else status
 
     async def _asked(self, request, seconds):
+        if self._way is None:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.open()
+            except (OSError, TimeoutError):
+                return 0
+        loop = asyncio.get_running_loop()
+        self._came.clear()
+        self._answer = loop.create_future()
+        late = loop.call_later(seconds, self.close)
+        self._way.write(request)
         try:
-            async with asyncio.timeout(seconds):
-                if self.writer is None:
-                    opened = await asyncio.open_connection("127.0.0.1", self.port)
-                    self.reader, self.writer = opened
-                self.writer.write(request)
-                head = await self.reader.readuntil(b"\r\n\r\n")
-                low = head.lower()
-                at = low.find(b"content-length:")
-                length = int(low[at + 15 : low.index(b"\r", at)]) if at >= 0 else 0
-                self.body = await self.reader.readexactly(length)
-                if b"connection: close" in low:
-                    self.close()
-                return int(head[9:12])
-        except (OSError, asyncio.IncompleteReadError, TimeoutError):
-            self.close()
-            return 0
+            return await self._answer
+        finally:
+            late.cancel()
 
     def close(self):
-        if self.writer is not None:
-            self.writer.close()
-        self.reader = self.writer = None
+        if self._way is not None:
+            self._way.close()
+        self._lost()
+
+    def connection_made(self, way):
+        self._way = way
+
+    def connection_lost(self, _):
+        self._lost()
+
+    def _lost(self):
+        self._way = None
+        self._told(0)
+
+    def data_received(self, data):
+        self._came += data
+        end = self._came.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = self._came[: end + 2].lower()
+        at = head.find(b"content-length:")
+        length = int(head[at + 15 : head.index(b"\r", at)]) if at >= 0 else 0
+        if len(self._came) < end + 4 + length:
+            return
+        self.body = bytes(self._came[end + 4 :])
+        self._told(int(head[9:12]))
+        if b"connection: close" in head:
+            self.close()
+
+    def _told(self, status):
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(status)
 
 
 async def closed_loop(port, request, *, connections, seconds, watch=None):

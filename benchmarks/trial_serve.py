@@ -190,10 +190,9 @@ def stopped(trial):
         while not stop.is_set():
             connection = Connection(port)
             try:
-                opened = await asyncio.open_connection("127.0.0.1", port)
+                await connection.open()
             except OSError:
                 return  # nobody listens any more: not a request that failed
-            connection.reader, connection.writer = opened
             outcome.append(await connection.ask(request))
             connection.close()
 

@@ -3,6 +3,9 @@
 import asyncio
 import os
 import socket
+import subprocess
+import sys
+import threading
 import time
 from contextlib import ExitStack
 
@@ -10,7 +13,7 @@ import pytest
 import uvicorn
 
 from churnhealth.serve import door
-from churnhealth.serve.door import WideServer, close_door
+from churnhealth.serve.door import Held, WideServer, close_door
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")  # noqa: PTH112
@@ -84,3 +87,87 @@ def test_many_who_come_at_once_are_let_in_within_a_few_rounds():
         server.run([shared])
     assert len(began) == callers
     assert began[-1] - began[0] < callers / 2
+
+
+OTHER = """
+import sys
+from pathlib import Path
+from churnhealth.serve.door import Held
+held = Held(Path(sys.argv[1]))
+held.tell(int(sys.argv[2]))
+print(held.fewest())
+"""
+
+
+def test_workers_see_how_many_the_others_hold_and_take_the_place_of_the_dead(tmp_path):
+    file = tmp_path / "held"
+    mine = Held(file)
+    mine.tell(3)
+    for held, fewest in ((1, "1"), (5, "3")):
+        told = subprocess.run(
+            [sys.executable, "-c", OTHER, file, str(held)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout.strip() == fewest
+    assert mine.fewest() == 3  # the second other took the place of the first
+    mine.leave()
+    assert mine.fewest() == 5
+
+
+class Told:
+    """What the other workers are said to hold."""
+
+    def __init__(self, fewest):
+        self._fewest = fewest
+
+    def fewest(self):
+        return self._fewest
+
+    def tell(self, held):
+        pass
+
+    def leave(self):
+        pass
+
+
+async def nothing(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for word in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{word}.complete"})
+        return
+    await send({"type": "http.response.start", "status": 204})
+    await send({"type": "http.response.body"})
+
+
+@pytest.mark.parametrize("others", [0, 9])
+def test_who_holds_more_than_another_lets_that_one_take_the_next(others, monkeypatch):
+    monkeypatch.setattr(door, "_AFTER_YOU", 60.0)
+    server = WideServer(uvicorn.Config(nothing, log_config=None, loop="uvloop"))
+    server.held = Told(others)
+    with socket.create_server(("127.0.0.1", 0)) as shared, ExitStack() as held:
+        address, another = shared.getsockname(), shared.dup()
+        work = threading.Thread(target=server.run, args=([shared],), daemon=True)
+        work.start()
+
+        def caller():
+            caller = socket.create_connection(address, timeout=5)
+            held.enter_context(caller).sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            return caller
+
+        assert caller().recv(12).startswith(b"HTTP/1.1 204")
+        second = caller()
+        if others:
+            assert second.recv(12).startswith(b"HTTP/1.1 204")
+        else:
+            another.settimeout(5)
+            let_in, _ = another.accept()
+            assert let_in.getpeername() == second.getsockname()
+            let_in.close()
+        another.close()
+        server.should_exit = True
+        held.close()
+        work.join(10)
+        assert not work.is_alive()

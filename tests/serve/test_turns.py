@@ -144,7 +144,7 @@ def test_over_http_a_deadline_is_503_and_says_when_to_come_back(live, raw, book)
 class Held:
     """A guard around an application that does not answer before it is told to."""
 
-    def __init__(self, most_bytes):
+    def __init__(self, most_bytes, busy=None):
         self.go = asyncio.Event()
         route = Route("/v1/score", self.answer, methods=["POST"])
         self.guard = Guard(
@@ -154,6 +154,7 @@ class Held:
             max_bytes=most_bytes,
             deadline=60.0,
             observer=Observer(),
+            busy=busy,
         )
 
     async def answer(self, _):
@@ -201,6 +202,29 @@ def test_bodies_that_would_fill_the_memory_are_told_to_come_back():
     assert (refused[0], refused[1][b"retry-after"]) == (429, b"1")
     assert {status for status, _ in served} == {200}
     assert after[0] == 200
+
+
+def test_who_finds_the_line_full_is_told_before_his_body_is_read(monkeypatch, caplog):
+    monkeypatch.setattr(guard, "_A_WHILE", 0.0)
+    caplog.set_level("INFO", logger="churnhealth.serve")
+    asked = []
+
+    def busy(path, size):
+        asked.append((path, size))
+        return True
+
+    async def ask():
+        held = Held(1000, busy)
+        never = asyncio.Event()  # the body would be waited for
+        answers = [await held.ask(never) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        return answers
+
+    answers = asyncio.run(ask())
+    assert asked == [("/v1/score", 0)] * 3
+    assert {(status, told[b"retry-after"]) for status, told in answers} == {(429, b"1")}
+    assert sum("429" in line for line in caplog.messages) >= 1
+    assert not any("/v1/score" in line for line in caplog.messages)
 
 
 def test_a_body_that_does_not_come_in_is_not_waited_for(monkeypatch):

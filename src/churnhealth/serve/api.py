@@ -116,6 +116,7 @@ def create_app(
         keys=keys,
         observer=observer,
         deadline=settings.deadline_ms / 1000.0,
+        busy=api.busy,
     )
     app = Starlette(routes=routes, middleware=[guard])
     app.state.turns = api.turns
@@ -143,6 +144,11 @@ class _Api:
         if size is not None and size <= _SHORT:
             return await self.turns.short(work)
         return await self.turns.long(work)
+
+    def busy(self, path: str, size: int) -> bool:
+        """Say whether a body of some bytes would find the line of its path full."""
+        short = path.startswith("/v1/score") and size <= _SHORT
+        return self.turns.full("short" if short else "long")
 
     async def score(self, request: Request) -> Response:
         """Score accounts from their raw history."""

@@ -1,15 +1,22 @@
-"""A wide door, closed before the lights go out.
+"""A wide door, fair between workers, closed before the lights go out.
 
-All workers accept from one socket that their supervisor keeps. Were they stopped while
-it still listens, the system would go on taking connections that nobody answers. So the
-socket is told first to let nobody wait before the door, and then to listen no more: who
-comes now is refused and tries elsewhere, and who was let in is answered.
+All workers accept from one socket that their supervisor keeps. Whoever comes wakes all
+of them, and the first to look took everybody: of four callers who came at once one
+worker got four, and the other stood idle as long as they stayed. So workers tell each
+other how many they hold, and who holds more than another lets that one go first.
+
+Were workers stopped while the socket still listens, the system would go on taking
+connections that nobody answers. So the socket is told first to let nobody wait before
+the door, and then to listen no more: who comes now is refused and tries elsewhere, and
+who was let in is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import mmap
 import os
 import socket
 import time
@@ -20,51 +27,118 @@ from pathlib import Path
 
 import uvicorn
 
-__all__ = ["WideServer", "close_door"]
+__all__ = ["Held", "WideServer", "close_door"]
 
-_AT_ONCE = 32  # callers let in after a round
-_LONG_ROUND = 0.003  # seconds: then more may have come than the workers share evenly
+_AT_ONCE = 256  # callers that a worker without others lets in after a round
+_AFTER_YOU = 0.02  # seconds in which another may take who knocks
+_WORKERS = 256  # at most
 _LETTING_IN = 0.3  # seconds in which who waits before the door is let in
 
 
+class Held:
+    """How many callers every worker holds, in a file that all of them map.
+
+    A worker that was killed leaves its number behind until the next takes its place.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(self._file, 8 * _WORKERS)
+        self._mine = self._place()
+        shared = mmap.mmap(self._file, 8 * _WORKERS)
+        self._numbers = memoryview(shared).cast("q")  # one more than held, 0: nobody
+
+    def _place(self) -> int:
+        for place in range(_WORKERS):
+            with suppress(OSError):  # a living worker has locked it
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+                return place
+        return _WORKERS - 1
+
+    def tell(self, held: int) -> None:
+        """Say how many we hold."""
+        self._numbers[self._mine] = held + 1
+
+    def leave(self) -> None:
+        """Hold nobody any more, and be nobody to wait for."""
+        self._numbers[self._mine] = 0
+
+    def fewest(self) -> int:
+        """Give the number of whoever holds fewest, ourselves included.
+
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "held"
+        >>> one = Held(file); one.tell(3); one.fewest()
+        3
+        """
+        return min(filter(None, self._numbers), default=1) - 1
+
+
 class WideServer(uvicorn.Server):
-    """Lets in many who wait in one round of the event loop.
+    """Lets in all who wait in one round of the event loop; beside others, its share.
 
     uvloop takes one caller a round, and a round may hold the scoring of many rows: of a
     thousand callers that came at once the last waited 26 seconds.
     """
 
+    held: Held | None = None  # there are other workers, and this is what they tell
     _doors: tuple[socket.socket, ...] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen as uvicorn does, and beside it on copies of its sockets."""
-        await super().startup(sockets)
+        """Start as uvicorn does, but let callers in ourselves."""
+        await super().startup(sockets and [])
         self._doors = tuple(door.dup() for door in sockets or ())
         for door in self._doors:
             door.setblocking(False)
-            asyncio.get_running_loop().add_reader(door, self._look, door)
+            door.listen(self.config.backlog)
+            self._watch(door)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in any more, and answer who is in."""
         for door in self._doors:
             asyncio.get_running_loop().remove_reader(door)
             door.close()
+        if self.held is not None:
+            self.held.leave()
         await super().shutdown(sockets)
 
-    def _look(self, door: socket.socket) -> None:
-        """Let in more after a long round; after a short one others may have them."""
-        asyncio.get_running_loop().call_soon(
-            self._look_again, door, time.perf_counter()
-        )
+    def _watch(self, door: socket.socket) -> None:
+        asyncio.get_running_loop().add_reader(door, self._knock, door)
 
-    def _look_again(self, door: socket.socket, since: float) -> None:
-        if time.perf_counter() - since > _LONG_ROUND or not _listens(door):
-            self._let_in(door)
+    def _knock(self, door: socket.socket) -> None:
+        """Let in whoever knocks, unless a worker that holds fewer does it first."""
+        if self.held is None:
+            self._let_in(door, _AT_ONCE)
+            return
+        inside = self._tell()
+        many = 1 + inside // 4
+        if inside <= self.held.fewest():
+            self._let_in(door, many)
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(door)
+        loop.call_later(_AFTER_YOU, self._after_you, door, many)
 
-    def _let_in(self, door: socket.socket) -> None:
+    def _after_you(self, door: socket.socket, many: int) -> None:
+        if door.fileno() >= 0 and self._let_in(door, many):
+            self._watch(door)
+
+    def _tell(self) -> int:
+        inside = len(self.server_state.connections) + len(self._coming)
+        if self.held is not None:
+            self.held.tell(inside)
+        return inside
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell the others who has left."""
+        self._tell()
+        return await super().on_tick(counter)
+
+    def _let_in(self, door: socket.socket, many: int) -> bool:
+        """Let in some of those who wait; say whether more may come."""
         loop = asyncio.get_running_loop()
         try:
-            for _ in range(_AT_ONCE):
+            for _ in range(many):
                 caller, _ = door.accept()
                 caller.setblocking(False)
                 let_in = loop.connect_accepted_socket(
@@ -72,11 +146,14 @@ class WideServer(uvicorn.Server):
                 )
                 self._coming.add(task := loop.create_task(let_in))
                 task.add_done_callback(self._coming.discard)
+                self._tell()
         except BlockingIOError:
-            return  # nobody waits
-        except OSError:  # it listens no more
-            with suppress(ValueError):  # or is closed already
+            pass  # nobody waits
+        except OSError:
+            if not _listens(door):
                 loop.remove_reader(door)
+                return False
+        return True
 
     @cached_property
     def _coming(self) -> set[asyncio.Task[object]]:

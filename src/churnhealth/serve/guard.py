@@ -7,16 +7,16 @@ answer nor in a log line: there only its route, its status and its time appear.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import traceback
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from secrets import token_hex
 from time import perf_counter
 from typing import NamedTuple
 
 import anyio
-from starlette.datastructures import Headers
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,7 +24,7 @@ from churnhealth.errors import ChurnHealthError, RequestError
 from churnhealth.serve.keys import OPEN, Keys
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import error_response, refused
-from churnhealth.serve.turns import due_in
+from churnhealth.serve.turns import due_in, too_many
 
 __all__ = ["LOOPBACK", "Guard", "log"]
 
@@ -35,7 +35,9 @@ log = logging.getLogger("churnhealth.serve")
 
 _UNKNOWN = "(unknown)"
 _PATIENCE, _SLOWEST = 5.0, 100_000  # seconds, then bytes per second, for a body
+_A_WHILE = 1.0  # seconds of which one line tells how many found no place
 _MOST_BODIES = 8  # of the largest size, held at the same time
+_PORT = re.compile(r":\d{1,5}$")
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -56,7 +58,9 @@ class Guard:
 
     ``hosts`` are the names the service may be called by (``None``: any), ``max_bytes``
     caps a body, ``keys`` say who may ask, ``observer`` is told of every answer;
-    ``deadline`` is in seconds, from the end of the body on.
+    ``deadline`` is in seconds, from the end of the body on. ``busy`` says of a path and
+    the bytes that are announced whether nobody more can wait for it: whoever has to
+    come back is told so before his body is read, for next to nothing.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Guard:
         deadline: float,
         observer: Observer,
         keys: Keys | None = None,
+        busy: Callable[[str, int], bool] | None = None,
     ) -> None:
         self.app = app
         self.routes = routes
@@ -77,7 +82,17 @@ class Guard:
         self.keys = Keys() if keys is None else keys
         self.deadline = deadline
         self.observer = observer
+        self.busy = busy
         self._held = 0  # bytes of bodies that came in and are not answered yet
+        self._plain = {
+            (method, route.path): found
+            for route in routes
+            if "{" not in route.path
+            for method in route.methods or ()
+            if (found := self._search({"path": route.path, "method": method}))
+        }
+        self._turned_away = 0  # since the last line that told of them
+        self._come_back = error_response(too_many())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -94,6 +109,11 @@ class Guard:
             answer.route = found.route.path
             if found.route.path not in OPEN:
                 answer.caller = self._caller(scope, found)
+            if found.reads and self._is_busy(scope, found):
+                self.observer.rejected("CH532")
+                self._turn_away(answer)
+                await self._come_back(scope, receive, answer)
+                return
             body = await self._body(scope, receive) if found.reads else b""
             due_in(self.deadline)
             self._held += len(body)
@@ -112,9 +132,8 @@ class Guard:
         """Refuse other names than ours: a page elsewhere may point its own at us."""
         if self.hosts is None:
             return
-        given = Headers(scope=scope).getlist("host")
-        name = re.sub(r":\d{1,5}$", "", given[0]).strip("[]") if given else ""
-        if len(given) != 1 or name.lower() not in self.hosts:
+        name = _PORT.sub("", _only(scope, b"host") or "").strip("[]")
+        if name.lower() not in self.hosts:
             names = ", ".join(sorted(self.hosts))
             raise refused(
                 "CH515",
@@ -125,16 +144,33 @@ class Guard:
 
     def _caller(self, scope: Scope, found: _Found) -> str | None:
         """Give the name of the key that was shown; nothing is read before."""
-        given = Headers(scope=scope).getlist("authorization")
         needs = "score" if found.reads else "read"
-        return self.keys.let_in(given[0] if len(given) == 1 else None, needs=needs)
+        return self.keys.let_in(_only(scope, b"authorization"), needs=needs)
+
+    def _is_busy(self, scope: Scope, found: _Found) -> bool:
+        size = _only(scope, b"content-length") or "0"
+        announced = int(size[:20]) if size.isdecimal() else 0
+        return self.busy is not None and self.busy(found.route.path, announced)
+
+    def _turn_away(self, answer: _Answer) -> None:
+        """Count instead of a line each: a crowd must not fill the disk with lines."""
+        answer.counted = True
+        if not self._turned_away:
+            asyncio.get_running_loop().call_later(_A_WHILE, self._tell_of_crowd)
+        self._turned_away += 1
+
+    def _tell_of_crowd(self) -> None:
+        log.info("429 for %d that found the line full", self._turned_away)
+        self._turned_away = 0
 
     def _route(self, scope: Scope) -> _Found:
+        plain = self._plain.get((scope["method"], scope["path"]))
+        found = plain if plain and not scope.get("root_path") else self._search(scope)
+        if found is not None:
+            return found
+        matches = [(route, route.matches(scope)[0]) for route in self.routes]
         allowed: set[str] = set()
-        for route in self.routes:
-            match, more = route.matches(scope)
-            if match is Match.FULL:
-                return _Found(route, more, reads="POST" in (route.methods or ()))
+        for route, match in matches:
             if match is Match.PARTIAL:
                 allowed |= route.methods or set()
         if not allowed:
@@ -142,18 +178,26 @@ class Guard:
             raise refused("CH510", "there is no such path", fix=fix)
         raise _NotAllowedError(sorted(allowed))
 
+    def _search(self, scope: Scope) -> _Found | None:
+        """Find the first route that answers this path and method."""
+        for route in self.routes:
+            match, more = route.matches({"type": "http", **scope})
+            if match is Match.FULL:
+                return _Found(route, more, reads="POST" in (route.methods or ()))
+        return None
+
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        headers = Headers(scope=scope)
-        kind = [part.strip().lower() for part in _only(headers).split(";")]
+        named = (_only(scope, b"content-type") or "").split(";")
+        kind = [part.strip().lower() for part in named]
         plain = kind[0] == "application/json" and kind[1:] in ([], ["charset=utf-8"])
-        if not plain or headers.get("content-encoding", "identity") != "identity":
+        if not plain or _only(scope, b"content-encoding", "identity") != "identity":
             raise refused(
                 "CH512",
                 "the body is not declared as plain JSON",
                 fix="send Content-Type: application/json and no Content-Encoding",
                 where="Content-Type",
             )
-        length = headers.get("content-length", "0")
+        length = _only(scope, b"content-length") or "0"
         if length.isdecimal() and int(length[:20]) > self.max_bytes:
             raise self._too_large()
         parts: list[bytes] = []
@@ -202,9 +246,12 @@ class _NotAllowedError(RequestError):
         )
 
 
-def _only(headers: Headers) -> str:
-    given = headers.getlist("content-type")
-    return given[0] if len(given) == 1 else ""
+def _only(scope: Scope, name: bytes, otherwise: str | None = None) -> str | None:
+    """Give a header that is there once; what is there twice is nothing."""
+    given = [value for key, value in scope["headers"] if key == name]
+    if not given:
+        return otherwise
+    return given[0].decode("latin-1") if len(given) == 1 else None
 
 
 def _internal(error: Exception) -> ChurnHealthError:
@@ -240,13 +287,14 @@ class _Answer:
     def __init__(self, send: Send, *, method: str, observer: Observer) -> None:
         self.route = _UNKNOWN
         self.caller: str | None = None
+        self.counted = False  # has no line of its own
         self._send = send
         self._method = method
         self._observer = observer
         self._status = 0
         self._told = False
         self._began = perf_counter()
-        self._request_id = uuid.uuid4().hex[:16]
+        self._request_id = token_hex(8)
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -276,7 +324,9 @@ class _Answer:
             return
         self._told = True
         took = perf_counter() - self._began
+        self._observer.answered(self.route, self._status, took)
+        if self.counted:
+            return
         method = "-" if self.route == _UNKNOWN else self._method
         line = (self._request_id, method, self.route, self._status, 1000 * took)
         log.info("%s %s %s %s %.1f ms key=%s", *line, self.caller or "-")
-        self._observer.answered(self.route, self._status, took)

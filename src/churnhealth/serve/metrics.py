@@ -39,6 +39,7 @@ class Metrics(Observer):
         self._rows: list[Row] = []
         self._measured = 0
         self._missing: Floats | None = None
+        self._of_answer: dict[tuple[str, int], Any] = {}
 
     def _counter(self, name: str, says: str, *labels: str) -> Any:
         given = {"name": name, "documentation": says, "labelnames": list(labels)}
@@ -109,7 +110,11 @@ class Metrics(Observer):
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count an answer by route template and status."""
-        self._seconds.labels(route=route, status=str(status)).observe(seconds)
+        histogram = self._of_answer.get((route, status))
+        if histogram is None:  # looking for labels takes longer than counting
+            histogram = self._seconds.labels(route=route, status=str(status))
+            self._of_answer[route, status] = histogram
+        histogram.observe(seconds)
 
     def rejected(self, code: str) -> None:
         """Count an error by its code."""

@@ -9,6 +9,7 @@ start and end of a process go to BentoML. Settings come from the environment, wh
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # read once, at its import
@@ -30,11 +31,13 @@ class _Guarded(bentoml.Service[Any]):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001
         # the supervisor reads this file too, and answers nothing: it need not load this
-        from churnhealth.serve.door import WideServer
+        from churnhealth.serve.door import Held, WideServer
         from churnhealth.serve.worker import Worker
 
         shell: ASGIApp = super().to_asgi(is_main)
         worker = Worker(_SETTINGS, shell=shell, metrics=bentoml.metrics)
+        if _SETTINGS.workers > 1 and (stop := os.environ.get("CHURNHEALTH_STOP")):
+            WideServer.held = Held(Path(stop).with_name("held"))
         uvicorn.Server = WideServer  # type: ignore[misc]  # BentoML starts it by name
 
         async def front(scope: Scope, receive: Receive, send: Send) -> None:

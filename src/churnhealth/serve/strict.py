@@ -122,8 +122,8 @@ def _plainly(body: bytes) -> object:
     """Read fast what is beyond doubt; ``None`` for all else, ``null`` included.
 
     A body holds one colon per field and those within its texts. If as many are found
-    in what was read, no field got lost, so none was there twice. Where no number is long
-    enough to be in doubt, they are counted in the same written again.
+    in what was read, no field got lost, so none was there twice. Where no number is
+    long enough to be in doubt, they are counted in the same written again.
     """
     if b"\\" in body:  # an escaped colon would upset the count
         return None

@@ -19,17 +19,18 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import anyio
 import anyio.to_thread
 
+from churnhealth.errors import RequestError
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import refused
 
-__all__ = ["Joint", "Turns", "due_in", "in_time"]
+__all__ = ["Joint", "Turns", "due_in", "in_time", "too_many"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _THREADS = 2  # more would wait for each other: the work is the processor's
 _DUE: contextvars.ContextVar[float] = contextvars.ContextVar("due")
-_LONGEST_TURN = 0.02  # seconds of short work after a long round of the loop
+_LONGEST_TURN = 0.005  # seconds of short work after a long round of the loop
 _MOST_TOGETHER = 16  # pieces of a kind that are worked on at once
 
 
@@ -79,6 +80,15 @@ def in_time() -> None:
         )
 
 
+def too_many() -> RequestError:
+    """Make the error for whoever finds the line full."""
+    return refused(
+        "CH532",
+        "too many requests are waiting already",
+        fix="ask again after the seconds in Retry-After",
+    )
+
+
 class Turns:
     """One line for short work and one for long, both short themselves."""
 
@@ -118,7 +128,7 @@ class Turns:
     async def _turn(
         self, work: Callable[[], object], joint: Joint[Any, Any] | None
     ) -> object:
-        self._admit(len(self._short))
+        self._admit("short")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[object] = loop.create_future()
         context = contextvars.copy_context()
@@ -187,7 +197,7 @@ class Turns:
         RequestError
             As ``short`` does.
         """
-        self._admit(self._waiting_long)
+        self._admit("long")
         if self._threads is None:
             self._threads = asyncio.Semaphore(_THREADS)
         piece = self._timed(work)
@@ -204,13 +214,13 @@ class Turns:
         finally:
             self._waiting_long -= waits
 
-    def _admit(self, waiting: int) -> None:
-        if waiting >= self._most:
-            raise refused(
-                "CH532",
-                "too many requests are waiting already",
-                fix="ask again after the seconds in Retry-After",
-            )
+    def full(self, line: str) -> bool:
+        """Say whether nobody more can wait in a line, ``short`` or ``long``."""
+        return self.waiting[line] >= self._most
+
+    def _admit(self, line: str) -> None:
+        if self.full(line):
+            raise too_many()
 
     def _timed(self, work: Callable[[], T]) -> Callable[[], T]:
         began = perf_counter()

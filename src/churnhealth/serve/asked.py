@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -13,7 +14,7 @@ from starlette.requests import Request
 
 from churnhealth.bundle import Bundle
 from churnhealth.serve.refusal import refused
-from churnhealth.sources.contract import Floats, Texts
+from churnhealth.sources.contract import Floats, Ints, Texts
 from churnhealth.sources.engine import texts
 from churnhealth.sources.given import (
     LARGEST,
@@ -161,7 +162,7 @@ def _plain_numbers(
         return False
     try:
         found = np.array(values, np.float64)  # null becomes NaN
-        places = [column[name] for name in names]
+        places = _places(tuple(column), names)
     except (OverflowError, KeyError):
         return False
     if (np.abs(found) >= LARGEST).any():
@@ -169,6 +170,15 @@ def _plain_numbers(
     found += 0.0  # no -0.0
     out[:, places] = found.reshape(len(given), len(names))
     return True
+
+
+@lru_cache(maxsize=8)
+def _places(columns: tuple[str, ...], names: tuple[str, ...]) -> Ints | slice:
+    """Say in which columns named values stand; who asks again names them alike."""
+    if names == columns:
+        return slice(None)
+    at = {name: i for i, name in enumerate(columns)}
+    return np.array([at[name] for name in names], np.int64)
 
 
 def _told_numbers(

@@ -15,6 +15,8 @@ from tests.made import AS_OF, bundle_of, panel_of
 
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.errors import BundleError
+from churnhealth.scorers.blend import BlendScorer
+from churnhealth.scorers.rules import RuleScorer
 from churnhealth.scoring import score_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,6 +87,31 @@ def test_all_that_is_told_comes_back(tmp_path):
     assert (again.skill, again.base_rate) == (bundle.skill, bundle.base_rate)
     assert (again.as_of, again.calibrator) == (AS_OF, bundle.calibrator)
     assert np.array_equal(again.peers, bundle.peers, equal_nan=True)
+
+
+def test_rules_that_are_a_rung_of_the_scorer_are_asked_once(tmp_path):
+    rules, line = bundle_of("rules").rules, bundle_of("logistic").scorer
+    asked = []
+
+    class Watched(RuleScorer):
+        def _verdicts(self, X):
+            asked.append(len(X))
+            return super()._verdicts(X)
+
+    made = replace(bundle_of(), rules=rules, scorer=BlendScorer.of([rules, line]))
+    read = load_bundle(save_bundle(made, tmp_path / "b"))
+    assert read.rules is read.scorer.members_[0]
+    read.rules.__class__ = Watched
+    X = panel_of().X[:2]
+    score_matrix(read, X, reasons=True)
+    assert asked == [2]
+
+    other = rules.card_.model_copy(update={"name": "Another"})
+    apart = replace(made, rules=RuleScorer.from_json(rules.to_json()))
+    apart.rules.card_ = other
+    read = load_bundle(save_bundle(apart, tmp_path / "c"))
+    assert read.rules is not read.scorer.members_[0]
+    assert read.rules.card_.name == "Another"
 
 
 @pytest.mark.parametrize("name", SCORERS)

@@ -223,6 +223,7 @@ def _parsed(texts: Mapping[str, str]) -> Bundle:
             f"{_MODEL} is not the one that {_DESCRIPTION} was written with",
             fix="restore both from one copy, or train again",
         )
+    scorer = scorer_from_json(raw["scorer"], model_text=text)
     rules = scorer_from_json(raw["rules"])
     if not isinstance(rules, RuleScorer):
         raise TypeError("no rules")
@@ -231,9 +232,9 @@ def _parsed(texts: Mapping[str, str]) -> Bundle:
         question=Question.model_validate(raw["question"]),
         specs=tuple(FeatureSpec.from_json(s) for s in raw["specs"]),
         schema=Schema.from_json(raw["schema"]),
-        scorer=scorer_from_json(raw["scorer"], model_text=text),
+        scorer=scorer,
         calibrator=Calibrator.from_json(raw["calibrator"]),
-        rules=rules,
+        rules=_rung_like(rules, scorer),
         base_rate=raw["base_rate"],
         cuts=BandCuts.from_json(raw["cuts"]),
         peers=_medians(raw["peers"]),
@@ -247,6 +248,15 @@ def _parsed(texts: Mapping[str, str]) -> Bundle:
         skill=raw["skill"],
         card=raw["card"],
     )
+
+
+def _rung_like(rules: RuleScorer, scorer: Scorer) -> RuleScorer:
+    """Give the scorer's own rung that is equal to the rules: one row asks it once."""
+    said = rules.to_json()
+    for rung in getattr(scorer, "members_", (scorer,)):
+        if isinstance(rung, RuleScorer) and rung.to_json() == said:
+            return rung
+    return rules
 
 
 def _verified(folder: Path) -> dict[str, str]:

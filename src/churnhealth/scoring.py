@@ -25,6 +25,7 @@ from churnhealth.features.runtime import compute
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.health.bands import BANDS, held_bands, shown_bands
 from churnhealth.scorers.curves import sigmoid
+from churnhealth.scorers.estimator import rungs_kept
 from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.contract import FAR, Accounts, Floats, History, Ints, date_of
@@ -87,29 +88,28 @@ def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
 
     With ``reasons`` the rules also tell theirs, row by row.
     """
-    no_parts = np.empty((0, X.shape[1] + 1))  # scorers refuse an empty matrix
+    with rungs_kept(X):  # the rules may be a rung of the scorer
+        rules_score, rules_band, told = _rules(bundle, X, reasons=reasons)
+        no_parts = np.empty((0, X.shape[1] + 1))  # scorers refuse an empty matrix
+        parts = bundle.scorer.contributions(X) if len(X) else no_parts
     explained = explain_margin(
-        bundle.scorer.contributions(X) if len(X) else no_parts,
+        parts,
         slope=bundle.calibrator.slope,
         intercept=bundle.calibrator.intercept,
         bent=bundle.calibrator.bent if bundle.calibrator.steps else None,
     )
-    coverage = np.mean(~np.isnan(X), axis=1) if X.size else np.zeros(len(X))
-    p = explained.probability
-    rules_score, rules_band, told = _rules(bundle, X, reasons=reasons)
-    parts = category_log_odds(explained, bundle.categories)
-    alone = sigmoid(np.array([*parts.values()]).reshape(len(parts), len(X)))
-    own, *others = bundle.cuts.band(np.concatenate([p[None], alone]))
+    coverage = (X == X).sum(axis=1) / max(X.shape[1], 1)
+    z = explained.log_odds
+    alone = category_log_odds(explained, bundle.categories)
+    ends = () if bundle.likely is None else bundle.likely.ends(z)
+    # one curve for all of them: for a row or two its steps cost more than the numbers
+    p, *others = sigmoid(np.array([z, *alone.values(), *ends]))
+    low, high = others[len(alone) :] or (np.full(len(X), np.nan),) * 2
+    own, *coloured = bundle.cuts.band(np.array([p, *others[: len(alone)]]))
     band = shown_bands(own if bundle.skill else rules_band, coverage)
-    of_parts = dict(zip(parts, others, strict=True))
+    of_parts = dict(zip(alone, coloured, strict=True))
     nothing = np.full(len(X), None)
     categories = {name: of_parts.get(name, nothing) for name in CATEGORIES}
-    unknown = np.full(len(X), np.nan)
-    low, high = (
-        bundle.likely.around(explained.log_odds)
-        if bundle.likely is not None
-        else (unknown, unknown)
-    )
     return Scored(
         explained=explained,
         low=low,

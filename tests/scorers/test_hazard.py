@@ -126,3 +126,23 @@ def test_small_hazards_keep_their_digits():
     margin = scorer.decision_function([[300.0, 12.0]])
     p = scorer.predict_proba([[300.0, 12.0]])[:, 1]
     np.testing.assert_allclose(log_odds(p), margin, rtol=1e-9)
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[:1]])
+@pytest.mark.parametrize("repeats", [True, False])
+@pytest.mark.parametrize("window", [(0, 90), (30, 120), (30, 37)])
+def test_a_row_alone_gets_the_bits_that_it_gets_among_many(window, repeats, names):
+    random = np.random.default_rng(7)
+    X = np.column_stack(
+        [
+            random.uniform(-20, 150, 3000).round(random.integers(0, 9)),
+            random.choice([0.03, 0.5, 1.0, 1.1, 3.0, 12.0, 36.0, np.nan, 0, -2], 3000),
+        ]
+    )[:, : len(names)]
+    X[::17, 0] = np.nan
+    y = (random.random(3000) < 0.1).astype(int)
+    scorer = HazardScorer(feature_names=names, window=window, repeats=repeats)
+    scorer.fit(X, y)
+    together = scorer.contributions(X)
+    alone = [scorer.contributions(X[i : i + 1])[0] for i in range(len(X))]
+    np.testing.assert_array_equal(np.array(alone), together)

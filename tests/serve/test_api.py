@@ -179,6 +179,18 @@ def test_feature_rows_get_the_same_score_as_the_history_behind_them(
         assert_same(score, scores[i], now_alone)
 
 
+def test_features_may_be_named_in_any_order(client, bundle):
+    def scores(names):
+        row = {"account_id": "a", "features": {n: float(len(n)) for n in names}}
+        body = {"as_of": str(AS_OF), "rows": [row]}
+        return post(client, "/v1/score/features?drivers=9", body).json()["scores"]
+
+    orders = (bundle.names, bundle.names[::-1], sorted(bundle.names))
+    told = [scores(order) for order in (*orders, *orders)]
+    assert all(one == told[0] for one in told)
+    assert scores(bundle.names[1:]) != told[0]
+
+
 def test_a_feature_that_is_not_sent_is_missing_not_zero(client, bundle):
     body = {"as_of": str(AS_OF), "rows": [{"account_id": "a", "features": {}}]}
     (score,) = post(client, "/v1/score/features", body).json()["scores"]

@@ -11,6 +11,7 @@ Effects are log-odds; points are the same effects said in percentage points.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,16 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.explain.wording import among_few, speaker
+from churnhealth.explain.wording import Say, among_few, speaker
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.sources.contract import Days, Floats, Ints, Texts
 
 __all__ = [
     "Explained",
+    "Named",
     "category_log_odds",
     "driver_table",
     "explain_margin",
+    "named_by",
     "named_columns",
     "probability_per_log_odds",
     "ranked",
@@ -88,7 +91,8 @@ def explain_margin(
     parts = np.asarray(contributions, dtype=np.float64)
     if parts.ndim != 2 or parts.shape[1] < 1:
         raise ValueError(f"contributions are (n, F + 1), not {parts.shape}")
-    if not (np.isfinite(parts).all() and np.isfinite([slope, intercept]).all()):
+    line_known = math.isfinite(slope) and math.isfinite(intercept)
+    if not (line_known and np.isfinite(parts).all()):
         raise ValueError("a contribution that is not finite explains nothing")
     base = _base(parts[:, -1], slope=slope, intercept=intercept)
     effects = np.multiply(slope, parts[:, :-1], order="C")  # one order of summing
@@ -105,7 +109,7 @@ def explain_margin(
         log_odds=log_odds,
         probability=sigmoid(log_odds),
         base_log_odds=base,
-        base_probability=float(sigmoid(np.array([base]))[0]),
+        base_probability=_probability(base),
         effects=effects,
         points=effects * probability_per_log_odds(base, moved)[:, None],
     )
@@ -114,12 +118,18 @@ def explain_margin(
 def _base(column: Floats, *, slope: float, intercept: float) -> float:
     if not len(column):
         return float("nan")
-    if np.ptp(column) > _SAME:
+    apart = column.max() - column.min()
+    if apart > _SAME:
         raise ValueError(
-            f"the base differs between rows by {np.ptp(column):.3g}:"
+            f"the base differs between rows by {apart:.3g}:"
             " effects of different rows could not be compared"
         )
     return float(slope * column[0] + intercept)
+
+
+@lru_cache(maxsize=8)  # a model has one base
+def _probability(z: float) -> float:
+    return float(sigmoid(np.array([z]))[0])
 
 
 def probability_per_log_odds(start: Floats | float, moved: Floats) -> Floats:
@@ -155,12 +165,12 @@ def category_log_odds(
     """
     if len(categories) != explained.effects.shape[1]:
         raise ValueError("one category per feature is needed, in column order")
+    names, columns, start = _grouped(tuple(categories))
+    if not names:
+        return {}
     # `take` keeps rows together, so that one row is summed in the order of many
-    return {
-        name: explained.base_log_odds
-        + explained.effects.take(columns, axis=1).sum(axis=1)
-        for name, columns in _columns_of(tuple(categories))
-    }
+    sums = np.add.reduceat(explained.effects.take(columns, axis=1), start, axis=1)
+    return dict(zip(names, (explained.base_log_odds + sums).T, strict=True))
 
 
 def roll_up(explained: Explained, groups: Sequence[str]) -> dict[str, Floats]:
@@ -185,6 +195,19 @@ def _columns_of(categories: tuple[str, ...]) -> tuple[tuple[str, Ints], ...]:
     of_column = np.array(categories, dtype=object)
     names = sorted(set(categories))
     return tuple((name, np.flatnonzero(of_column == name)) for name in names)
+
+
+@lru_cache(maxsize=64)
+def _grouped(categories: tuple[str, ...]) -> tuple[tuple[str, ...], Ints, Ints]:
+    """Give the names of groups, the columns group by group, and where each begins."""
+    groups = _columns_of(categories)
+    columns = [columns for _, columns in groups]
+    start = np.cumsum([0, *map(len, columns)])[:-1]
+    return (
+        tuple(name for name, _ in groups),
+        np.concatenate([np.zeros(0, np.int64), *columns]),
+        start.astype(np.int64),
+    )
 
 
 def driver_table(
@@ -226,7 +249,7 @@ def driver_table(
     shape = explained.effects.shape
     if shape != (len(account_ids), len(specs)):
         raise ValueError(f"{shape} effects for {len(account_ids)} accounts")
-    named = _named(_Same(specs))
+    named = named_by(specs)
     row, column, rank = ranked(explained.effects, specs, top=top)
     effects = explained.effects[row, column]
     given = {"value": values, "own_past": past, "peers_median": peers}
@@ -244,7 +267,7 @@ def driver_table(
         "effect_log_odds": effects,
         "effect_points": 100.0 * explained.points[row, column],
         "sentence": _sentences(
-            specs,
+            named.say,
             column,
             effects,
             told,
@@ -271,12 +294,13 @@ def _texts(words: Any) -> Texts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Named:
-    """What the columns are called, and their order by name."""
+class Named:
+    """What the columns are called, their words, and their order by name."""
 
     name: Texts
     label: Texts
     category: Texts
+    say: tuple[Say, ...]
     by_name: Ints
 
 
@@ -299,18 +323,21 @@ class _Same:
         return isinstance(other, _Same) and other.specs is self.specs
 
 
-def _named(specs: _Same) -> _Named:
+def named_by(specs: Sequence[FeatureSpec]) -> Named:
+    """Prepare the words of all columns; for a tuple of specs they are kept."""
     # A list may be changed by its owner between two calls; a tuple cannot.
-    return _kept(specs) if isinstance(specs.specs, tuple) else _made(specs)
+    same = _Same(specs)
+    return _kept(same) if isinstance(specs, tuple) else _made(same)
 
 
-def _made(same: _Same) -> _Named:
+def _made(same: _Same) -> Named:
     names = [s.name for s in same.specs]
     by_name = sorted(range(len(names)), key=names.__getitem__)
-    return _Named(
+    return Named(
         name=_texts(names),
         label=_texts(s.label for s in same.specs),
         category=_texts(s.category for s in same.specs),
+        say=tuple(map(speaker, same.specs)),
         by_name=np.array(by_name, dtype=np.int64),
     )
 
@@ -320,7 +347,7 @@ _kept = lru_cache(maxsize=8)(_made)
 
 def named_columns(specs: Sequence[FeatureSpec]) -> tuple[Texts, Texts, Texts]:
     """Give name, label and category of each column."""
-    named = _named(_Same(specs))
+    named = named_by(specs)
     return named.name, named.label, named.category
 
 
@@ -328,7 +355,7 @@ def ranked(
     effects: Floats, specs: Sequence[FeatureSpec], *, top: int | None
 ) -> tuple[Ints, Ints, Ints]:
     """Order each row by size of effect; give row, column and rank of each driver."""
-    by_name = _named(_Same(specs)).by_name
+    by_name = named_by(specs).by_name
     falling = -np.abs(effects.take(by_name, axis=1))
     order = falling.argsort(axis=1, kind="stable")[:, :top]  # ties stay by name
     row, place = (falling[np.arange(len(order))[:, None], order] < 0).nonzero()
@@ -365,7 +392,7 @@ def _place(
 
 
 def _sentences(
-    specs: Sequence[FeatureSpec],
+    says: Sequence[Say],
     column: Ints,
     effects: Floats,
     told: NDArray[np.bool_],
@@ -378,7 +405,6 @@ def _sentences(
     """Word the drivers that are told."""
     sentences = np.full(len(column), None, dtype=object)
     at = np.flatnonzero(told)
-    says = {i: speaker(specs[i]) for i in set(column[at].tolist())}
     cells = (column, value, own_past, peers_median, effects, place)
     given = zip(at.tolist(), *(cell[at].tolist() for cell in cells), strict=True)
     for k, i, here, past, theirs, effect, beside in given:

@@ -38,6 +38,7 @@ from churnhealth.features.spec import (
 )
 
 __all__ = [
+    "Say",
     "among_few",
     "capital",
     "clause",

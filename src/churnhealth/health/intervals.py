@@ -54,11 +54,14 @@ class LikelyRange:
 
     def around(self, log_odds: Floats) -> tuple[Floats, Floats]:
         """Give the lower and the upper probability of each row (n,)."""
+        low, high = sigmoid(np.array(self.ends(log_odds)))
+        return low, high
+
+    def ends(self, log_odds: Floats) -> tuple[Floats, Floats]:
+        """Give the lower and the upper log-odds of each row (n,)."""
         at, below, above = self._lines
-        low = np.interp(log_odds, at, below)
-        high = np.interp(log_odds, at, above)
-        found = sigmoid(np.stack([log_odds + low, log_odds + high]))
-        return found[0], found[1]
+        low = log_odds + np.interp(log_odds, at, below)
+        return low, log_odds + np.interp(log_odds, at, above)
 
     @cached_property
     def _lines(self) -> tuple[Floats, ...]:

@@ -24,9 +24,9 @@ from churnhealth.scorers.conditions import Condition
 from churnhealth.scorers.rule_words import colour_because
 from churnhealth.sources.contract import Floats
 
-__all__ = ["CardRow", "Opinion", "line_colour"]
+__all__ = ["CardRow", "Opinion", "Verdict", "line_colour"]
 
-Row = Sequence[float]
+Row = Mapping[str, float]
 _Holds = Callable[[Row], bool]
 _Earns = Callable[[Row], float]
 
@@ -46,14 +46,15 @@ class _Line(NamedTuple):
     weight: float
     full: float
     earns: _Earns
-    at: int  # the one feature it reads, -1 where it reads a condition
-    features: tuple[int, ...]
+    feature: str | None  # the one it reads, if it reads no condition
+    columns: tuple[int, ...]
+    unmeasured: str
 
 
 class _Flag(NamedTuple):
     ceiling: float
     holds: _Holds
-    features: tuple[int, ...]
+    columns: tuple[int, ...]
     told: Flag
 
 
@@ -68,14 +69,33 @@ class _Stage:
     full: float
 
 
+class Verdict(NamedTuple):
+    """What the card makes of one row: points (NaN: nothing measured) and their shares.
+
+    ``earned`` and ``weight`` are those of the lines of ``stage``, ``raised`` its red
+    flags that hold; ``shares`` (F,) split the points above the middle by feature.
+    """
+
+    stage: _Stage
+    earned: list[float]
+    weight: list[float]
+    coverage: float
+    raised: list[_Flag]
+    points: float
+    shares: Floats
+
+
 class CardRow:
-    """A card, ready to be asked about one row of ``names`` at a time.
+    """A card, ready to be asked about one row at a time: numbers by feature.
+
+    ``names`` are the features of a whole row, in the order of its columns.
 
     >>> from churnhealth.scorers.card import parse_card
     >>> card = parse_card({"categories": {"usage": 100}, "stages": [{"name": "all",
     ...     "measures": [{"label": "Logins", "category": "usage", "feature": "logins",
     ...                   "green": 20, "red": 5}]}]})
-    >>> told = CardRow(card, ["logins"], middle=50.0, words=Words.of({}, {}))([12.0])
+    >>> rows = CardRow(card, ["logins"], middle=50.0, words=Words.of({}, {}))
+    >>> told = rows({"logins": 12.0})
     >>> told.points, told.reasons[0]
     (50.0, 'yellow because: Logins 12')
     >>> told.reasons[1]
@@ -88,17 +108,28 @@ class CardRow:
         at = {name: i for i, name in enumerate(names)}
         self._card, self._words = card, words
         self._width, self._middle = len(names), middle
-        self._at = at
         self._stages = tuple(_stage(card, stage, at) for stage in card.stages)
+        reads = tuple(card.features)
+        self.reads = reads, np.array([at[name] for name in reads], np.int64)
 
     def __call__(self, row: Row) -> Opinion:
         """Say what the card says of one row: a number or NaN per feature."""
+        return self.opinion(row, self.verdict(row))
+
+    def verdict(self, row: Row) -> Verdict:
+        """Judge one row, without words."""
         stage = next(s for s in self._stages if s.holds is None or s.holds(row))
         earned = [line.earns(row) for line in stage.lines]
         weight, coverage = _weighed(stage, earned)
-        points = self._points(stage, row, earned, weight) if coverage > 0 else math.nan
-        raised = [coverage > 0 and flag.holds(row) for flag in stage.flags]
-        return self._opinion(stage, row, earned, weight, raised, points, coverage)
+        flags = [f for f in stage.flags if coverage > 0 and f.holds(row)]
+        shares, points = self._spread(stage, earned, weight, flags)
+        points = min(max(points, 0.0), 100.0) if coverage > 0 else math.nan
+        return Verdict(stage, earned, weight, coverage, flags, points, shares)
+
+    def opinion(self, row: Row, verdict: Verdict) -> Opinion:
+        """Put a verdict into words."""
+        stage, earned, weight, coverage, flags, points, _ = verdict
+        return self._opinion(stage, row, earned, weight, flags, points, coverage)
 
     def of_rows(self, rows: Sequence[Row], scoring: Scoring) -> list[Opinion]:
         """Say it of many rows whose points were worked out as arrays."""
@@ -110,7 +141,13 @@ class CardRow:
             listed = zip(staged.rows.tolist(), *(x.tolist() for x in told), strict=True)
             for i, earned, weight, raised in listed:
                 found[i] = self._opinion(
-                    stage, rows[i], earned, weight, raised, points[i], coverage[i]
+                    stage,
+                    rows[i],
+                    earned,
+                    weight,
+                    list(compress(stage.flags, raised)),
+                    points[i],
+                    coverage[i],
                 )
         return [found[i] for i in range(len(rows))]
 
@@ -120,16 +157,15 @@ class CardRow:
         row: Row,
         earned: list[float],
         weight: list[float],
-        raised: list[bool],
+        flags: list[_Flag],
         points: float,
         coverage: float,
     ) -> Opinion:
         band = rule_band(points, coverage, least=self._card.least_measured)
-        flags = list(compress(stage.flags, raised))
         because = colour_because(
             self._card,
             stage.told,
-            _ByName(row, self._at),
+            row,
             earned=earned,
             weight=weight,
             raised=[flag.told for flag in flags],
@@ -139,55 +175,27 @@ class CardRow:
         lines = _reasons(stage, row, earned, weight, flags)
         return Opinion(points, coverage, band, [because, *lines])
 
-    def shares(self, row: Row) -> Floats:
-        """Split the points above the middle by feature (F,), red flags included."""
-        stage = next(s for s in self._stages if s.holds is None or s.holds(row))
-        earned = [line.earns(row) for line in stage.lines]
-        weight, coverage = _weighed(stage, earned)
-        return self._spread(stage, row, earned, weight, flags=coverage > 0)[0]
-
     def _spread(
         self,
         stage: _Stage,
-        row: Row,
         earned: list[float],
         weight: list[float],
-        *,
-        flags: bool,
+        raised: list[_Flag],
     ) -> tuple[Floats, float]:
         """Give lines and flags to their features in equal parts; and the points."""
         shares = np.zeros(self._width)
         for line, got, worth in zip(stage.lines, earned, weight, strict=True):
             if got == got:
                 amount = worth * (got - self._middle)
-                for feature in line.features:
-                    shares[feature] += amount / len(line.features)
+                for column in line.columns:
+                    shares[column] += amount / len(line.columns)
         points = self._middle + float(shares.sum())
-        for flag in stage.flags:
-            if flags and flag.holds(row):
-                cut = min(flag.ceiling - points, 0.0)
-                for feature in flag.features:
-                    shares[feature] += cut / len(flag.features)
-                points = points + cut
+        for flag in raised:
+            cut = min(flag.ceiling - points, 0.0)
+            for column in flag.columns:
+                shares[column] += cut / len(flag.columns)
+            points = points + cut
         return shares, points
-
-    def _points(
-        self, stage: _Stage, row: Row, earned: list[float], weight: list[float]
-    ) -> float:
-        points = self._spread(stage, row, earned, weight, flags=True)[1]
-        return min(max(points, 0.0), 100.0)
-
-
-class _ByName(dict[str, float]):
-    """A row's numbers by the names of its columns, looked up when they are told."""
-
-    __slots__ = ("_at", "_row")
-
-    def __init__(self, row: Row, at: Mapping[str, int]) -> None:
-        self._row, self._at = row, at
-
-    def __missing__(self, name: str) -> float:
-        return self._row[self._at[name]]
 
 
 def line_colour(points: float) -> str:
@@ -232,9 +240,9 @@ def _reasons(
     unmeasured: list[str] = []
     for line, got, worth in zip(stage.lines, earned, weight, strict=True):
         if got != got:
-            unmeasured.append(f"{line.label}: not measured, its weight goes to others")
+            unmeasured.append(line.unmeasured)
             continue
-        value = "" if line.at < 0 else f" {row[line.at]:.4g}"
+        value = "" if line.feature is None else f" {row[line.feature]:.4g}"
         text = (
             f"{line.label}{value}: {line_colour(got)}"
             f" ({worth * got:.0f} of {100 * worth:.0f} points)"
@@ -261,17 +269,18 @@ def _stage(card: Card, stage: Stage, at: Mapping[str, int]) -> _Stage:
             category=categories.index(m.category),
             weight=float(m.weight),
             full=float(share),
-            earns=_earns(m, at),
-            at=-1 if m.feature is None else at[m.feature],
-            features=tuple(at[f] for f in m.features),
+            earns=_earns(m),
+            feature=m.feature,
+            columns=tuple(at[f] for f in m.features),
+            unmeasured=f"{m.label}: not measured, its weight goes to others",
         )
         for m, share in zip(stage.measures, full, strict=True)
     )
     flags = tuple(
         _Flag(
             ceiling=flag.ceiling,
-            holds=_holds(flag.condition, at),
-            features=tuple(at[f] for f in flag.condition.features),
+            holds=_holds(flag.condition),
+            columns=tuple(at[f] for f in flag.condition.features),
             told=flag,
         )
         for flag in stage.flags
@@ -279,7 +288,7 @@ def _stage(card: Card, stage: Stage, at: Mapping[str, int]) -> _Stage:
     return _Stage(
         told=stage,
         worst=card.mode_of(stage) == "worst",
-        holds=None if stage.condition is None else _holds(stage.condition, at),
+        holds=None if stage.condition is None else _holds(stage.condition),
         lines=lines,
         flags=flags,
         worth=tuple(float(worth[c]) for c in categories),
@@ -287,22 +296,22 @@ def _stage(card: Card, stage: Stage, at: Mapping[str, int]) -> _Stage:
     )
 
 
-def _earns(measure: Measure, at: Mapping[str, int]) -> _Earns:
+def _earns(measure: Measure) -> _Earns:
     if measure.feature is None:
-        return _by_condition(measure, at)
-    i = at[measure.feature]
+        return _by_condition(measure)
+    name = measure.feature
     green, red = float(measure.green or 0.0), float(measure.red or 0.0)
     if measure.points:
         values, points = zip(*measure.points, strict=True)
-        return _along(i, np.array(values, np.float64), np.array(points, np.float64))
+        return _along(name, np.array(values, np.float64), np.array(points, np.float64))
     if measure.graded:
         low, high = sorted((green, red))
         ends = (0.0, 100.0) if green > red else (100.0, 0.0)
-        return _along(i, np.array((low, high)), np.array(ends))
+        return _along(name, np.array((low, high)), np.array(ends))
     sign = 1.0 if green > red else -1.0
 
     def threshold(row: Row) -> float:
-        x = row[i]
+        x = row[name]
         if x != x:
             return math.nan
         if sign * (x - green) >= 0:
@@ -312,15 +321,15 @@ def _earns(measure: Measure, at: Mapping[str, int]) -> _Earns:
     return threshold
 
 
-def _along(i: int, at: Floats, points: Floats) -> _Earns:
-    return lambda row: float(np.interp(row[i], at, points))
+def _along(name: str, at: Floats, points: Floats) -> _Earns:
+    return lambda row: float(np.interp(row[name], at, points))
 
 
-def _by_condition(measure: Measure, at: Mapping[str, int]) -> _Earns:
+def _by_condition(measure: Measure) -> _Earns:
     green, red = (
-        (lambda _: False) if c is None else _holds(c, at) for c in measure.conditions
+        (lambda _: False) if c is None else _holds(c) for c in measure.conditions
     )
-    features = tuple(at[f] for f in measure.features)
+    features = tuple(measure.features)
 
     def spoken(row: Row) -> float:
         if red(row):
@@ -332,5 +341,5 @@ def _by_condition(measure: Measure, at: Mapping[str, int]) -> _Earns:
     return spoken
 
 
-def _holds(condition: Condition, at: Mapping[str, int]) -> Callable[[Row], bool]:
-    return row_test(condition.tree, at)
+def _holds(condition: Condition) -> Callable[[Row], bool]:
+    return row_test(condition.tree, {name: name for name in condition.features})

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,10 @@ class _Kept:
     """What rungs have said of one matrix so far: margins and parts."""
 
     X: Floats
-    said: dict[tuple[str, Scorer], Floats]
+    said: dict[tuple[str, Scorer], Any]
 
+
+T = TypeVar("T")
 
 _ROWS = 50_000  # parted at a time, so that memory stays small
 
@@ -80,18 +82,6 @@ def rungs_kept(X: Floats) -> Iterator[None]:
         yield
     finally:
         _KEPT.reset(token)
-
-
-def _once(
-    what: str, scorer: Scorer, X: Floats, ask: Callable[[Floats], Floats]
-) -> Floats:
-    kept = _KEPT.get()
-    if kept is None or kept.X is not X:
-        return ask(X)
-    found = kept.said.get((what, scorer))
-    if found is None:
-        found = kept.said[what, scorer] = ask(X)
-    return found
 
 
 class Scorer(ABC):
@@ -142,7 +132,7 @@ class Scorer(ABC):
 
     def decision_function(self, X: Floats) -> Floats:
         """Give the margin (n,): uncalibrated log-odds of churn."""
-        return _once("margin", self, self._checked(X), self._margin)
+        return self._once("margin", self._checked(X), self._margin)
 
     def predict_proba(self, X: Floats) -> Floats:
         """Give (n, 2) probabilities: of staying, of churning."""
@@ -163,7 +153,17 @@ class Scorer(ABC):
 
     def rung_parts(self, X: Floats) -> Floats:
         """Split the margin for a scorer standing on this one, which checked ``X``."""
-        return _once("parts", self, X, self._parts)
+        return self._once("parts", X, self._parts)
+
+    def _once(self, what: str, X: Floats, ask: Callable[[Floats], T]) -> T:
+        """Ask for something about ``X``, or give what was said of it before."""
+        kept = _KEPT.get()
+        if kept is None or kept.X is not X:
+            return ask(X)
+        found: T | None = kept.said.get((what, self))
+        if found is None:
+            found = kept.said[what, self] = ask(X)
+        return found
 
     def _summed_parts(self, X: Floats) -> Floats:
         """Give the margin as the sum of its parts, some rows at a time."""

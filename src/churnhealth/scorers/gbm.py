@@ -193,10 +193,12 @@ class GbmScorer(StandingScorer):
         return copy
 
     def _filled(self, X: Floats) -> Floats:
-        X = X[:, self.used_]
+        X = X.take(self.used_, axis=1)
         # Trees that never met a missing value in a column would read it as zero.
-        gaps = np.isnan(X) & ~np.isnan(self.median_)
-        return np.where(gaps, self.median_, X) if gaps.any() else X
+        # Where others were missing too, the median is NaN: nothing is filled in.
+        missing = np.isnan(X)
+        np.copyto(X, self.median_, where=missing)
+        return X
 
     def _margin(self, X: Floats) -> Floats:
         raised = self._booster().predict(

@@ -16,6 +16,7 @@ informative prior. Rows without a decision have a smoothed rate of their own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -32,6 +33,7 @@ _GROWTH = (0.85, 0.3)  # prior mean and standard deviation of g
 _LEVEL_SD = 2.0  # of a, around the hazard that all decisions together show
 _LONGEST = 15.0  # a hazard's exponent is kept inside what exp can hold
 _NEVER = 1e9  # days until a term of unknown length comes up again
+_FEW = 4  # so many rows are faster one by one
 _IMAGINED = 0.5  # outcomes at the general rate that smooth a rate of few rows
 
 
@@ -132,6 +134,11 @@ class HazardScorer(Scorer):
 
     def _split(self, X: Floats) -> tuple[Floats, Floats]:
         """Split the margin: what the calendar says at a usual term, and the term."""
+        if X.shape[0] <= _FEW:
+            columns = [self.ends_, self.ends_ if self.term_ is None else self.term_]
+            pairs = X.take(columns, axis=1).tolist()
+            split = np.array([self._split_row(days, months) for days, months in pairs])
+            return split[:, 0], split[:, 1]
         decisions, term = self._read(X)
         due = decisions > 0
         calendar = np.full(X.shape[0], self.idle_)
@@ -139,6 +146,32 @@ class HazardScorer(Scorer):
         whole = calendar.copy()
         whole[due] = _log_odds(decisions[due], self.level_ + self.growth_ * term[due])
         return calendar, whole - calendar
+
+    def _split_row(self, days: float, months: float) -> tuple[float, float]:
+        """Split the margin of one row in its numbers: the bits are those of ``_split``.
+
+        NumPy's own curves are asked, since those of ``math`` may differ in a bit.
+        """
+        known = self.term_ is not None and months > 0
+        log_months = float(np.log(months)) if known else math.nan
+        decisions = self._decisions_row(days, log_months)
+        if decisions <= 0:
+            return self.idle_, 0.0
+        term = log_months - self.usual_ if known else 0.0
+        calendar = _row_log_odds(decisions, self.level_)
+        whole = _row_log_odds(decisions, self.level_ + self.growth_ * term)
+        return calendar, whole - calendar
+
+    def _decisions_row(self, days: float, log_months: float) -> float:
+        first, past = self.window
+        if not self.repeats:
+            return float(first <= days < past)
+        days = days if math.isfinite(days) else past
+        term = float(np.exp(log_months)) * MONTH_DAYS
+        every = max(term, 1.0) if math.isfinite(term) else _NEVER
+        earliest = days + math.ceil(max(first - days, 0.0) / every) * every
+        left = past - earliest
+        return 1.0 + math.floor((left - 1e-9) / every) if left > 0 else 0.0
 
     def _margin(self, X: Floats) -> Floats:
         calendar, term = self._split(X)
@@ -186,6 +219,11 @@ def _log_odds(decisions: Floats, eta: Floats | float) -> Floats:
     """Give the log-odds of ``1 - exp(-decisions * exp(eta))``, exact at both ends."""
     risk = decisions * np.exp(np.minimum(np.maximum(eta, -_LONGEST), 3.0))
     return np.asarray(risk + np.log(-np.expm1(-risk)))
+
+
+def _row_log_odds(decisions: float, eta: float) -> float:
+    risk = decisions * float(np.exp(min(max(eta, -_LONGEST), 3.0)))
+    return risk + float(np.log(-float(np.expm1(-risk))))
 
 
 def _fit(

@@ -96,10 +96,9 @@ class LogisticScorer(StandingScorer):
         return self._summed_parts(X)
 
     def _parts(self, X: Floats) -> Floats:
-        width = X.shape[1]
-        parts = np.empty((X.shape[0], width + 1))
-        each = self.lens_.seen(X) * self.coef_
-        parts[:, :width] = self.lens_.by_feature(each, width)
+        each = self.lens_.seen(X)
+        each *= self.coef_
+        parts = self.lens_.by_feature(each, X.shape[1] + 1)
         parts[:, -1] = self.intercept_  # every column has mean 0: margin at the mean
         return parts if self.base_ is None else parts + self._base_parts(X)
 

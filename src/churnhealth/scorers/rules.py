@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from churnhealth.scorers.card import Card, parse_card
 from churnhealth.scorers.card_points import Scoring, card_points, rule_bands
-from churnhealth.scorers.card_row import CardRow, Opinion
+from churnhealth.scorers.card_row import CardRow, Opinion, Verdict
 from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.curves import fit_line, log_odds
 from churnhealth.scorers.estimator import Scorer, Training
@@ -85,10 +85,25 @@ class RuleScorer(Scorer):
     def opinions(self, X: Floats) -> list[Opinion]:
         """Give each row's points, coverage and reasons: `points` bit for bit."""
         checked, tell = self._checked(X), self._row_card
-        rows = checked.tolist()
+        rows = self._read(checked)
         if len(rows) <= _FEW:
-            return [tell(row) for row in rows]
-        return tell.of_rows(rows, self._scoring(checked, self.middle_))
+            verdicts = self._once("verdicts", checked, self._verdicts)
+            return list(map(tell.opinion, rows, verdicts))
+        return tell.of_rows(rows, self._once("scoring", checked, self._scored))
+
+    def _read(self, X: Floats) -> list[dict[str, float]]:
+        """Take what the card reads of each row."""
+        names, columns = self._row_card.reads
+        return [
+            dict(zip(names, row, strict=True))
+            for row in X.take(columns, axis=1).tolist()
+        ]
+
+    def _verdicts(self, X: Floats) -> list[Verdict]:
+        return list(map(self._row_card.verdict, self._read(X)))
+
+    def _scored(self, X: Floats) -> Scoring:
+        return self._scoring(X, self.middle_)
 
     def reasons(self, row: Floats) -> list[str]:
         """Tell one row (F,) in words: "red because: ... AND ...", then line by line."""
@@ -131,8 +146,9 @@ class RuleScorer(Scorer):
 
     def _shares(self, X: Floats) -> Floats:
         if X.shape[0] <= _FEW:  # the same bits, without a hundred small arrays
-            return np.array([self._row_card.shares(row) for row in X.tolist()])
-        return self._scoring(X, self.middle_).shares
+            verdicts = self._once("verdicts", X, self._verdicts)
+            return np.array([verdict.shares for verdict in verdicts])
+        return self._once("scoring", X, self._scored).shares
 
     def _columns(self, X: Floats) -> Mapping[str, Floats]:
         at = {name: i for i, name in enumerate(self.names_)}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from churnhealth.archive.plain import Row, plain_rows
 from churnhealth.bundle import Bundle
-from churnhealth.explain.drivers import driver_table
+from churnhealth.explain.driver_rows import driver_rows
 from churnhealth.scoring import CATEGORIES, ScoreBook, score_matrix
 from churnhealth.sources.contract import Floats, Texts
 
@@ -137,16 +137,15 @@ def feature_scores(
 
     Requests are scored together and answered apart: a row gets the same bits.
     """
-    X = np.concatenate([one.X for one in asked])
-    ids = np.concatenate([one.ids for one in asked])
-    days = [str(a.as_of) for a in asked for _ in a.ids]
+    X, ids = asked[0].X, asked[0].ids
+    if len(asked) > 1:
+        X = np.concatenate([one.X for one in asked])
+        ids = np.concatenate([one.ids for one in asked])
     scored = score_matrix(bundle, X, reasons=True)
     explained = scored.explained
-    drivers = driver_table(
+    drivers = driver_rows(
         explained,
         bundle.specs,
-        account_ids=np.arange(len(X)).astype(object),  # two may name one account
-        as_of=asked[0].as_of,  # the day is not among what is told of a driver
         values=X,
         peers=bundle.peers,
         tenths=bundle.tenths_of(ids),
@@ -166,16 +165,19 @@ def feature_scores(
         "agreement": scored.agreement,
         "coverage": scored.coverage,
     }
-    of_row = _drivers(drivers)
     reasons = scored.reasons or []
+    base = explained.base_probability
+    given = zip(plain_rows(table), reasons, drivers, strict=True)
     answers = []
-    for i, row in enumerate(plain_rows(table)):
-        row |= {"as_of": days[i], "status": "scored"}
-        answer = _score(row, base=explained.base_probability, reasons=reasons[i])
-        answer["drivers"] = of_row.get(i, [])
-        answers.append(answer)
-    given = iter(answers)
-    return [list(islice(given, len(a.ids))) for a in asked]
+    for one in asked:
+        same = {"as_of": str(one.as_of), "status": "scored"}
+        answers.append(
+            [
+                {**_score(row | same, base=base, reasons=why), "drivers": moved}
+                for row, why, moved in islice(given, len(one.ids))
+            ]
+        )
+    return answers
 
 
 def stored_scores(

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.explain.columns import named_columns, ranked
 from churnhealth.explain.drivers import (
     Explained,
-    named_columns,
     probability_per_log_odds,
-    ranked,
 )
 from churnhealth.explain.numbers import percent
 from churnhealth.explain.phrases import BANDS_MOVED, MODEL_MOVED, REVISED

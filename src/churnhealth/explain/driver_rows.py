@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from churnhealth.explain.drivers import Explained, named_by, ranked
+from churnhealth.explain.columns import named_by, ranked
+from churnhealth.explain.drivers import Explained
 from churnhealth.explain.wording import among_few
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.sources.contract import Floats, Ints
@@ -56,12 +57,12 @@ def driver_rows(
     points = 100.0 * explained.points[row, column]
     cells = (row, column, related[column], values[row, column], peers[column])
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(values))]
-    stories: dict[tuple[int, bool], set[int]] = {}
+    stories: list[tuple[set[int], set[int]]] = [(set(), set()) for _ in found]
     for i, j, story, value, theirs, effect, point, below, above in zip(
         *(cell.tolist() for cell in (*cells, effects, points)), low, high, strict=True
     ):
         sentence = None
-        heard = stories.setdefault((i, effect > 0), set())
+        heard = stories[i][effect > 0]
         if story not in heard and len(heard) < worded:
             sentence = named.say[j](value, _NAN, theirs, effect)
             if value < below or value > above:

@@ -21,21 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.explain.wording import Say, among_few, speaker
+from churnhealth.explain.columns import named_by, ranked
+from churnhealth.explain.wording import Say, among_few
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.sources.contract import Days, Floats, Ints, Texts
 
 __all__ = [
     "Explained",
-    "Named",
     "category_log_odds",
     "driver_table",
     "explain_margin",
-    "named_by",
-    "named_columns",
     "probability_per_log_odds",
-    "ranked",
     "roll_up",
 ]
 
@@ -287,79 +284,6 @@ def _cells(known: Floats | None, row: Ints, column: Ints) -> Floats:
     if known is None:
         return np.full(row.size, np.nan)
     return known[column] if known.ndim == 1 else known[row, column]
-
-
-def _texts(words: Any) -> Texts:
-    return np.array([*words, None], dtype=object)[:-1]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Named:
-    """What the columns are called, their words, and their order by name."""
-
-    name: Texts
-    label: Texts
-    category: Texts
-    say: tuple[Say, ...]
-    by_name: Ints
-
-
-class _Same:
-    """Specs that count as equal only where they are the same object.
-
-    A request asks for the words of one bundle's features again and again; to compare
-    all of them each time would take longer than to answer.
-    """
-
-    __slots__ = ("specs",)
-
-    def __init__(self, specs: Sequence[FeatureSpec]) -> None:
-        self.specs = specs
-
-    def __hash__(self) -> int:
-        return id(self.specs)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.specs is self.specs
-
-
-def named_by(specs: Sequence[FeatureSpec]) -> Named:
-    """Prepare the words of all columns; for a tuple of specs they are kept."""
-    # A list may be changed by its owner between two calls; a tuple cannot.
-    same = _Same(specs)
-    return _kept(same) if isinstance(specs, tuple) else _made(same)
-
-
-def _made(same: _Same) -> Named:
-    names = [s.name for s in same.specs]
-    by_name = sorted(range(len(names)), key=names.__getitem__)
-    return Named(
-        name=_texts(names),
-        label=_texts(s.label for s in same.specs),
-        category=_texts(s.category for s in same.specs),
-        say=tuple(map(speaker, same.specs)),
-        by_name=np.array(by_name, dtype=np.int64),
-    )
-
-
-_kept = lru_cache(maxsize=8)(_made)
-
-
-def named_columns(specs: Sequence[FeatureSpec]) -> tuple[Texts, Texts, Texts]:
-    """Give name, label and category of each column."""
-    named = named_by(specs)
-    return named.name, named.label, named.category
-
-
-def ranked(
-    effects: Floats, specs: Sequence[FeatureSpec], *, top: int | None
-) -> tuple[Ints, Ints, Ints]:
-    """Order each row by size of effect; give row, column and rank of each driver."""
-    by_name = named_by(specs).by_name
-    falling = -np.abs(effects.take(by_name, axis=1))
-    order = falling.argsort(axis=1, kind="stable")[:, :top]  # ties stay by name
-    row, place = (falling[np.arange(len(order))[:, None], order] < 0).nonzero()
-    return row, by_name[order[row, place]], place + 1
 
 
 def _within(

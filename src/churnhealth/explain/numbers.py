@@ -67,7 +67,7 @@ def figure(value: float) -> str:
     >>> [figure(v) for v in (8.0, 0.333333, 14.26, 12345.6, -3.5, -0.0)]
     ['8', '0.33', '14.3', '12,346', '−3.5', '0']
     """
-    if value == round(value) or abs(value) >= 1000:
+    if abs(value) >= 1000 or value % 1 == 0:
         return _minus(f"{value:,.0f}")
     return _minus(f"{value:,.2f}" if abs(value) < 1 else f"{value:,.1f}")
 

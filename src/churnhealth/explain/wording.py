@@ -178,8 +178,9 @@ def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
     number = number_of(spec)
     own = words.moved is None
     moved = with_acronyms(clean(spec.phrase)) if own else words.moved or ""
-    same, now, beside = words.same, words.now, words.beside
-    missing = words.missing.format(**fixed)
+    same, missing = words.same, words.missing.format(**fixed)
+    now = _around("value", words.now, fixed)
+    beside = _around("peers", words.beside, fixed)
 
     def say(value: float, past: float, peers: float, effect: float) -> str:
         if value != value:
@@ -192,14 +193,20 @@ def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
             template = same if before == told else moved
             text = template.format(moved=verb, past=before, value=told, **fixed)
         else:
-            text = now.format(value=told, **fixed)
+            text = told.join(now)
         if peers == peers:
-            text += beside.format(peers=number(peers))
+            text += number(peers).join(beside)
         elif not (moved and past == past):
             text += _alone(effect)
         return text + "."
 
     return say
+
+
+def _around(place: str, template: str, fixed: Mapping[str, str]) -> list[str]:
+    """Give what stands around the one number that is told of each account."""
+    # what is filled in beside it was cleaned of all that is no letter or sign
+    return template.format(**{**fixed, place: "\0"}).split("\0")
 
 
 def _move(words: Move, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:

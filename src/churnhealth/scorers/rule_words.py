@@ -85,16 +85,16 @@ def colour_because(
     if raised:
         told = " AND ".join(words.met(f.condition.tree, row) for f in raised)
         return f"{band} because: {told}"
-    counted = [i for i in range(len(weight)) if weight[i] > 0]
+    counted = [i for i, share in enumerate(weight) if share > 0]
     if len(counted) == 1 or card.mode_of(stage) == "worst":
         told = " AND ".join(
             _decided(stage.measures[i], float(earned[i]), words, row) for i in counted
         )
         return f"{band} because: {told}"
-    lost = sorted(counted, key=lambda i: (weight[i] * (earned[i] - 100.0), i))
-    short = [i for i in lost if earned[i] < 75.0][:_MOST_LINES]
-    chosen = short if band != "green" and short else counted[:_MOST_LINES]
-    points = sum(weight[i] * earned[i] for i in counted)
+    short = [i for i in counted if earned[i] < 75.0] if band != "green" else []
+    short.sort(key=lambda i: weight[i] * (earned[i] - 100.0))
+    chosen = (short or counted)[:_MOST_LINES]
+    points = sum([weight[i] * earned[i] for i in counted])
     told = "; ".join(
         _decided(stage.measures[i], float(earned[i]), words, row) for i in chosen
     )

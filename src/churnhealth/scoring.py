@@ -108,8 +108,10 @@ def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
     own, *coloured = bundle.cuts.band(np.array([p, *others[: len(alone)]]))
     band = shown_bands(own if bundle.skill else rules_band, coverage)
     of_parts = dict(zip(alone, coloured, strict=True))
-    nothing = np.full(len(X), None)
-    categories = {name: of_parts.get(name, nothing) for name in CATEGORIES}
+    categories = {
+        name: of_parts[name] if name in of_parts else np.full(len(X), None)
+        for name in CATEGORIES
+    }
     return Scored(
         explained=explained,
         low=low,

@@ -109,11 +109,10 @@ def ranked(
 
 def _first(falling: Floats, many: int | None) -> Ints:
     """Give the columns of each row's ``many`` least numbers, as a stable sort does."""
-    rows = np.arange(len(falling))
-    few = many is not None and many <= min(_SHORT_LIST, *falling.shape)
-    if many is None or not few:
+    if many is None or many > min(_SHORT_LIST, *falling.shape):
         return falling.argsort(axis=1, kind="stable")[:, :many]
     left, order = falling.copy(), np.empty((len(falling), many), np.int64)
+    rows = np.arange(len(falling))
     for place in range(many):
         order[:, place] = left.argmin(axis=1)
         left[rows, order[:, place]] = np.inf

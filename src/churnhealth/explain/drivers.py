@@ -140,8 +140,8 @@ def probability_per_log_odds(start: Floats | float, moved: Floats) -> Floats:
     [0.25, 0.25, 0.25, 0.0125]
     """
     d, a, b = np.abs(moved), np.abs(start), np.abs(start + moved)
-    quotient = np.ones_like(d)
-    np.divide(-np.expm1(-d), d, out=quotient, where=d > 0)
+    quotient = np.ones(d.shape)
+    np.divide(np.expm1(-d), -d, out=quotient, where=d > 0)
     outside = np.exp(np.minimum((d - a - b) / 2, 0.0))
     slope: Floats = outside * quotient / ((1.0 + np.exp(-a)) * (1.0 + np.exp(-b)))
     return slope

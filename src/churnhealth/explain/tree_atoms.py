@@ -36,6 +36,7 @@ class Atoms:
     _owner: Ints
     _missing: Ints
     _named: tuple[int, ...]
+    _zeros: bool
 
     def codes(self, which: int, x: Floats) -> Ints:
         """Give the code of each value of one feature."""
@@ -57,7 +58,8 @@ class Atoms:
         below = self._flat < x.take(self._owner, axis=1)
         code = np.add.reduceat(below, self._start, axis=1, dtype=np.int64)
         np.copyto(code, self._missing, where=np.isnan(x))
-        np.copyto(code, self._missing + 1, where=zero & self.knows_zero)
+        if self._zeros:
+            np.copyto(code, self._missing + 1, where=zero & self.knows_zero)
         for which in self._named:
             code[:, which] = _category_codes(self.edges[which], x[:, which])
         return code
@@ -127,4 +129,5 @@ def atoms_of(trees: Sequence[Tree], *, width: int) -> Atoms:
         _owner=np.repeat(np.arange(len(edges)), sizes),
         _missing=np.array(sizes, np.int64) + 1,
         _named=tuple(i for i, f in enumerate(features) if f in sets),
+        _zeros=bool(zeros),
     )

@@ -96,11 +96,11 @@ class TreeTables:
         cell = np.add.reduceat(steps, pairs.table_start, axis=1) * pairs.width
         found = pairs.cells.take(cell.take(pairs.table, axis=1) + pairs.cell_start)
         # bincount adds in order, as the sums over tables do: the same bits
-        place = pairs.feature + np.arange(X.shape[0])[:, None] * features.size
-        sums = np.bincount(
-            place.ravel(), weights=found.ravel(), minlength=X.shape[0] * features.size
-        )
-        out[:, features] = sums.reshape(X.shape[0], -1)
+        place, many = pairs.feature, X.shape[0]
+        if many > 1:
+            place = (place + np.arange(many)[:, None] * features.size).ravel()
+        sums = np.bincount(place, weights=found.ravel(), minlength=many * features.size)
+        out[:, features] = sums.reshape(many, -1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -156,6 +156,30 @@ def swaps(trial, port):
     trial.timely(f"all workers followed within {max(lags):.1f} s", max(lags) < 10)
 
 
+def shared(trial, port):
+    """Callers who come at once and stay: every worker gets its share of them."""
+    import psutil
+
+    request = asked(port, trial.one())
+    workers = [psutil.Process(worker) for worker in workers_of(port)]
+
+    async def crowd():
+        callers = [Connection(port) for _ in range(8)]
+        await asyncio.gather(*(caller.ask(request) for caller in callers))
+        held = [
+            sum(c.laddr.port == port and c.status == "ESTABLISHED" for c in held)
+            for held in (worker.net_connections("tcp") for worker in workers)
+        ]
+        for caller in callers:
+            caller.close()
+        await asyncio.sleep(0.2)
+        return tuple(sorted(held))
+
+    crowds = Counter(asyncio.run(crowd()) for _ in range(trial.much(3, 20)))
+    fewest = min(min(held) for held in crowds)
+    trial.timely(f"8 callers at once, by worker: {dict(crowds)}", fewest >= 2)
+
+
 def kills(trial, port):
     """Kill one of the workers under load; the others go on."""
     request = asked(port, trial.one())
@@ -386,6 +410,7 @@ ALONE = {"stop": stopped, "overload": overload}
 PARTS = {
     "swaps": swaps,
     "damaged": damaged,
+    "shared": shared,
     "kills": kills,
     "slow": slow,
 }

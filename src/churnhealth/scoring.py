@@ -42,6 +42,7 @@ __all__ = [
 
 CATEGORIES = ("usage", "value", "experience", "contract")
 PAST_DAYS = 91  # 13 weeks: weekdays fall on weekdays
+_FEW = 16
 _ORDER = {band: level for level, band in enumerate(BANDS)}
 Table = dict[str, NDArray[Any]]
 
@@ -235,7 +236,7 @@ class _Features:
 
     def now(self) -> Floats:
         """Compute all features (n, F)."""
-        return self._values(self._bundle.specs, self._days)
+        return self._values(self._bundle.specs, self._days, self._account)
 
     def past(self, columns: Ints) -> Floats:
         """Compute these columns as they were, NaN in all others.
@@ -243,19 +244,29 @@ class _Features:
         The past of a windowed feature is one window earlier, so that "fell from 14 to
         8 in the last 4 weeks" is true; of all others it is ``PAST_DAYS`` earlier.
         """
-        specs = self._bundle.specs
-        past = np.full((self._account.size, len(specs)), np.nan)
-        back = np.array([specs[i].days or PAST_DAYS for i in columns])
-        for days in np.unique(back):
-            mine = columns[back == days]
-            past[:, mine] = self._values([specs[i] for i in mine], self._days - days)
+        specs, n = self._bundle.specs, self._account.size
+        past = np.full((n, len(specs)), np.nan)
+        back = np.array([specs[i].days or PAST_DAYS for i in columns], dtype=np.int64)
+        apart = [np.flatnonzero(back == days) for days in np.unique(back)]
+        # a few snapshots cost little more than one: then all columns at all days
+        few = 0 < n * len(apart) <= _FEW
+        for at in [np.arange(back.size)] if few else apart:
+            days, which = np.unique(back[at], return_inverse=True)
+            found = self._values(
+                [specs[i] for i in columns[at]],
+                (self._days - days[:, None]).ravel(),
+                np.tile(self._account, days.size),
+            ).reshape(days.size, n, at.size)
+            past[:, columns[at]] = found[which, :, np.arange(at.size)].T
         return past
 
-    def _values(self, specs: Sequence[FeatureSpec], days: Ints) -> Floats:
+    def _values(
+        self, specs: Sequence[FeatureSpec], days: Ints, account: Ints
+    ) -> Floats:
         return compute(
             self._known,
             specs,
-            account=self._account,
+            account=account,
             as_of=days,
             gap_days=self._bundle.question.gap_days,
         )

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("swaps", "damaged", "kills", "slow", "fuzz", "described")
+PARTS = ("swaps", "damaged", "shared", "kills", "slow", "fuzz", "described")
 
 
 def test_the_service_holds_what_was_promised(bundle_folder, scores_folder):

@@ -69,6 +69,7 @@ T = TypeVar("T")
 _LONGEST_LOAD = 30.0  # seconds
 _CHUNK = 50  # accounts scored between two looks at the deadline
 _SHORT = 32 * 2**10  # bytes whose work takes a few milliseconds
+_SHORT_HISTORY = 128 * 2**10  # the same for raw history: some 1,300 events
 _LARGEST_PAGE = 500
 _PAGE = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline';"
@@ -139,16 +140,14 @@ class _Api:
             await anyio.to_thread.run_sync(loading.wait, _LONGEST_LOAD)
         return self._live.now()
 
-    async def work(self, work: Callable[[], T], *, size: int | None = None) -> T:
-        """Run work when it is its turn; a body of small ``size`` is short work."""
-        if size is not None and size <= _SHORT:
-            return await self.turns.short(work)
+    async def work(self, work: Callable[[], T]) -> T:
+        """Run work that may take long when it is its turn."""
         return await self.turns.long(work)
 
     def busy(self, path: str, size: int) -> bool:
         """Say whether a body of some bytes would find the line of its path full."""
-        short = path.startswith("/v1/score") and size <= _SHORT
-        return self.turns.full("short" if short else "long")
+        most = {"/v1/score": _SHORT_HISTORY, "/v1/score/features": _SHORT}
+        return self.turns.full("short" if size <= most.get(path, -1) else "long")
 
     async def score(self, request: Request) -> Response:
         """Score accounts from their raw history."""
@@ -156,7 +155,9 @@ class _Api:
         top = drivers_asked(query(request, "drivers"), otherwise=0)
         body = await request.body()
         work = partial(self._scored, serving, body, top)
-        return await self.work(work, size=len(body))
+        if len(body) <= _SHORT_HISTORY:
+            return await self.turns.short(work)
+        return await self.turns.long(work)
 
     def _scored(self, serving: Serving, body: bytes, top: int) -> Response:
         given = object_of(strict_json(body), "body")

@@ -8,6 +8,7 @@ the score itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from threading import Lock
@@ -158,8 +159,9 @@ class Metrics(Observer):
             bundle = self._served
         for line, count in waiting.items():
             self._waiting.labels(line=line).set(count)
+        for band, many in Counter(row["band"] or "none" for row in rows).items():
+            self._bands.labels(band=band).inc(many)
         for row in rows:
-            self._bands.labels(band=row["band"] or "none").inc()
             if row["churn_probability"] is not None:
                 self._probability.observe(row["churn_probability"])
         if bundle is None or missing is None:

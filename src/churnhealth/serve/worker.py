@@ -14,6 +14,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -35,6 +36,7 @@ __all__ = ["Worker"]
 
 _EVERY = 1.0  # seconds between two looks at what is named
 _OFTEN = 0.1  # seconds between two looks at whether to stop
+_SWITCH = 0.0005  # seconds that answers may wait for a thread beside them, not 0.005
 
 
 class _Shell:
@@ -67,6 +69,7 @@ class Worker:
     def start(self) -> None:
         """Begin to keep the model, and to watch those who started us."""
         _log_to_stderr()
+        sys.setswitchinterval(_SWITCH)
         for work, given in ((self._keep, ()), (self._watch, (os.getppid(),))):
             threading.Thread(target=work, args=given, daemon=True).start()
 

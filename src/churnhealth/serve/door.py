@@ -111,7 +111,7 @@ class WideServer(uvicorn.Server):
             self._let_in(door, _AT_ONCE)
             return
         inside = self._tell()
-        many = 1 + inside // 4
+        many = 1 + inside // 2
         if inside <= self.held.fewest():
             self._let_in(door, many)
             return

@@ -84,6 +84,10 @@ class WideServer(uvicorn.Server):
     held: Held | None = None  # there are other workers, and this is what they tell
     _doors: tuple[socket.socket, ...] = ()
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        config.proxy_headers = False  # nobody reads who a proxy says has asked
+        super().__init__(config)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as uvicorn does, but let callers in ourselves."""
         await super().startup(sockets and [])

@@ -170,13 +170,12 @@ def feature_scores(
     given = zip(plain_rows(table), reasons, drivers, strict=True)
     answers = []
     for one in asked:
-        same = {"as_of": str(one.as_of), "status": "scored"}
-        answers.append(
-            [
-                {**_score(row | same, base=base, reasons=why), "drivers": moved}
-                for row, why, moved in islice(given, len(one.ids))
-            ]
-        )
+        answers.append(list[Row]())
+        day = str(one.as_of)
+        for row, why, moved in islice(given, len(one.ids)):
+            row["as_of"], row["status"] = day, "scored"
+            answers[-1].append(_score(row, base=base, reasons=why))
+            answers[-1][-1]["drivers"] = moved
     return answers
 
 

@@ -119,6 +119,9 @@ class TestOneOrMany:
         many = tables.contributions(X)
         for row in (0, 17, 9000):
             np.testing.assert_array_equal(tables.contributions(X[[row]])[0], many[row])
+        for few in (63, 64, 65, 200, 256, 257):
+            some = tables.contributions(X[:few])
+            np.testing.assert_array_equal(some, many[:few])
 
     def test_threads_change_no_bit(self, model):
         tables, X = model

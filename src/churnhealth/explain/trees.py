@@ -27,7 +27,8 @@ __all__ = ["TreeTables", "tree_tables"]
 
 _MOST_BYTES = 256 * 2**20
 _ROWS = 8192  # at a time: large enough that two threads do not wait for each other
-_FEW = 64  # so many rows are faster all at once than table by table
+_FEW = 256  # so many rows are faster with all tables at once than table by table
+_HOT = 64  # of these at a time, so that what is looked up stays in the cache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -58,7 +59,8 @@ class TreeTables:
         out = np.zeros((X.shape[0], self.width + 1))
         out[:, -1] = self.base
         if X.shape[0] <= _FEW:
-            self._few(X, out)
+            for at in range(0, X.shape[0], _HOT):
+                self._few(X[at : at + _HOT], out[at : at + _HOT])
             return out
         starts = range(0, X.shape[0], _ROWS)
         if threads <= 1 or len(starts) == 1:

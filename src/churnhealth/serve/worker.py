@@ -133,11 +133,9 @@ def _freeze() -> None:
 
     The imports leave some hundred thousand objects, and a full collection over them
     stops a worker for a fifth of a second: it was the slowest one answer in a hundred.
-    What a request leaves is looked through more rarely: hardly any of it is garbage.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
 
 
 def _lives(process: int) -> bool:

@@ -71,10 +71,6 @@ _CHUNK = 50  # accounts scored between two looks at the deadline
 _SHORT = 32 * 2**10  # bytes whose work takes a few milliseconds
 _SHORT_HISTORY = 128 * 2**10  # the same for raw history: some 1,300 events
 _LARGEST_PAGE = 500
-_PAGE = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline';"
-    " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}
 
 
 def create_app(

@@ -173,7 +173,9 @@ def compare(bundle_folder, folder, given):
     command += ["--port", port, "--log-level", "warning"]
     with running(command, port, "/readyz", folder=folder, **peer):
         print("bare Starlette and uvicorn")
-        rates["bare"], _ = measured(port, asked(port, one), given.seconds)
+        request = asked(port, one)
+        rates["bare"], _ = measured(port, request, given.seconds)
+        at_half_load(port, request, rates["bare"], given.seconds)
     if "bentoml" not in given.without:
         port = free_port()
         command = [sys.executable, "-m", "bentoml", "serve", "serving_peers:Plain"]
@@ -192,6 +194,18 @@ def compare(bundle_folder, folder, given):
         print(f"ours against {name}: {told}")
 
 
+def at_half_load(port, request, rates, seconds):
+    """Send half of what was answered, at even moments; give the idle p50."""
+    idle = asyncio.run(closed_loop(port, request, connections=1, seconds=seconds / 2))
+    p50 = np.median(idle.seconds)
+    for n, rate in rates.items():
+        told = asyncio.run(at_rate(port, request, rate=rate / 2, seconds=seconds))
+        times = np.percentile(told.seconds, 99) / p50
+        print(f"  half the load of {n}, open loop: {told.line()}")
+        print(f"    p99 is {times:.1f} x the idle p50 ({1000 * p50:.2f} ms)")
+    return p50
+
+
 def serving(bundle_folder, *more):
     port = free_port()
     command = [sys.executable, "-m", "churnhealth.cli", "serve"]
@@ -207,15 +221,7 @@ def our_rates(bundle, bundle_folder, folder, rows, seconds):
         print(f"ours, ready after {took:.1f} s; worker {memory(port):.0f} MB")
         request = asked(port, {"as_of": day, "rows": rows[:1]})
         ours, _ = measured(port, request, seconds)
-        idle = asyncio.run(
-            closed_loop(port, request, connections=1, seconds=seconds / 2)
-        )
-        p50 = np.median(idle.seconds)
-        for n, rate in ours.items():
-            told = asyncio.run(at_rate(port, request, rate=rate / 2, seconds=seconds))
-            times = np.percentile(told.seconds, 99) / p50
-            print(f"  half the load of {n}, open loop: {told.line()}")
-            print(f"    p99 is {times:.1f} x the idle p50 ({1000 * p50:.2f} ms)")
+        p50 = at_half_load(port, request, ours, seconds)
         batch = asked(port, {"as_of": day, "rows": rows})
         told = asyncio.run(closed_loop(port, batch, connections=1, seconds=seconds))
         rate = 500 * len(told.seconds) / told.took

@@ -15,7 +15,8 @@ from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
 from churnhealth.evaluate.bags import likely_around
-from churnhealth.evaluate.ladder import Rung, TrainingRows, climb
+from churnhealth.evaluate.inner import TrainingRows
+from churnhealth.evaluate.ladder import Rung, climb
 from churnhealth.evaluate.leaks import leaky_claim, shuffled_dates, timeless
 from churnhealth.evaluate.makers import (
     configured_card,

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from churnhealth.evaluate.ladder import TrainingRows
+from churnhealth.evaluate.inner import TrainingRows
 from churnhealth.scorers.baselines import (
     CalendarScorer,
     ConstantScorer,

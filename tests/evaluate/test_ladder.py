@@ -11,7 +11,8 @@ from tests.evaluate.leavers import HORIZON, company, makers
 from churnhealth.config import Calibration
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.choosing import FEW, Held, choose, rules_share
-from churnhealth.evaluate.ladder import climb, inner_origins
+from churnhealth.evaluate.inner import inner_origins
+from churnhealth.evaluate.ladder import climb
 from churnhealth.scorers.curves import sigmoid
 
 LEARNED = {"logistic", "gbm", "blend"}
@@ -207,13 +208,36 @@ def test_the_level_of_a_fold_is_not_held_against_a_scorer():
     )
 
 
-def test_without_enough_later_outcomes_the_rules_are_left():
-    rows = company(signal=3.0, months=2, rate=-2)
+def test_a_period_too_short_for_later_dates_is_judged_on_accounts_left_out():
+    rows, new = (company(signal=3.0, months=2, rate=-2, seed=s) for s in (0, 1))
     ladder = climb(rows, makers(without=("hazard",)))
     assert ladder.origins == ()
-    assert ladder.chosen == "rules"
-    assert "too few outcomes on later dates" in ladder.reasons[0]
-    assert all(r.calibrator.to_json()["slope"] == 1.0 for r in ladder.rungs.values())
+    assert ladder.chosen in LEARNED
+    assert "accounts left out of training" in ladder.reasons[0]
+    assert "what changes with time was not seen" in ladder.reasons[1]
+    losses = {
+        name: np.mean(-np.log(np.where(new.y, p, 1 - p)))
+        for name, p in ((n, r.probability(new.X)) for n, r in ladder.rungs.items())
+    }
+    assert losses[ladder.chosen] < 0.8 * losses["constant"]
+    assert losses[ladder.chosen] < losses["rules"]
+
+
+def test_no_account_is_judged_by_a_fit_that_saw_it():
+    """Ids that churn at random tell nothing, unless an account judges itself."""
+    rows = company(signal=0.0, months=2, rate=-1)
+    told = np.column_stack([rows.X[:, 0], rows.account, rows.X[:, 2:]])
+    ladder = climb(replace(rows, X=told), makers(without=("hazard", "calendar")))
+    assert ladder.chosen == "constant"
+
+
+def test_a_short_period_with_few_outcomes_still_has_the_level_of_its_rows():
+    rows = company(months=2, rate=-4.5, signal=0.2)
+    ladder = climb(rows, makers())
+    assert rows.outcomes < 20
+    assert ladder.origins == ()
+    assert ladder.chosen == "blend"
+    assert ladder.best.probability(rows.X).mean() == pytest.approx(rows.y.mean())
 
 
 def test_slopes_are_fitted_on_rows_later_than_those_learned_from():

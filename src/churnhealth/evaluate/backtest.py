@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from churnhealth.config import Calibration, Config
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.ladder import Ladder, TrainingRows, climb
+from churnhealth.evaluate.inner import TrainingRows
+from churnhealth.evaluate.ladder import Ladder, climb
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, rungs_kept

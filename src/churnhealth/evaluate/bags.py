@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnhealth.evaluate.ladder import Rung, TrainingRows
+from churnhealth.evaluate.inner import TrainingRows
+from churnhealth.evaluate.ladder import Rung
 from churnhealth.health.intervals import LikelyRange, likely_range
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import rungs_kept

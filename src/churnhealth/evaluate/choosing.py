@@ -29,6 +29,12 @@ _USUAL = 0.2  # a written card's share of the blend where the evidence leaves it
 _LEARNED = 0.1  # the same of a card that was learned from the same rows
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _TRUST = 20.0  # outcomes at which hazard and what stands on it weigh alike
+_LATER = "later dates inside the training period"
+_OTHERS = "accounts left out of training"
+_NO_LATER = (
+    "the training period is too short to judge on later dates inside it: whole accounts"
+    " were left out instead, so what changes with time was not seen"
+)
 _FADING = 100.0  # outcomes at which half of a learned card's share is left
 
 
@@ -170,14 +176,15 @@ def cautious_weights(slope: Mapping[str, float]) -> dict[str, float]:
 
 
 def choose(
-    losses: Mapping[str, Floats], account: Ints, *, outcomes: int
+    losses: Mapping[str, Floats], account: Ints, *, outcomes: int, later: bool = True
 ) -> tuple[str, tuple[str, ...]]:
     """Take the rung that gains most over the constant, if beyond its noise.
 
     The blend is taken unless it is clearly behind: an average is hurt less by having
     been chosen by chance. The more outcomes there are, the less chance is left, and
     the less behind it may be. ``account`` is that of every later row; noise is one
-    standard error of the paired gain, by account.
+    standard error of the paired gain, by account. Without ``later`` dates the losses
+    are those of accounts that were left out, and it is said.
     """
     rules = "rules" if "rules" in losses else next(iter(losses))
     nothing = "constant" if "constant" in losses else rules
@@ -196,10 +203,13 @@ def choose(
         for name, gain in gains.items()
         if _is_proven(gain, account)
     }
+    where = _LATER if later else _OTHERS
+    warned = () if later else (_NO_LATER,)
     if not proven:
         return nothing, (
             f"{nothing} is kept: no scorer gains more than its noise over the constant"
-            " on later dates inside the training period",
+            f" on {where}",
+            *warned,
         )
     best = max(proven, key=lambda name: proven[name])
     if "blend" in gains and gains["blend"].mean() > 0.0:
@@ -210,8 +220,8 @@ def choose(
     noise = clustered_error(gains[best], account)
     return best, (
         f"{best} gains {gains[best].mean():.4f} in log loss (standard error"
-        f" {noise:.4f}) over the constant on later dates inside the training period,"
-        " and no scorer gains clearly more",
+        f" {noise:.4f}) over the constant on {where}, and no scorer gains clearly more",
+        *warned,
     )
 
 

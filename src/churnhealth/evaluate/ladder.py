@@ -1,4 +1,4 @@
-"""Which scorer to trust: each is judged on later dates inside the training period.
+"""Which scorer to trust: each is judged inside the training period (see `inner`).
 
 From the simplest rung up: constant, recency, calendar, rules, renewal hazard, logistic
 on the hazard's margin, gbm on the logistic's, and the blend of rules, logistic and
@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnhealth.config import Calibration
 from churnhealth.errors import TrainingError
@@ -30,24 +29,21 @@ from churnhealth.evaluate.choosing import (
     rules_share,
     weights_of,
 )
+from churnhealth.evaluate.inner import (
+    TrainingRows,
+    fit_rungs,
+    inner_origins,
+    later_margins,
+)
 from churnhealth.evaluate.panel import distinct
 from churnhealth.health.calibrate import Calibrator, fit_calibrator, stepped
 from churnhealth.health.drift import Drift, rate_drift
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, rungs_kept
-from churnhealth.scorers.standing import StandingScorer
-from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import Days, Floats, Ints
+from churnhealth.sources.contract import Floats
 
-__all__ = [
-    "Ladder",
-    "Rung",
-    "TrainingRows",
-    "climb",
-    "inner_origins",
-    "later_margins",
-]
+__all__ = ["Ladder", "Rung", "climb"]
 
 ORDER = (
     "constant",
@@ -61,40 +57,16 @@ ORDER = (
     "blend",
 )
 SELF_CALIBRATED = ("constant", "recency", "calendar", "hazard")  # margins are rates
-_STANDING = ("hazard", "logistic", "gbm")  # each adds to the margin of the one before
 _LEARNED = ("logistic", "gbm")  # not with few outcomes; the blend is made of them
-_SHARES = (0.45, 0.65, 0.82)  # of the outcomes known at an inner origin
-_LEAST_KNOWN, _LEAST_LATER = 8, 5
-_CANDIDATES = 40
 _MANY = 500  # outcomes at which half of a steepening is believed
 
-Codes = NDArray[np.int8]
 Method = Literal["affine", "temperature", "isotonic"]
 _USUAL = Calibration()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class TrainingRows:
-    """Labelled rows, sorted by (as_of, account), and their labels on earlier days.
-
-    ``codes_at(t)`` labels the same rows as they could be labelled at ``t``.
-    """
-
-    X: Floats
-    y: Ints
-    account: Ints
-    as_of: Days
-    codes_at: Callable[[int], Codes]
-
-    @property
-    def outcomes(self) -> int:
-        """Count the distinct accounts that churned."""
-        return distinct(self.account[self.y == 1])
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Rung:
-    """A fitted scorer, its calibrator, and its log loss on later inner dates.
+    """A fitted scorer, its calibrator, and its log loss on inner rows it had not seen.
 
     ``drift`` compares the newest outcomes with its probabilities; ``corrected`` is what
     was added to its log-odds because of that.
@@ -134,9 +106,10 @@ def climb(
     calibration: Calibration = _USUAL,
     advance: Callable[[], None] = lambda: None,
 ) -> Ladder:
-    """Fit every scorer, calibrate on later dates, and choose.
+    """Fit every scorer, calibrate on rows it had not seen, and choose.
 
-    Slopes are fitted on margins of rows later than those the scorer was fitted on;
+    Slopes are fitted on margins of rows later than those the scorer was fitted on, or
+    of other accounts where the training period is too short for later dates;
     then every scorer is fitted again on all rows, whose churn rate sets the level. The
     level of the later rows is left out on purpose: it is the drift between two parts
     of the training period, and the scorer that is kept has seen both. Where the
@@ -156,7 +129,7 @@ def climb(
     held = later_margins(rows, made, names, origins, advance)
     with rungs_kept(rows.X):  # calibration, blend and drift ask for the same margins
         rungs, losses = _judged(
-            _fitted(made, names, rows, rows.y, None, advance),
+            fit_rungs(made, names, rows, rows.y, None, advance),
             rows,
             held,
             calibration.method,
@@ -167,7 +140,9 @@ def climb(
             for name, rung in rungs.items()
         }
     account = rows.account[np.concatenate([np.zeros(0, np.int64), *held.row])]
-    chosen, reasons = choose(losses, account, outcomes=rows.outcomes)
+    chosen, reasons = choose(
+        losses, account, outcomes=rows.outcomes, later=bool(origins)
+    )
     return Ladder(
         rungs=rungs,
         chosen=chosen,
@@ -188,85 +163,6 @@ def _needs_both(rows: TrainingRows) -> None:
         why="there is nothing to tell apart, so any score would be invented",
         fix="give a longer history, a longer horizon, or check the contracts source",
     )
-
-
-def inner_origins(rows: TrainingRows) -> list[int]:
-    """Place up to three days inside the training period to be judged at.
-
-    At each, enough outcomes must have been known already, and enough must follow.
-    """
-    days = np.unique(rows.as_of)
-    if days.size > _CANDIDATES:
-        at = np.linspace(0, days.size - 1, _CANDIDATES).astype(int)
-        days = days[at]
-    total = max(rows.outcomes, 1)
-    known: dict[int, int] = {}
-    for day in days.tolist():
-        code = rows.codes_at(day)
-        before = (rows.as_of < day) & (code == YES)
-        later = rows.y[rows.as_of >= day].sum()
-        outcomes = distinct(rows.account[before])
-        if outcomes >= _LEAST_KNOWN and later >= _LEAST_LATER:
-            known[day] = outcomes
-    if not known:
-        return []
-    wanted = [share * total for share in _SHARES]
-    return sorted({min(known, key=lambda d: abs(known[d] - w)) for w in wanted})
-
-
-def later_margins(
-    rows: TrainingRows,
-    made: Mapping[str, Callable[[], Scorer]],
-    names: Sequence[str],
-    origins: Sequence[int],
-    advance: Callable[[], None] = lambda: None,
-) -> Held:
-    """Fit at each inner origin on what was known then; keep margins of what follows.
-
-    ``names`` are the scorers in the order of the ladder, of those ``made``.
-    """
-    held = Held(margin={name: [] for name in names})
-    stops = [*origins[1:], int(rows.as_of.max()) + 1] if origins else []
-    for origin, stop in zip(origins, stops, strict=True):
-        code = rows.codes_at(origin)
-        train = (rows.as_of < origin) & ((code == YES) | (code == NO))
-        test = np.flatnonzero((rows.as_of >= origin) & (rows.as_of < stop))
-        y = (code[train] == YES).astype(np.int64)
-        if not test.size or y.min() == y.max():
-            continue
-        held.row.append(test)
-        held.y.append(rows.y[test].astype(np.float64))
-        fitted = _fitted(made, names, rows, y, train, advance)
-        X = rows.X[test]
-        with rungs_kept(X):
-            for name, scorer in fitted.items():
-                held.margin[name].append(scorer.decision_function(X))
-    return held
-
-
-def _fitted(
-    made: Mapping[str, Callable[[], Scorer]],
-    names: Sequence[str],
-    rows: TrainingRows,
-    y: Ints,
-    train: NDArray[np.bool_] | None,
-    advance: Callable[[], None],
-) -> dict[str, Scorer]:
-    """Fit rung after rung on some rows or all, each standing on the one below it."""
-    X, account, as_of = rows.X, rows.account, rows.as_of
-    if train is not None:
-        X, account, as_of = X[train], account[train], as_of[train]
-    below: Scorer | None = None
-    fitted = {}
-    for name in names:
-        scorer = made[name]()
-        if isinstance(scorer, StandingScorer):
-            scorer.stand_on(below)
-        fitted[name] = scorer.fit(X, y, account, as_of)
-        if name in _STANDING:
-            below = scorer
-        advance()
-    return fitted
 
 
 def _judged(
@@ -333,23 +229,23 @@ def _calibrator(
     name: str, scorer: Scorer, rows: TrainingRows, held: Held, method: Method
 ) -> Calibrator:
     """Fit a line; steps are laid upon it, or its level left out, as configured."""
-    if name in SELF_CALIBRATED or (not held.row and method != "isotonic"):
+    if name in SELF_CALIBRATED:
         return Calibrator(slope=1.0, intercept=0.0)
     later = np.concatenate([np.zeros(0, np.int64), *held.row])
     y, account = rows.y[later], rows.account[later]
-    if method == "temperature":
+    if method == "temperature" and held.row:
         margin = np.concatenate(held.margin[name])
         return fit_calibrator(margin, y, groups=account, level=False)
-    line = _line(name, scorer, rows, held) if held.row else Calibrator()
-    if method == "affine":
+    line = _line(name, scorer, rows, held)
+    if method != "isotonic":
         return line
     seen = held.levelled([line.slope * z for z in held.margin[name]])
     return stepped(line, seen, y, account)
 
 
 def _line(name: str, scorer: Scorer, rows: TrainingRows, held: Held) -> Calibrator:
-    slope = _slope(name, rows, held, last=len(held.row))
-    if name in _LEARNED:
+    slope = _slope(name, rows, held, last=len(held.row)) if held.row else 1.0
+    if name in _LEARNED and held.row:
         # The scorer that is kept has seen more outcomes than any of these, so the
         # newest of them, which has seen most, counts twice.
         slope = (slope + _slope(name, rows, held, last=1)) / 2.0

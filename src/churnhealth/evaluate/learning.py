@@ -9,7 +9,8 @@ import numpy as np
 
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import training_rows
-from churnhealth.evaluate.ladder import TrainingRows, climb
+from churnhealth.evaluate.inner import TrainingRows
+from churnhealth.evaluate.ladder import climb
 from churnhealth.evaluate.metrics import figures
 from churnhealth.evaluate.panel import Flags, Panel
 from churnhealth.health.draws import account_draws

@@ -16,7 +16,7 @@ from churnhealth.config import Config
 from churnhealth.errors import RequestError, TrainingError
 from churnhealth.evaluate.backtest import fold_plan, training_rows
 from churnhealth.evaluate.choosing import FEW, clustered_error
-from churnhealth.evaluate.ladder import TrainingRows, inner_origins, later_margins
+from churnhealth.evaluate.inner import TrainingRows, inner_origins, later_margins
 from churnhealth.evaluate.makers import scorer_makers
 from churnhealth.evaluate.panel import Panel
 from churnhealth.sources.contract import Floats, Ints, date_of

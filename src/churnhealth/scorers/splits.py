@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.scorers.estimator import Training
 
-__all__ = ["Mask", "inner_folds"]
+__all__ = ["Mask", "by_account", "inner_folds"]
 
 Mask = NDArray[np.bool_]
 _FEWEST = 3  # positives on either side; below it a fold says nothing
@@ -36,7 +37,7 @@ def inner_folds(
     useful = [pair for pair in timed if _tells(rows, *pair)]
     if useful:
         return useful
-    return [pair for pair in _by_group(rows) if _tells(rows, *pair)]
+    return [pair for pair in by_account(rows.groups, rows.y) if _tells(rows, *pair)]
 
 
 def _tells(rows: Training, fit: Mask, judge: Mask) -> bool:
@@ -58,11 +59,22 @@ def _by_time(
         yield order < low - embargo_days, (order >= low) & (order < high)
 
 
-def _by_group(rows: Training) -> Iterator[tuple[Mask, Mask]]:
-    count = int(rows.groups.max()) + 1
-    positives = np.bincount(rows.groups, weights=rows.y, minlength=count)
+def by_account(
+    groups: NDArray[np.int64], y: NDArray[Any], *, hands: int = 5
+) -> Iterator[tuple[Mask, Mask]]:
+    """Deal whole accounts into hands by rank; each is judged by the others.
+
+    Those with most positive rows are dealt first, so that every hand has its share.
+
+    >>> y, account = np.array([1, 0, 1, 0]), np.array([0, 0, 1, 2])
+    >>> hands = by_account(account, y, hands=2)
+    >>> [np.unique(account[judge]).tolist() for _, judge in hands]
+    [[0, 2], [1]]
+    """
+    count = int(groups.max()) + 1
+    positives = np.bincount(groups, weights=y, minlength=count)
     rank = np.empty(count, np.int64)
     rank[np.lexsort((np.arange(count), -positives))] = np.arange(count)
-    hand = (rank % 5)[rows.groups]
-    for held in range(5):
+    hand = (rank % hands)[groups]
+    for held in range(hands):
         yield hand != held, hand == held

@@ -263,3 +263,17 @@ def test_an_inactivity_question_needs_no_contracts(company):
     config = config.model_copy(update={"sources": bare})
     assert found(config, "CH206") == []
     assert stopping(check(config, load(config), today=TODAY), allow=()) == []
+
+
+@pytest.mark.parametrize(("renewed", "stops"), [(0, True), (1, True), (2, False)])
+def test_ends_that_passed_and_were_hardly_ever_renewed_stop(company, renewed, stops):
+    # one row per subscription whose end the billing system moves on at every renewal
+    gone = "".join(f"g{i:02d},2024-01-01,2025-0{i % 6 + 1}-01\n" for i in range(12))
+    back = "".join(f"g{i:02d},2025-08-01,2026-08-01\n" for i in range(renewed))
+    here = "".join(f"h{i:02d},2024-01-01,2026-0{i % 6 + 1}-01\n" for i in range(12))
+    files = {
+        "contracts.csv": "account_id,start,end\n" + gone + back + here,
+        "events.csv": "account_id,happened_at\nh00,2025-12-01\n",
+    }
+    told = found(company(files=files), "CH233")
+    assert [(f.count, f.stops) for f in told] == ([(12, True)] if stops else [])

@@ -19,6 +19,7 @@ Mask = NDArray[np.bool_]
 _FEW = 10
 _MOST_VALUES = 10
 _FLAG_SHARE_THAT_STOPS = 0.1
+_RENEWED_SHARE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -65,19 +66,29 @@ def _ended(history: History, today: int) -> _Ended | None:
 
 
 def _ends_of_leavers(history: History, ended: _Ended) -> Finding | None:
-    """See whether the agreed ends are days of leaving: none of them lies ahead."""
+    """See whether an agreed end tells who left: none lies ahead, or none was renewed.
+
+    A billing system moves the end of the one row it keeps with every renewal, so the
+    ends that have passed are all of customers who left.
+    """
     c = history.contracts
     assert c is not None
     given = c.end < FAR
-    past, without = int(given.sum()), int((~given).sum())
-    if min(past, without) < _FEW or (c.end[given] > ended.day).any():
+    past = given & (c.end <= ended.day)
+    count, without = int(past.sum()), int((~given).sum())
+    ahead = int(given.sum()) - count
+    renewed = int((past & np.append(c.account[1:] == c.account[:-1], False)).sum())
+    moved = ahead >= _FEW and renewed < _RENEWED_SHARE * count
+    if count < _FEW or not (moved or (without >= _FEW and not ahead)):
         return None
-    what = (
-        f"[sources.contracts]: none of {past} agreed ends lies ahead of the data, and"
-        f" {without} rows have no end"
-    )
-    example = str(history.accounts.ids[c.account[given][0]])
-    return finding("CH233", what, count=past, example=example)
+    words = f"none of {count} agreed ends lies ahead of the data, and {without} rows"
+    words += " have no end"
+    if moved:
+        words = f"{renewed} of {count} agreed ends that have passed were followed by"
+        words += f" another contract, and {ahead} lie ahead"
+    example = str(history.accounts.ids[c.account[past][0]])
+    what = f"[sources.contracts]: {words}"
+    return finding("CH233", what, count=count, example=example, stops=moved)
 
 
 def _contradicting(

@@ -356,9 +356,10 @@ CODES: Mapping[str, Code] = {
         "warning",
         False,
         "agreed ends that only those who left have",
-        "an end that is filled in when somebody leaves tells who will, and is no"
-        " renewal date",
-        "map the column to `cancelled_at`; leave `end` out where nothing was agreed",
+        "an end that is filled in when somebody leaves, or moved on at every renewal,"
+        " tells who will leave",
+        "give one row per term; or leave `end` out, map the day cover stopped to"
+        " `cancelled_at`, and ask the `horizon` question",
     ),
     "CH234": _code(
         "advice",

@@ -14,7 +14,7 @@ from churnhealth.sources.contract import (
     History,
     StateLog,
 )
-from churnhealth.sources.load import coverage_of
+from churnhealth.sources.joining import coverage_of
 
 DECIMALS = 2
 

@@ -112,8 +112,8 @@ def test_repeated_and_overlapping_contracts_are_counted(company):
 
 def test_accounts_without_a_contract_or_an_event_are_counted(company):
     files = {
-        "contracts.csv": "account_id,start\na1,2025-01-01\n",
-        "events.csv": "account_id,happened_at\na2,2025-03-01\n",
+        "contracts.csv": "account_id,start\na1,2025-01-01\na3,2025-01-01\n",
+        "events.csv": "account_id,happened_at\na2,2025-03-01\na3,2025-03-01\n",
     }
     config = company(files=files)
     assert [f.example for f in found(config, "CH223")] == ["a2"]
@@ -277,3 +277,13 @@ def test_ends_that_passed_and_were_hardly_ever_renewed_stop(company, renewed, st
     }
     told = found(company(files=files), "CH233")
     assert [(f.count, f.stops) for f in told] == ([(12, True)] if stops else [])
+
+
+def test_accounts_whose_contracts_write_the_same_id_otherwise_stop(company):
+    files = {
+        "contracts.csv": "account_id,start\n0007,2025-01-01\n1234,2025-01-01\n",
+        "events.csv": "account_id,happened_at\n7.0,2025-03-01\n1234,2025-03-01\n",
+    }
+    [f] = found(company(files=files), "CH223")
+    assert f.stops
+    assert "1 differ from one that has in leading zeros" in f.what

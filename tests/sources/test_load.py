@@ -7,7 +7,8 @@ import pytest
 
 from churnhealth.sources.contract import FAR, Coverage, day_of
 from churnhealth.sources.engine import write_table
-from churnhealth.sources.load import coverage_of, load
+from churnhealth.sources.joining import coverage_of
+from churnhealth.sources.load import load
 
 
 def day(text):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from churnhealth.sources.contract import EVENT_COLUMNS, FAR, Coverage, EventLog
 from churnhealth.sources.engine import connect, write_table
-from churnhealth.sources.load import coverage_of, load
+from churnhealth.sources.joining import coverage_of
+from churnhealth.sources.load import load
 from churnhealth.sources.packed import Field, PackedLog, Words, placed
 from churnhealth.sources.quantised import rounded
 

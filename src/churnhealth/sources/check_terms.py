@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.joining import alike
 
 __all__ = ["first_seen", "last_cover", "term_findings"]
 
@@ -126,5 +127,14 @@ def _without(history: History, c: Contracts) -> Finding | None:
     if not without.size:
         return None
     what = f"{without.size} of {has.size} accounts have no contract"
-    example = _example(history, without)
-    return finding("CH223", what, count=int(without.size), example=example)
+    ids = history.accounts.ids
+    near = alike(ids[without], ids[has])
+    if near:
+        what += f"; {near} differ from one that has in leading zeros, '.0' or capitals"
+    return finding(
+        "CH223",
+        what,
+        count=int(without.size),
+        example=_example(history, without),
+        stops=2 * near > without.size,
+    )

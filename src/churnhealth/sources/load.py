@@ -10,26 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
 from churnhealth.config import Config, EventsSource
 from churnhealth.sources.contract import (
-    FAR,
     Accounts,
     Contracts,
-    Coverage,
-    Days,
     EventLog,
     History,
     Ints,
     StateLog,
-    Texts,
 )
-from churnhealth.sources.engine import Connection, connect, forget, literal, texts
+from churnhealth.sources.engine import Connection, connect, forget, literal
 from churnhealth.sources.findings import Finding
+from churnhealth.sources.joining import accounts_of, place, unmet
 from churnhealth.sources.noticed import noticed
 from churnhealth.sources.packed import PackedLog
 from churnhealth.sources.packing import read_events
@@ -43,7 +40,7 @@ from churnhealth.sources.tables import (
 )
 from churnhealth.sources.typed import make_typed
 
-__all__ = ["Loaded", "Report", "coverage_of", "load"]
+__all__ = ["Loaded", "Report", "load"]
 
 Report = Callable[[str], None]
 
@@ -82,7 +79,8 @@ def load(
         CH103 no rows, CH104 values that do not convert, CH105 failing SQL, CH106
         required values missing, CH107 an account twice, CH108 a kind of file we do
         not read, CH109 an unknown category, CH110 amounts too large to add up,
-        CH111 a damaged file, CH112 no row of a source belongs to a known account.
+        CH111 a damaged file, CH112 no row of a source belongs to a known account,
+        CH114 a format that cannot read its column.
     """
     tell = report or (lambda _: None)
     with connect() as con, tempfile.TemporaryDirectory() as spill:
@@ -92,9 +90,9 @@ def load(
         accounts, parts = _read_all(con, opened, config, tell, decimals or {})
     tell("joining the sources")
     given = accounts is not None
-    accounts = accounts or _without_source([p.ids for p in parts])
-    placed = [_place(p, accounts.ids) for p in parts]
-    raise_all([q for part, n in placed for q in _lost(part, n)])
+    accounts = accounts or accounts_of([p.ids for p in parts])
+    placed = [place(p, accounts.ids) for p in parts]
+    raise_all(unmet(placed, accounts_given=given))
     history = _history(accounts, [p for p, _ in placed])
     flags = {
         f"{p.opened.name}.{name.removeprefix('flag ')}": _spread(p, name, accounts)
@@ -218,78 +216,6 @@ def _unusable(part: Part) -> list[Problem]:
     return problems
 
 
-def _without_source(ids: Iterable[Texts]) -> Accounts:
-    """Make the accounts from the ids that the other tables mention."""
-    known = texts(sorted({str(i) for part in ids for i in part}))
-    nothing = np.full(known.size, None, dtype=object)
-    return Accounts(
-        ids=known,
-        name=nothing,
-        segment=nothing,
-        owner=nothing,
-        group=nothing,
-        known_at=np.full(known.size, -FAR, dtype=np.int64),
-    )
-
-
-def _place(part: Part, ids: Texts) -> tuple[Part, int]:
-    """Renumber a source's accounts; rows of accounts we do not know are dropped.
-
-    Both numberings are alphabetical, so the rows stay sorted.
-    """
-    if part.opened.table == "accounts":
-        return part, 0
-    place = {account: i for i, account in enumerate(ids)}
-    code = np.array([place.get(i, -1) for i in part.ids], dtype=np.int64)
-    coverage = _coverage_of_part(part)  # what was recorded, for whomever
-    if part.words is None:
-        words, columns = None, part.columns
-        columns = {k: v for k, v in columns.items() if not k.startswith("flag ")}
-        account = code[columns["account"]]
-        keep = account >= 0
-        lost = int(keep.size - keep.sum())
-        if lost:
-            columns = {k: v[keep] for k, v in columns.items()}
-        columns["account"] = account[keep]
-    else:
-        columns = {}
-        words, lost = part.words.renumbered(code)
-    unknown = [str(i) for i, c in zip(part.ids, code, strict=True) if c < 0]
-    more = {"lost": unknown[0]} if unknown else {}
-    placed = replace(
-        part,
-        columns=columns,
-        words=words,
-        coverage=coverage,
-        counts={**part.counts, "lost": lost},
-        examples={**part.examples, **more},
-    )
-    return placed, lost
-
-
-def _coverage_of_part(part: Part) -> Coverage:
-    if part.opened.table == "contracts":
-        return Coverage()
-    if part.words is None:
-        return coverage_of(part.columns["known_at"], part.columns["known_at"])
-    happened, known = part.words.days()
-    return coverage_of(known, happened)
-
-
-def _lost(part: Part, lost: int) -> list[Problem]:
-    left = part.columns["account"].size if part.words is None else part.words.size
-    if not lost or left:
-        return []
-    return [
-        Problem(
-            code="CH112",
-            what=f"{part.opened.title}: none of its {lost} rows belongs to an account"
-            " of the accounts source",
-            fix="map `account_id` to the same id on both sides, written alike",
-        )
-    ]
-
-
 def _history(accounts: Accounts, parts: Sequence[Part]) -> History:
     contracts = [_contracts(p) for p in parts if p.opened.table == "contracts"]
     return History(
@@ -332,28 +258,6 @@ def _states(part: Part) -> StateLog:
         state=c["state"],
         value=c["value"],
         coverage=part.coverage,
-    )
-
-
-def coverage_of(known_at: Days, happened_at: Days) -> Coverage:
-    """Say from when to when a source is seen to reach, for each day it is asked.
-
-    >>> coverage_of(np.array([5, 3, 9]), np.array([4, 3, 2]))
-    Coverage(known=(3, 5, 9), first=(3, 3, 2), last=(3, 4, 4))
-    """
-    if not known_at.size:
-        return Coverage()
-    order = np.argsort(known_at, kind="stable")
-    day, begin = np.unique(known_at[order], return_index=True)
-    happened = happened_at[order]
-    first = np.minimum.accumulate(np.minimum.reduceat(happened, begin))
-    last = np.maximum.accumulate(np.maximum.reduceat(happened, begin))
-    moved = np.ones(day.size, dtype=bool)
-    moved[1:] = (np.diff(first) != 0) | (np.diff(last) != 0)
-    return Coverage(
-        known=tuple(day[moved].tolist()),
-        first=tuple(first[moved].tolist()),
-        last=tuple(last[moved].tolist()),
     )
 
 

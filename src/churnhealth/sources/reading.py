@@ -246,7 +246,8 @@ def _reader(files: Sequence[str], path: str, title: str) -> str | Problem:
     if suffix in _PARQUET:
         return f"read_parquet({listed}{union})"
     if suffix in _JSON:
-        return f"read_json({listed}, sample_size = -1{union})"
+        # or it would take 01-02-2025 for a date, and choose which of the two is the day
+        return f"read_json({listed}, sample_size = -1, dateformat = '%Y-%m-%d'{union})"
     return Problem(
         code="CH108",
         what=f"{title}: cannot tell from the name of {path!r} how to read it",

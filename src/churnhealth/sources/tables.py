@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from churnhealth.config import AccountsSource
 from churnhealth.sources.contract import FAR, Accounts, Coverage, Ints, Texts
 from churnhealth.sources.engine import Connection, fetch, quoted
+from churnhealth.sources.kinds import attribute_column
 from churnhealth.sources.packed import Words
 from churnhealth.sources.reading import Opened
-from churnhealth.sources.typed import attribute_column
 
 __all__ = [
     "Part",

@@ -8,53 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from churnhealth.config import (
-    AccountsSource,
-    CategoryColumn,
-    EventsSource,
-    StatesSource,
-)
 from churnhealth.sources.contract import TABLES
-from churnhealth.sources.engine import Connection, QueryError, literal, quoted
+from churnhealth.sources.engine import Connection, QueryError, quoted
+from churnhealth.sources.kinds import (
+    BLANK,
+    LABEL,
+    NUMBER,
+    OPEN_TIME,
+    TEXT,
+    TIME,
+    WHOLE,
+    format_of,
+    wanted_columns,
+)
 from churnhealth.sources.reading import Opened, Problem, reading_problem
+from churnhealth.sources.unread import unconverted, unsuited
+from churnhealth.sources.written import (
+    FIRST,
+    LAST,
+    filled_up,
+    number_as_written,
+    time_as_written,
+)
 
-__all__ = ["attribute_column", "distinct_texts", "make_typed", "raw_column"]
+__all__ = ["distinct_texts", "make_typed", "raw_column"]
 
-TEXT, LABEL, TIME, OPEN_TIME = "text", "label", "time", "open time"
-NUMBER, WHOLE, BLANK = "number", "whole", "blank"
-
-KINDS: Mapping[str, str] = {
-    "known_at": TIME,
-    "happened_at": TIME,
-    "start": TIME,
-    "end": OPEN_TIME,
-    "cancelled_at": OPEN_TIME,
-    "notice_at": OPEN_TIME,
-    "ended_at": OPEN_TIME,
-    "discount": NUMBER,
-    "value": NUMBER,
-    "seats": NUMBER,
-    "term_months": NUMBER,
-    "amount": NUMBER,
-    "users": NUMBER,
-    "count": WHOLE,
-}
-"""How each of our columns is read; what is not listed is text."""
-
-_WORDS = {
-    TIME: "a date or time",
-    OPEN_TIME: "a date or time",
-    NUMBER: "a number",
-    WHOLE: "a whole number of 0 or more",
-}
-_FIRST, _FAR_AWAY = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'"
 _FLOATS = ("DOUBLE", "FLOAT")
 _NEVER_BLANK = (*_FLOATS, "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DATE", "DECIMAL")
-
-
-def attribute_column(number: int) -> str:
-    """Name the typed column of the n-th attribute."""
-    return f"attribute_{number}"
 
 
 def raw_column(opened: Opened, ours: str) -> str:
@@ -63,7 +43,9 @@ def raw_column(opened: Opened, ours: str) -> str:
     Where rows are read again and again, their texts are trimmed once each, not once a
     row.
     """
-    raw = opened.quick and opened.kinds.get(opened.columns[ours]) == "VARCHAR"
+    theirs = opened.columns[ours]
+    raw = opened.quick and opened.kinds.get(theirs) == "VARCHAR"
+    raw = raw and format_of(opened, theirs, TEXT) is None
     return f"raw_{ours}" if raw else ours
 
 
@@ -89,6 +71,8 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
     CH104 values that do not convert, CH106 required values that are missing, each with
     its count and first row, never with the value.
     """
+    if problems := unsuited(con, opened):
+        return problems
     columns, flags, checks = _expressions(opened)
     try:
         told = dict(zip(flags, checks, strict=True))
@@ -97,7 +81,7 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
         con.execute(f"CREATE TEMP TABLE {into} AS {_select(opened, columns, flags)}")
     except QueryError as error:
         return [reading_problem(opened.title, opened.source, error)]
-    return _unconverted(con, opened, into, checks)
+    return unconverted(con, opened, into, checks)
 
 
 def _expressions(
@@ -108,7 +92,7 @@ def _expressions(
     flags: list[str] = []
     checks: list[tuple[str, str]] = []
     required, _ = TABLES[opened.table]
-    for ours, (theirs, kind) in _wanted(opened).items():
+    for ours, (theirs, kind) in wanted_columns(opened).items():
         columns[ours], bad = _value(opened, theirs, kind)
         if kind == TEXT and ours in opened.columns and raw_column(opened, ours) != ours:
             columns[raw_column(opened, ours)] = quoted(theirs)
@@ -143,8 +127,8 @@ def _view(
     distinct ones.
     """
     plain = {
-        ours: _parsed(theirs, opened.kinds[theirs], _format(opened, theirs))
-        for ours, (theirs, kind) in _wanted(opened).items()
+        ours: _parsed(theirs, opened.kinds[theirs], format_of(opened, theirs, kind))
+        for ours, (theirs, kind) in wanted_columns(opened).items()
         if kind == TIME
     }
     by_text = {
@@ -174,26 +158,6 @@ def _view(
     return False
 
 
-def _wanted(opened: Opened) -> dict[str, tuple[str, str]]:
-    """Pair the name of each typed column with their column and its kind."""
-    wanted = {o: (t, KINDS.get(o, TEXT)) for o, t in opened.columns.items()}
-    source = opened.source
-    for o in ("segment", "plan"):
-        if o in wanted:
-            wanted[o] = (wanted[o][0], LABEL)
-    theirs = {k.casefold(): k for k in opened.kinds}
-    if isinstance(source, AccountsSource):
-        for i, name in enumerate(source.attributes):
-            wanted[attribute_column(i)] = (theirs[name.casefold()], LABEL)
-    if isinstance(source, EventsSource | StatesSource) and isinstance(
-        source.category, CategoryColumn
-    ):
-        wanted["category"] = (theirs[source.category.column.casefold()], LABEL)
-    for i, name in enumerate(opened.flags):
-        wanted[f"flag_{i}"] = (name, LABEL)
-    return wanted
-
-
 def _given(theirs: str, native: str) -> str:
     if native.split("(")[0] in _NEVER_BLANK or native.startswith("TIMESTAMP"):
         return f"{quoted(theirs)} IS NOT NULL"
@@ -203,11 +167,11 @@ def _given(theirs: str, native: str) -> str:
 def _value(opened: Opened, theirs: str, kind: str) -> tuple[str, str]:
     """Write the expression of a value and of "this one did not convert"."""
     native = opened.kinds[theirs]
-    pattern = _format(opened, theirs)
+    pattern = format_of(opened, theirs, kind)
     if kind in (TIME, OPEN_TIME):
         return _time(theirs, native, pattern, kind)
     if kind in (NUMBER, WHOLE):
-        return _number(theirs, native, kind)
+        return _number(theirs, native, kind, pattern)
     if kind == LABEL:
         if pattern is not None and native == "VARCHAR":
             return f"strftime({_parsed(theirs, native, pattern)}, '%Y-%m-%d')", ""
@@ -217,14 +181,8 @@ def _value(opened: Opened, theirs: str, kind: str) -> tuple[str, str]:
             f"CASE WHEN {word} IN ('true', 'false') THEN {word} ELSE {text} END",
             "",
         )
-    return _text(theirs, native), ""
-
-
-def _format(opened: Opened, theirs: str) -> str | None:
-    for name, pattern in opened.source.formats.items():
-        if name.casefold() == theirs.casefold():
-            return pattern
-    return None
+    text = _text(theirs, native)
+    return (text if pattern is None else filled_up(text, pattern)), ""
 
 
 def _text(theirs: str, native: str) -> str:
@@ -244,28 +202,30 @@ def _parsed(theirs: str, native: str, pattern: str | None) -> str:
         return f"({q} AT TIME ZONE 'UTC')"
     if native == "DATE" or native.startswith("TIMESTAMP"):
         return f"CAST({q} AS TIMESTAMP)"
-    text = f"trim(CAST({q} AS VARCHAR))"
     if pattern is not None:
-        made = f"try_strptime({text}, {literal(pattern)})"
-        return f"(CAST({made} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+        return time_as_written(theirs, pattern)
     if native == "VARCHAR":
-        return f"(TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+        return f"(TRY_CAST(trim({q}) AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
     return "CAST(NULL AS TIMESTAMP)"
 
 
 def _time(theirs: str, native: str, pattern: str | None, kind: str) -> tuple[str, str]:
     """Read a time; far-away years mean "open" where a column may be open."""
     t = _parsed(theirs, native, pattern)
-    value = f"CASE WHEN {t} >= {_FIRST} AND {t} < {_FAR_AWAY} THEN {t} END"
-    late = "" if kind == OPEN_TIME else f" OR {t} >= {_FAR_AWAY}"
-    bad = f"({_given(theirs, native)}) AND ({t} IS NULL OR {t} < {_FIRST}{late})"
+    value = f"CASE WHEN {t} >= {FIRST} AND {t} < {LAST} THEN {t} END"
+    late = "" if kind == OPEN_TIME else f" OR {t} >= {LAST}"
+    bad = f"({_given(theirs, native)}) AND ({t} IS NULL OR {t} < {FIRST}{late})"
     return value, bad
 
 
-def _number(theirs: str, native: str, kind: str) -> tuple[str, str]:
+def _number(
+    theirs: str, native: str, kind: str, pattern: str | None
+) -> tuple[str, str]:
     """Read a number; TRUE and FALSE are 1 and 0, NaN is missing."""
     q = quoted(theirs)
-    if native == "BOOLEAN":
+    if pattern is not None:
+        n = number_as_written(theirs, native, pattern)
+    elif native == "BOOLEAN":
         n = f"CAST(CAST({q} AS INTEGER) AS DOUBLE)"
     elif native == "VARCHAR":
         text = f"lower(trim({q}))"
@@ -286,61 +246,3 @@ def _number(theirs: str, native: str, kind: str) -> tuple[str, str]:
     fits = f"isfinite({n}) AND abs({n}) < 1e15"
     bad = f"({given}) AND ({n} IS NULL OR NOT (isnan({n}) OR ({fits})))"
     return f"CASE WHEN {fits} THEN {n} END", bad
-
-
-def _unconverted(
-    con: Connection, opened: Opened, into: str, checks: list[tuple[str, str]]
-) -> list[Problem]:
-    found = con.execute(f"SELECT count(*), bit_or(bad) FROM {into}").fetchall()[0]  # noqa: S608
-    rows, bits = int(found[0]), int(found[1] or 0)
-    if rows == 0:
-        what = f"{opened.title}: there are no rows"
-        also = " that pass `where`" if opened.source.where else ""
-        fix = "give a table with rows, or remove the source"
-        return [Problem(code="CH103", what=what + also, fix=fix)]
-    problems = []
-    for i, (ours, kind) in enumerate(checks):
-        if not bits >> i & 1:
-            continue
-        sql = f"SELECT count(*), min(rowid) + 1 FROM {into} WHERE bad & {1 << i} > 0"  # noqa: S608
-        count, first = con.execute(sql).fetchall()[0]
-        if kind == BLANK:
-            problems.append(_blank(opened, ours, int(count), int(first)))
-        else:
-            problems.append(_unread(opened, ours, kind, int(count), int(first)))
-    return problems
-
-
-def _blank(opened: Opened, ours: str, count: int, first: int) -> Problem:
-    theirs = opened.columns[ours]
-    rows = "row is" if count == 1 else "rows are"
-    return Problem(
-        code="CH106",
-        what=f"{opened.title}: {_named(ours, theirs)} is empty; {count} {rows} without"
-        f" it, the first is data row {first}{_among(opened)}",
-        fix=f'fill the column, or leave those rows out: where = "{theirs} is not null"',
-    )
-
-
-def _unread(opened: Opened, ours: str, kind: str, count: int, first: int) -> Problem:
-    theirs = opened.columns[ours]
-    values = "value is" if count == 1 else "values are"
-    fix = f"mend the values of {theirs!r}, or leave those rows out with `where`"
-    if kind in (TIME, OPEN_TIME):
-        fix = f'name the way dates are written: formats = {{ {theirs} = "%d-%m-%Y" }}'
-    elif kind == WHOLE:
-        fix += "; map measures that are not whole to `amount`"
-    return Problem(
-        code="CH104",
-        what=f"{opened.title}: {count} {values} not {_WORDS[kind]} in"
-        f" {_named(ours, theirs)}, the first in data row {first}{_among(opened)}",
-        fix=fix,
-    )
-
-
-def _named(ours: str, theirs: str) -> str:
-    return f"{theirs!r}" if theirs == ours else f"{theirs!r} (our `{ours}`)"
-
-
-def _among(opened: Opened) -> str:
-    return " of the rows that pass `where`" if opened.source.where else ""

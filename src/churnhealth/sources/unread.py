@@ -1,0 +1,151 @@
+"""What cannot be read: how often, where first, and what the values look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from churnhealth.sources.engine import Connection, quoted
+from churnhealth.sources.kinds import (
+    BLANK,
+    FAMILIES,
+    NUMBER,
+    OPEN_TIME,
+    TIME,
+    WHOLE,
+    format_of,
+    wanted_columns,
+)
+from churnhealth.sources.reading import Opened, Problem
+from churnhealth.sources.written import (
+    fitting,
+    hides_thousands,
+    toml_key,
+    understood,
+)
+
+__all__ = ["unconverted", "unsuited"]
+
+_WORDS: Mapping[str, str] = {
+    TIME: "a date or time",
+    OPEN_TIME: "a date or time",
+    NUMBER: "a number",
+    WHOLE: "a whole number of 0 or more",
+}
+
+
+def unsuited(con: Connection, opened: Opened) -> list[Problem]:
+    """List the formats that are none, or none for what their column is read as."""
+    fix = (
+        'formats are "%d.%m.%Y" and the like, "unix seconds" or "unix milliseconds" for'
+        ' times; "1.234,50", "1,234.50" or "cents" for numbers; "00000" for ids with'
+        " leading zeros"
+    )
+    problems = []
+    for theirs, pattern in opened.source.formats.items():
+        kinds = [
+            kind
+            for name, kind in wanted_columns(opened).values()
+            if name.casefold() == theirs.casefold()
+        ]
+        used = not kinds or any(format_of(opened, theirs, kind) for kind in kinds)
+        if not used or not understood(con, pattern):
+            what = f"{opened.title}: the format {pattern!r} cannot read {theirs!r}"
+            problems.append(Problem(code="CH114", what=what, fix=fix))
+    return problems
+
+
+def unconverted(
+    con: Connection, opened: Opened, into: str, checks: list[tuple[str, str]]
+) -> list[Problem]:
+    """List what of a typed table did not convert, or means something else."""
+    found = con.execute(f"SELECT count(*), bit_or(bad) FROM {into}").fetchall()[0]  # noqa: S608
+    rows, bits = int(found[0]), int(found[1] or 0)
+    if rows == 0:
+        what = f"{opened.title}: there are no rows"
+        also = " that pass `where`" if opened.source.where else ""
+        fix = "give a table with rows, or remove the source"
+        return [Problem(code="CH103", what=what + also, fix=fix)]
+    problems = []
+    for i, (ours, kind) in enumerate(checks):
+        if not bits >> i & 1:
+            continue
+        sql = f"SELECT count(*), min(rowid) + 1 FROM {into} WHERE bad & {1 << i} > 0"  # noqa: S608
+        count, first = con.execute(sql).fetchall()[0]
+        if kind == BLANK:
+            problems.append(_blank(opened, ours, int(count), int(first)))
+        else:
+            problems.append(_unread(con, opened, ours, kind, (int(count), int(first))))
+    return problems or _misread(con, opened)
+
+
+def _misread(con: Connection, opened: Opened) -> list[Problem]:
+    """List the numbers that convert and mean a thousand times as much."""
+    texts = {
+        theirs: ours
+        for ours, (theirs, kind) in wanted_columns(opened).items()
+        if kind in (NUMBER, WHOLE)
+        and opened.kinds[theirs] == "VARCHAR"
+        and format_of(opened, theirs, kind) is None
+    }
+    return [
+        Problem(
+            code="CH104",
+            what=f"{opened.title}: the points in {_named(texts[theirs], theirs)} seem"
+            " to part thousands: all have three digits behind them, and no number"
+            " without one reaches a thousand",
+            fix=f'add to `formats`: {toml_key(theirs)} = "1.234,50" if they do, or'
+            ' "1,234.50" if they part decimals',
+        )
+        for theirs in hides_thousands(con, _rows(opened), list(texts))
+    ]
+
+
+def _rows(opened: Opened) -> str:
+    where = f" WHERE ({opened.source.where})" if opened.source.where else ""
+    return f"(SELECT * FROM {opened.view}{where})"  # noqa: S608
+
+
+def _blank(opened: Opened, ours: str, count: int, first: int) -> Problem:
+    theirs = opened.columns[ours]
+    rows = "row is" if count == 1 else "rows are"
+    return Problem(
+        code="CH106",
+        what=f"{opened.title}: {_named(ours, theirs)} is empty; {count} {rows} without"
+        f" it, the first is data row {first}{_among(opened)}",
+        fix="fill the column, or leave those rows out:"
+        f" where = '{quoted(theirs)} is not null'",
+    )
+
+
+def _unread(
+    con: Connection, opened: Opened, ours: str, kind: str, rows: tuple[int, int]
+) -> Problem:
+    """Tell of values that do not convert, and of the way they seem to be written."""
+    theirs, (count, first) = opened.columns[ours], rows
+    values = "value is" if count == 1 else "values are"
+    native = opened.kinds[theirs]
+    ways = fitting(con, _rows(opened), theirs, native, FAMILIES[kind])
+    if format_of(opened, theirs, kind) in ways:
+        ways = []  # the few others are mistakes
+    fix = f"mend the values of {theirs!r}, or leave those rows out with `where`"
+    key = toml_key(theirs)
+    if ways:
+        fix = "add to `formats`: " + ", or ".join(f'{key} = "{w}"' for w in ways)
+    elif kind in (TIME, OPEN_TIME):
+        fix += f', or add to `formats` how they are written: {key} = "%d-%m-%Y"'
+    elif kind == WHOLE:
+        fix += "; map measures that are not whole to `amount`"
+    return Problem(
+        code="CH104",
+        what=f"{opened.title}: {count} {values} not {_WORDS[kind]} in"
+        f" {_named(ours, theirs)}, the first in data row {first}{_among(opened)}",
+        fix=fix,
+    )
+
+
+def _named(ours: str, theirs: str) -> str:
+    return f"{theirs!r}" if theirs == ours else f"{theirs!r} (our `{ours}`)"
+
+
+def _among(opened: Opened) -> str:
+    return " of the rows that pass `where`" if opened.source.where else ""

@@ -1,0 +1,214 @@
+"""How values are written: the patterns of `formats`, and which of them would fit.
+
+``"%d.%m.%Y"`` reads 31.01.2025, ``"unix seconds"`` reads 1738281600, ``"1.234,50"``
+reads what a German spreadsheet writes, ``"cents"`` a price in hundredths, and
+``"00000"`` gives ids back the zeros that a number has lost.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from churnhealth.sources.engine import Connection, QueryError, literal, quoted
+
+__all__ = [
+    "FIRST",
+    "LAST",
+    "Family",
+    "family_of",
+    "filled_up",
+    "fitting",
+    "hides_thousands",
+    "number_as_written",
+    "time_as_written",
+    "toml_key",
+    "understood",
+]
+
+Family = Literal["dates", "numbers", "ids"]
+
+FIRST, LAST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'"
+
+_UNIX: Mapping[str, int] = {"unix seconds": 1_000_000, "unix milliseconds": 1_000}
+_CENTS = "cents"
+# by pattern: what stands between thousands, and before the decimals
+_NUMBERS: Mapping[str, tuple[str, str]] = {
+    "1.234,50": (".", ","),
+    "1,234.50": (",", "."),
+    "1 234,50": (" ", ","),
+    "1'234.50": ("'", "."),
+}
+_DAYS = (
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%Y.%m.%d"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%d %B %Y"),
+)
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_CANDIDATES: Mapping[Family, tuple[str, ...]] = {
+    "dates": (
+        *_UNIX,
+        *(day + clock for clock in _CLOCKS for day in _DAYS),
+        "%Y-%m-%d %H:%M:%S %z",
+    ),
+    "numbers": tuple(_NUMBERS),
+    "ids": (),
+}
+_LOOKED_AT = 10_000
+_LIKELY = 0.5
+
+
+def toml_key(name: str) -> str:
+    """Write a column's name as a key of a TOML file.
+
+    >>> toml_key("mrr"), toml_key("valid until")
+    ('mrr', '"valid until"')
+    """
+    return (
+        name
+        if re.fullmatch(r"[\w-]+", name, re.ASCII)
+        else json.dumps(name, ensure_ascii=False)
+    )
+
+
+def family_of(pattern: str) -> Family | None:
+    """Say what a pattern reads; ``None`` when it is none that we know.
+
+    >>> [family_of(p) for p in ("%d.%m.%Y", "cents", "0000", "german")]
+    ['dates', 'numbers', 'ids', None]
+    """
+    if pattern in _UNIX or "%" in pattern:
+        return "dates"
+    if pattern in _NUMBERS or pattern == _CENTS:
+        return "numbers"
+    return "ids" if re.fullmatch("0+", pattern) else None
+
+
+def understood(con: Connection, pattern: str) -> bool:
+    """Say whether a pattern can be used: ``%Q`` stands for nothing.
+
+    >>> from churnhealth.sources.engine import connect
+    >>> with connect() as con:
+    ...     understood(con, "%d.%m.%Y"), understood(con, "%Q"), understood(con, "5")
+    (True, False, False)
+    """
+    try:
+        con.execute(f"SELECT try_strptime('', {literal(pattern)})")
+    except QueryError:
+        return False
+    return family_of(pattern) is not None
+
+
+def time_as_written(theirs: str, pattern: str) -> str:
+    """Write the UTC timestamp of a column; null where the pattern does not fit."""
+    text = f"trim(CAST({quoted(theirs)} AS VARCHAR))"
+    if pattern in _UNIX:
+        n = f"TRY_CAST({text} AS DOUBLE)"
+        micros = f"CAST(round({n} * {_UNIX[pattern]}) AS BIGINT)"
+        return f"(CASE WHEN abs({n}) < 1e13 THEN make_timestamp({micros}) END)"
+    made = f"try_strptime({text}, {literal(pattern)})"
+    return f"(CAST({made} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+
+
+def number_as_written(theirs: str, native: str, pattern: str) -> str:
+    """Write the number of a column; null where the pattern does not fit.
+
+    Currency signs and blanks are no part of a number; thousands stand in threes, so
+    that 1.23 is not taken for 123.
+    """
+    q = quoted(theirs)
+    if pattern == _CENTS:
+        return f"(TRY_CAST({q} AS DOUBLE) / 100.0)"
+    if native != "VARCHAR":
+        return f"TRY_CAST({q} AS DOUBLE)"
+    between, before = _NUMBERS[pattern]
+    signs = r"'[\s\x{A0}\x{202F}€$£]'"
+    bare = f"regexp_replace({q}, {signs}, '', 'g')"
+    thousands = "" if between == " " else rf"|\d{{1,3}}(?:[{between}]\d{{3}})+"
+    fits = literal(rf"[+-]?(?:\d+{thousands})(?:[{before}]\d+)?")
+    plain = f"replace(replace({bare}, {literal(between)}, ''), {literal(before)}, '.')"
+    return (
+        f"(CASE WHEN regexp_full_match({bare}, {fits})"
+        f" THEN TRY_CAST({plain} AS DOUBLE) END)"
+    )
+
+
+def filled_up(text: str, pattern: str) -> str:
+    """Write an id with leading zeros up to the width of the pattern."""
+    width = len(pattern)
+    return (
+        f"(CASE WHEN length({text}) < {width} AND regexp_full_match({text}, '[0-9]+')"
+        f" THEN lpad({text}, {width}, '0') ELSE {text} END)"
+    )
+
+
+def fitting(
+    con: Connection, rows: str, theirs: str, native: str, family: Family
+) -> list[str]:
+    """List the patterns that read the most of a column, if they read half of it.
+
+    >>> from churnhealth.sources.engine import connect
+    >>> with connect() as con:
+    ...     rows = "(SELECT unnest(['03/02/2025', '04/02/2025']) AS x)"
+    ...     one = fitting(con, rows, "x", "VARCHAR", "dates")
+    ...     rows = "(SELECT unnest(['03/02/2025', '24/02/2025']) AS x)"
+    ...     one, fitting(con, rows, "x", "VARCHAR", "dates")
+    (['%d/%m/%Y', '%m/%d/%Y'], ['%d/%m/%Y'])
+    """
+    patterns = _CANDIDATES[family]
+    read = []
+    for pattern in patterns:
+        if family == "dates":
+            t = time_as_written(theirs, pattern)
+            # a small number is a second of 1970, but nobody means it
+            low = "TIMESTAMP '1980-01-01'" if pattern in _UNIX else FIRST
+            read.append(f"{t} >= {low} AND {t} < {LAST}")
+        else:
+            n = number_as_written(theirs, native, pattern)
+            read.append(f"{n} IS NOT NULL")
+    counts = ", ".join(f"count(*) FILTER ({r})" for r in read)
+    q = quoted(theirs)
+    sample = (
+        f"SELECT {q} FROM {rows} WHERE nullif(trim(CAST({q} AS VARCHAR)), '')"  # noqa: S608
+        f" IS NOT NULL LIMIT {_LOOKED_AT}"
+    )
+    try:
+        found = con.execute(f"SELECT count(*), {counts} FROM ({sample})").fetchall()[0]  # noqa: S608
+    except QueryError:  # a file that breaks off is told of elsewhere
+        return []
+    of, *each = map(int, found)
+    best = max(each, default=0)
+    if not best or best < _LIKELY * of:
+        return []
+    return [p for p, n in zip(patterns, each, strict=True) if n == best]
+
+
+def hides_thousands(con: Connection, rows: str, columns: Sequence[str]) -> list[str]:
+    """List the text columns whose points part thousands, not decimals.
+
+    All numbers with a point have three digits behind it, and those without one stop
+    below a thousand: 950 and 1.200 are read as a price and a seven-hundredth of it.
+
+    >>> from churnhealth.sources.engine import connect
+    >>> with connect() as con:
+    ...     rows = "(SELECT unnest(['950', '1.200', '1.350', '12.400']) AS x)"
+    ...     hides_thousands(con, rows, ["x"])
+    ['x']
+    """
+    if not columns:
+        return []
+    asked = []
+    for theirs in columns:
+        x = f"trim({quoted(theirs)})"
+        pointed, small = r"'[1-9]\d{0,2}\.\d{3}'", r"'\d{1,3}'"
+        asked.append(
+            f"count(DISTINCT {x}) FILTER (regexp_full_match({x}, {pointed})) > 2"
+            f" AND count(*) FILTER (regexp_full_match({x}, {small})) > 0"
+            f" AND bool_and({x} = '' OR {x} IS NULL OR regexp_full_match({x},"
+            rf" '[1-9]\d{{0,2}}\.\d{{3}}|\d{{1,3}}'))"
+        )
+    sample = f"SELECT * FROM {rows} LIMIT {_LOOKED_AT}"  # noqa: S608
+    found = con.execute(f"SELECT {', '.join(asked)} FROM ({sample})").fetchall()[0]  # noqa: S608
+    return [c for c, yes in zip(columns, found, strict=True) if yes]

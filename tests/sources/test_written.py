@@ -1,0 +1,187 @@
+"""Values as other systems write them: read as they are meant, or refused with a way."""
+
+import numpy as np
+import pytest
+
+from churnhealth.errors import SourceError
+from churnhealth.sources.contract import parse_day
+from churnhealth.sources.engine import write_table
+from churnhealth.sources.load import load
+
+
+def refused(config):
+    with pytest.raises(SourceError) as caught:
+        load(config)
+    return caught.value
+
+
+def contracts(*rows, head="account_id;start;value"):
+    return {"contracts.csv": "\n".join((head, *rows)) + "\n"}
+
+
+def read(company, files, **formats):
+    config = company(files=files, contracts={"path": "contracts.csv"} | formats)
+    return load(config).history.contracts
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern", "meant"),
+    [
+        ("1.234,50", "1.234,50", 1234.5),
+        ("1.234", "1.234,50", 1234.0),
+        ("12,5", "1.234,50", 12.5),
+        ("-1.234.567,89 €", "1.234,50", -1234567.89),
+        ("1,234.50", "1,234.50", 1234.5),
+        ("$1,234", "1,234.50", 1234.0),
+        ("1 234,50", "1 234,50", 1234.5),
+        ("1'234.50", "1'234.50", 1234.5),
+        ("4900", "cents", 49.0),
+    ],
+)
+def test_a_number_is_read_as_its_format_says(company, written, pattern, meant):
+    files = contracts(f"a1;2025-01-01;{written}", "a2;2025-01-01;")
+    read_ = read(company, files, formats={"value": pattern}).value
+    assert read_[0] == meant
+    assert np.isnan(read_[1])
+
+
+@pytest.mark.parametrize("written", ["1.23", "1.2345", "1,2,3", "1.234.5"])
+def test_thousands_that_are_not_in_threes_are_refused(company, written):
+    files = contracts(f"a1;2025-01-01;{written}")
+    config = company(
+        files=files,
+        contracts={"path": "contracts.csv", "formats": {"value": "1.234,50"}},
+    )
+    assert refused(config).code == "CH104"
+
+
+def test_a_price_in_cents_may_be_a_whole_number_of_a_parquet_file(company, tmp_path):
+    table = {
+        "account_id": np.array(["a1", "a2"], dtype=object),
+        "start": np.array(["2025-01-01", "2025-02-01"], dtype="datetime64[D]"),
+        "value": np.array([4900, 9950]),
+    }
+    write_table(tmp_path / "c.parquet", table)
+    given = {"path": "c.parquet", "formats": {"value": "cents"}}
+    value = load(company(contracts=given)).history.contracts.value
+    assert value.tolist() == [49.0, 99.5]
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern"),
+    [("1740873600", "unix seconds"), ("1740873600000", "unix milliseconds")],
+)
+def test_seconds_since_1970_are_times(company, tmp_path, written, pattern):
+    at = {"account_id": "account_id", "happened_at": "created"}
+    as_text = {"events.csv": f"account_id,created\na1,{written}\n"}
+    events = [{"name": "p", "path": "events.csv", "columns": at}]
+    events[0]["formats"] = {"created": pattern}
+    read_ = load(company(files=as_text, events=events)).history.events[0]
+    assert read_.happened_at.tolist() == [parse_day("2025-03-02")]
+    ids = np.array(["a1"], dtype=object)
+    table = {"account_id": ids, "created": np.array([int(written)])}
+    write_table(tmp_path / "e.parquet", table)
+    events[0]["path"] = "e.parquet"
+    read_ = load(company(events=events)).history.events[0]
+    assert read_.happened_at.tolist() == [parse_day("2025-03-02")]
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        (("1740873600", "1740873601"), ['start = "unix seconds"']),
+        (("1740873600123", "1740873600124"), ['start = "unix milliseconds"']),
+        (("31.01.2025", "01.02.2025"), ['start = "%d.%m.%Y"']),
+        (("02/01/2025", "01/31/2025"), ['start = "%m/%d/%Y"']),
+        (("02/01/2025", "03/01/2025"), ['"%d/%m/%Y"', ', or start = "%m/%d/%Y"']),
+        (("31.01.2025 10:15", "01.02.2025 9:00"), ['start = "%d.%m.%Y %H:%M"']),
+        (("20250131", "20250201"), ['start = "%Y%m%d"']),
+        (("Jan 5, 2025", "Feb 6, 2025"), ['start = "%b %d, %Y"']),
+    ],
+)
+def test_dates_that_do_not_convert_are_told_with_the_formats_that_fit(
+    company, written, named
+):
+    files = contracts(*(f'a{i};"{w}";1' for i, w in enumerate(written)))
+    error = refused(company(files=files))
+    assert error.code == "CH104"
+    assert all(n in error.fix for n in named)
+
+
+def test_a_column_whose_name_has_blanks_is_told_as_a_key_of_the_file(company):
+    files = contracts("a1;2025-01-01;1,5", head="account_id;start;Betrag im Monat (€)")
+    columns = {"account_id": "account_id", "start": "start"}
+    columns["value"] = "Betrag im Monat (€)"
+    error = refused(
+        company(files=files, contracts={"path": "contracts.csv", "columns": columns})
+    )
+    assert '"Betrag im Monat (€)" = "1.234,50"' in error.fix
+
+
+def test_points_that_part_thousands_are_not_read_as_decimals(company):
+    rows = [f"a1;2025-01-01;{v}" for v in ("950", "1.200", "1.350", "12.400")]
+    error = refused(company(files=contracts(*rows)))
+    assert error.code == "CH104"
+    assert "seem to part thousands" in error.what
+    meant = read(company, contracts(*rows), formats={"value": "1.234,50"}).value
+    assert sorted(meant) == [950.0, 1200.0, 1350.0, 12400.0]
+    meant = read(company, contracts(*rows), formats={"value": "1,234.50"}).value
+    assert sorted(meant) == [1.2, 1.35, 12.4, 950.0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [("950", "1.2", "1.350", "12.400"), ("0.125", "1.350", "12.400", "1.100", "7")],
+)
+def test_numbers_with_decimals_are_left_alone(company, values):
+    rows = [f"a1;2025-01-01;{v}" for v in values]
+    assert sorted(read(company, contracts(*rows)).value) == sorted(map(float, values))
+
+
+def test_ids_get_back_the_zeros_that_a_number_lost(company, tmp_path):
+    days = np.array(["2025-03-01", "2025-03-02"], dtype="datetime64[D]")
+    table = {"account_id": np.array([7, 12345]), "happened_at": days}
+    write_table(tmp_path / "e.parquet", table)
+    files = {"contracts.csv": "account_id,start\n0007,2025-01-01\n12345,2025-01-01\n"}
+    events = [{"name": "p", "path": "e.parquet", "formats": {"account_id": "0000"}}]
+    h = load(company(files=files, events=events)).history
+    assert h.accounts.ids.tolist() == ["0007", "12345"]
+
+
+def test_texts_of_a_parquet_file_are_filled_up_as_well(company, tmp_path):
+    days = np.array(["2025-03-01"], dtype="datetime64[D]")
+    table = {"account_id": np.array(["7"], dtype=object), "happened_at": days}
+    write_table(tmp_path / "e.parquet", table)
+    files = {"contracts.csv": "account_id,start\n0007,2025-01-01\n"}
+    events = [{"name": "p", "path": "e.parquet", "formats": {"account_id": "0000"}}]
+    h = load(company(files=files, events=events)).history
+    assert h.accounts.ids.tolist() == ["0007"]
+
+
+def test_sources_that_share_no_id_with_the_contracts_are_refused(company):
+    # 50,000 subscribers as texts and their activity by number: two sets of accounts
+    files = {
+        "contracts.csv": "account_id,start\n0007,2025-01-01\n0008,2025-01-01\n",
+        "events.csv": "account_id,happened_at\n7,2025-03-01\n8,2025-03-01\n",
+    }
+    error = refused(company(files=files))
+    assert error.code == "CH112"
+    assert "none of its 2 account ids is in the contracts; 2 of them" in error.what
+    assert 'account_id = "00000000"' in error.fix
+
+
+@pytest.mark.parametrize("pattern", ["german", "%Q", "0,0", "1.234,50"])
+def test_a_format_that_cannot_read_its_column_is_refused(company, pattern):
+    given = {"path": "contracts.csv", "formats": {"start": pattern}}
+    error = refused(company(contracts=given))
+    assert error.code == "CH114"
+    assert "unix seconds" in error.fix
+
+
+def test_days_in_json_are_not_guessed_at(company):
+    text = '{"account_id": "a1", "happened_at": "01-02-2025"}\n'
+    events = [{"name": "p", "path": "e.jsonl"}]
+    error = refused(company(files={"e.jsonl": text}, events=events))
+    assert error.code == "CH104"
+    assert "%d-%m-%Y" in error.fix
+    assert "%m-%d-%Y" in error.fix

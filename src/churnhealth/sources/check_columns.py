@@ -17,6 +17,7 @@ __all__ = ["column_findings"]
 Mask = NDArray[np.bool_]
 
 _FEW = 10
+_MANY = 20
 _MOST_VALUES = 10
 _FLAG_SHARE_THAT_STOPS = 0.1
 _RENEWED_SHARE = 0.1
@@ -78,7 +79,7 @@ def _ends_of_leavers(history: History, ended: _Ended) -> Finding | None:
     count, without = int(past.sum()), int((~given).sum())
     ahead = int(given.sum()) - count
     renewed = int((past & np.append(c.account[1:] == c.account[:-1], False)).sum())
-    moved = ahead >= _FEW and renewed < _RENEWED_SHARE * count
+    moved = min(count, ahead) >= _MANY and renewed < _RENEWED_SHARE * count
     if count < _FEW or not (moved or (without >= _FEW and not ahead)):
         return None
     words = f"none of {count} agreed ends lies ahead of the data, and {without} rows"

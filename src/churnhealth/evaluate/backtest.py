@@ -77,6 +77,9 @@ class Judged:
     reasons: tuple[str, ...]
 
 
+_SOONER = "an earlier [snapshots] from (else it waits until the widest window is full)"
+
+
 def fold_plan(panel: Panel, config: Config) -> list[Fold]:
     """Place the folds that the configuration asks for on the panel's test dates."""
     code = panel.labels().code
@@ -86,7 +89,7 @@ def fold_plan(panel: Panel, config: Config) -> list[Fold]:
             "CH302",
             "no snapshot has an outcome that is known yet",
             why="without known outcomes nothing can be learned or judged",
-            fix="give a longer history, or a shorter horizon or gap under [question]",
+            fix=f"give a longer history, {_SOONER}, or a shorter horizon or gap",
         )
     pinned = config.backtest.test_from
     test_from = newest_quarter(dates) if pinned is None else day_of(pinned)
@@ -113,9 +116,10 @@ def training_rows(panel: Panel, judged_at: int) -> tuple[TrainingRows, Ints]:
     if not row.size:
         raise TrainingError(
             "CH304",
-            f"no label had closed before {date_of(judged_at)}",
+            f"no label had closed before {date_of(judged_at)}; snapshots begin on"
+            f" {date_of(int(panel.cohort.as_of.min(initial=judged_at)))}",
             why="a model judged then has nothing to learn from",
-            fix="set a later [backtest] test_from, or give a longer history",
+            fix=f"set a later [backtest] test_from, {_SOONER}, or give more history",
         )
     rows = TrainingRows(
         X=panel.X[row],

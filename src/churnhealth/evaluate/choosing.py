@@ -28,7 +28,8 @@ _HELD_BACK = 0.4  # each of two members; the rest is the constant
 _USUAL = 0.2  # a written card's share of the blend where the evidence leaves it open
 _LEARNED = 0.1  # the same of a card that was learned from the same rows
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-_TRUST = 20.0  # outcomes at which hazard and what stands on it weigh alike
+_PRIORS = ("hazard", "lifetime")  # few parameters, each with a prior
+_TRUST = 20.0  # outcomes at which one of these and what learns from usage weigh alike
 _LATER = "later dates inside the training period"
 _OTHERS = "accounts left out of training"
 _NO_LATER = (
@@ -112,9 +113,9 @@ def weights_of(
 ) -> dict[str, float]:
     """Give the weight of every member's margin in the blend.
 
-    Beside the rules' ``share`` logistic, gbm and lifetime weigh alike. Logistic and gbm
-    stand on the hazard: the fewer the outcomes, the more of the blend is the hazard
-    alone.
+    Beside the rules' ``share`` logistic, gbm and lifetime weigh alike. The hazard, or
+    where there is none the lifetime, knows something before any outcome is seen: the
+    fewer the outcomes, the more of the blend is that one alone.
 
     >>> weights_of(0.2, {"rules": 2.0, "logistic": 1.0, "gbm": 1.0}, outcomes=100)
     {'rules': 0.4, 'logistic': 0.4, 'gbm': 0.4}
@@ -122,15 +123,18 @@ def weights_of(
     >>> few = weights_of(0.0, slopes, outcomes=20)
     >>> {name: round(weight, 2) for name, weight in few.items()}
     {'hazard': 0.5, 'logistic': 0.25, 'gbm': 0.25}
+    >>> slopes = dict.fromkeys(["lifetime", "logistic", "gbm"], 1.0)
+    >>> few = weights_of(0.0, slopes, outcomes=20)
+    >>> {name: round(weight, 2) for name, weight in few.items()}
+    {'lifetime': 0.67, 'logistic': 0.17, 'gbm': 0.17}
     """
-    below = _TRUST / (_TRUST + outcomes) if "hazard" in slope else 0.0
+    prior = next((n for n in _PRIORS if n in slope), None)
+    below = 0.0 if prior is None else _TRUST / (_TRUST + outcomes)
     learned = [n for n in ("lifetime", "logistic", "gbm") if n in slope]
     each = (1.0 - share) * (1.0 - below) / len(learned)
-    parts = {
-        "rules": share,
-        "hazard": (1.0 - share) * below,
-        **dict.fromkeys(learned, each),
-    }
+    parts = {"rules": share, "hazard": 0.0, **dict.fromkeys(learned, each)}
+    if prior is not None:
+        parts[prior] += (1.0 - share) * below
     return {
         name: part * slope[name]
         for name, part in parts.items()
@@ -162,17 +166,21 @@ def holds_its_own(
 def cautious_weights(slope: Mapping[str, float]) -> dict[str, float]:
     """Give the blend's weights where too few outcomes are known to learn more.
 
-    Rules and hazard alike, and a fifth of the constant: each of the two alone was the
-    better one on half of 32 simulated companies with 5 to 30 outcomes, and worse than
-    the constant on a third of the others. Empty without both.
+    Rules and hazard (or lifetime) alike, and a fifth of the constant: each of the two
+    alone was the better one on half of 32 simulated companies with 5 to 30 outcomes,
+    and worse than the constant on a third of the others. Empty without both.
 
     >>> cautious_weights({"rules": 1.0, "hazard": 1.0})
     {'rules': 0.4, 'hazard': 0.4}
+    >>> cautious_weights({"rules": 1.0, "lifetime": 1.0, "recency": 1.0})
+    {'rules': 0.4, 'lifetime': 0.4}
     >>> cautious_weights({"rules": 1.0})
     {}
     """
-    both = {"rules", "hazard"} <= set(slope)
-    return {n: _HELD_BACK * slope[n] for n in ("rules", "hazard") if both}
+    prior = next((n for n in _PRIORS if n in slope), None)
+    if prior is None or "rules" not in slope:
+        return {}
+    return {n: _HELD_BACK * slope[n] for n in ("rules", prior)}
 
 
 def choose(
@@ -190,7 +198,8 @@ def choose(
     nothing = "constant" if "constant" in losses else rules
     if outcomes < FEW or not account.size:
         left = "blend" if "blend" in losses else rules
-        what = "rules and renewal hazard, held back" if left == "blend" else left
+        prior = "renewal hazard" if "hazard" in losses else "lifetime"
+        what = f"rules and {prior}, held back" if left == "blend" else left
         if outcomes < FEW:
             return left, (
                 f"only {outcomes} accounts churned in training (fewer than {FEW}):"

@@ -26,7 +26,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(BIN)/python -m pip install --quiet --no-compile \
 	  --disable-pip-version-check \
-	  -e ".[serve,track,explain,tune,notebook,dev]" -c constraints.txt
+	  -e ".[serve,track,explain,excel,tune,notebook,dev]" -c constraints.txt
 	@touch $@
 
 demo: venv

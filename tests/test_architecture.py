@@ -57,6 +57,7 @@ ONLY_IN = {
     "lightgbm": ("scorers/gbm",),
     "matplotlib": ("evaluate/plot_style", "evaluate/plots*"),
     "mlflow": ("tracking",),
+    "openpyxl": ("sources/workbook",),
     "optuna": ("evaluate/tuning",),
     "narwhals": ("frames",),
     "pandas": ("frames",),

@@ -49,7 +49,7 @@ def keys(model=Config, path=""):
             yield from keys(found, f"{path}.{name}".strip("."))
 
 
-SHARED = ("path", "sql", "columns", "where", "formats")
+SHARED = ("path", "sql", "columns", "where", "formats", "encoding", "skip", "sheet")
 
 
 @pytest.mark.parametrize(("section", "key"), sorted(set(keys())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self, get_args
@@ -67,12 +68,29 @@ class Source(Section):
     columns: Mapping[str, str] = Field(default_factory=dict)
     where: str | None = None
     formats: Mapping[str, str] = Field(default_factory=dict)
+    encoding: str | None = None
+    skip: Annotated[int, Field(ge=0, le=1000)] = 0
+    sheet: str | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if (self.path is None) == (self.sql is None):
             raise ValueError("give either `path` or `sql`, not both and not neither")
+        if self.path is None and (self.encoding or self.skip or self.sheet):
+            raise ValueError("`encoding`, `skip` and `sheet` say how to read a `path`")
         return self
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                codecs.lookup(value)
+            except LookupError as error:
+                raise ValueError(
+                    "there is no such encoding; usual are 'windows-1252' and 'utf-16'"
+                ) from error
+        return value
 
 
 class AccountsSource(Source):

@@ -15,6 +15,7 @@ _PARTS = (
     ("mlflow", "tracks and registers runs", "track"),
     ("matplotlib", "draws the plots of a run", "track"),
     ("shap", "plots of drivers in notebooks", "explain"),
+    ("openpyxl", "reads Excel workbooks", "excel"),
     ("optuna", "searches settings inside training", "tune"),
     ("pyspark", "features on a cluster", "spark"),
 )

@@ -353,3 +353,10 @@ def test_churn_flags_nobody_mapped_are_kept_apart(company):
     loaded = load(company(files=files, sources={"accounts": {"path": "accounts.csv"}}))
     assert loaded.flags["accounts.churn_flag"].tolist() == [1, 0]
     assert loaded.history.accounts.attributes == {}
+
+
+def test_a_states_source_without_a_state_column_holds_one_of_its_own_name(company):
+    files = {"nps.csv": "account_id,known_at,value\na1,2025-03-01,9\n"}
+    states = [{"name": "nps", "path": "nps.csv"}]
+    [nps] = load(company(files=files, states=states)).history.states
+    assert (nps.vocabulary, nps.value.tolist()) == (("nps",), [9.0])

@@ -135,9 +135,9 @@ def test_a_query_with_a_mistake_tells_it(company):
     assert "nope" in error.what
 
 
-@pytest.mark.parametrize("path", ["https://example.org/x.csv", "events.xlsx"])
+@pytest.mark.parametrize("path", ["https://example.org/x.csv", "events.xls"])
 def test_what_we_do_not_read_is_refused(company, path):
-    files = {"events.xlsx": "account_id"}
+    files = {"events.xls": "account_id"}
     error = refused(company(files=files, events=[{"name": "p", "path": path}]))
     assert error.code == "CH108"
 

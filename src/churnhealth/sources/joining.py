@@ -9,7 +9,7 @@ import numpy as np
 
 from churnhealth.sources.contract import FAR, Accounts, Coverage, Days, Texts
 from churnhealth.sources.engine import texts
-from churnhealth.sources.reading import Problem
+from churnhealth.sources.problems import Problem
 from churnhealth.sources.tables import Part
 from churnhealth.sources.written import toml_key
 

@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +31,8 @@ from churnhealth.sources.joining import accounts_of, place, unmet
 from churnhealth.sources.noticed import noticed
 from churnhealth.sources.packed import PackedLog
 from churnhealth.sources.packing import read_events
-from churnhealth.sources.reading import Opened, Problem, open_sources, raise_all
+from churnhealth.sources.problems import Problem, raise_all
+from churnhealth.sources.reading import Opened, open_sources
 from churnhealth.sources.store import find_sorted, keep_sorted, sorted_key
 from churnhealth.sources.tables import (
     Part,
@@ -86,7 +88,7 @@ def load(
     with connect() as con, tempfile.TemporaryDirectory() as spill:
         con.execute(f"SET temp_directory = {literal(spill)}")
         tell("opening the sources")
-        opened = open_sources(con, config)
+        opened = open_sources(con, config, Path(spill))
         accounts, parts = _read_all(con, opened, config, tell, decimals or {})
     tell("joining the sources")
     given = accounts is not None

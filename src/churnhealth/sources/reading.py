@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import glob
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,34 +16,23 @@ from churnhealth.config import (
     Source,
     StatesSource,
 )
-from churnhealth.errors import ConfigError, SourceError
+from churnhealth.errors import ConfigError
 from churnhealth.sources.contract import TABLES
 from churnhealth.sources.engine import (
     Connection,
     QueryError,
     columns_of,
-    literal,
     statements,
 )
+from churnhealth.sources.files import files_of, header_line, reader
+from churnhealth.sources.problems import Problem, raise_all
 
-__all__ = ["Opened", "Problem", "open_sources", "raise_all"]
+__all__ = ["Opened", "open_sources", "reading_problem"]
 
-_CSV = (".csv", ".tsv", ".txt")
-_PARQUET = (".parquet", ".pq")
-_JSON = (".json", ".jsonl", ".ndjson")
 _FLAG = re.compile(r"(^|_)(is_?)?(churn|churned|cancelled|canceled|attrition)(_|$)")
 # a first line without one of the names that are asked for may be somebody's data
 _NAME = re.compile(r"[^\W\d]+")
 _NO_NAMES = "its first line does not look like names of columns"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """One thing that keeps a source from being read."""
-
-    code: str
-    what: str
-    fix: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,33 +57,10 @@ class Opened:
     files: tuple[str, ...] = ()
 
 
-def raise_all(problems: Sequence[Problem]) -> None:
-    """Raise every problem as one error; do nothing when there is none.
-
-    >>> raise_all([Problem(code="CH103", what="[sources.accounts]: no rows",
-    ...                    fix="give a file with rows")])
-    Traceback (most recent call last):
-    ...
-    churnhealth.errors.SourceError: [CH103] [sources.accounts]: no rows
-      Why it matters: nothing can be learned from a source that is not read right
-      Fix: give a file with rows
-    """
-    if not problems:
-        return
-    what = problems[0].what
-    if len(problems) > 1:
-        lines = "".join(f"\n    {p.code} {p.what}" for p in problems)
-        what = f"the sources have {len(problems)} problems:{lines}"
-    raise SourceError(
-        problems[0].code,
-        what,
-        why="nothing can be learned from a source that is not read right",
-        fix="; ".join(dict.fromkeys(p.fix for p in problems)),
-    )
-
-
-def open_sources(con: Connection, config: Config) -> list[Opened]:
+def open_sources(con: Connection, config: Config, spill: Path) -> list[Opened]:
     """Open every configured source, or raise one error that lists all problems.
+
+    What DuckDB cannot read as it lies is written anew into the folder ``spill``.
 
     Raises
     ------
@@ -116,7 +81,9 @@ def open_sources(con: Connection, config: Config) -> list[Opened]:
     found: list[Opened] = []
     problems: list[Problem] = []
     for number, (table, name, title, source) in enumerate(listed):
-        one = _open(con, config.root, table, name, title, source, f"source_{number}")
+        one = _open(
+            con, config.root, table, name, title, source, f"source_{number}", spill
+        )
         if isinstance(one, Opened):
             found.append(one)
         else:
@@ -145,8 +112,14 @@ def _open(
     title: str,
     source: Source,
     view: str,
+    spill: Path,
 ) -> Opened | list[Problem]:
-    origin = _origin(con, root, source, title)
+    files: list[str] = []
+    if source.path is None:
+        origin = _query(con, root, source, title)
+    else:
+        files = files_of(root, source.path)
+        origin = reader(files, source, title, spill / view)
     if isinstance(origin, Problem):
         return [origin]
     try:
@@ -157,9 +130,11 @@ def _open(
     except QueryError as error:
         return [reading_problem(title, source, error)]
     csv = origin.startswith("read_csv")
-    if csv and len(kinds) == 1 and re.search(r"[,;\t|]", next(iter(kinds))):
-        return [_ragged(title, source)]
     columns, problems = _match(table, title, source, kinds, csv=csv)
+    if csv and problems:
+        problems = _below(files[0], title, source) or problems
+    if csv and len(kinds) == 1 and re.search(r"[,;\t|]", next(iter(kinds))):
+        problems = _below(files[0], title, source) or [_ragged(title, source)]
     if csv and not problems:
         problems = _doubled(con, origin, title, source, columns, kinds)
     if problems:
@@ -182,84 +157,20 @@ def _open(
         kinds=kinds,
         flags=flags,
         quick=table == "events" and origin.startswith("read_parquet"),
-        files=() if source.path is None else tuple(_files(root, source.path)),
+        files=tuple(files),
     )
 
 
-def _origin(con: Connection, root: Path, source: Source, title: str) -> str | Problem:
-    """Say in SQL where the rows come from."""
-    if source.sql is not None:
-        text = source.sql.replace("{root}", str(root).replace("'", "''"))
-        try:
-            *before, last = statements(con, text)
-            for statement in before:
-                con.execute(statement)
-        except QueryError as error:
-            return reading_problem(title, source, error)
-        return f"({last}\n) AS given"
-    path = source.path or ""
-    if "://" in path:
-        return Problem(
-            code="CH108",
-            what=f"{title}: `path` is an address, not a file",
-            fix="download it, or attach the database in `sql`",
-        )
-    files = _files(root, path)
-    if not files:
-        how = "no file matches" if glob.has_magic(path) else "there is no file"
-        return Problem(
-            code="CH101",
-            what=f"{title}: {how} {path!r} in the sources' root",
-            fix="correct `path` or `[sources] root`",
-        )
-    return _reader(files, path, title)
-
-
-def _files(root: Path, path: str) -> list[str]:
-    whole = str(root / path)
-    if not glob.has_magic(path):
-        return [whole] if Path(whole).is_file() else []
-    found = glob.glob(path, root_dir=root, recursive=True)  # noqa: PTH207 - absolute too
-    return sorted(str(root / f) for f in found if (root / f).is_file())
-
-
-def _reader(files: Sequence[str], path: str, title: str) -> str | Problem:
-    suffixes = {_suffix(f) for f in files}
-    if len(suffixes) > 1:
-        return Problem(
-            code="CH108",
-            what=f"{title}: {path!r} matches files of several kinds",
-            fix="let `path` match files of one kind",
-        )
-    if all(Path(f).stat().st_size == 0 for f in files):
-        return Problem(
-            code="CH103",
-            what=f"{title}: {path!r} is an empty file",
-            fix="give a file with rows, or remove the source",
-        )
-    suffix = suffixes.pop()
-    listed = "[" + ", ".join(literal(f) for f in files) + "]"
-    union = ", union_by_name = true" if len(files) > 1 else ""
-    if suffix in _CSV:
-        how = "header = true, skip = 0, all_varchar = true, quote = '\"', escape = '\"'"
-        return f"read_csv({listed}, {how}{union})"
-    if suffix in _PARQUET:
-        return f"read_parquet({listed}{union})"
-    if suffix in _JSON:
-        # or it would take 01-02-2025 for a date, and choose which of the two is the day
-        return f"read_json({listed}, sample_size = -1, dateformat = '%Y-%m-%d'{union})"
-    return Problem(
-        code="CH108",
-        what=f"{title}: cannot tell from the name of {path!r} how to read it",
-        fix="give CSV, Parquet or JSON lines (.csv, .parquet, .jsonl), or use `sql`",
-    )
-
-
-def _suffix(file: str) -> str:
-    parts = [s.lower() for s in Path(file).suffixes]
-    if parts and parts[-1] in (".gz", ".zst"):
-        parts.pop()
-    return parts[-1] if parts else ""
+def _query(con: Connection, root: Path, source: Source, title: str) -> str | Problem:
+    """Run all statements of a ``sql`` but the last, which says what the rows are."""
+    text = (source.sql or "").replace("{root}", str(root).replace("'", "''"))
+    try:
+        *before, last = statements(con, text)
+        for statement in before:
+            con.execute(statement)
+    except QueryError as error:
+        return reading_problem(title, source, error)
+    return f"({last}\n) AS given"
 
 
 def reading_problem(title: str, source: Source, error: Exception) -> Problem:
@@ -283,14 +194,29 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
         return Problem(
             code="CH111",
             what=f"{title}: {source.path!r} is damaged or of another kind{at}{more}",
-            fix="write the file again as UTF-8; for other encodings use"
-            " `sql` with read_csv(..., encoding = 'latin-1')",
+            fix='name the encoding: encoding = "windows-1252" (western Europe) or'
+            ' "utf-16" (Unicode text of Excel); or write the file again as UTF-8',
         )
     return Problem(
         code="CH105",
         what=f"{title}: the query failed while running ({kind})",
         fix="run the `sql` in DuckDB; use TRY_CAST for values that may not convert",
     )
+
+
+def _below(file: str, title: str, source: Source) -> list[Problem]:
+    """See whether the names of the columns stand below a title."""
+    line = header_line(file, source, [*source.columns.values(), *_further(source)])
+    if line is None:
+        return []
+    what = (
+        f"{title}: the names of the columns stand in line {line + 1} of {source.path!r}"
+    )
+    return [
+        Problem(
+            code="CH102", what=what, fix=f"say how many to leave out: skip = {line}"
+        )
+    ]
 
 
 def _ragged(title: str, source: Source) -> Problem:
@@ -350,7 +276,7 @@ def _match(
     here = f"it has {', '.join(shown)}" if shown else _NO_NAMES
     absent = [
         *(_not_ours(table, o, ours) for o in wanted if o not in ours),
-        *(_not_mapped(o, here) for o in required if o not in wanted),
+        *(_not_mapped(o, here) for o in required if o not in (*wanted, "state")),
         *(
             f"there is no column {t!r}{_nearest(t, shown)}; {here}"
             for t in asked

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from churnhealth.sources.contract import TABLES
-from churnhealth.sources.engine import Connection, QueryError, quoted
+from churnhealth.sources.engine import Connection, QueryError, literal, quoted
 from churnhealth.sources.kinds import (
     BLANK,
     LABEL,
@@ -21,7 +21,8 @@ from churnhealth.sources.kinds import (
     format_of,
     wanted_columns,
 )
-from churnhealth.sources.reading import Opened, Problem, reading_problem
+from churnhealth.sources.problems import Problem
+from churnhealth.sources.reading import Opened, reading_problem
 from churnhealth.sources.unread import unconverted, unsuited
 from churnhealth.sources.written import (
     FIRST,
@@ -103,6 +104,8 @@ def _expressions(
             blank = f"NOT ({_given(theirs, opened.kinds[theirs])})"
             flags.append(f"CASE WHEN {blank} THEN {1 << len(checks)} ELSE 0 END")
             checks.append((ours, BLANK))
+    if "state" in required and "state" not in columns:  # it holds one state
+        columns["state"] = literal(opened.name)
     return columns, flags, checks
 
 

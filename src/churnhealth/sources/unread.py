@@ -15,7 +15,8 @@ from churnhealth.sources.kinds import (
     format_of,
     wanted_columns,
 )
-from churnhealth.sources.reading import Opened, Problem
+from churnhealth.sources.problems import Problem
+from churnhealth.sources.reading import Opened
 from churnhealth.sources.written import (
     fitting,
     hides_thousands,

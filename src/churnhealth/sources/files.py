@@ -1,0 +1,211 @@
+"""Which files a `path` names, and how DuckDB is to read them."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from churnhealth.config import Source
+from churnhealth.sources.engine import literal
+from churnhealth.sources.problems import Problem
+from churnhealth.sources.workbook import (
+    DAMAGED,
+    NoSuchSheetError,
+    sheet_rows,
+    write_sheet,
+)
+
+__all__ = ["files_of", "header_line", "reader"]
+
+_KINDS = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
+    **dict.fromkeys((".xlsx", ".xlsm"), "excel"),
+}
+_MEANT = {
+    "csv": ("encoding", "skip"),
+    "json": ("encoding",),
+    "parquet": (),
+    "excel": ("skip", "sheet"),
+}
+_LOOKED_AT = 30
+
+
+def files_of(root: Path, path: str) -> list[str]:
+    """List the files of a path, which may hold wildcards, in order."""
+    whole = str(root / path)
+    if not glob.has_magic(path):
+        return [whole] if Path(whole).is_file() else []
+    found = glob.glob(path, root_dir=root, recursive=True)  # noqa: PTH207 - absolute too
+    return sorted(str(root / f) for f in found if (root / f).is_file())
+
+
+def reader(
+    files: Sequence[str], source: Source, title: str, spill: Path
+) -> str | Problem:
+    """Say in SQL how the files are read, or what keeps them from it.
+
+    A workbook and a text of another encoding are written anew into ``spill``.
+    """
+    path = source.path or ""
+    kind = _kind(files, path, title)
+    if isinstance(kind, Problem):
+        return kind
+    idle = [
+        key
+        for key in ("encoding", "skip", "sheet")
+        if getattr(source, key) and key not in _MEANT[kind]
+    ]
+    if idle:
+        return Problem(
+            code="CH108",
+            what=f"{title}: `{idle[0]}` has no meaning for {path!r}",
+            fix=f"remove `{idle[0]}`",
+        )
+    read: Sequence[str] | Problem = files
+    if kind == "excel":
+        read = _sheets(files, source, title, spill)
+    elif source.encoding is not None:
+        read = _recoded(files, source, title, spill)
+    if isinstance(read, Problem):
+        return read
+    listed = "[" + ", ".join(literal(f) for f in read) + "]"
+    union = ", union_by_name = true" if len(files) > 1 else ""
+    if kind == "parquet":
+        return f"read_parquet({listed}{union})"
+    if kind == "json":
+        # or it would take 01-02-2025 for a date, and choose which of the two is the day
+        return f"read_json({listed}, sample_size = -1, dateformat = '%Y-%m-%d'{union})"
+    skip = 0 if kind == "excel" else source.skip
+    how = (
+        f"header = true, skip = {skip}, all_varchar = true, quote = '\"', escape = '\"'"
+    )
+    return f"read_csv({listed}, {how}{union})"
+
+
+def header_line(file: str, source: Source, names: Sequence[str]) -> int | None:
+    r"""Find the line that holds all these names, if it is not the one we read.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "t.csv"
+    >>> _ = file.write_text("Contracts as of today\n\nid;start\n7;2025-01-01\n")
+    >>> header_line(str(file), Source(path="t.csv"), ["id", "start"])
+    2
+    """
+    for number, line in enumerate(islice(_lines(file, source), _LOOKED_AT)):
+        if names and all(name in line for name in names):
+            return number if number != source.skip else None
+    return None
+
+
+def _lines(file: str, source: Source) -> Iterator[str]:
+    if _KINDS[_suffix(file)] == "excel":
+        yield from map("\t".join, sheet_rows(Path(file), source.sheet))
+    else:
+        with _text(file, source.encoding or "utf-8", errors="replace") as lines:
+            yield from lines
+
+
+def _kind(files: Sequence[str], path: str, title: str) -> str | Problem:
+    if "://" in path:
+        return Problem(
+            code="CH108",
+            what=f"{title}: `path` is an address, not a file",
+            fix="download it, or attach the database in `sql`",
+        )
+    if not files:
+        how = "no file matches" if glob.has_magic(path) else "there is no file"
+        return Problem(
+            code="CH101",
+            what=f"{title}: {how} {path!r} in the sources' root",
+            fix="correct `path` or `[sources] root`",
+        )
+    suffixes = {_suffix(f) for f in files}
+    if len(suffixes) > 1:
+        return Problem(
+            code="CH108",
+            what=f"{title}: {path!r} matches files of several kinds",
+            fix="let `path` match files of one kind",
+        )
+    if all(Path(f).stat().st_size == 0 for f in files):
+        return Problem(
+            code="CH103",
+            what=f"{title}: {path!r} is an empty file",
+            fix="give a file with rows, or remove the source",
+        )
+    return _KINDS.get(suffixes.pop()) or Problem(
+        code="CH108",
+        what=f"{title}: cannot tell from the name of {path!r} how to read it",
+        fix="give CSV, Parquet, JSON lines or Excel (.csv, .parquet, .jsonl, .xlsx), or"
+        " use `sql`",
+    )
+
+
+def _suffix(file: str) -> str:
+    parts = [s.lower() for s in Path(file).suffixes]
+    if parts and parts[-1] in (".gz", ".zst"):
+        parts.pop()
+    return parts[-1] if parts else ""
+
+
+def _sheets(
+    files: Sequence[str], source: Source, title: str, spill: Path
+) -> list[str] | Problem:
+    spill.mkdir()
+    made = [spill / f"{n}.csv" for n, _ in enumerate(files)]
+    try:
+        for file, into in zip(files, made, strict=True):
+            write_sheet(Path(file), source.sheet, skip=source.skip, into=into)
+    except ModuleNotFoundError:
+        return Problem(
+            code="CH115",
+            what=f"{title}: openpyxl is not installed, which reads {source.path!r}",
+            fix='pip install "churnhealth[excel]", or save the sheet as CSV',
+        )
+    except NoSuchSheetError as error:
+        return Problem(
+            code="CH101",
+            what=f"{title}: there is no sheet {source.sheet!r}; it has {error}",
+            fix="correct `sheet`",
+        )
+    except DAMAGED:
+        return Problem(
+            code="CH111",
+            what=f"{title}: {source.path!r} is damaged or no Excel workbook",
+            fix="open it in a spreadsheet and save it again as .xlsx or as CSV",
+        )
+    return [str(into) for into in made]
+
+
+def _recoded(
+    files: Sequence[str], source: Source, title: str, spill: Path
+) -> list[str] | Problem:
+    spill.mkdir()
+    made = []
+    for number, file in enumerate(files):
+        made.append(str(spill / f"{number}{_suffix(file)}"))
+        try:
+            with (
+                _text(file, source.encoding or "utf-8") as given,
+                Path(made[-1]).open("w", encoding="utf-8", newline="") as out,
+            ):
+                shutil.copyfileobj(given, out)
+        except UnicodeError:
+            return Problem(
+                code="CH111",
+                what=f"{title}: {source.path!r} is not written in {source.encoding}",
+                fix="correct `encoding`, or write the file again as UTF-8",
+            )
+    return made
+
+
+def _text(file: str, encoding: str, *, errors: str = "strict") -> IO[str]:
+    if file.lower().endswith(".gz"):
+        return gzip.open(file, "rt", encoding=encoding, errors=errors, newline="")
+    return Path(file).open(encoding=encoding, errors=errors, newline="")

@@ -1,0 +1,83 @@
+"""A sheet of an Excel workbook, written as CSV: the only file that knows openpyxl."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+__all__ = ["DAMAGED", "NoSuchSheetError", "sheet_rows", "write_sheet"]
+
+# whatever openpyxl meets in a file that is no workbook, or an odd one
+DAMAGED = (
+    *(AttributeError, BadZipFile, EOFError, LookupError, OSError, SyntaxError),
+    *(TypeError, ValueError),
+)
+
+
+class NoSuchSheetError(Exception):
+    """The workbook has no sheet of this name; it says which it has."""
+
+
+def sheet_rows(file: Path, sheet: str | None) -> Iterator[list[str]]:
+    """Give the rows of a sheet (the first one, when none is named) as texts.
+
+    Raises
+    ------
+    NoSuchSheetError
+        When there is no such sheet; the ones that are there are named.
+    """
+    from openpyxl import load_workbook
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of looks that are not kept, such as colours
+        book = load_workbook(file, read_only=True, data_only=True)
+    with closing(book):
+        if sheet is not None and sheet not in book.sheetnames:
+            raise NoSuchSheetError(", ".join(map(repr, book.sheetnames)))
+        chosen = book.worksheets[0] if sheet is None else book[sheet]
+        chosen.reset_dimensions()  # some programs write that a sheet is one cell large
+        for row in chosen.iter_rows(values_only=True):
+            yield [_text(value) for value in row]
+
+
+def write_sheet(file: Path, sheet: str | None, *, skip: int, into: Path) -> None:
+    """Write the rows below the first ``skip`` ones; the next one names the columns.
+
+    Empty rows, and columns without a name, are notes and spaces: they are left out.
+    """
+    rows = sheet_rows(file, sheet)
+    for _ in range(skip):
+        next(rows, None)
+    head = next(rows, [])
+    named = [i for i, name in enumerate(head) if name]
+    with into.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow([head[i] for i in named])
+        for row in rows:
+            if any(row):
+                writer.writerow([row[i] if i < len(row) else "" for i in named])
+
+
+def _text(value: Any) -> str:
+    """Write a cell as a CSV would have it: ISO dates, whole numbers without a point.
+
+    >>> _text(datetime(2025, 1, 31)), _text(7.0), _text(True), _text(None)
+    ('2025-01-31', '7', 'true', '')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime) and value.time() == time():
+        value = value.date()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()

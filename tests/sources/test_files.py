@@ -1,0 +1,124 @@
+"""Files as other systems write them: encodings, titles above the table, workbooks."""
+
+import gzip
+from datetime import date, datetime
+
+import pytest
+
+from churnhealth.errors import ConfigError, SourceError
+from churnhealth.sources.contract import parse_day
+from churnhealth.sources.load import load
+
+COLUMNS = {"account_id": "Kunden Nr", "start": "Beginn", "plan": "Gebühr"}
+TABLE = "Kunden Nr;Beginn;Gebühr\na1;2025-01-01;50 €\na2;2025-02-01;Jörg\n"
+
+
+def refused(config):
+    with pytest.raises(SourceError) as caught:
+        load(config)
+    return caught.value
+
+
+def given(company, name, content, **more):
+    source = {"path": name, "columns": COLUMNS, **more}
+    return company(files={name: content}, contracts=source)
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-16", "cp850"])
+def test_a_file_is_read_in_its_encoding(company, encoding):
+    table = TABLE.replace("€", "ß") if encoding == "cp850" else TABLE
+    content = table.encode(encoding)
+    plans = load(given(company, "c.csv", content, encoding=encoding)).history.contracts
+    assert plans.plan.tolist()[1] == "Jörg"
+    packed = given(company, "c.csv.gz", gzip.compress(content), encoding=encoding)
+    assert load(packed).history.contracts.plan.tolist() == plans.plan.tolist()
+
+
+def test_a_file_that_is_not_utf_8_names_the_key_that_reads_it(company):
+    error = refused(given(company, "c.csv", TABLE.encode("windows-1252")))
+    assert error.code == "CH111"
+    assert 'encoding = "windows-1252"' in error.fix
+
+
+def test_a_wrong_encoding_is_refused(company):
+    content = TABLE.encode("windows-1252")
+    assert refused(given(company, "c.csv", content, encoding="utf-8")).code == "CH111"
+    with pytest.raises(ConfigError, match="no such encoding"):
+        given(company, "c.csv", content, encoding="windows-1525")
+
+
+@pytest.mark.parametrize("title", ["Contracts as of 31.10.2026\n\n", "One;Two\n\n"])
+def test_lines_above_the_names_are_left_out_when_they_are_counted(company, title):
+    error = refused(given(company, "c.csv", title + TABLE))
+    assert error.code == "CH102"
+    assert "the names of the columns stand in line 3 of 'c.csv'" in error.what
+    assert "skip = 2" in error.fix
+    read = load(given(company, "c.csv", title + TABLE, skip=2)).history.contracts
+    assert read.plan.tolist() == ["50 €", "Jörg"]
+
+
+def test_how_to_read_a_file_means_nothing_for_a_query(company):
+    with pytest.raises(ConfigError, match="say how to read a `path`"):
+        company(contracts={"sql": "select 1", "skip": 2})
+
+
+@pytest.mark.parametrize("more", [{"sheet": "x"}, {"skip": 1}, {"encoding": "utf-16"}])
+def test_a_key_that_would_be_ignored_is_refused(company, more):
+    error = refused(given(company, "c.parquet", b"PAR1", **more))
+    assert error.code == "CH108"
+    assert f"`{next(iter(more))}` has no meaning" in error.what
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    """Write a workbook: a title, a blank row, the names, two contracts, a note."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "Notes"
+    sheet = book.create_sheet("Contracts")
+    sheet.append(["Contracts as of today"])
+    sheet.append([])
+    sheet.append(["Kunden Nr", "Beginn", "Gebühr", None, "Preis"])
+    sheet.append([7, date(2025, 1, 31), "ja", "a note", 1234.5])
+    sheet.append([])
+    sheet.append([8, datetime(2025, 2, 1, 9, 30), "nein", None, 70])  # noqa: DTZ001
+    book.save(tmp_path / "c.xlsx")
+    return tmp_path / "c.xlsx"
+
+
+def test_a_sheet_of_a_workbook_is_read_as_a_table(company, workbook):
+    columns = {**COLUMNS, "value": "Preis"}
+    source = {"path": "c.xlsx", "sheet": "Contracts", "skip": 2, "columns": columns}
+    events = "account_id,happened_at\n7,2025-03-01\n"
+    config = company(files={"events.csv": events}, contracts=source)
+    loaded = load(config).history
+    assert loaded.accounts.ids.tolist() == ["7", "8"]
+    days = [parse_day("2025-01-31"), parse_day("2025-02-01")]
+    assert loaded.contracts.start.tolist() == days
+    assert loaded.contracts.value.tolist() == [1234.5, 70.0]
+    assert loaded.contracts.plan.tolist() == ["ja", "nein"]
+
+
+def test_the_row_of_a_workbook_that_names_the_columns_is_found(company, workbook):
+    source = {"path": "c.xlsx", "sheet": "Contracts", "columns": COLUMNS}
+    error = refused(company(contracts=source))
+    assert error.code == "CH102"
+    assert "skip = 2" in error.fix
+
+
+def test_a_sheet_that_is_not_there_is_told_with_those_that_are(company, workbook):
+    error = refused(company(contracts={"path": "c.xlsx", "sheet": "Contract"}))
+    assert error.code == "CH101"
+    assert "it has 'Notes', 'Contracts'" in error.what
+
+
+def test_a_workbook_without_openpyxl_names_what_to_install(company, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
+    error = refused(given(company, "c.xlsx", b"PK"))
+    assert error.code == "CH115"
+    assert 'pip install "churnhealth[excel]"' in error.fix
+
+
+@pytest.mark.usefixtures("workbook")
+def test_a_damaged_workbook_is_refused(company):
+    assert refused(given(company, "broken.xlsx", b"PK and no more")).code == "CH111"

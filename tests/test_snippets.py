@@ -1,5 +1,6 @@
 """What the pages show is run: Python as it stands, configurations on such files."""
 
+import gzip
 import json
 import re
 from datetime import date, timedelta
@@ -57,6 +58,19 @@ def from_csv(folder):
         ("a", "2024-05-05", "nps", 9))  # fmt: skip
 
 
+def from_spreadsheet(folder):
+    def saved(name, *lines):
+        (folder / name).write_bytes("\r\n".join(lines).encode("windows-1252"))
+
+    saved("Verträge.csv", "Verträge, Stand 31.12.2025", "",
+          "Kunde;Beginn;Läuft bis;Betrag (€)",
+          "007;31.01.2024;31.01.2025;1.234,50",
+          "008;01.02.2024;01.02.2025;99,00")  # fmt: skip
+    saved("Tickets.csv", "Kunde;Eröffnet;Geschlossen;Priorität",
+          *[f"007;{d:%d.%m.%Y} 08:15;;hoch" for d in days(20)])  # fmt: skip
+    saved("NPS.csv", "Kunde;Datum;Punkte", "007;05.05.2024;9")
+
+
 def from_database(folder):
     with connect() as con:
         file, logins = (literal(str(folder / n)) for n in ("billing.duckdb", "logins"))
@@ -94,6 +108,20 @@ def from_segment(folder):
     (folder / "track" / "1.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
 
+def from_subscriptions(folder):
+    start, stop = seconds(date(2024, 1, 1)), seconds(date(2024, 6, 1))
+    csv(folder / "subscriptions.csv",
+        ("customer", "start_date", "trial_end", "ended_at", "canceled_at",
+         "plan_amount", "plan_interval", "quantity"),
+        ("a", start, start + 86400, "", "", 120000, "year", 5),
+        ("b", start, "", stop, stop, 9900, "month", 1))  # fmt: skip
+    csv(folder / "events.csv", ("customer_id", "ts", "event", "user"),
+        *[("a", f"{d}T08:00:00+02:00", "login", "u1") for d in days(40)])  # fmt: skip
+    (folder / "events.csv.gz").write_bytes(
+        gzip.compress((folder / "events.csv").read_bytes())
+    )
+
+
 def from_stripe(folder):
     start, end = seconds(date(2024, 1, 1)), seconds(date(2025, 1, 1))
     stop = seconds(date(2024, 6, 1))
@@ -124,11 +152,21 @@ def from_crm(folder):
         *[("a", f"{d} 10:30", "QBR") for d in days(8)])  # fmt: skip
 
 
-SHAPES = [from_csv, from_database, from_segment, from_stripe, from_crm]
+SHAPES = [
+    from_csv,
+    from_spreadsheet,
+    from_database,
+    from_segment,
+    from_subscriptions,
+    from_stripe,
+    from_crm,
+]
 EXPECTED = {
     "From CSV": (2, 2, {"product": 40}),
+    "From a spreadsheet": (2, 2, {"tickets": 20}),
     "From a database": (2, 2, {"logins": 40}),
     "From Segment": (2, 2, {"product": 40}),
+    "From Stripe's subscriptions": (2, 2, {"product": 40}),
     "From Stripe": (2, 2, {"invoices": 13}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
 }

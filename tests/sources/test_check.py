@@ -287,3 +287,12 @@ def test_accounts_whose_contracts_write_the_same_id_otherwise_stop(company):
     [f] = found(company(files=files), "CH223")
     assert f.stops
     assert "1 differ from one that has in leading zeros" in f.what
+
+
+def test_what_the_contracts_are_worth_is_told(company):
+    rows = [f"a{i},2025-0{i}-01,{v}" for i, v in ((1, 4900), (2, 9900), (3, 49900))]
+    text = "\n".join(["account_id,start,value", *rows]) + "\n"
+    [f] = found(company(files={"contracts.csv": text}), "CH236")
+    assert "from 2025-01-01 to 2025-03-01; `value` is 9,900.00 a month" in f.what
+    assert "4,900.00 at least and 49,900.00 at most" in f.what
+    assert found(company(), "CH236") == []

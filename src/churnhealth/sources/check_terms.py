@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints
+from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, date_of
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.joining import alike
 
@@ -41,6 +41,7 @@ def term_findings(history: History) -> list[Finding]:
         _repeats(history, c),
         _overlaps(history, c),
         _without(history, c),
+        _figures(c),
     ]
     return [f for f in found if f is not None]
 
@@ -138,3 +139,17 @@ def _without(history: History, c: Contracts) -> Finding | None:
         example=_example(history, without),
         stops=2 * near > without.size,
     )
+
+
+def _figures(c: Contracts) -> Finding | None:
+    """Say what the contracts are worth: cents, or years for months, are seen by eye."""
+    value = c.value[~np.isnan(c.value)]
+    if not value.size:
+        return None
+    low, median, high = np.quantile(value, [0.0, 0.5, 1.0])
+    what = (
+        f"{_TITLE}: {c.account.size} rows start from {date_of(int(c.start.min()))} to"
+        f" {date_of(int(c.start.max()))}; `value` is {median:,.2f} a month in the"
+        f" median, {low:,.2f} at least and {high:,.2f} at most"
+    )
+    return finding("CH236", what, count=int(value.size), example="contracts")

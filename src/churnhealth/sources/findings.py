@@ -375,6 +375,15 @@ CODES: Mapping[str, Code] = {
         "whole accounts are drawn by the seed, so that memory and time stay bounded",
         "nothing to mend; raise `[model] max_rows` where memory allows",
     ),
+    "CH236": _code(
+        "advice",
+        False,
+        "what the contracts are worth",
+        "`value` is money per month: with prices in cents or a year's, every sum is"
+        " wrong",
+        "nothing to mend if it is as you expect it; `formats` reads cents, `sql`"
+        " divides by months",
+    ),
     "CH240": _code(
         "warning",
         False,

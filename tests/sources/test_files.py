@@ -122,3 +122,9 @@ def test_a_workbook_without_openpyxl_names_what_to_install(company, monkeypatch)
 @pytest.mark.usefixtures("workbook")
 def test_a_damaged_workbook_is_refused(company):
     assert refused(given(company, "broken.xlsx", b"PK and no more")).code == "CH111"
+
+
+def test_a_name_is_found_however_its_umlaut_is_coded(company):
+    # what a Mac writes: o and two dots, and a blank that does not break
+    table = TABLE.replace("ü", "u\u0308").replace("Kunden Nr", "Kunden\u00a0Nr")
+    assert load(given(company, "c.csv", table)).history.contracts.plan[0] == "50 €"

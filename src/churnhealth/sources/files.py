@@ -19,6 +19,7 @@ from churnhealth.sources.workbook import (
     sheet_rows,
     write_sheet,
 )
+from churnhealth.sources.written import folded
 
 __all__ = ["files_of", "header_line", "reader"]
 
@@ -99,7 +100,7 @@ def header_line(file: str, source: Source, names: Sequence[str]) -> int | None:
     2
     """
     for number, line in enumerate(islice(_lines(file, source), _LOOKED_AT)):
-        if names and all(name in line for name in names):
+        if names and all(folded(name) in folded(line) for name in names):
             return number if number != source.skip else None
     return None
 

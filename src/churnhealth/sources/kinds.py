@@ -11,7 +11,7 @@ from churnhealth.config import (
     StatesSource,
 )
 from churnhealth.sources.reading import Opened
-from churnhealth.sources.written import Family, family_of
+from churnhealth.sources.written import Family, family_of, folded
 
 __all__ = [
     "BLANK",
@@ -72,14 +72,14 @@ def wanted_columns(opened: Opened) -> dict[str, tuple[str, str]]:
     for o in ("segment", "plan"):
         if o in wanted:
             wanted[o] = (wanted[o][0], LABEL)
-    theirs = {k.casefold(): k for k in opened.kinds}
+    theirs = {folded(k): k for k in opened.kinds}
     if isinstance(source, AccountsSource):
         for i, name in enumerate(source.attributes):
-            wanted[attribute_column(i)] = (theirs[name.casefold()], LABEL)
+            wanted[attribute_column(i)] = (theirs[folded(name)], LABEL)
     if isinstance(source, EventsSource | StatesSource) and isinstance(
         source.category, CategoryColumn
     ):
-        wanted["category"] = (theirs[source.category.column.casefold()], LABEL)
+        wanted["category"] = (theirs[folded(source.category.column)], LABEL)
     for i, name in enumerate(opened.flags):
         wanted[f"flag_{i}"] = (name, LABEL)
     return wanted
@@ -91,6 +91,6 @@ def format_of(opened: Opened, theirs: str, kind: str) -> str | None:
     One column may be read as a text and as a time.
     """
     for name, pattern in opened.source.formats.items():
-        if name.casefold() == theirs.casefold():
+        if folded(name) == folded(theirs):
             return pattern if family_of(pattern) == FAMILIES[kind] else None
     return None

@@ -26,6 +26,7 @@ from churnhealth.sources.engine import (
 )
 from churnhealth.sources.files import files_of, header_line, reader
 from churnhealth.sources.problems import Problem, raise_all
+from churnhealth.sources.written import folded
 
 __all__ = ["Opened", "open_sources", "reading_problem"]
 
@@ -240,14 +241,14 @@ def _doubled(
 
     The first line is read again as it stands, and only where a name looks renamed.
     """
-    there = {k.casefold() for k in kinds}
-    asked = {t.casefold(): t for t in (*columns.values(), *_further(source))}
+    there = {folded(k) for k in kinds}
+    asked = {folded(t): t for t in (*columns.values(), *_further(source))}
     if not any(f"{name}_1" in there for name in asked):
         return []
     plain = origin.replace("header = true", "header = false", 1)
     plain = plain.replace(", union_by_name = true", "")
     first = con.execute(f"SELECT * FROM {plain} LIMIT 1").fetchall()  # noqa: S608
-    names = [str(v).strip().casefold() for v in first[0]] if first else []
+    names = [folded(str(v).strip()) for v in first[0]] if first else []
     return [
         Problem(
             code="CH102",
@@ -265,13 +266,13 @@ def _match(
     """Pair our columns with theirs and list whatever is not there."""
     required, optional = TABLES[table]
     ours = (*required, *optional)
-    theirs = {k.casefold(): k for k in kinds}
+    theirs = {folded(k): k for k in kinds}
     if source.columns:
         wanted = dict(source.columns)
     else:
         wanted = {o: theirs[o] for o in ours if o in theirs}
     asked = dict.fromkeys([*wanted.values(), *_further(source), *source.formats])
-    named = any(t.casefold() in theirs for t in asked) or not csv
+    named = any(folded(t) in theirs for t in asked) or not csv
     shown = list(kinds) if named or all(map(_NAME.fullmatch, kinds)) else []
     here = f"it has {', '.join(shown)}" if shown else _NO_NAMES
     absent = [
@@ -280,7 +281,7 @@ def _match(
         *(
             f"there is no column {t!r}{_nearest(t, shown)}; {here}"
             for t in asked
-            if t.casefold() not in theirs
+            if folded(t) not in theirs
         ),
     ]
     problems = [
@@ -291,7 +292,7 @@ def _match(
         )
         for what in absent
     ]
-    found = {o: theirs.get(t.casefold(), "") for o, t in wanted.items()}
+    found = {o: theirs.get(folded(t), "") for o, t in wanted.items()}
     return found, problems
 
 

@@ -19,6 +19,7 @@ from churnhealth.sources.problems import Problem
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.written import (
     fitting,
+    folded,
     hides_thousands,
     toml_key,
     understood,
@@ -46,7 +47,7 @@ def unsuited(con: Connection, opened: Opened) -> list[Problem]:
         kinds = [
             kind
             for name, kind in wanted_columns(opened).values()
-            if name.casefold() == theirs.casefold()
+            if folded(name) == folded(theirs)
         ]
         used = not kinds or any(format_of(opened, theirs, kind) for kind in kinds)
         if not used or not understood(con, pattern):

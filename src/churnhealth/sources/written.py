@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -21,6 +22,7 @@ __all__ = [
     "family_of",
     "filled_up",
     "fitting",
+    "folded",
     "hides_thousands",
     "number_as_written",
     "time_as_written",
@@ -69,6 +71,15 @@ def toml_key(name: str) -> str:
         if re.fullmatch(r"[\w-]+", name, re.ASCII)
         else json.dumps(name, ensure_ascii=False)
     )
+
+
+def folded(name: str) -> str:
+    r"""Fold what does not tell two columns' names apart: capitals, and how ö is coded.
+
+    >>> folded("Ero\u0308ffnet\u00a0am") == folded("eröffnet am")
+    True
+    """
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def family_of(pattern: str) -> Family | None:

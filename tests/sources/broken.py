@@ -219,7 +219,7 @@ refused(
     {"t.jsonl": '{"account_id": "a1"}\n{"account_id": "' + WHO + "\n"},
     path_of(name, "t.jsonl"),
 )
-refused(f"{name} is a spreadsheet", "CH108", {"t.xlsx": "PK"}, path_of(name, "t.xlsx"))
+refused(f"{name} is an old sheet", "CH108", {"t.xls": "PK"}, path_of(name, "t.xls"))
 refused(
     f"{name} is an address", "CH108", {}, path_of(name, "https://x.example.com/t.csv")
 )

@@ -69,9 +69,13 @@ def test_a_price_in_cents_may_be_a_whole_number_of_a_parquet_file(company, tmp_p
 
 @pytest.mark.parametrize(
     ("written", "pattern"),
-    [("1740873600", "unix seconds"), ("1740873600000", "unix milliseconds")],
+    [
+        ("1740873600", "unix seconds"),
+        ("1740873600000", "unix milliseconds"),
+        ("45718", "spreadsheet days"),
+    ],
 )
-def test_seconds_since_1970_are_times(company, tmp_path, written, pattern):
+def test_counted_times_are_times(company, tmp_path, written, pattern):
     at = {"account_id": "account_id", "happened_at": "created"}
     as_text = {"events.csv": f"account_id,created\na1,{written}\n"}
     events = [{"name": "p", "path": "events.csv", "columns": at}]
@@ -90,6 +94,7 @@ def test_seconds_since_1970_are_times(company, tmp_path, written, pattern):
     ("written", "named"),
     [
         (("1740873600", "1740873601"), ['start = "unix seconds"']),
+        (("45717", "45718.5"), ['start = "spreadsheet days"']),
         (("1740873600123", "1740873600124"), ['start = "unix milliseconds"']),
         (("31.01.2025", "01.02.2025"), ['start = "%d.%m.%Y"']),
         (("02/01/2025", "01/31/2025"), ['start = "%m/%d/%Y"']),
@@ -167,7 +172,7 @@ def test_sources_that_share_no_id_with_the_contracts_are_refused(company):
     error = refused(company(files=files))
     assert error.code == "CH112"
     assert "none of its 2 account ids is in the contracts; 2 of them" in error.what
-    assert 'account_id = "00000000"' in error.fix
+    assert 'add to `formats`: account_id = "0000"' in error.fix
 
 
 @pytest.mark.parametrize("pattern", ["german", "%Q", "0,0", "1.234,50"])

@@ -109,10 +109,9 @@ def _stranger(part: Part, known: Collection[str], where: str) -> Problem:
     near = alike(part.ids, known)
     if near:
         more = f"; {near} of them differ in leading zeros, a '.0' or capitals only"
-        theirs = part.opened.columns["account_id"]
-        fix += (
-            f' (`formats = {{ {toml_key(theirs)} = "00000000" }}` fills up with zeros)'
-        )
+        zeros = "0" * max(map(len, known))
+        key = toml_key(part.opened.columns["account_id"])
+        fix += f'; for leading zeros add to `formats`: {key} = "{zeros}"'
     return Problem(
         code="CH112",
         what=f"{part.opened.title}: none of its {part.ids.size} account ids is in"

@@ -38,9 +38,9 @@ _WORDS: Mapping[str, str] = {
 def unsuited(con: Connection, opened: Opened) -> list[Problem]:
     """List the formats that are none, or none for what their column is read as."""
     fix = (
-        'formats are "%d.%m.%Y" and the like, "unix seconds" or "unix milliseconds" for'
-        ' times; "1.234,50", "1,234.50" or "cents" for numbers; "00000" for ids with'
-        " leading zeros"
+        'formats are "%d.%m.%Y" and the like, "unix seconds", "unix milliseconds" or'
+        ' "spreadsheet days" for times; "1.234,50", "1,234.50" or "cents" for numbers;'
+        ' "00000" for ids with leading zeros'
     )
     problems = []
     for theirs, pattern in opened.source.formats.items():

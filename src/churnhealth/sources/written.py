@@ -34,7 +34,12 @@ Family = Literal["dates", "numbers", "ids"]
 
 FIRST, LAST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'"
 
-_UNIX: Mapping[str, int] = {"unix seconds": 1_000_000, "unix milliseconds": 1_000}
+# by pattern: how many microseconds one is, and where 0 lies as seen from 1970
+_COUNTED: Mapping[str, tuple[int, int]] = {
+    "unix seconds": (1_000_000, 0),
+    "unix milliseconds": (1_000, 0),
+    "spreadsheet days": (86_400_000_000, -2_209_161_600_000_000),
+}
 _CENTS = "cents"
 # by pattern: what stands between thousands, and before the decimals
 _NUMBERS: Mapping[str, tuple[str, str]] = {
@@ -49,7 +54,7 @@ _DAYS = (
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _CANDIDATES: Mapping[Family, tuple[str, ...]] = {
     "dates": (
-        *_UNIX,
+        *_COUNTED,
         *(day + clock for clock in _CLOCKS for day in _DAYS),
         "%Y-%m-%d %H:%M:%S %z",
     ),
@@ -88,7 +93,7 @@ def family_of(pattern: str) -> Family | None:
     >>> [family_of(p) for p in ("%d.%m.%Y", "cents", "0000", "german")]
     ['dates', 'numbers', 'ids', None]
     """
-    if pattern in _UNIX or "%" in pattern:
+    if pattern in _COUNTED or "%" in pattern:
         return "dates"
     if pattern in _NUMBERS or pattern == _CENTS:
         return "numbers"
@@ -113,10 +118,11 @@ def understood(con: Connection, pattern: str) -> bool:
 def time_as_written(theirs: str, pattern: str) -> str:
     """Write the UTC timestamp of a column; null where the pattern does not fit."""
     text = f"trim(CAST({quoted(theirs)} AS VARCHAR))"
-    if pattern in _UNIX:
-        n = f"TRY_CAST({text} AS DOUBLE)"
-        micros = f"CAST(round({n} * {_UNIX[pattern]}) AS BIGINT)"
-        return f"(CASE WHEN abs({n}) < 1e13 THEN make_timestamp({micros}) END)"
+    if pattern in _COUNTED:
+        unit, zero = _COUNTED[pattern]
+        n = f"(TRY_CAST({text} AS DOUBLE) * {unit})"
+        micros = f"CAST(round({n}) AS BIGINT) + ({zero})"
+        return f"(CASE WHEN abs({n}) < 1e16 THEN make_timestamp({micros}) END)"
     made = f"try_strptime({text}, {literal(pattern)})"
     return f"(CAST({made} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
 
@@ -170,8 +176,8 @@ def fitting(
     for pattern in patterns:
         if family == "dates":
             t = time_as_written(theirs, pattern)
-            # a small number is a second of 1970, but nobody means it
-            low = "TIMESTAMP '1980-01-01'" if pattern in _UNIX else FIRST
+            # a small number may be a day of long ago, but nobody means it
+            low = "TIMESTAMP '1980-01-01'" if pattern in _COUNTED else FIRST
             read.append(f"{t} >= {low} AND {t} < {LAST}")
         else:
             n = number_as_written(theirs, native, pattern)

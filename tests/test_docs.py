@@ -49,7 +49,8 @@ def keys(model=Config, path=""):
             yield from keys(found, f"{path}.{name}".strip("."))
 
 
-SHARED = ("path", "sql", "columns", "where", "formats", "encoding", "skip", "sheet")
+SHARED = ("path", "sql", "columns", "where", "formats")
+SHARED += ("missing", "encoding", "skip", "sheet")
 
 
 @pytest.mark.parametrize(("section", "key"), sorted(set(keys())))

@@ -68,6 +68,7 @@ class Source(Section):
     columns: Mapping[str, str] = Field(default_factory=dict)
     where: str | None = None
     formats: Mapping[str, str] = Field(default_factory=dict)
+    missing: tuple[str, ...] = ()
     encoding: str | None = None
     skip: Annotated[int, Field(ge=0, le=1000)] = 0
     sheet: str | None = None

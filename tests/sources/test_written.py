@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from churnhealth.errors import SourceError
-from churnhealth.sources.contract import parse_day
+from churnhealth.sources.contract import FAR, parse_day
 from churnhealth.sources.engine import write_table
 from churnhealth.sources.load import load
 
@@ -190,3 +190,23 @@ def test_days_in_json_are_not_guessed_at(company):
     assert error.code == "CH104"
     assert "%d-%m-%Y" in error.fix
     assert "%m-%d-%Y" in error.fix
+
+
+def test_a_word_for_nothing_is_told_and_read_as_nothing_once_it_is_named(company):
+    head = "account_id;start;end;value;plan"
+    rows = ("a1;2025-01-01;NULL;5;NULL", "a2;2025-01-01;0000-00-00;\\N;gold")
+    files = contracts(*rows, head=head)
+    error = refused(company(files=files))
+    assert error.what.count("CH104") == 2
+    assert 'missing = ["0000-00-00", "NULL"]' in error.fix
+    assert r'missing = ["\\N"]' in error.fix
+    words = ("NULL", "0000-00-00", "\\N")
+    read_ = read(company, files, missing=words)
+    assert read_.end.tolist() == [FAR, FAR]
+    assert np.isnan(read_.value[1])
+    assert read_.plan.tolist() == [None, "gold"]
+
+
+def test_a_number_that_no_format_reads_better_suggests_none(company):
+    error = refused(company(files=contracts("a1;2025-01-01;5", "a2;2025-01-01;5 %")))
+    assert "formats" not in error.fix

@@ -22,6 +22,8 @@ from churnhealth.sources.engine import (
     Connection,
     QueryError,
     columns_of,
+    literal,
+    quoted,
     statements,
 )
 from churnhealth.sources.files import files_of, header_line, reader
@@ -126,6 +128,11 @@ def _open(
     try:
         con.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM {origin}")  # noqa: S608
         kinds = columns_of(con, view)
+        if source.missing:
+            emptied = _emptied(kinds, source.missing)
+            con.execute(
+                f"CREATE OR REPLACE TEMP VIEW {view} AS {emptied} FROM {origin}"
+            )
         if source.where is not None:
             con.execute(f"SELECT 1 FROM {view} WHERE ({source.where}) LIMIT 0")  # noqa: S608
     except QueryError as error:
@@ -160,6 +167,18 @@ def _open(
         quick=table == "events" and origin.startswith("read_parquet"),
         files=tuple(files),
     )
+
+
+def _emptied(kinds: Mapping[str, str], missing: Sequence[str]) -> str:
+    """Write the columns with nothing where a text stands that means nothing."""
+    listed = ", ".join(map(literal, missing))
+    columns = [
+        f"CASE WHEN trim({q}) NOT IN ({listed}) THEN {q} END AS {q}"
+        if kind == "VARCHAR"
+        else q
+        for q, kind in ((quoted(name), kind) for name, kind in kinds.items())
+    ]
+    return f"SELECT {', '.join(columns)}"
 
 
 def _query(con: Connection, root: Path, source: Source, title: str) -> str | Problem:

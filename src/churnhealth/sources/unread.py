@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from churnhealth.sources.engine import Connection, quoted
@@ -18,6 +19,7 @@ from churnhealth.sources.kinds import (
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.written import (
+    empty_words,
     fitting,
     folded,
     hides_thousands,
@@ -131,7 +133,10 @@ def _unread(
         ways = []  # the few others are mistakes
     fix = f"mend the values of {theirs!r}, or leave those rows out with `where`"
     key = toml_key(theirs)
-    if ways:
+    empty = empty_words(con, _rows(opened), theirs)
+    if empty:
+        fix = f"name what stands for nothing: missing = {json.dumps(empty)}"
+    elif ways:
         fix = "add to `formats`: " + ", or ".join(f'{key} = "{w}"' for w in ways)
     elif kind in (TIME, OPEN_TIME):
         fix += f', or add to `formats` how they are written: {key} = "%d-%m-%Y"'

@@ -19,6 +19,7 @@ __all__ = [
     "FIRST",
     "LAST",
     "Family",
+    "empty_words",
     "family_of",
     "filled_up",
     "fitting",
@@ -61,6 +62,23 @@ _CANDIDATES: Mapping[Family, tuple[str, ...]] = {
     "numbers": tuple(_NUMBERS),
     "ids": (),
 }
+_NOTHING = (
+    *(
+        "null",
+        "(null)",
+        "none",
+        "nil",
+        "nat",
+        "na",
+        "n/a",
+        "#n/a",
+        r"\n",
+        "-",
+        "--",
+        "?",
+    ),
+    *("0000-00-00", "0000-00-00 00:00:00"),
+)
 _LOOKED_AT = 10_000
 _LIKELY = 0.5
 
@@ -172,7 +190,8 @@ def fitting(
     (['%d/%m/%Y', '%m/%d/%Y'], ['%d/%m/%Y'])
     """
     patterns = _CANDIDATES[family]
-    read = []
+    q = quoted(theirs)
+    read = [f"TRY_CAST({q} AS DOUBLE) IS NOT NULL" if family == "numbers" else "false"]
     for pattern in patterns:
         if family == "dates":
             t = time_as_written(theirs, pattern)
@@ -183,7 +202,6 @@ def fitting(
             n = number_as_written(theirs, native, pattern)
             read.append(f"{n} IS NOT NULL")
     counts = ", ".join(f"count(*) FILTER ({r})" for r in read)
-    q = quoted(theirs)
     sample = (
         f"SELECT {q} FROM {rows} WHERE nullif(trim(CAST({q} AS VARCHAR)), '')"  # noqa: S608
         f" IS NOT NULL LIMIT {_LOOKED_AT}"
@@ -192,11 +210,25 @@ def fitting(
         found = con.execute(f"SELECT count(*), {counts} FROM ({sample})").fetchall()[0]  # noqa: S608
     except QueryError:  # a file that breaks off is told of elsewhere
         return []
-    of, *each = map(int, found)
+    of, as_it_is, *each = map(int, found)
     best = max(each, default=0)
-    if not best or best < _LIKELY * of:
+    if best <= as_it_is or best < _LIKELY * of:
         return []
     return [p for p, n in zip(patterns, each, strict=True) if n == best]
+
+
+def empty_words(con: Connection, rows: str, theirs: str) -> list[str]:
+    """List what stands for nothing in a column, as databases and spreadsheets write it.
+
+    >>> from churnhealth.sources.engine import connect
+    >>> with connect() as con:
+    ...     empty_words(con, "(SELECT unnest(['NULL', '7', 'soon']) AS x)", "x")
+    ['NULL']
+    """
+    x = f"trim(CAST({quoted(theirs)} AS VARCHAR))"
+    listed = ", ".join(map(literal, _NOTHING))
+    sql = f"SELECT DISTINCT {x} AS word FROM {rows} WHERE lower({x}) IN ({listed})"  # noqa: S608
+    return [str(word) for (word,) in con.execute(f"{sql} ORDER BY word").fetchall()]
 
 
 def hides_thousands(con: Connection, rows: str, columns: Sequence[str]) -> list[str]:

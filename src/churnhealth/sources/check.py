@@ -25,7 +25,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
     """
     found = [
         *loaded.findings,
-        *term_findings(loaded.history),
+        *term_findings(loaded.history, gap_days=config.question.gap_days),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
     ]

@@ -14,12 +14,13 @@ from churnhealth.sources.joining import alike
 __all__ = ["first_seen", "last_cover", "term_findings"]
 
 _SHARE_THAT_STOPS = 0.05
+_FEW = 10
 _TITLE = "[sources.contracts]"
 
 Mask = NDArray[np.bool_]
 
 
-def term_findings(history: History) -> list[Finding]:
+def term_findings(history: History, *, gap_days: int) -> list[Finding]:
     """List what the contract rows say against each other and against themselves."""
     c = history.contracts
     if c is None or not c.account.size:
@@ -41,6 +42,7 @@ def term_findings(history: History) -> list[Finding]:
         _repeats(history, c),
         _overlaps(history, c),
         _without(history, c),
+        _last_days(history, c) if gap_days == 0 else None,
         _figures(c),
     ]
     return [f for f in found if f is not None]
@@ -139,6 +141,21 @@ def _without(history: History, c: Contracts) -> Finding | None:
         example=_example(history, without),
         stops=2 * near > without.size,
     )
+
+
+def _last_days(history: History, c: Contracts) -> Finding | None:
+    """See whether `end` is the last day covered: 31 December, and on from 1 January."""
+    follows = (c.account[1:] == c.account[:-1]) & (c.start[1:] >= c.end[:-1])
+    next_day = follows & (c.start[1:] == c.end[:-1] + 1)
+    count = int(next_day.sum())
+    if count < _FEW or 2 * count < follows.sum():
+        return None
+    what = (
+        f"{_TITLE}: {count} of {int(follows.sum())} further terms start the day after"
+        " the one before ended, and `gap_days` is 0"
+    )
+    example = _example(history, c.account[1:][next_day])
+    return finding("CH237", what, count=count, example=example)
 
 
 def _figures(c: Contracts) -> Finding | None:

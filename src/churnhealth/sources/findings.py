@@ -384,6 +384,13 @@ CODES: Mapping[str, Code] = {
         "nothing to mend if it is as you expect it; `formats` reads cents, `sql`"
         " divides by months",
     ),
+    "CH237": _code(
+        "error",
+        True,
+        "ends that are the last day covered",
+        "cover runs up to `end` and not over it: every renewal would count as churn",
+        "set [question] gap_days to 1 or more, or give the day after as `end`",
+    ),
     "CH240": _code(
         "warning",
         False,

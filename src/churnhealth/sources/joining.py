@@ -80,14 +80,10 @@ def unmet(placed: Sequence[tuple[Part, int]], *, accounts_given: bool) -> list[P
     Without an accounts source the contracts say who is a customer.
     """
     if accounts_given:
-        sources = [part for part, lost in placed if lost and not _left(part)]
-        known = [
-            i for part, _ in placed if part.opened.table == "accounts" for i in part.ids
-        ]
-        return [_stranger(part, known, "the accounts source") for part in sources]
-    customers = {
-        i for part, _ in placed if part.opened.table == "contracts" for i in part.ids
-    }
+        known = _ids_of("accounts", placed)
+        strangers = [part for part, lost in placed if lost and not _left(part)]
+        return [_stranger(part, known, "the accounts source") for part in strangers]
+    customers = _ids_of("contracts", placed)
     return [
         _stranger(part, customers, "the contracts")
         for part, _ in placed

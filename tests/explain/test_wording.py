@@ -169,7 +169,7 @@ GOLDEN = [
     (
         contract("value_change"),
         (-0.125, NAN, 0.03, 0.2),
-        "The contract value fell by 12 % against the term before;"
+        "The contract value fell by 13 % against the term before;"
         " similar accounts +3 %.",
     ),
     (

@@ -23,6 +23,8 @@ _FRACTIONS = (
     (19, 20),
 )
 _MINUS = "\u2212"
+# halves go up everywhere, or 0.525 would be 0.53 in a table and 52 % in its sentence
+_HALVES = 1 + 1e-12
 
 
 def about(probability: float) -> str:
@@ -69,6 +71,7 @@ def figure(value: float) -> str:
     """
     if abs(value) >= 1000 or value % 1 == 0:
         return _minus(f"{value:,.0f}")
+    value *= _HALVES
     return _minus(f"{value:,.2f}" if abs(value) < 1 else f"{value:,.1f}")
 
 
@@ -77,9 +80,11 @@ def percent(share: float) -> str:
 
     >>> percent(0.184), percent(0.0042), percent(1.0), percent(-0.12)
     ('18 %', '0.4 %', '100 %', '−12 %')
+    >>> [(figure(share), percent(share)) for share in (0.125, 0.525)]
+    [('0.13', '13 %'), ('0.53', '53 %')]
     """
     places = 1 if 0 < abs(share) < 0.01 else 0
-    return _minus(f"{100 * share:,.{places}f}") + " %"
+    return _minus(f"{100 * share * _HALVES:,.{places}f}") + " %"
 
 
 def signed_percent(share: float) -> str:

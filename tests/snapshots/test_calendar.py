@@ -190,6 +190,23 @@ def test_from_defaults_to_the_first_day_with_a_full_widest_window():
     assert looked_at(past, every="day", data_until="2023-12-01")[0] == (0, "2023-04-01")
 
 
+@pytest.mark.parametrize(
+    ("data_until", "begins"),
+    [
+        # labels close after 60 days, and a month's first may be 31 days away: looks
+        # from 1 Apr on could be judged, and learned from, from 1 Apr + 151 days on
+        ("2023-08-30", "2023-04-01"),
+        ("2023-08-29", "2023-01-29"),  # a day too short for 90 days: 28 decide
+        ("2023-05-15", None),  # too short for any: nothing is invented
+    ],
+)
+def test_a_short_history_begins_when_a_narrower_window_is_full(data_until, begins):
+    first = day("2023-01-01")
+    past = history([[term("2022-01-01", "2024-01-01")]], [[Event(first, first)]])
+    found = looked_at(past, every="day", data_until=data_until)
+    assert (found[0][1] if found else None) == begins
+
+
 def test_until_given_by_the_owner_holds_beyond_the_last_uncensored_date():
     past = history([[term("2023-01-01", "2024-01-01")]])
     found = looked_at(

@@ -77,7 +77,7 @@ class Judged:
     reasons: tuple[str, ...]
 
 
-_SOONER = "an earlier [snapshots] from (else it waits until the widest window is full)"
+_SOONER = "an earlier [snapshots] from (else it waits until a window is full)"
 
 
 def fold_plan(panel: Panel, config: Config) -> list[Fold]:

@@ -5,6 +5,7 @@ Nothing here reads a row that was not known before the date it speaks of.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -19,6 +20,7 @@ from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, da
 __all__ = ["STATUSES", "Cohort", "cohort", "first_day", "snapshot_grid"]
 
 STATUSES = ("scored", "announced", "grace", "too_new", "churned", "open_ended")
+_A_STEP = 31  # until the first date of a calendar's month
 SCORED, ANNOUNCED, GRACE, TOO_NEW, CHURNED, OPEN_ENDED, OUT = range(7)
 
 
@@ -131,26 +133,37 @@ def first_day(history: History, *, widest_window: int) -> int:
     return int(contracts_of(history).start.min()) + 1
 
 
+def _begin(history: History, windows: Sequence[int], *, before: int) -> int:
+    """Find the first day with a full window: the widest that is full early enough.
+
+    Early enough is ``before`` which labels close in time to learn from. Where none is,
+    the widest decides: it will be said that the history is too short.
+    """
+    widest = sorted(windows, reverse=True)
+    days = [first_day(history, widest_window=w) for w in widest]
+    return next((day for day in days if day <= before), days[0])
+
+
 def snapshot_grid(
     history: History, config: Config, *, data_until: int, every: str | int | None = None
 ) -> tuple[Ints, Days]:
     """List every (account, as_of) to look at, before asking who is in question.
 
-    ``from`` defaults to the first day with a full widest window, ``until`` to the last
-    day on which some label is not censored.
+    ``from`` defaults to the first day with a full widest window (or a narrower one in a
+    history too short for that), ``until`` to the last day on which some label is not
+    censored.
     """
-    snapshots, question = config.snapshots, config.question
+    snapshots = config.snapshots
     every = every or snapshots.every
-    wide = max(config.features.windows_days)
-    if snapshots.from_ is None:
-        low = first_day(history, widest_window=wide)
+    zero = np.zeros(1, np.int64)
+    closes = int(closing_day(config.question, as_of=zero, end=zero)[0])
+    given = (snapshots.from_, snapshots.until)
+    high = data_until - closes if given[1] is None else day_of(given[1])
+    if given[0] is None:
+        windows = config.features.windows_days
+        low = _begin(history, windows, before=high - closes - _A_STEP)
     else:
-        low = day_of(snapshots.from_)
-    if snapshots.until is None:
-        zero = np.zeros(1, np.int64)
-        high = data_until - int(closing_day(question, as_of=zero, end=zero)[0])
-    else:
-        high = day_of(snapshots.until)
+        low = day_of(given[0])
     if snapshots.anchor == "calendar":
         days = np.array(calendar_days(every, first=low, last=high), dtype=np.int64)
         accounts = np.arange(history.accounts.ids.size)

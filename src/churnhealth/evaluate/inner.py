@@ -25,7 +25,8 @@ __all__ = ["TrainingRows", "fit_rungs", "inner_origins", "later_margins"]
 
 _STANDING = ("hazard", "logistic", "gbm")  # each adds to the margin of the one before
 _SHARES = (0.45, 0.65, 0.82)  # of the outcomes known at an inner origin
-_LEAST_KNOWN, _LEAST_LATER = 8, 5
+_LEAST_KNOWN = 8  # outcomes
+_LEAST_LATER = 15  # positive rows; of fewer, accounts left out tell more
 _CANDIDATES = 40
 _HANDS = 3  # as many as there are inner origins
 Codes = NDArray[np.int8]

@@ -349,8 +349,7 @@ CODES: Mapping[str, Code] = {
         "a ranking that does not depend on the date",
         "it tells who leaves, not when: what never changes, or was written over"
         " afterwards, carries it",
-        "see which features carry it; give attributes as states with the day they"
-        " were known",
+        "see which features carry it; give attributes as states with their days",
     ),
     "CH233": _code(
         "warning",
@@ -379,10 +378,8 @@ CODES: Mapping[str, Code] = {
         "advice",
         False,
         "what the contracts are worth",
-        "`value` is money per month: with prices in cents or a year's, every sum is"
-        " wrong",
-        "nothing to mend if it is as you expect it; `formats` reads cents, `sql`"
-        " divides by months",
+        "`value` is money per month: cents or a year's price make every sum wrong",
+        "if it is not what you expect: `formats` reads cents, `sql` divides by months",
     ),
     "CH237": _code(
         "error",

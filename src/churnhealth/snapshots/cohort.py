@@ -157,13 +157,13 @@ def snapshot_grid(
     every = every or snapshots.every
     zero = np.zeros(1, np.int64)
     closes = int(closing_day(config.question, as_of=zero, end=zero)[0])
-    given = (snapshots.from_, snapshots.until)
-    high = data_until - closes if given[1] is None else day_of(given[1])
-    if given[0] is None:
+    until = snapshots.until
+    high = data_until - closes if until is None else day_of(until)
+    if snapshots.from_ is None:
         windows = config.features.windows_days
         low = _begin(history, windows, before=high - closes - _A_STEP)
     else:
-        low = day_of(given[0])
+        low = day_of(snapshots.from_)
     if snapshots.anchor == "calendar":
         days = np.array(calendar_days(every, first=low, last=high), dtype=np.int64)
         accounts = np.arange(history.accounts.ids.size)

@@ -43,7 +43,7 @@ def company(tmp_path_factory):
     def configured(kind="horizon", **sections):
         question = QUESTIONS[kind]
         asked = {} if question is None else {"question": question}
-        return settings(folder, **asked, **sections)
+        return settings(folder, **{**asked, **sections})
 
     return configured
 
@@ -269,6 +269,28 @@ def test_training_on_a_day_that_the_data_do_not_reach_is_refused(company, kind):
         with pytest.raises(TrainingError) as caught:
             train(company(kind), data, findings, as_of=late, progress=progress)
     assert caught.value.code == "CH307"
+
+
+def test_a_weekend_on_which_no_contract_moved_does_not_stop_training(company):
+    asked = {"kind": "horizon", "horizon_days": 90}
+    config = company(question=asked, model={"ladder": ["constant", "rules"]})
+    with Progress() as progress:
+        data, _ = gather(config, today=TODAY, progress=progress)
+        friday = newest_day(data.history, config) - 3
+        quiet = data.history.as_known(friday).contracts
+        data = replace(data, history=replace(data.history, contracts=quiet))
+        newest = newest_day(data.history, config)
+        assert newest <= friday
+        monday = newest + 3  # and the events go on until then
+        made = train(config, data, (), as_of=monday, progress=progress).bundle
+        assert made.as_of == newest
+        stale = data.history.as_known(newest - 40).contracts
+        data = replace(data, history=replace(data.history, contracts=stale))
+        with pytest.raises(TrainingError) as caught:
+            train(config, data, (), as_of=monday, progress=progress)
+    assert caught.value.code == "CH307"
+    day = date_of(newest_day(data.history, config))
+    assert f"leave --as-of out to train as of {day}" in caught.value.fix
 
 
 def test_what_became_known_after_the_day_of_training_changes_no_byte(company):

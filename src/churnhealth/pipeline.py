@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 _FEWEST_PEERS = 20
+_QUIET_DAYS = 7  # on which no contract may have moved, though the data go on
 _FOLDS_TOLD = 5  # whose models are compared for the stability of drivers
 
 
@@ -245,17 +246,25 @@ def train(
 def _standing_on(
     config: Config, history: History, as_of: int | None
 ) -> tuple[Config, History, int]:
-    """Cut the history and the question to what was known before a day."""
+    """Cut the history and the question to what was known before a day.
+
+    A few days on which no contract moved, such as a weekend, are no end of the data
+    where events go on: the newest day with outcomes is stood on.
+    """
     newest = newest_day(history, config)
-    if as_of is None or as_of == newest:
+    silence = config.question.kind == "inactivity"
+    granted = 0 if silence else _QUIET_DAYS
+    quiet = min(scoring_day(history, config), newest + granted)
+    if as_of is None or newest <= as_of <= quiet:
         return config, history, newest
     if as_of > newest:
         raise TrainingError(
             "CH307",
-            f"the data do not reach {date_of(as_of)}: the newest day is"
-            f" {date_of(newest)}",
+            f"outcomes can be read up to {date_of(newest - 1)}, so no model can be of"
+            f" {date_of(as_of)}",
             why="after the files stop nobody renews: everyone would be learned as lost",
-            fix="leave --as-of out, or load newer data",
+            fix=f"leave --as-of out to train as of {date_of(newest)}, or load newer"
+            " data",
         )
     pinned = config.question.data_until
     if pinned is not None:

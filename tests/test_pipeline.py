@@ -23,9 +23,12 @@ from churnhealth.commands.learn import (
 from churnhealth.commands.tell import explain_account, score_cohort, write_portfolio
 from churnhealth.config import parse_config
 from churnhealth.errors import ConfigError, RequestError, SourceError, TrainingError
+from churnhealth.features.levels import medians
 from churnhealth.gathering import gather
 from churnhealth.pipeline import choose_specs, newest_day, train
 from churnhealth.progress import Progress
+from churnhealth.scoring import features_on
+from churnhealth.snapshots.cohort import cohort
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.engine import read_table
 
@@ -269,6 +272,24 @@ def test_training_on_a_day_that_the_data_do_not_reach_is_refused(company, kind):
         with pytest.raises(TrainingError) as caught:
             train(company(kind), data, findings, as_of=late, progress=progress)
     assert caught.value.code == "CH307"
+
+
+def test_similar_accounts_are_those_of_the_day_of_training(company):
+    """Not those of the newest outcomes, which are months older."""
+    config = company(model={"ladder": ["constant", "rules"]})
+    with Progress() as progress:
+        data, _ = gather(config, today=TODAY, progress=progress)
+        bundle = train(config, data, (), progress=progress).bundle
+    history = data.history
+    account = np.arange(history.accounts.ids.size)
+    days = np.full(account.size, bundle.as_of)
+    rows = cohort(history, config.question, account=account, as_of=days)
+    asked = rows.account[rows.scored]
+    X = features_on(bundle, history, account=asked, day=bundle.as_of)
+    assert np.array_equal(bundle.peers, medians(X), equal_nan=True)
+    for name, told in bundle.segment_peers.items():
+        mine = X[history.accounts.segment[asked] == name]
+        assert np.array_equal(told, medians(mine), equal_nan=True)
 
 
 def test_a_weekend_on_which_no_contract_moved_does_not_stop_training(company):

@@ -39,8 +39,9 @@ from churnhealth.health.bands import BandCuts
 from churnhealth.health.drift import drifted
 from churnhealth.progress import Progress
 from churnhealth.scorers.rules import RuleScorer
+from churnhealth.snapshots.cohort import cohort
 from churnhealth.snapshots.labels import data_until
-from churnhealth.sources.contract import Floats, History, date_of
+from churnhealth.sources.contract import Floats, History, Texts, date_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.schema import schema_of
@@ -208,6 +209,7 @@ def train(
     best = ladder.rungs[chosen]
     found += (moved,) if (moved := drifted(best.drift, best.corrected)) else ()
     newest = panel.X[_newest(panel, day)]
+    similar, segment = _today(panel, day)
     with progress.stage("intervals"):
         likely = likely_around(best, rows, newest, seed=config.model.seed)
     rules = ladder.rungs["rules"].scorer if "rules" in ladder.rungs else None
@@ -225,11 +227,11 @@ def train(
         base_rate=ladder.base_rate,
         cuts=BandCuts.from_json(report["cuts"]),
         likely=likely,
-        peers=medians(newest),
-        segment_peers=_by_segment(panel, day, medians),
+        peers=medians(similar),
+        segment_peers=_by_segment(similar, segment, medians),
         peer_tenths={
-            EVERYONE: tenths(newest),
-            **_by_segment(panel, day, tenths),
+            EVERYONE: tenths(similar),
+            **_by_segment(similar, segment, tenths),
         },
         related=tuple(related_features(newest).tolist()),
         skill=bool(report["verdict"]["skill"]),
@@ -301,14 +303,37 @@ def _drivers(
     )
 
 
+def _today(panel: Panel, day: int) -> tuple[Floats, Texts]:
+    """Measure who is in question on the day of training: whom sentences compare with.
+
+    The newest snapshots with an outcome are months older. Where nobody to speak of is
+    in question that day, as after a course has ended, these are taken.
+    """
+    history, question = panel.history, panel.question
+    everyone = np.arange(history.accounts.ids.size)
+    days = np.full(everyone.size, day, np.int64)
+    rows = cohort(history, question, account=everyone, as_of=days)
+    account = rows.account[rows.scored]
+    if account.size < _FEWEST_PEERS:
+        newest = _newest(panel, day)
+        segment = history.accounts.segment[panel.cohort.account[newest]]
+        return panel.X[newest], segment
+    table = feature_table(
+        history,
+        panel.specs,
+        account=account,
+        as_of=np.full(account.size, day, np.int64),
+        gap_days=question.gap_days,
+    )
+    return table.values, history.accounts.segment[account]
+
+
 def _by_segment(
-    panel: Panel, day: int, of: Callable[[Floats], Floats]
+    X: Floats, segment: Texts, of: Callable[[Floats], Floats]
 ) -> dict[str, Floats]:
     """Take levels of every segment that has enough accounts to have any."""
-    newest = np.flatnonzero(_newest(panel, day))
-    segment = panel.history.accounts.segment[panel.cohort.account[newest]]
     return {
-        name: of(panel.X[newest[segment == name]])
+        name: of(X[segment == name])
         for name in sorted({s for s in segment if s})
         if int(np.sum(segment == name)) >= _FEWEST_PEERS
     }

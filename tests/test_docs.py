@@ -50,7 +50,7 @@ def keys(model=Config, path=""):
 
 
 SHARED = ("path", "sql", "columns", "where", "formats")
-SHARED += ("missing", "encoding", "skip", "sheet")
+SHARED += ("missing", "encoding", "skip", "sheet", "timezone")
 
 
 @pytest.mark.parametrize(("section", "key"), sorted(set(keys())))

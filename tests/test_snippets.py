@@ -152,6 +152,19 @@ def from_crm(folder):
         *[("a", f"{d} 10:30", "QBR") for d in days(8)])  # fmt: skip
 
 
+def with_currencies_and_zones(folder):
+    csv(folder / "contracts.csv", ("customer", "from", "to", "mrr", "currency"),
+        ("a", "2024-01-01", "2025-01-01", 90, "EUR"),
+        ("b", "2024-02-01", "2025-02-01", 990, "SEK"))  # fmt: skip
+    csv(folder / "usage.csv", ("customer", "ts", "feature"),
+        *[("a", f"{d} 09:00", "login") for d in days(20)],
+        *[("b", f"{d} 09:00+09:00", "login") for d in days(20)])  # fmt: skip
+    csv(folder / "tickets.csv", ("customer", "opened", "priority"),
+        *[("b", f"{d} 08:15", "high") for d in days(8)])  # fmt: skip
+    csv(folder / "zones.csv", ("customer", "zone"),
+        ("a", "Europe/Berlin"), ("b", "Asia/Tokyo"))  # fmt: skip
+
+
 SHAPES = [
     from_csv,
     from_spreadsheet,
@@ -160,6 +173,7 @@ SHAPES = [
     from_subscriptions,
     from_stripe,
     from_crm,
+    with_currencies_and_zones,
 ]
 EXPECTED = {
     "From CSV": (2, 2, {"product": 40}),
@@ -169,6 +183,7 @@ EXPECTED = {
     "From Stripe's subscriptions": (2, 2, {"product": 40}),
     "From Stripe": (2, 2, {"invoices": 13}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
+    "Two currencies": (2, 2, {"product": 40, "tickets": 8}),
 }
 
 

@@ -49,9 +49,12 @@ class Section(BaseModel):
 
 
 class Company(Section):
-    """Whose data this is."""
+    """Whose data this is; ``rates`` say what one of each currency is worth."""
 
     name: str = "Company"
+    rates: Mapping[str, Annotated[float, Field(gt=0, lt=1e9)]] = Field(
+        default_factory=dict
+    )
 
 
 class CategoryColumn(Section):
@@ -72,6 +75,7 @@ class Source(Section):
     encoding: str | None = None
     skip: Annotated[int, Field(ge=0, le=1000)] = 0
     sheet: str | None = None
+    timezone: str | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

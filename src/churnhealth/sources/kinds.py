@@ -82,6 +82,8 @@ def wanted_columns(opened: Opened) -> dict[str, tuple[str, str]]:
         wanted["category"] = (theirs[folded(source.category.column)], LABEL)
     for i, name in enumerate(opened.flags):
         wanted[f"flag_{i}"] = (name, LABEL)
+    if opened.currency is not None:
+        wanted["unmapped_currency"] = (opened.currency, TEXT)
     return wanted
 
 

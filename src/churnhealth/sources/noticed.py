@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from churnhealth.sources.clocks import clocked
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.tables import Part
 
@@ -23,7 +24,35 @@ def noticed(
             found.append(finding("CH234", what, count=1, example=part.opened.name))
         if lost and accounts_given:
             found.append(_unknown(part, lost))
+    found += _of_money([part for part, _ in placed])
     return tuple(found)
+
+
+def _of_money(parts: Sequence[Part]) -> list[Finding]:
+    """Tell of amounts in several currencies that are added up as one."""
+    contracts = [p for p in parts if p.opened.table == "contracts"]
+    valued = any(
+        "value" in p.opened.columns and "currency" not in p.opened.columns
+        for p in contracts
+    )
+    told = any("currencies" in p.counts for p in contracts)
+    found = []
+    for part in parts:
+        n, of_accounts = part.counts, part.opened.table == "accounts"
+        if "currencies" not in n or (of_accounts and (told or not valued)):
+            continue
+        what = (
+            f"{part.opened.title}: {n['foreign']} of {n['rows']} rows are of another"
+            f" currency than most, by the column {part.opened.currency!r}"
+            f" ({part.examples['currencies']}), and all money is added up as one"
+        )
+        stops = part.opened.table == "contracts"
+        found.append(
+            finding(
+                "CH238", what, count=n["foreign"], example=part.opened.name, stops=stops
+            )
+        )
+    return found
 
 
 def _of_rows(part: Part) -> list[Finding]:
@@ -63,9 +92,26 @@ def _of_times(part: Part) -> list[Finding]:
         what = (
             f"{title}: {n['skew']} of {n['rows']} rows were known before they happened"
         )
+        if part.opened.source.timezone is None and not n.get("far_skew", 1):
+            what += (
+                ", none by more than 15 hours, as local times are that say no offset"
+            )
         found.append(
             finding("CH207", what, count=n["skew"], example=example.get("skew", ""))
         )
+    for ours in clocked(part.opened):
+        local, placed = n.get(f"local {ours}", 0), n.get(f"placed {ours}", 0)
+        if local and placed:
+            what = (
+                f"{title}: {local} of {n['rows']} rows say no offset in"
+                f" {part.opened.columns[ours]!r} (our `{ours}`) and are read as UTC,"
+                f" {placed} say one"
+            )
+            found.append(
+                finding(
+                    "CH239", what, count=local, example=example.get(f"local {ours}", "")
+                )
+            )
     missing = n.get("unknown_known", 0)
     if part.opened.table in ("events", "contracts"):
         missing = missing if "known_at" in part.opened.columns else n["rows"]

@@ -70,7 +70,7 @@ def read_events(
         rows = _unrepeated(rows, has)
     measured = _measured(con, rows, has, typed=typed, lag=lag, decimals=decimals)
     words = _words(con, rows, measured, codes)
-    counts, examples = _event_counts(con, typed, has, again=again)
+    counts, examples = _event_counts(con, opened, typed, again=again)
     counts["dropped"] = counts["rows"] - words.size
     counts["oversized"] = int(measured.oversized)
     return Part(
@@ -328,15 +328,16 @@ def _unrepeated(rows: str, has: Mapping[str, str]) -> str:
 
 
 def _event_counts(
-    con: Connection, typed: str, has: Mapping[str, str], *, again: bool
+    con: Connection, opened: Opened, typed: str, *, again: bool
 ) -> tuple[dict[str, int], dict[str, str]]:
-    conditions = {}
+    has, conditions = opened.columns, {}
     if "known_at" in has:
         conditions["unknown_known"] = "known_at IS NULL"
         conditions["skew"] = "known_at < happened_at"
+        conditions["far_skew"] = "known_at < happened_at - INTERVAL 15 HOUR"
     if "user_id" in has:
         conditions["no_user"] = "user_id IS NULL"
-    counts, examples = counted(con, typed, conditions)
+    counts, examples = counted(con, opened, typed, conditions)
     if again:
         repeats = (
             f"SELECT count(*) - 1 AS extra, min(account_id) AS account FROM {typed}"  # noqa: S608

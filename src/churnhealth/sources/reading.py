@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from churnhealth.config import (
@@ -27,6 +27,7 @@ from churnhealth.sources.engine import (
     statements,
 )
 from churnhealth.sources.files import files_of, header_line, reader
+from churnhealth.sources.money import MONEY, looks_like_currency
 from churnhealth.sources.problems import Problem, raise_all
 from churnhealth.sources.written import folded
 
@@ -45,7 +46,8 @@ class Opened:
     ``columns`` maps our names to theirs, ``kinds`` theirs to DuckDB types; ``flags``
     are columns that look like a churn flag and are read only to be checked.
     ``quick``: rows of events that are cheaper to read again than to keep. ``files``
-    are all that is read, and none where a query decides that.
+    are all that is read, and none where a query decides that. ``rates`` say what one
+    of each currency is worth; ``currency`` is a column of currencies nobody mapped.
     """
 
     table: str
@@ -58,6 +60,8 @@ class Opened:
     flags: tuple[str, ...] = ()
     quick: bool = False
     files: tuple[str, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
+    currency: str | None = None
 
 
 def open_sources(con: Connection, config: Config, spill: Path) -> list[Opened]:
@@ -88,7 +92,7 @@ def open_sources(con: Connection, config: Config, spill: Path) -> list[Opened]:
             con, config.root, table, name, title, source, f"source_{number}", spill
         )
         if isinstance(one, Opened):
-            found.append(one)
+            found.append(replace(one, rates=config.company.rates))
         else:
             problems.extend(one)
     raise_all(problems)
@@ -155,6 +159,8 @@ def _open(
         and c not in columns.values()
         and "date" not in c.lower()
     )
+    priced = table == "accounts" or MONEY.get(table) in columns
+    asked = priced and "currency" not in columns
     return Opened(
         table=table,
         name=name,
@@ -166,6 +172,7 @@ def _open(
         flags=flags,
         quick=table == "events" and origin.startswith("read_parquet"),
         files=tuple(files),
+        currency=looks_like_currency(kinds) if asked else None,
     )
 
 

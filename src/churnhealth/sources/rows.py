@@ -60,7 +60,8 @@ _PROFILE = ("name", "segment", "owner", "group", "known_at")
 
 def _fields(table: str, *more: str) -> frozenset[str]:
     required, optional = TABLES[table]
-    return frozenset((*required, *optional, *more)) - {"account_id"}
+    # money in a request is in the currency that the model was trained in
+    return frozenset((*required, *optional, *more)) - {"account_id", "currency"}
 
 
 _CONTRACT_FIELDS = _fields("contracts")

@@ -41,6 +41,8 @@ def sorted_key(opened: Opened, **settings: object) -> str | None:
         "settings": settings,
         "kinds": dict(opened.kinds),
     }
+    if "currency" in opened.columns:
+        said["rates"] = dict(opened.rates)
     made = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for file in opened.files:
         with Path(file).open("rb") as stream:

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.config import AccountsSource
+from churnhealth.sources.clocks import clocked
 from churnhealth.sources.contract import FAR, Accounts, Coverage, Ints, Texts
 from churnhealth.sources.engine import Connection, fetch, quoted
 from churnhealth.sources.kinds import attribute_column
+from churnhealth.sources.money import seen_currencies
 from churnhealth.sources.packed import Words
 from churnhealth.sources.reading import Opened
 
@@ -74,9 +76,18 @@ def encode(con: Connection, typed: str, expression: str, into: str) -> Texts:
 
 
 def counted(
-    con: Connection, typed: str, conditions: Mapping[str, str]
+    con: Connection, opened: Opened, typed: str, conditions: Mapping[str, str]
 ) -> tuple[dict[str, int], dict[str, str]]:
-    """Count all rows, and those of each condition with the first account of each."""
+    """Count all rows, and those of each condition with the first account of each.
+
+    Currencies that nobody mapped are counted too, and times with and without an offset.
+    """
+    bits = {
+        f"{word} {ours}": f"clocks & {bit << 2 * i} > 0"
+        for i, ours in enumerate(clocked(opened))
+        for word, bit in (("local", 1), ("placed", 2))
+    }
+    conditions = {**conditions, **bits}
     asked = "".join(
         f", count(*) FILTER ({c}), min(account_id) FILTER ({c})"
         for c in conditions.values()
@@ -84,6 +95,10 @@ def counted(
     rows, *row = con.execute(f"SELECT count(*){asked} FROM {typed}").fetchall()[0]  # noqa: S608
     counts = {k: int(row[2 * i]) for i, k in enumerate(conditions)}
     examples = {k: str(row[2 * i + 1] or "") for i, k in enumerate(conditions)}
+    if opened.currency is not None:
+        seen = seen_currencies(con, typed, "unmapped_currency")
+        if seen is not None:
+            counts["currencies"], counts["foreign"], examples["currencies"] = seen
     return {"rows": int(rows), **counts}, examples
 
 
@@ -118,7 +133,7 @@ def read_states(con: Connection, opened: Opened, typed: str) -> Part:
         " ON a.id = t.account_id JOIN codes_state s ON s.id = t.state"
         " WHERE t.value IS NOT NULL ORDER BY a.code, s.code, t.known_at, t.value",
     )
-    counts, examples = counted(con, typed, {"empty": "value IS NULL"})
+    counts, examples = counted(con, opened, typed, {"empty": "value IS NULL"})
     return Part(
         opened=opened,
         ids=ids,
@@ -167,7 +182,7 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
     conditions = {}
     if "known_at" in has:
         conditions["unknown_known"] = "known_at IS NULL"
-    counts, examples = counted(con, typed, conditions)
+    counts, examples = counted(con, opened, typed, conditions)
     found |= _flags(con, opened, typed)
     return Part(opened=opened, ids=ids, columns=found, counts=counts, examples=examples)
 
@@ -196,7 +211,7 @@ def read_accounts(con: Connection, opened: Opened, typed: str) -> tuple[Accounts
     conditions = {}
     if "known_at" in has:
         conditions["unknown_known"] = "known_at IS NULL"
-    counts, examples = counted(con, typed, conditions)
+    counts, examples = counted(con, opened, typed, conditions)
     own: Ints = np.arange(accounts.ids.size, dtype=np.int64)
     columns: Columns = {"account": own, **_flags(con, opened, typed)}
     part = Part(

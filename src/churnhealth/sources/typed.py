@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from churnhealth.sources.clocks import (
+    clock_bits,
+    from_clock,
+    has_offset,
+    unknown_zone,
+)
 from churnhealth.sources.contract import TABLES
 from churnhealth.sources.engine import Connection, QueryError, literal, quoted
 from churnhealth.sources.kinds import (
@@ -21,6 +27,7 @@ from churnhealth.sources.kinds import (
     format_of,
     wanted_columns,
 )
+from churnhealth.sources.money import MONEY, exchanged, unrated
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.reading import Opened, reading_problem
 from churnhealth.sources.unread import unconverted, unsuited
@@ -28,6 +35,7 @@ from churnhealth.sources.written import (
     FIRST,
     LAST,
     filled_up,
+    is_counted,
     number_as_written,
     time_as_written,
 )
@@ -72,17 +80,23 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
     CH104 values that do not convert, CH106 required values that are missing, each with
     its count and first row, never with the value.
     """
-    if problems := unsuited(con, opened):
+    if problems := [*unsuited(con, opened), *unknown_zone(con, opened)]:
         return problems
     columns, flags, checks = _expressions(opened)
     try:
         told = dict(zip(flags, checks, strict=True))
         if opened.quick and _view(con, opened, columns, told, into):
-            return []
+            return _unrated(con, opened, into)
         con.execute(f"CREATE TEMP TABLE {into} AS {_select(opened, columns, flags)}")
     except QueryError as error:
         return [reading_problem(opened.title, opened.source, error)]
-    return unconverted(con, opened, into, checks)
+    return unconverted(con, opened, into, checks) or _unrated(con, opened, into)
+
+
+def _unrated(con: Connection, opened: Opened, into: str) -> list[Problem]:
+    if "currency" not in opened.columns or MONEY[opened.table] not in opened.columns:
+        return []
+    return unrated(con, into, opened.title, opened.rates)
 
 
 def _expressions(
@@ -106,6 +120,14 @@ def _expressions(
             checks.append((ours, BLANK))
     if "state" in required and "state" not in columns:  # it holds one state
         columns["state"] = literal(opened.name)
+    if (bits := clock_bits(opened)) is not None:
+        columns["clocks"] = bits
+    money = MONEY.get(opened.table)
+    if money in columns and "currency" in columns:
+        amount, currency = columns[money], columns["currency"]
+        columns["priced"] = f"({amount}) IS NOT NULL"
+        if opened.rates:
+            columns[money] = exchanged(amount, currency, opened.rates)
     return columns, flags, checks
 
 
@@ -130,7 +152,7 @@ def _view(
     distinct ones.
     """
     plain = {
-        ours: _parsed(theirs, opened.kinds[theirs], format_of(opened, theirs, kind))
+        ours: _moment(opened, theirs, format_of(opened, theirs, kind))
         for ours, (theirs, kind) in wanted_columns(opened).items()
         if kind == TIME
     }
@@ -172,7 +194,7 @@ def _value(opened: Opened, theirs: str, kind: str) -> tuple[str, str]:
     native = opened.kinds[theirs]
     pattern = format_of(opened, theirs, kind)
     if kind in (TIME, OPEN_TIME):
-        return _time(theirs, native, pattern, kind)
+        return _time(_moment(opened, theirs, pattern), theirs, native, kind)
     if kind in (NUMBER, WHOLE):
         return _number(theirs, native, kind, pattern)
     if kind == LABEL:
@@ -212,9 +234,24 @@ def _parsed(theirs: str, native: str, pattern: str | None) -> str:
     return "CAST(NULL AS TIMESTAMP)"
 
 
-def _time(theirs: str, native: str, pattern: str | None, kind: str) -> tuple[str, str]:
-    """Read a time; far-away years mean "open" where a column may be open."""
+def _moment(opened: Opened, theirs: str, pattern: str | None) -> str:
+    """Write the UTC of a time; the source's zone is that of times without an offset."""
+    native, zone = opened.kinds[theirs], opened.source.timezone
     t = _parsed(theirs, native, pattern)
+    if zone is None or native == "DATE" or native.endswith("TIME ZONE"):
+        return t
+    if pattern is not None and (is_counted(pattern) or "%z" in pattern.lower()):
+        return t
+    local = from_clock(t, zone)
+    if pattern is not None or native != "VARCHAR":
+        return local
+    text = quoted(theirs)
+    says = f"contains({text}, ':') AND NOT {has_offset(text)}"
+    return f"(CASE WHEN {says} THEN {local} ELSE {t} END)"
+
+
+def _time(t: str, theirs: str, native: str, kind: str) -> tuple[str, str]:
+    """Read a time; far-away years mean "open" where a column may be open."""
     value = f"CASE WHEN {t} >= {FIRST} AND {t} < {LAST} THEN {t} END"
     late = "" if kind == OPEN_TIME else f" OR {t} >= {LAST}"
     bad = f"({_given(theirs, native)}) AND ({t} IS NULL OR {t} < {FIRST}{late})"

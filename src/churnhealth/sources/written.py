@@ -25,6 +25,7 @@ __all__ = [
     "fitting",
     "folded",
     "hides_thousands",
+    "is_counted",
     "number_as_written",
     "time_as_written",
     "toml_key",
@@ -116,6 +117,15 @@ def family_of(pattern: str) -> Family | None:
     if pattern in _NUMBERS or pattern == _CENTS:
         return "numbers"
     return "ids" if re.fullmatch("0+", pattern) else None
+
+
+def is_counted(pattern: str) -> bool:
+    """Say whether a pattern counts from 1970, in UTC wherever it was written.
+
+    >>> is_counted("unix seconds"), is_counted("spreadsheet days")
+    (True, False)
+    """
+    return pattern.startswith("unix")
 
 
 def understood(con: Connection, pattern: str) -> bool:

@@ -136,7 +136,8 @@ def company_data(
     """Take a company's tables as data frames; columns are known by our names.
 
     ``contracts``: account_id, start, and if you have them end (the agreed one),
-    cancelled_at, value (per month), seats, plan, term_months. ``accounts``:
+    cancelled_at, value (per month), currency (with ``company={"rates": {"EUR": 1,
+    "SEK": 0.088}}``), seats, plan, term_months. ``accounts``:
     account_id, name, segment, owner; further columns become attributes. ``events``
     and ``states`` are frames by the name of their source: account_id and happened_at,
     with event, user_id, count, amount; account_id, known_at, state and value. A column

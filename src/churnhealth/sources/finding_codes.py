@@ -1,0 +1,336 @@
+"""The list of all findings: how bad each is, why it matters and how to mend it.
+
+``docs/findings.md`` explains every one, and a test holds the two lists together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["CODES", "Code", "Severity"]
+
+Severity = Literal["error", "warning", "advice"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Code:
+    """What is the same for every finding of a kind."""
+
+    title: str
+    severity: Severity
+    stops: bool
+    why: str
+    fix: str
+
+
+def _code(severity: Severity, stops: bool, title: str, why: str, fix: str) -> Code:  # noqa: FBT001
+    return Code(title=title, severity=severity, stops=stops, why=why, fix=fix)
+
+
+CODES: Mapping[str, Code] = {
+    "CH201": _code(
+        "warning",
+        False,
+        "event ids that occur more than once",
+        "a repeated event counts twice and looks like more use",
+        "make `event_id` unique where the events are recorded; repeats inside one"
+        " account are already dropped, the earliest known is kept",
+    ),
+    "CH202": _code(
+        "error",
+        True,
+        "contract dates that contradict each other",
+        "the end of cover is the label: a wrong end is a wrong outcome",
+        "correct the rows, or leave them out with `where`",
+    ),
+    "CH203": _code(
+        "warning",
+        False,
+        "the same contract row more than once",
+        "a repeated term counts as a renewal that never was",
+        "remove the repeats, or make the query `select distinct`",
+    ),
+    "CH204": _code(
+        "warning",
+        False,
+        "contracts of one account that overlap",
+        "an add-on that is always there hides that the base contract ended",
+        "say with `where` which rows are the base contract; overlaps that remain are"
+        " merged into one period",
+    ),
+    "CH205": _code(
+        "error",
+        True,
+        "rows from the future",
+        "a date that has not been is a typing or time-zone error, and pushes the end"
+        " of the data",
+        "correct the dates; mark sources of booked dates with `planned = true`",
+    ),
+    "CH206": _code(
+        "error",
+        True,
+        "use before the first contract",
+        "rows that predate the customer belong to someone else or carry wrong dates,"
+        " so whatever is learned from them is noise",
+        "correct the join between use and account or the start of the contract; free"
+        " trials may be given as contracts of their own",
+    ),
+    "CH207": _code(
+        "warning",
+        False,
+        "rows known before they happened",
+        "clocks that disagree put rows on the wrong side of a date; we take"
+        " happened_at as the earliest day such a row could be known",
+        "correct the clock or the mapping (`timezone` names the zone of times without"
+        " an offset); mark booked dates with `planned = true`",
+    ),
+    "CH208": _code(
+        "advice",
+        False,
+        "rows that arrive late",
+        "yesterday's numbers are not complete yet when the model is asked",
+        "nothing to mend: late rows are handled exactly; shorten the way from event"
+        " to table if the lag is long",
+    ),
+    "CH209": _code(
+        "advice",
+        False,
+        "no known_at: the default is used",
+        "without it we must trust that every row was there the day it happened;"
+        " corrections made later leak into the past",
+        "map `known_at` to the load or arrival time, or set `[sources]"
+        " known_at_lag_days`",
+    ),
+    "CH210": _code(
+        "warning",
+        False,
+        "days or months without a single row",
+        "a recording that stopped reads as customers who fell silent",
+        "load the missing days again, or start the snapshots after the gap",
+    ),
+    "CH211": _code(
+        "advice",
+        False,
+        "how much of the time and the accounts a source covers",
+        "features of a source are missing wherever it does not reach",
+        "nothing to mend if it is as you expect it",
+    ),
+    "CH212": _code(
+        "warning",
+        False,
+        "a source that starts or stops inside the period",
+        "silence before a source began or after it stopped is not the customer's",
+        "load the whole period, or move `[snapshots] from`; windows that are not"
+        " covered are missing, not zero",
+    ),
+    "CH213": _code(
+        "warning",
+        False,
+        "a churn flag that contradicts the contracts",
+        "one of the two is wrong, and the contracts decide the label",
+        "find out which is right before you trust either",
+    ),
+    "CH214": _code(
+        "error",
+        True,
+        "an attribute that is filled only after churn",
+        "it tells the outcome: the model would look perfect and be useless",
+        "remove it from `attributes`",
+    ),
+    "CH215": _code(
+        "warning",
+        False,
+        "rows of accounts that are not in the accounts source",
+        "their use is lost; they were left out",
+        "add the accounts, or check that both sides write the id the same way",
+    ),
+    "CH216": _code(
+        "advice",
+        False,
+        "an attribute that is empty or always the same",
+        "nothing can be learned from it",
+        "remove it from `attributes`",
+    ),
+    "CH217": _code(
+        "advice",
+        False,
+        "accounts without any event",
+        "they can only be judged by their contract",
+        "check that their ids are written alike in all sources",
+    ),
+    "CH218": _code(
+        "advice",
+        False,
+        "users mapped but hardly ever filled",
+        "active users and lost champions cannot be seen",
+        "fill `user_id`, or leave it out of `columns`",
+    ),
+    "CH219": _code(
+        "advice",
+        False,
+        "attributes without known_at",
+        "their last value is used for all of history, and may hold what was learned"
+        " after the outcome",
+        "keep only attributes that never change, or give changing ones as states",
+    ),
+    "CH220": _code(
+        "warning",
+        False,
+        "events after the last cover ended",
+        "either the contract's end is wrong or someone else is counted",
+        "compare the ends with the invoices; use after an end may be a late return",
+    ),
+    "CH221": _code(
+        "warning",
+        False,
+        "states without a value",
+        "a state that is not known cannot hold; the rows were left out",
+        "fill the value, or leave the rows out with `where`",
+    ),
+    "CH222": _code(
+        "advice",
+        False,
+        "columns that know the outcome",
+        "they are not used, and must not be: they are filled in after the fact",
+        "leave them out of `attributes`",
+    ),
+    "CH223": _code(
+        "advice",
+        False,
+        "accounts without any contract",
+        "they are never covered, so they are neither trained on nor scored",
+        "add their contracts, or check that `where` does not leave out too much",
+    ),
+    "CH224": _code(
+        "error",
+        True,
+        "outcomes are read beyond the end of the data",
+        "after the files stop nobody renews: everyone would be labelled as lost",
+        "set [question] data_until to the day the extract reaches to, or map `known_at`"
+        " of contracts that were booked ahead",
+    ),
+    "CH225": _code(
+        "warning",
+        False,
+        "a feature that alone tells the outcome",
+        "a column that ranks leavers this well was most likely written after the fact:"
+        " the model would look perfect and be useless",
+        "look when the column was filled; leave it out ([features] exclude), or accept"
+        " it if it was truly known before",
+    ),
+    "CH226": _code(
+        "warning",
+        False,
+        "account ids that sort by outcome",
+        "the file was written class by class, so its order tells what it should not",
+        "take accounts from the system that creates them, not from a list of leavers",
+    ),
+    "CH227": _code(
+        "warning",
+        False,
+        "an event or state that only leavers have",
+        "it is part of leaving, not a sign before it",
+        "leave it out, or check that it is recorded before the decision",
+    ),
+    "CH228": _code(
+        "warning",
+        False,
+        "agreed ends that were overwritten with the day of leaving",
+        "the days to renewal then tell who will leave",
+        "map the agreed end to `end` and the day cover stopped to `cancelled_at`",
+    ),
+    "CH229": _code(
+        "warning",
+        False,
+        "a state that is dated back to the first day",
+        "it says what became of the account before it could be known",
+        "map `known_at` to the day the value was written",
+    ),
+    "CH230": _code(
+        "warning",
+        False,
+        "accounts of one group that leave together",
+        "a split that parts a group tests on what was learned",
+        "set [backtest] disjoint_groups = true and read that figure",
+    ),
+    "CH231": _code(
+        "warning",
+        False,
+        "a source that was all known on one day",
+        "it is a dump at one cut-off: it knows what came after every earlier date",
+        "give it as a history with the day each row was known",
+    ),
+    "CH232": _code(
+        "warning",
+        False,
+        "a ranking that does not depend on the date",
+        "it tells who leaves, not when: what never changes, or was written over"
+        " afterwards, carries it",
+        "see which features carry it; give attributes as states with their days",
+    ),
+    "CH233": _code(
+        "warning",
+        False,
+        "agreed ends that only those who left have",
+        "an end that is filled in when somebody leaves, or moved on at every renewal,"
+        " tells who will leave",
+        "give one row per term; or leave `end` out, map the day cover stopped to"
+        " `cancelled_at`, and ask the `horizon` question",
+    ),
+    "CH234": _code(
+        "advice",
+        False,
+        "the store cannot be written",
+        "every run reads and sorts the files again",
+        "make room on the disk, or correct `[sources] store` and its permissions",
+    ),
+    "CH235": _code(
+        "advice",
+        False,
+        "more training rows than are learned from",
+        "whole accounts are drawn by the seed, so that memory and time stay bounded",
+        "nothing to mend; raise `[model] max_rows` where memory allows",
+    ),
+    "CH236": _code(
+        "advice",
+        False,
+        "what the contracts are worth",
+        "`value` is money per month: cents or a year's price make every sum wrong",
+        "if it is not what you expect: `formats` reads cents, `sql` divides by months",
+    ),
+    "CH237": _code(
+        "error",
+        True,
+        "ends that are the last day covered",
+        "cover runs up to `end` and not over it: every renewal would count as churn",
+        "set [question] gap_days to 1 or more, or give the day after as `end`",
+    ),
+    "CH238": _code(
+        "error",
+        True,
+        "money in several currencies",
+        "every sum, price and loss adds up kronor and euros",
+        "map the column to `currency` and give [company] rates = { EUR = 1, SEK ="
+        " 0.088 }, or convert in `sql` and leave the column out",
+    ),
+    "CH239": _code(
+        "warning",
+        False,
+        "times with an offset among times without",
+        "local times read as UTC lie hours away, some on another day: before they were"
+        " known, or after the day that is scored",
+        'name the zone of those without: timezone = "Asia/Tokyo" on the source; where'
+        " each account has its own, make them UTC in `sql`",
+    ),
+    "CH240": _code(
+        "warning",
+        False,
+        "a base rate that has moved",
+        "the model's level is the whole training period's: today's probabilities are"
+        " too low or too high together",
+        "see what changed; set `[calibration] base_rate` to `corrected` to follow it",
+    ),
+}
+"""Every finding we can make, by code."""

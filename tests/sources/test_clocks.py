@@ -1,0 +1,116 @@
+"""Times without an offset are read from the clock of the zone that is named."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from churnhealth.errors import SourceError
+from churnhealth.sources.check import check
+from churnhealth.sources.contract import day_of
+from churnhealth.sources.engine import write_table
+from churnhealth.sources.load import load
+
+TOKYO = {"name": "product", "path": "events.csv", "timezone": "Asia/Tokyo"}
+
+
+def happened(config):
+    return load(config).history.events[0].happened_at.tolist()
+
+
+def day(text):
+    return day_of(date.fromisoformat(text))
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2025-03-01 08:59:59", "2025-02-28"),
+        ("2025-03-01T09:00", "2025-03-01"),
+        ("2025-03-01 08:59:59.5", "2025-02-28"),
+        ("2025-03-01 08:00:00+00:00", "2025-03-01"),  # says its own
+        ("2025-03-01 00:30:00+0200", "2025-02-28"),
+        ("2025-03-01T08:00:00Z", "2025-03-01"),
+        ("2025-03-01", "2025-03-01"),  # a day is a day
+        ("2025-03-01 00:00:00", "2025-03-01"),
+    ],
+)
+def test_a_local_time_is_its_utc_day(company, written, expected):
+    text = f"account_id,happened_at\na1,{written}\n"
+    assert happened(company(files={"events.csv": text}, events=[TOKYO])) == [
+        day(expected)
+    ]
+
+
+def test_summer_time_is_kept(company):
+    text = "account_id,happened_at\na1,2025-01-10 00:59:00\na1,2025-07-10 01:59:00\n"
+    events = [{**TOKYO, "timezone": "Europe/Berlin"}]
+    config = company(files={"events.csv": text}, events=events)
+    assert happened(config) == [day("2025-01-09"), day("2025-07-09")]
+
+
+def test_formats_and_columns_that_are_times_are_local_too(company, tmp_path):
+    columns = {"account_id": "account_id", "happened_at": "at"}
+    text = "account_id,at\na1,01.03.2025 08:00\n"
+    events = [{**TOKYO, "columns": columns, "formats": {"at": "%d.%m.%Y %H:%M"}}]
+    written = company(files={"events.csv": text}, events=events)
+    assert happened(written) == [day("2025-02-28")]
+    at = np.array(["2025-03-01T08:00:00"], "datetime64[s]")
+    rows = {"account_id": np.array(["a1"], object), "happened_at": at}
+    write_table(tmp_path / "events.parquet", rows)
+    events = [{**TOKYO, "path": "events.parquet"}]
+    assert happened(company(events=events)) == [day("2025-02-28")]
+
+
+def test_seconds_since_1970_are_utc_in_every_zone(company):
+    text = "account_id,at\na1,1740787200\n"  # 2025-03-01 00:00 in UTC
+    columns = {"account_id": "account_id", "happened_at": "at"}
+    events = [{**TOKYO, "columns": columns, "formats": {"at": "unix seconds"}}]
+    assert happened(company(files={"events.csv": text}, events=events)) == [
+        day("2025-03-01")
+    ]
+
+
+def test_a_zone_that_there_is_not_is_refused_with_the_nearest(company):
+    with pytest.raises(SourceError) as caught:
+        load(company(events=[{**TOKYO, "timezone": "Asia/Tokio"}]))
+    assert caught.value.code == "CH117"
+    assert "did you mean 'Asia/Tokyo'?" in str(caught.value)
+
+
+MIXED = (
+    "account_id,happened_at\na1,2025-03-01 08:00:00\na1,2025-03-01 08:00:00+09:00\n"
+    "a2,2025-03-02\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "count"),
+    [
+        (MIXED, None, 1),
+        (MIXED, "Asia/Tokyo", 0),
+        (MIXED.replace("+09:00", ""), None, 0),
+        (MIXED.replace(" 08:00:00\n", "\n"), None, 0),
+    ],
+)
+def test_offsets_that_some_times_say_and_some_do_not_are_told(
+    company, text, zone, count
+):
+    events = [{**TOKYO, "timezone": zone}]
+    config = company(files={"events.csv": text}, events=events)
+    found = check(config, load(config), today=date(2026, 1, 1))
+    assert [f.count for f in found if f.code == "CH239"] == [count] * (count > 0)
+
+
+def test_rows_known_hours_before_they_happened_hint_at_local_times(company):
+    text = (
+        "account_id,happened_at,known_at\n"
+        "a1,2025-03-01 08:00:00,2025-03-01 00:00:05\na1,2025-03-02,2025-03-02\n"
+    )
+    config = company(files={"events.csv": text})
+    told = {f.code: f for f in check(config, load(config), today=date(2026, 1, 1))}
+    assert "none by more than 15 hours" in told["CH207"].what
+    far = text.replace("2025-03-01 00:00:05", "2025-02-01")
+    config = company(files={"events.csv": far})
+    told = {f.code: f for f in check(config, load(config), today=date(2026, 1, 1))}
+    assert "15 hours" not in told["CH207"].what

@@ -39,6 +39,7 @@ ROOMS = (
     "monitor",
     "pages",
     "serve",
+    "client",
     "gathering",
     "pipeline",
     "commands",

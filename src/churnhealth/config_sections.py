@@ -293,13 +293,24 @@ class Backtest(Section):
 
 
 class Bands(Section):
-    """How probability becomes colour."""
+    """How probability becomes colour; numbers stand as yellow, orange, red."""
 
     policy: Literal["base-odds", "fixed", "capacity", "cost"] = "base-odds"
     cuts: tuple[float, float, float] | None = None
     capacity: tuple[int, int, int] | None = None
     costs: Mapping[str, float] | None = None
     hysteresis: Annotated[float, Field(ge=0, le=2)] = 0.0
+
+    @model_validator(mode="after")
+    def _key_of_its_policy(self) -> Self:
+        own = {"fixed": "cuts", "capacity": "capacity", "cost": "costs"}
+        if self.policy in own and getattr(self, own[self.policy]) is None:
+            raise ValueError(f"policy {self.policy!r} needs `{own[self.policy]}`")
+        read = {own.get(self.policy, "cuts"), "policy", "hysteresis"}
+        idle = [key for key in own.values() if getattr(self, key) is not None]
+        if idle := [key for key in idle if key not in read]:
+            raise ValueError(f"policy {self.policy!r} does not read `{idle[0]}`")
+        return self
 
 
 class Check(Section):

@@ -45,6 +45,21 @@ def test_the_demo_leaves_a_model_scores_and_a_report(demo: Path) -> None:
     assert (demo / "mlflow.db").is_file()
 
 
+def test_the_tracked_run_tells_of_data_settings_figures_and_the_model(
+    demo: Path,
+) -> None:
+    (run_folder,) = (demo / "mlartifacts").iterdir()
+    kept = {file.name: file for file in (run_folder / "artifacts").iterdir()}
+    assert {"configuration.json", "backtest.json", "lift.png", "bundle"} <= set(kept)
+    bundle = json.loads((demo / "model" / "bundle.json").read_text())
+    card = json.loads(kept["model_card.json"].read_text())
+    assert card["model_version"].startswith("2026-01-01-")
+    assert card["data_digest"] == bundle["card"]["data_digest"]
+    data = json.loads(kept["data.json"].read_text())
+    assert data["data_digest"] == card["data_digest"]
+    assert data["counts"]["outcomes"] == card["trained_on"]["outcomes"]
+
+
 def test_scores_have_the_promised_columns_and_drivers_add_up(demo: Path) -> None:
     scores = read_table(demo / "scores" / "2026-01-01" / "scores.parquet")
     drivers = read_table(demo / "scores" / "2026-01-01" / "drivers.parquet")

@@ -271,7 +271,7 @@ def test_a_planted_signal_shows_skill():
 
 
 def test_capacity_is_counted_on_one_date_of_training_not_on_the_test():
-    bands = {"policy": "capacity", "capacity": [20, 30, 50]}
+    bands = {"policy": "capacity", "capacity": [50, 30, 20]}
     judged, report = judged_with(panel_of(), bands=bands)
     dates = np.unique(judged.as_of).size
     n = {band["band"]: band["n"] / dates for band in report["bands"]}

@@ -9,7 +9,7 @@ from churnhealth.config import OwnFeature
 from churnhealth.errors import ConfigError
 from churnhealth.features.own import own_specs
 from churnhealth.features.runtime import feature_table
-from churnhealth.sources.contract import Accounts, EventLog, History
+from churnhealth.sources.contract import Accounts, EventLog, History, StateLog
 
 
 def texts(*values):
@@ -44,11 +44,22 @@ def history():
         group=texts(*[None] * 5),
         known_at=np.zeros(5, int),
     )
+    nobody = np.zeros(0, int)
+    surveys = StateLog(
+        name="surveys",
+        vocabulary=("csat", "nps"),
+        categories=("experience", "experience"),
+        account=nobody,
+        known_at=nobody,
+        state=nobody,
+        value=np.zeros(0),
+    )
+    people = replace(log, name="people", user=np.zeros(n, int))
     return History(
         accounts=accounts,
         contracts=None,
-        events=(replace(log, coverage=coverage),),
-        states=(),
+        events=(replace(log, coverage=coverage), people),
+        states=(surveys, replace(surveys, name="pulse", vocabulary=("pulse",))),
     )
 
 
@@ -56,7 +67,7 @@ def test_a_window_of_ones_own_is_measured_row_by_row(history):
     asked = OwnFeature(source="product", kind="count", item="Export now", days=45)
     (spec,) = own_specs(history, [asked])
     assert (spec.name, spec.category) == ("product__export_now__count__45d", "value")
-    (log,) = history.events
+    log = history.events[0]
     as_of = np.full(5, 150)
     found = feature_table(
         history, (spec,), account=np.arange(5), as_of=as_of, gap_days=0
@@ -93,9 +104,28 @@ def test_the_users_own_words_are_kept(history):
         {"source": "product", "kind": "count", "days": 7, "item": "logout"},
         {"source": "product", "kind": "latest"},
         {"source": "product", "kind": "tenure"},
+        {"source": "product", "kind": "sum", "days": 7},
+        {"source": "product", "kind": "active_users", "days": 7},
+        {"source": "product", "kind": "mean_users", "days": 7},
+        {"source": "product", "kind": "open"},
+        {"source": "product", "kind": "ahead", "days": 7},
+        {"source": "product", "kind": "breadth", "days": 7, "item": "login"},
+        {"source": "people", "kind": "users_share", "days": 7},
+        {"source": "surveys", "kind": "latest"},
     ],
 )
 def test_what_cannot_be_measured_is_said(history, asked):
     with pytest.raises(ConfigError, match=r"\[\[features.own\]\] 1") as caught:
         own_specs(history, [OwnFeature(**asked)])
     assert caught.value.code == "CH012"
+
+
+def test_a_source_of_one_state_needs_no_item(history):
+    (spec,) = own_specs(history, [OwnFeature(source="pulse", kind="fresh", days=60)])
+    assert (spec.name, spec.item) == ("pulse__pulse__fresh__60d", "pulse")
+
+
+def test_one_feature_asked_for_twice_is_refused(history):
+    asked = OwnFeature(source="product", kind="count", days=7)
+    with pytest.raises(ConfigError, match=r"own\]\] 2: product__all__count__7d"):
+        own_specs(history, [asked, asked])

@@ -60,7 +60,7 @@ def test_base_odds_are_multiples_of_the_odds():
 
 def test_capacity_fills_from_the_worst():
     p = np.linspace(0.01, 0.9, 100)
-    band = capacity_cuts(p, capacity=(5, 10, 20)).band(p)
+    band = capacity_cuts(p, capacity=(20, 10, 5)).band(p)
     names, counts = np.unique(band.astype(str), return_counts=True)
     assert dict(zip(names, counts, strict=True)) == {
         "red": 5,
@@ -68,6 +68,28 @@ def test_capacity_fills_from_the_worst():
         "yellow": 20,
         "green": 65,
     }
+
+
+def test_capacity_is_given_from_the_mildest_colour_as_cuts_are():
+    p = np.linspace(0.01, 0.9, 100)
+    assert (capacity_cuts(p, capacity=(30, 4, 2)).band(p) == "yellow").sum() == 30
+
+
+@pytest.mark.parametrize(
+    ("p", "seen"),
+    [
+        (np.full(90, 0.1), {"green": 90}),  # a constant tells nobody apart
+        (np.repeat([0.3, 0.1], (20, 70)), {"yellow": 20, "green": 70}),
+        (
+            np.repeat([0.3, 0.2, 0.1], (5, 20, 65)),
+            {"red": 5, "yellow": 20, "green": 65},
+        ),
+    ],
+)
+def test_accounts_alike_share_the_milder_colour_where_not_all_of_them_fit(p, seen):
+    band = capacity_cuts(p, capacity=(20, 10, 5)).band(p)
+    names, counts = np.unique(band.astype(str), return_counts=True)
+    assert dict(zip(names, counts, strict=True)) == seen
 
 
 def test_each_policy_uses_its_own_key():
@@ -91,7 +113,6 @@ def test_each_policy_uses_its_own_key():
         lambda: BandCuts(cuts=(0.0, 0.2, 0.3)),
         lambda: BandCuts(cuts=(0.1, 0.2, float("nan"))),
         lambda: capacity_cuts(np.array([0.1, 0.2]), capacity=(1, 1, 1)),
-        lambda: capacity_cuts(np.full(9, 0.1), capacity=(1, 1, 1)),
         lambda: cost_cuts({"loss": 1.0}),
         lambda: base_odds_cuts(0.1, multiples=(-1.0, 1.0, 2.0)),
     ],

@@ -88,6 +88,14 @@ def test_errors_over_the_wire_have_our_shape_and_the_log_keeps_no_value(service)
     assert CANARY not in log
 
 
+def test_files_of_the_folder_it_starts_in_are_not_taken_for_its_parts(
+    bundle_folder, tmp_path
+):
+    (tmp_path / "httpx.py").write_text("raise SystemExit('a file of the user')")
+    with started(tmp_path, "--bundle", bundle_folder) as service:
+        assert service.ask("GET", "/readyz")[0] == 200
+
+
 def test_a_stop_is_quick_and_leaves_nobody_behind(bundle_folder, tmp_path):
     with started(tmp_path, "--bundle", bundle_folder) as service:
         assert "No scores yet" in service.ask("GET", "/")[2]

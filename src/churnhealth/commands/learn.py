@@ -28,6 +28,7 @@ from churnhealth.pipeline import (
     train,
 )
 from churnhealth.progress import Progress
+from churnhealth.serve.answers import model_card
 from churnhealth.snapshots.cohort import cohort
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.engine import write_table
@@ -182,10 +183,14 @@ def _track(config: Config, trained: Trained, folder: Path) -> dict[str, str | No
             "bands": bands_plot(trained.report["bands"]),
         }
         plots = [p.save(Path(place) / f"{n}.png") for n, p in pictures.items()]
-        report = Path(place) / "backtest.json"
-        report.write_text(json.dumps(trained.report, indent=1), encoding="utf-8")
-        settings = Path(place) / "configuration.json"
-        settings.write_text(config.model_dump_json(indent=1), encoding="utf-8")
+        texts = {
+            "backtest": json.dumps(trained.report, indent=1),
+            "configuration": config.model_dump_json(indent=1),
+            "model_card": json.dumps(model_card(bundle), indent=1),
+        }
+        files = [Path(place) / f"{name}.json" for name in texts]
+        for file in files:
+            file.write_text(texts[file.stem], encoding="utf-8")
         run = log_training(
             uri=config.tracking.uri,
             folder=config.folder,
@@ -198,7 +203,12 @@ def _track(config: Config, trained: Trained, folder: Path) -> dict[str, str | No
                 "data_digest": str(bundle.card["data_digest"]),
                 "skill": str(bundle.skill),
             },
-            artifacts=[*plots, report, settings, folder],
+            data={
+                "data_digest": bundle.card["data_digest"],
+                "trained_on": bundle.card["trained_on"],
+                "counts": trained.report["data"],
+            },
+            artifacts=[*plots, *files, folder],
             register_as=config.tracking.experiment,
             alias="challenger",
         )

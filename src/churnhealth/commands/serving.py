@@ -66,6 +66,7 @@ def serve_bundle(
     environment = {
         **os.environ,
         "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONSAFEPATH": "1",  # a file in the folder of the start is no part of ours
         "CHURNHEALTH_SERVE": settings.model_dump_json(),
         "CHURNHEALTH_STARTER": str(os.getpid()),
     }
@@ -95,6 +96,7 @@ def _run(
     """Start the service while its bundle is tried; keep it until it is stopped."""
     with tempfile.TemporaryDirectory() as place:
         environment.setdefault("BENTOML_HOME", place)
+        command = [*command, "--working-dir", place]  # whose files can be imported
         stop, tried = Path(place) / "stop", Path(place) / "tried"
         environment["CHURNHEALTH_STOP"] = str(stop)
         if bundle_folder is not None:

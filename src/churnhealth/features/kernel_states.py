@@ -12,8 +12,8 @@ from churnhealth.sources.contract import Days, Floats, Ints, StateLog
 
 __all__ = ["STATE_KINDS", "StateKind", "States"]
 
-_SCALE = 10_000  # averages are exact to four decimals
-_LARGEST = 1e9
+_SCALE = 1e12  # what lies beyond whole numbers is added up to twelve decimals
+_LARGEST = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,19 @@ class _One:
     key: Ints
     value: Floats
 
-    def sums(self) -> tuple[Ints, Ints]:
-        """Add up the values before each row, as whole numbers, and how many."""
+    def sums(self) -> Ints:
+        """Add up before each row, as whole numbers, so that differences are exact.
+
+        Three lines: the values' whole numbers, the rest of them, and how many.
+        """
         given = np.isfinite(self.value)
-        scaled = np.clip(np.where(given, self.value, 0.0), -_LARGEST, _LARGEST)
-        total, count = np.zeros((2, self.value.size + 1), dtype=np.int64)
-        np.cumsum(np.rint(scaled * _SCALE).astype(np.int64), out=total[1:])
-        np.cumsum(given, out=count[1:])
-        return total, count
+        known = np.clip(np.where(given, self.value, 0.0), -_LARGEST, _LARGEST)
+        whole = np.rint(known)
+        out = np.zeros((3, self.value.size + 1), dtype=np.int64)
+        np.cumsum(whole.astype(np.int64), out=out[0, 1:])
+        np.cumsum(np.rint((known - whole) * _SCALE).astype(np.int64), out=out[1, 1:])
+        np.cumsum(given, out=out[2, 1:])
+        return out
 
 
 class States:
@@ -41,7 +46,7 @@ class States:
         self.none = not log.account.size
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
         self._one: dict[str | None, _One] = {}
-        self._sums: dict[str | None, tuple[Ints, Ints]] = {}
+        self._sums: dict[str | None, Ints] = {}
         self._place: dict[tuple[str | None, int], Ints] = {}
 
     def rows(self, item: str | None) -> _One:
@@ -75,12 +80,13 @@ class States:
         rows, moments = self.rows(item), self.moments
         if item not in self._sums:
             self._sums[item] = rows.sums()
-        total, count = self._sums[item]
+        sums = self._sums[item]
         high = np.searchsorted(rows.key, moments.key)
         low = np.searchsorted(
             rows.key, moments.floor if days is None else moments.key - days
         )
-        return quotient(total[high] - total[low], (count[high] - count[low]) * _SCALE)
+        whole, rest, count = sums[:, high] - sums[:, low]
+        return quotient(whole + rest / _SCALE, count)
 
     def since(self, at: Ints, key: Ints) -> Floats:
         """Count the days since the row at each place became known."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NoReturn
+
+import numpy as np
 
 from churnhealth.config import OwnFeature
 from churnhealth.errors import ConfigError
@@ -13,6 +15,22 @@ from churnhealth.features.spec import FeatureSpec, feature, slugs
 from churnhealth.sources.contract import EventLog, History, StateLog
 
 __all__ = ["own_specs"]
+
+_READS: Mapping[str, tuple[str, ...]] = {
+    "amount": ("sum", "mean", "sum_trend"),
+    "user": (
+        *("active_users", "silent_users", "users_share", "reach", "per_user"),
+        *("top_user_share", "top_user_silence", "automation", "automation_shift"),
+        "active_users_trend",
+    ),
+    "users": ("mean_users", "mean_users_share", "mean_users_trend"),
+    "ended_at": (
+        *("open", "oldest_open", "days_to_end", "overdue", "oldest_overdue"),
+        *("missed", "done_share", "late_share", "mean_delay", "last_delay"),
+    ),
+}
+_OF_SEATS = ("users_share", "mean_users_share")
+_LIES_AHEAD = ("days_to_next", "ahead")
 
 
 def own_specs(
@@ -23,9 +41,15 @@ def own_specs(
     Raises
     ------
     ConfigError
-        CH012 where there is no such kind, source or item, or the window does not fit.
+        CH012 where there is no such kind, source or item, the window does not fit, or
+        the source lacks what the kind reads: it would be missing, or 0, everywhere.
     """
-    return tuple(_spec(history, own, i) for i, own in enumerate(wanted))
+    specs = tuple(_spec(history, own, i) for i, own in enumerate(wanted))
+    names = [spec.name for spec in specs]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            _refuse(f"[[features.own]] {i + 1}", f"{name} is there twice")
+    return specs
 
 
 def _spec(history: History, own: OwnFeature, number: int) -> FeatureSpec:
@@ -36,14 +60,21 @@ def _spec(history: History, own: OwnFeature, number: int) -> FeatureSpec:
     log = _log(history, own, where)
     if kind.windowed != (own.days is not None):
         _refuse(where, f"{own.kind} has {'a' if kind.windowed else 'no'} window (days)")
-    if own.item is not None and own.item not in log.vocabulary:
-        _refuse(where, f"{own.source} has no {own.item!r}")
-    slug = None if own.item is None else slugs(log.vocabulary)[own.item]
-    place = 0 if own.item is None else log.vocabulary.index(own.item)
+    item = own.item
+    if item is None and isinstance(log, StateLog):
+        if len(log.vocabulary) > 1:
+            _refuse(where, f"{own.source} holds several states: say which is the item")
+        item = next(iter(log.vocabulary), None)
+    if item is not None and item not in log.vocabulary:
+        _refuse(where, f"{own.source} has no {item!r}")
+    if isinstance(log, EventLog):
+        _can_be_read(history, log, own, where)
+    slug = None if item is None else slugs(log.vocabulary)[item]
+    place = 0 if item is None else log.vocabulary.index(item)
     made = feature(
         own.kind,
         source=own.source,
-        item=own.item,
+        item=item,
         slug=slug,
         days=own.days,
         category=own.category or log.categories[place],  # type: ignore[arg-type]
@@ -65,6 +96,22 @@ def _log(history: History, own: OwnFeature, where: str) -> EventLog | StateLog:
         if states.name == own.source and family == "states":
             return states
     return _refuse(where, f"no source {own.source!r} has features of kind {own.kind}")
+
+
+def _can_be_read(history: History, log: EventLog, own: OwnFeature, where: str) -> None:
+    """Refuse a kind that reads what the source does not have."""
+    for column, kinds in _READS.items():
+        if own.kind in kinds and getattr(log, column) is None:
+            name = "user_id" if column == "user" else column
+            _refuse(where, f"{own.kind} reads `{name}`, which {own.source} has not")
+    if own.kind in _LIES_AHEAD and not log.planned:
+        _refuse(where, f"{own.kind} looks ahead, and {own.source} is not `planned`")
+    if own.kind == "breadth" and own.item is not None:
+        _refuse(where, "breadth counts the events of a source, so it has no item")
+    contracts = history.contracts
+    seats = contracts is not None and bool(np.isfinite(contracts.seats).any())
+    if own.kind in _OF_SEATS and not seats:
+        _refuse(where, f"{own.kind} reads `seats`, which the contracts have not")
 
 
 def _refuse(where: str, what: str) -> NoReturn:

@@ -29,6 +29,7 @@ _COLOURS = np.array(BANDS, dtype=object)
 _SCORES = np.array([100.0, 75.0, 50.0, 25.0, 0.0])
 _END = float(np.log(20.0))  # odds 20 times beyond the outer cuts end the scale
 _LEAST_MEASURED = 0.5
+_LEAST_STEP = 1e-9  # between two cuts, in log-odds
 _MULTIPLES = (0.5, 1.5, 3.0)
 
 
@@ -111,23 +112,27 @@ def base_odds_cuts(
 
 
 def capacity_cuts(p: Floats, *, capacity: tuple[int, int, int]) -> BandCuts:
-    """Cut so that today about (red, orange, yellow) accounts get each colour.
+    """Cut so that today about (yellow, orange, red) accounts get each colour.
 
     A cut lies half-way (in log-odds) between the last account that fits and the
-    next; equal probabilities share a colour, so fewer or more may fall in.
+    next. Equal probabilities share a colour: the milder one where not all of them fit,
+    so that no more are that bad or worse than may be.
 
     >>> p = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    >>> capacity_cuts(p, capacity=(1, 2, 2)).band(p).tolist()
+    >>> capacity_cuts(p, capacity=(2, 2, 1)).band(p).tolist()
     ['green', 'yellow', 'yellow', 'orange', 'orange', 'red']
     """
     falling = np.sort(log_odds(p))[::-1]
-    last = np.cumsum(capacity)
+    last = np.cumsum(capacity[::-1])
     if min(capacity) < 1 or last[-1] >= falling.size:
         raise _refused(
             f"capacity {tuple(capacity)} needs more than {int(last[-1])} accounts"
             f" to tell apart, there are {falling.size}"
         )
-    middle = (falling[last - 1] + falling[last]) / 2.0
+    fits, beyond = falling[last - 1], falling[last]
+    middle = np.where(fits == beyond, beyond + _LEAST_STEP, (fits + beyond) / 2.0)
+    for at in (1, 0):  # alike up to both of two cuts
+        middle[at] = max(middle[at], middle[at + 1] + _LEAST_STEP)
     high, mid, low = sigmoid(middle).tolist()
     return BandCuts(cuts=(low, mid, high))
 

@@ -2,7 +2,9 @@
 
 Comparisons of a feature with a number (chains too: ``30 <= x < 90``), joined by
 ``and``, ``or``, ``not`` and brackets. Python's own grammar reads the text; nothing
-of it is ever run. A comparison with a missing value is not met.
+of it is ever run. A comparison with a missing value is not met, nor is its contrary:
+``not`` is carried into what it denies (``not a < 3`` is ``a >= 3``), or whoever was not
+measured would meet it.
 """
 
 from __future__ import annotations
@@ -28,28 +30,31 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Floats, Floats], Mask]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+_CONTRARY: Mapping[type[ast.cmpop], ast.cmpop] = {
+    ast.Lt: ast.GtE(),
+    ast.LtE: ast.Gt(),
+    ast.Gt: ast.LtE(),
+    ast.GtE: ast.Lt(),
+    ast.Eq: ast.NotEq(),
+    ast.NotEq: ast.Eq(),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """A parsed condition: its text, the features it names, and how to hold it."""
+    """A parsed condition: its text, the features it names, and how to hold it.
+
+    ``comparisons`` are the texts of those it was written with, plainly written.
+    """
 
     text: str
     features: tuple[str, ...]
+    comparisons: tuple[str, ...]
     tree: ast.expr
 
     def holds(self, columns: Mapping[str, Floats], rows: int) -> Mask:
         """Say for each row whether it is met; ``columns`` by feature name."""
         return holds(self.tree, columns, rows)
-
-    @property
-    def comparisons(self) -> tuple[str, ...]:
-        """The texts of its comparisons, plainly written."""
-        return tuple(
-            ast.unparse(node)
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Compare)
-        )
 
 
 def plain(text: str) -> str:
@@ -90,7 +95,35 @@ def parse_condition(text: str) -> Condition:
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and node.id != "missing"
     )
-    return Condition(text=text.strip(), features=tuple(named), tree=tree)
+    written = [ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.Compare)]
+    return Condition(
+        text=text.strip(),
+        features=tuple(named),
+        comparisons=tuple(written),
+        tree=_carried(tree, denied=False),
+    )
+
+
+def _carried(node: ast.expr, *, denied: bool) -> ast.expr:
+    """Carry every ``not`` into the comparisons; before ``missing`` it stays."""
+    match node:
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return _carried(inner, denied=not denied)
+        case ast.BoolOp(op=op, values=values):
+            turned = ast.Or() if isinstance(op, ast.And) else ast.And()
+            parts = [_carried(value, denied=denied) for value in values]
+            return ast.BoolOp(op=turned if denied else op, values=parts)
+        case ast.Compare(left=left, ops=ops, comparators=rest) if denied:
+            sides = [left, *rest]
+            links = [
+                ast.Compare(left=a, ops=[_CONTRARY[type(op)]], comparators=[b])
+                for a, op, b in zip(sides[:-1], ops, rest, strict=True)
+            ]
+            if len(links) == 1:
+                return links[0]
+            return ast.BoolOp(op=ast.Or(), values=list[ast.expr](links))
+        case _:
+            return ast.UnaryOp(op=ast.Not(), operand=node) if denied else node
 
 
 def _is_condition(node: ast.expr) -> bool:

@@ -246,6 +246,7 @@ _SCHEMAS: dict[str, Schema] = {
     ),
     "Ready": _object({"status": _TEXT, **_VERSIONS}, "status", *_VERSIONS),
     "Alive": _object({"status": _TEXT}, "status"),
+    "Description": {"type": "object", "required": ["openapi", "paths"]},
     "Card": {"type": "object", "required": ["model_version", "bands_version"]},
     "Features": _object(
         {"model_version": _TEXT, "features": _list({"type": "object"})},
@@ -286,13 +287,17 @@ _LISTING = [
 ]
 
 
+_AS_TEXT = {"html": "text/html", "csv": "text/csv", "text": "text/plain"}
+
+
 def _operation(
     summary: str, answer: str, *parameters: Schema, reads: str | None = None
 ) -> Schema:
     error = {"application/json": {"schema": _ref("Error")}}
     content = {"application/json": {"schema": _ref(answer)}}
+    if answer in _AS_TEXT:
+        content = {_AS_TEXT[answer]: {"schema": _TEXT}}
     if answer == "html":  # an error before the page is reached is JSON all the same
-        content = {"text/html": {"schema": _TEXT}}
         error |= content
     operation: Schema = {
         "summary": summary,
@@ -346,6 +351,9 @@ _ROUTES: dict[str, dict[str, Schema]] = {
     "/v1/features": {"get": _operation("The features the model reads", "Features")},
     "/livez": {"get": _operation("Whether the process answers", "Alive")},
     "/readyz": {"get": _operation("Which model serves", "Ready")},
+    "/metrics": {"get": _operation("Figures for Prometheus", "text")},
+    "/openapi.json": {"get": _operation("This description", "Description")},
+    "/accounts.csv": {"get": _operation("The portfolio's accounts as CSV", "csv")},
     **{
         path: {"get": _operation(f"{what} as a page", "html", *params)}
         for path, what, params in (
@@ -370,5 +378,9 @@ def openapi() -> Schema:
         "openapi": "3.1.0",
         "info": {"title": "churnhealth", "version": "1"},
         "paths": _ROUTES,
-        "components": {"schemas": _SCHEMAS},
+        "security": [{"key": []}, {}],  # without configured keys nobody shows one
+        "components": {
+            "schemas": _SCHEMAS,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
     }

@@ -1,0 +1,90 @@
+"""The typed client asks a real service over a socket, and is typed as it answers."""
+
+import json
+import threading
+import time
+
+import pytest
+import uvicorn
+from tests.serve.served import AS_OF, SETTINGS
+
+import churnhealth.client as typed
+from churnhealth.client import Client, ServiceError
+from churnhealth.serve.api import create_app
+from churnhealth.serve.keys import read_keys
+from churnhealth.serve.openapi import openapi
+
+KEY = "a-key-of-more-than-twenty-letters"
+
+
+@pytest.fixture(scope="module")
+def address(live):
+    keys = read_keys(None, {"CHURNHEALTH_KEYS": f"test:score:{KEY}"})
+    app = create_app(live, SETTINGS, keys=keys)
+    config = uvicorn.Config(app, port=0, lifespan="off", log_level="critical")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def asked(address):
+    return Client(base=address, key=KEY)
+
+
+def test_every_question_is_answered(asked, book, raw):
+    ids = book.scores["account_id"][book.scores["status"] == "scored"].tolist()[:2]
+    scores = asked.score([raw(i) for i in ids], as_of=AS_OF, drivers=2)["scores"]
+    stored = asked.account(ids[0])
+    assert [score["account_id"] for score in scores] == ids
+    assert scores[0]["churn_probability"] == stored["churn_probability"]
+    assert len(scores[0]["drivers"]) == 2
+    name = asked.features()[0]["name"]
+    (row,) = asked.score_features({"x": {name: 1.0}}, as_of=str(AS_OF))["scores"]
+    assert (row["account_id"], row["status"]) == ("x", "scored")
+    assert asked.what_if(ids[0], {name: None})["before"]["account_id"] == ids[0]
+    assert asked.accounts(page_size=3, sort="account_id")["page_size"] == 3
+    assert [day["account_id"] for day in asked.history(ids[0])] == [ids[0]]
+    assert asked.suggestion(ids[0])["account_id"] == ids[0]
+    assert asked.model()["model_version"] == stored["model_version"]
+
+
+def test_a_no_is_told_with_its_code_its_place_and_its_status(asked, address):
+    wrong = {"account_id": "a", "contracts": [{"start": "soon"}]}
+    with pytest.raises(ServiceError, match="CH521") as caught:
+        asked.score([wrong], as_of=AS_OF)
+    assert caught.value.status == 400
+    assert caught.value.where == "accounts[0].contracts[0].start"
+    with pytest.raises(ServiceError, match="CH503"):
+        asked.account("a/../b c")
+    with pytest.raises(ServiceError, match="CH530"):
+        Client(base=address).model()
+    with pytest.raises(ValueError, match="JSON"):  # never sent: it is no JSON
+        asked.what_if("a", {"x": float("nan")})
+
+
+@pytest.mark.parametrize("said", [b"<html>", b"[]", b'{"error": "no"}'])
+def test_a_proxys_page_is_told_as_no_answer_of_ours(said):
+    error = ServiceError(502, None, said)
+    assert (error.code, error.status) == ("CH541", 502)
+
+
+@pytest.mark.parametrize(
+    "name", ["Score", "StoredScore", "Driver", "Scores", "Page", "WhatIf", "Suggestion"]
+)
+def test_the_types_name_the_fields_that_are_described(name):
+    described = openapi()["components"]["schemas"][name]
+    made = getattr(typed, name)
+    assert set(made.__annotations__) == set(described["properties"])
+    assert made.__required_keys__ == set(described["required"])
+
+
+def test_the_key_is_not_shown(asked):
+    assert KEY not in repr(asked)
+    assert KEY not in json.dumps(str(asked))

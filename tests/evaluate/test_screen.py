@@ -105,3 +105,28 @@ def test_with_few_leavers_nobody_is_accused(panel):
         X=np.where(np.arange(few.sum())[:, None] % 2 == 0, panel.X[few], np.nan),
     )
     assert screen(small) == ()
+
+
+@pytest.mark.parametrize("gap", [0, 40])
+def test_an_attribute_of_many_numbers_is_ranked_as_numbers(panel, gap):
+    code = panel.labels().code
+    random = np.random.default_rng(4)
+    left = np.zeros(panel.history.accounts.ids.size)
+    left[panel.cohort.account[code == 1]] = 1
+    values = random.normal(70, 8, left.size) - gap * left
+    levels = np.array([f"{value:.3f}" for value in values], dtype=object)
+    accounts = replace(panel.history.accounts, attributes={"points": levels})
+    found = screen(replace(panel, history=replace(panel.history, accounts=accounts)))
+    told = [f.what for f in found if "points" in f.what]
+    assert [("AUC" in what, "as a number" in what) for what in told] == (
+        [(True, True)] if gap else []
+    )
+
+
+def test_a_contract_written_over_when_somebody_left_is_found(panel):
+    code = panel.labels().code
+    X = panel.X.copy()
+    j = panel.names.index("contracts__all__value")
+    X[code == 1, j] = 0.0
+    (found,) = screen(replace(panel, X=X))
+    assert (found.code, found.example) == ("CH225", "contracts__all__value")

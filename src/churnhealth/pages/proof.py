@@ -96,7 +96,8 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
     ]
     terms = slices.get("new_terms", [])
     if terms:
-        lines.append(f"{len(terms)} lengths of term never came up in training.")
+        months = sorted({f"{t['term_months']:g}" for t in terms}, key=float)
+        lines.append(f"Terms of {', '.join(months)} months never came up in training.")
     odd = [d["label"] for d in card.get("drivers", []) if d["contradicts"]]
     if odd:
         lines.append(f"Against what one would expect: {', '.join(odd[:5])}.")

@@ -96,8 +96,10 @@ def _contracts(history: History, account: Ints, as_of: int) -> Table:
         numbers: Table = dict.fromkeys(("value", "seats", "term_months"), empty)
         text = np.zeros(0, dtype=object)
         return {"account_id": text, **dates, **numbers, "plan": text}
-    rows = terms.rows(np.isin(terms.account, account) & (terms.known_at < as_of))
-    stopped = np.where(rows.notice_at < as_of, rows.cancelled_at, np.int64(FAR))
+    stopped = np.where(terms.notice_at < as_of, terms.cancelled_at, np.int64(FAR))
+    known = (terms.known_at < as_of) & (stopped > terms.start)  # not withdrawn
+    keep = known & np.isin(terms.account, account)
+    rows, stopped = terms.rows(keep), stopped[keep]
     numbers = {
         "value": _of(rows.value, rows.start.size),
         "seats": _of(rows.seats, rows.start.size),

@@ -106,7 +106,13 @@ def _repeats(history: History, c: Contracts) -> Finding | None:
 
 
 def _overlaps(history: History, c: Contracts) -> Finding | None:
-    """Count rows that start before an earlier row of their account ended."""
+    """Count rows that start before an earlier row of their account ended.
+
+    A row that was withdrawn before it began overlaps with nothing.
+    """
+    c = c.rows(np.minimum(c.end, c.cancelled_at) > c.start)
+    if not c.account.size:
+        return None
     end = np.minimum(c.end, c.cancelled_at)
     # accounts are pushed so far apart that a running maximum never crosses them
     reach = np.maximum.accumulate(c.account * (4 * FAR) + end)[:-1]

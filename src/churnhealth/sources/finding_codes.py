@@ -56,7 +56,8 @@ CODES: Mapping[str, Code] = {
         "warning",
         False,
         "contracts of one account that overlap",
-        "an add-on that is always there hides that the base contract ended",
+        "an add-on that is always there hides that the base contract ended, and of rows"
+        " side by side only the value of the one that began last counts",
         "say with `where` which rows are the base contract; overlaps that remain are"
         " merged into one period",
     ),
@@ -331,6 +332,24 @@ CODES: Mapping[str, Code] = {
         "the model's level is the whole training period's: today's probabilities are"
         " too low or too high together",
         "see what changed; set `[calibration] base_rate` to `corrected` to follow it",
+    ),
+    "CH241": _code(
+        "advice",
+        False,
+        "contract rows that a later row replaced",
+        "each holds from when it was known until the next was: what was booked wrongly"
+        " and corrected was believed until then",
+        "nothing to mend if these are corrections; terms that follow each other need"
+        " starts of their own",
+    ),
+    "CH242": _code(
+        "warning",
+        False,
+        "rows of one contract side by side",
+        "cover reaches to the furthest of their ends, and only one of their values"
+        " counts",
+        "add lines up to one row per contract (`sql`), or map `known_at` so that the"
+        " later of two versions holds",
     ),
 }
 """Every finding we can make, by code."""

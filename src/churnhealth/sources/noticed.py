@@ -69,6 +69,24 @@ def _of_rows(part: Part) -> list[Finding]:
                 "CH201", what, count=n["repeated"], example=example.get("repeated", "")
             )
         )
+    if n.get("replaced"):
+        what = (
+            f"{title}: {n['replaced']} of {n['rows']} rows were replaced by a row of"
+            " the same contract and start that was known later"
+        )
+        found.append(
+            finding(
+                "CH241", what, count=n["replaced"], example=example.get("replaced", "")
+            )
+        )
+    if n.get("beside"):
+        what = (
+            f"{title}: {n['beside']} of {n['rows']} rows share contract, start and the"
+            " day they were known with another row"
+        )
+        found.append(
+            finding("CH242", what, count=n["beside"], example=example.get("beside", ""))
+        )
     if n.get("empty"):
         what = f"{title}: {n['empty']} of {n['rows']} rows have no value"
         found.append(

@@ -93,6 +93,7 @@ class _Contract(NamedTuple):
     term_months: float
     discount: float
     plan: str
+    contract_id: str | None = None
 
 
 class _State(NamedTuple):
@@ -188,7 +189,6 @@ class _Tables:
         start = required(moment(row, "start", at), f"{at}.start")
         cancelled = open_moment(row, "cancelled_at", at)
         notice = open_moment(row, "notice_at", at)
-        text(row, "contract_id", at)
         return _Contract(
             account=account,
             start=start,
@@ -201,6 +201,7 @@ class _Tables:
             term_months=_first(number(row, "term_months", at)),
             discount=_first(number(row, "discount", at)),
             plan=label(row, "plan", at) or "",
+            contract_id=text(row, "contract_id", at),
         )
 
     @property
@@ -357,8 +358,23 @@ def _floats(rows: Sequence[T], of: Callable[[T], float]) -> Floats:
     return found
 
 
+def _replaced(given: Sequence[_Contract]) -> list[_Contract]:
+    """Withdraw each row of a contract and start on the day a later one was known."""
+    known: dict[tuple[object, ...], list[int]] = {}
+    for r in given:
+        known.setdefault((r.account, r.contract_id, r.start), []).append(r.known_at)
+    settled = []
+    for r in given:
+        days = known[r.account, r.contract_id, r.start]
+        later = [] if r.contract_id is None else [k for k in days if k > r.known_at]
+        if later:
+            r = r._replace(cancelled_at=r.start, notice_at=min(later))
+        settled.append(r._replace(contract_id=None))  # it is no part of the sort key
+    return settled
+
+
 def _contract_table(given: Sequence[_Contract]) -> Contracts:
-    rows = sorted(given)
+    rows = sorted(_replaced(given))
     return Contracts(
         account=_ints(rows, lambda r: r.account),
         start=_ints(rows, lambda r: r.start // DAY),

@@ -145,8 +145,29 @@ def read_states(con: Connection, opened: Opened, typed: str) -> Part:
     )
 
 
+_VERSIONS = "PARTITION BY account_id, contract_id, start"
+
+
+def _versions(typed: str, known: str) -> str:
+    """Write the contract rows with the day on which a later row replaced each.
+
+    Rows of one account, contract and start are versions of it: the one known last
+    holds, from when it was known.
+    """
+    later = "RANGE BETWEEN INTERVAL 1 MICROSECOND FOLLOWING AND UNBOUNDED FOLLOWING"
+    return (
+        "(SELECT *, contract_id IS NOT NULL AND count(*) OVER"  # noqa: S608
+        f" ({_VERSIONS}, {known}) > 1 AS beside, CASE WHEN contract_id IS NOT NULL"
+        f" THEN min({known}) OVER ({_VERSIONS} ORDER BY {known} {later}) END"
+        f" AS replaced_at FROM {typed} t)"
+    )
+
+
 def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> Part:
-    """Read the contracts, sorted by everything they say: account, start, end, ..."""
+    """Read the contracts, sorted by everything they say: account, start, end, ...
+
+    A row that was replaced is one that was withdrawn that day: it stops at its start.
+    """
     has = opened.columns
     ids = encode(con, typed, "account_id", "codes_account")
 
@@ -155,12 +176,19 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
 
     late = f"t.start + INTERVAL {lag} DAY"
     known = f"coalesce({time('known_at')}, {late})"
-    notice = f"coalesce({time('notice_at')}, {time('cancelled_at')})"
+    cancelled = time("cancelled_at")
+    notice = f"coalesce({time('notice_at')}, {cancelled})"
+    conditions = {}
+    if "contract_id" in has:
+        typed = _versions(typed, known)
+        cancelled = f"CASE WHEN replaced_at IS NULL THEN {cancelled} ELSE t.start END"
+        notice = f"coalesce(t.replaced_at, {notice})"
+        conditions = {"replaced": "replaced_at IS NOT NULL", "beside": "beside"}
     times = [
         ("start", "t.start"),
         ("end_", time("end")),
         ("known_at", known),
-        ("cancelled_at", time("cancelled_at")),
+        ("cancelled_at", cancelled),
         ("notice_at", notice),
     ]
     numbers = [
@@ -179,7 +207,6 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
         f" ORDER BY a.code, {', '.join(order)}, {plan} NULLS FIRST",
     )
     found["end"] = found.pop("end_")
-    conditions = {}
     if "known_at" in has:
         conditions["unknown_known"] = "known_at IS NULL"
     counts, examples = counted(con, opened, typed, conditions)

@@ -1,0 +1,115 @@
+"""Versions of one contract: the one known last holds, from when it was known."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from churnhealth.snapshots.cover import cover_at
+from churnhealth.sources.check import check
+from churnhealth.sources.contract import FAR, day_of
+from churnhealth.sources.load import load
+from churnhealth.sources.rows import history_from_rows
+from churnhealth.sources.schema import Schema
+
+HEAD = "account_id,contract_id,start,end,value,known_at\n"
+# booked for three years, corrected two months later to one year at another price
+CORRECTED = (
+    HEAD + "a1,c1,2025-01-01,2028-01-01,900,2024-12-20\n"
+    "a1,c1,2025-01-01,2026-01-01,100,2025-03-01\n"
+)
+
+
+def day(text):
+    return day_of(date.fromisoformat(text))
+
+
+def seen(contracts, as_of):
+    cover = cover_at(
+        contracts,
+        account=np.zeros(1, np.int64),
+        as_of=np.array([day(as_of)]),
+        gap_days=30,
+    )
+    return int(cover.end[0]), float(contracts.value[cover.row[0]])
+
+
+def findings(config):
+    found = check(config, load(config), today=date(2026, 1, 1))
+    return {f.code: f.count for f in found if f.code in ("CH204", "CH241", "CH242")}
+
+
+def test_a_correction_holds_from_the_day_it_was_known(company):
+    config = company(files={"contracts.csv": CORRECTED})
+    contracts = load(config).history.contracts
+    assert seen(contracts, "2025-02-01") == (day("2028-01-01"), 900.0)
+    assert seen(contracts, "2025-03-02") == (day("2026-01-01"), 100.0)
+    assert findings(config) == {"CH241": 1}
+
+
+def test_files_cut_on_a_day_say_what_whole_files_say_of_it(company):
+    history = load(company(files={"contracts.csv": CORRECTED})).history
+    cut = history.as_known(day("2025-02-01")).contracts
+    assert seen(cut, "2025-02-01") == (day("2028-01-01"), 900.0)
+    assert cut.cancelled_at.tolist() == [FAR]
+
+
+def test_a_cancellation_may_come_as_a_new_version(company):
+    text = (
+        "account_id,contract_id,start,end,cancelled_at,known_at\n"
+        "a1,c1,2025-01-01,2026-01-01,,2024-12-20\n"
+        "a1,c1,2025-01-01,2026-01-01,2025-05-01,2025-04-10\n"
+    )
+    contracts = load(company(files={"contracts.csv": text})).history.contracts
+    cover = cover_at(
+        contracts,
+        account=np.zeros(2, np.int64),
+        as_of=np.array([day("2025-04-01"), day("2025-05-02")]),
+        gap_days=30,
+    )
+    assert cover.end.tolist() == [day("2026-01-01"), day("2025-05-01")]
+
+
+def test_terms_under_one_id_follow_each_other(company):
+    text = (
+        HEAD + "a1,c1,2024-01-01,2025-01-01,9,2024-01-01\n"
+        "a1,c1,2025-01-01,2026-01-01,9,2024-12-01\n"
+    )
+    config = company(files={"contracts.csv": text})
+    assert load(config).history.contracts.cancelled_at.tolist() == [FAR, FAR]
+    assert findings(config) == {}
+
+
+@pytest.mark.parametrize("ids", ["c0,c2", ","])
+def test_rows_of_other_contracts_or_of_none_are_no_versions(company, ids):
+    one, two = ids.split(",")
+    text = CORRECTED.replace("a1,c1", f"a1,{one}", 1).replace("a1,c1,", f"a1,{two},")
+    config = company(files={"contracts.csv": text})
+    assert load(config).history.contracts.cancelled_at.tolist() == [FAR, FAR]
+    assert "CH241" not in findings(config)
+
+
+def test_rows_of_one_contract_that_were_known_together_are_told(company):
+    text = CORRECTED.replace("2025-03-01", "2024-12-20")
+    config = company(files={"contracts.csv": text})
+    assert load(config).history.contracts.cancelled_at.tolist() == [FAR, FAR]
+    assert findings(config)["CH242"] == 2
+
+
+def test_a_request_settles_versions_as_the_files_do(company):
+    stored = load(company(files={"contracts.csv": CORRECTED})).history.contracts
+    keys = HEAD.strip().split(",")
+    rows = [
+        dict(zip(keys, line.split(","), strict=True))
+        for line in CORRECTED.strip().split("\n")[1:]
+    ]
+    terms = [
+        {k: float(v) if k == "value" else v for k, v in row.items() if k != keys[0]}
+        for row in rows
+    ]
+    asked = history_from_rows(
+        Schema(contracts=True), [{"account_id": "a1", "contracts": terms}]
+    ).contracts
+    for name in ("start", "end", "known_at", "cancelled_at", "notice_at", "value"):
+        mine = stored.account == 0
+        assert getattr(asked, name).tolist() == getattr(stored, name)[mine].tolist()

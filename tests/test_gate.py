@@ -1,13 +1,16 @@
 """From a trained bundle to the champion: through the gate, or not, and back."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
 
+from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.commands.gate import list_models, promote_bundle, roll_back
 from churnhealth.commands.learn import train_bundle
 from churnhealth.config import read_config
@@ -104,7 +107,7 @@ def models(tmp_path):
     return tmp_path / "models"
 
 
-def put_forward(company, name, models, config="good"):
+def put_forward(company, name, models, config="good", **more):
     with Progress() as progress:
         return promote_bundle(
             read_config(company / f"{config}.toml"),
@@ -114,6 +117,7 @@ def put_forward(company, name, models, config="good"):
             today=date(2025, 1, 1),
             now=AT,
             progress=progress,
+            **more,
         )
 
 
@@ -142,6 +146,21 @@ def test_what_is_no_better_is_refused_and_the_champion_stays(company, models):
         "refused",
         "refused",
     ]
+
+
+def test_a_refresh_need_not_beat_the_champion_and_must_be_newer(company, models):
+    newest = load_bundle(company / "trained" / "good")
+    earlier = company / "trained" / "earlier"
+    if not earlier.exists():
+        save_bundle(replace(newest, as_of=newest.as_of - 30), earlier)
+    assert put_forward(company, "earlier", models)["promoted"]
+    plain = put_forward(company, "good", models)
+    assert any("does not beat the champion" in why for why in plain["reasons"])
+    told = put_forward(company, "good", models, refresh=True)
+    assert (told["reasons"], told["promoted"]) == ([], True)
+    assert promotions(models)[-1]["evidence"]["evidence"]["refresh"] is True
+    back = put_forward(company, "earlier", models, refresh=True)
+    assert back["reasons"] == ["it is no refresh: the champion has seen as new data"]
 
 
 def test_a_bundle_for_another_question_is_not_compared(company, models):
@@ -174,13 +193,9 @@ def test_bundles_are_listed_with_the_damaged_ones_named(company, models):
     assert rows["broken"]["error"].startswith("CH4")
 
 
-def test_the_command_exits_with_three_and_says_why(company, models):
-    champion = put_forward(company, "good", models)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "churnhealth.cli", "promote", "trained/simple"),
-            *("--config", "good.toml", "--models", str(models)),
-        ],
+def run(company, *words):
+    return subprocess.run(
+        [sys.executable, "-m", "churnhealth.cli", *words],
         cwd=company,
         capture_output=True,
         text=True,
@@ -188,6 +203,25 @@ def test_the_command_exits_with_three_and_says_why(company, models):
         env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200"},
         check=False,
     )
+
+
+def test_scores_may_be_asked_of_whoever_is_champion(company, models, tmp_path):
+    words = ("score", "--config", "good.toml", "--models", str(models), "--champion")
+    out = ("--out", str(tmp_path / "scores"), "--json")
+    nobody = run(company, *words, *out)
+    assert (nobody.returncode, "[CH621]" in nobody.stderr) == (2, True), nobody.stderr
+    both = run(company, *words, *out, "--bundle", "trained/good")
+    assert (both.returncode, "--champion" in both.stderr) == (2, True)
+    champion = put_forward(company, "good", models)
+    done = run(company, *words, *out)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model_version"] == champion["model_version"]
+
+
+def test_the_command_exits_with_three_and_says_why(company, models):
+    champion = put_forward(company, "good", models)
+    words = ("--config", "good.toml", "--models", str(models))
+    done = run(company, "promote", "trained/simple", *words)
     assert done.returncode == 3, done.stderr
     assert "[CH625]" in done.stderr
     assert "Traceback" not in done.stderr

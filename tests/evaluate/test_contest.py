@@ -38,6 +38,23 @@ def test_one_that_knows_more_than_every_rival_has_nothing_against_it():
     }
 
 
+def test_a_refresh_may_equal_the_champion_and_must_not_be_worse():
+    p, y, *rest = rivals()
+    equal = {**p, "champion": p["challenger"]}
+    assert len(judged(equal, y, *rest, incumbent="champion")["reasons"]) == 1
+    assert not judged(equal, y, *rest, incumbent="champion", refresh=True)["reasons"]
+    better = {**p, "challenger": p["rules"], "champion": p["challenger"]}
+    del better["rules"]
+    told = judged(better, y, *rest, incumbent="champion", refresh=True, tolerance=1.0)
+    assert any(
+        "is worse than the champion beyond noise" in why for why in told["reasons"]
+    )
+    # the other rivals must be beaten all the same
+    same = {**equal, "rules": p["challenger"]}
+    told = judged(same, y, *rest, incumbent="champion", refresh=True)
+    assert ["does not beat the rules" in why for why in told["reasons"]] == [True]
+
+
 def test_the_intervals_hold_the_plain_mean_of_paired_gains():
     p, y, *rest = rivals()
     told = judged(p, y, *rest)

@@ -34,6 +34,12 @@ def promote(
             min=0.0, max=1.0, help="The share of log loss a segment may lose at most."
         ),
     ] = 0.05,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh", help="Of newer data: it need not beat the champion, only hold."
+        ),
+    ] = False,
     allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,6 +53,7 @@ def promote(
             bundle,
             models=models_folder(settings, models),
             tolerance=segment_tolerance,
+            refresh=refresh,
             today=today(),
             now=now(),
             progress=progress,
@@ -64,7 +71,8 @@ def promote(
             "CH625",
             f"{told['model_version']} was not promoted:\n{lines}",
             why="people would act on a model that is not shown to be better",
-            fix="keep the champion; train on more data or with other settings",
+            fix="keep the champion; train on more data or with other settings; what is"
+            " of newer data need not be better: `promote --refresh`",
         )
 
 

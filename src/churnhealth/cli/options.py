@@ -25,8 +25,10 @@ __all__ = [
     "AsJson",
     "AsOf",
     "BundleFolder",
+    "ByChampion",
     "ConfigFile",
     "ModelsFolder",
+    "chosen_bundle",
     "day",
     "now",
     "print_json",
@@ -39,7 +41,10 @@ ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="The churnhealth.toml to read.")
 ]
 BundleFolder = Annotated[
-    Path, typer.Option("--bundle", "-b", help="The folder that `train` wrote.")
+    Path | None, typer.Option("--bundle", "-b", help="The folder that `train` wrote.")
+]
+ByChampion = Annotated[
+    bool, typer.Option("--champion", help="By whatever is champion.")
 ]
 ModelsFolder = Annotated[
     Path | None,
@@ -75,6 +80,21 @@ def read_settings(config: Path, allow: list[str] | None = None) -> Config:
         return read
     accepted = read.check.model_copy(update={"allow": (*read.check.allow, *allow)})
     return read.model_copy(update={"check": accepted})
+
+
+def chosen_bundle(
+    settings: Config, bundle: Path | None, models: Path | None, *, champion: bool
+) -> Path:
+    """Give the folder of the bundle that was named, or of the champion."""
+    if (bundle is None) == (not champion):
+        raise typer.BadParameter("give --bundle B, or --champion for what was promoted")
+    if bundle is not None:
+        return bundle
+    from churnhealth.commands.gate import models_folder
+    from churnhealth.registry import load_champion
+
+    registry = models_folder(settings, models)
+    return registry / load_champion(registry)[0].folder
 
 
 def now() -> datetime:

@@ -12,7 +12,10 @@ from churnhealth.cli.options import (
     AsJson,
     AsOf,
     BundleFolder,
+    ByChampion,
     ConfigFile,
+    ModelsFolder,
+    chosen_bundle,
     day,
     now,
     print_json,
@@ -24,8 +27,10 @@ __all__ = ["explain", "report", "rules", "score"]
 
 
 def score(
-    bundle: BundleFolder,
     out: Annotated[Path, typer.Option("--out", help="The folder of all scores.")],
+    bundle: BundleFolder = None,
+    champion: ByChampion = False,
+    models: ModelsFolder = None,
     config: ConfigFile = DEFAULT_CONFIG,
     as_of: AsOf = None,
     file_format: Annotated[
@@ -40,7 +45,7 @@ def score(
     with shown_progress() as progress:
         done = score_cohort(
             settings,
-            bundle_folder=bundle,
+            bundle_folder=chosen_bundle(settings, bundle, models, champion=champion),
             out=out,
             as_of=day(as_of),
             file_format=file_format,
@@ -57,7 +62,9 @@ def score(
 
 def explain(
     account: Annotated[str, typer.Argument(help="The account's id.")],
-    bundle: BundleFolder,
+    bundle: BundleFolder = None,
+    champion: ByChampion = False,
+    models: ModelsFolder = None,
     config: ConfigFile = DEFAULT_CONFIG,
     as_of: AsOf = None,
     since: Annotated[
@@ -79,7 +86,7 @@ def explain(
         told = explain_account(
             settings,
             account,
-            bundle_folder=bundle,
+            bundle_folder=chosen_bundle(settings, bundle, models, champion=champion),
             as_of=day(as_of),
             since=day(since),
             with_suggestion=suggest,

@@ -41,7 +41,15 @@ from churnhealth.registry import (
 from churnhealth.scorers.card import Card
 from churnhealth.sources.contract import Floats, date_of
 
-__all__ = ["list_models", "models_folder", "promote_bundle", "roll_back"]
+__all__ = [
+    "SEGMENT_TOLERANCE",
+    "list_models",
+    "models_folder",
+    "promote_bundle",
+    "roll_back",
+]
+
+SEGMENT_TOLERANCE = 0.05  # the share of log loss a segment may lose at most
 
 FROZEN, REFITTED = "as it is", "its recipe, fitted again"
 
@@ -56,7 +64,8 @@ def promote_bundle(
     bundle_folder: Path,
     *,
     models: Path,
-    tolerance: float,
+    tolerance: float = SEGMENT_TOLERANCE,
+    refresh: bool = False,
     today: date,
     now: datetime,
     progress: Progress,
@@ -64,7 +73,8 @@ def promote_bundle(
     """Let a bundle through the gate and make it champion, or say why not.
 
     The result's ``promoted`` says which; ``reasons`` are those against it. A refusal
-    changes nothing but the journal.
+    changes nothing but the journal. A ``refresh`` is of newer data than the champion,
+    and need not beat it: it must not be worse beyond noise.
 
     Raises
     ------
@@ -84,13 +94,16 @@ def promote_bundle(
         "model_version": challenger.model_version,
         "champion_before": None if over is None else over.model_version,
     }
-    reasons = _beforehand(config, challenger, None if standing is None else standing[1])
+    reasons = _beforehand(
+        config, challenger, None if standing is None else standing[1], refresh=refresh
+    )
     if not reasons:
         judged = _judged(
             config,
             challenger,
             None if standing is None else standing[1],
             tolerance=tolerance,
+            refresh=refresh,
             today=today,
             progress=progress,
         )
@@ -176,12 +189,14 @@ def _bring(bundle: Bundle, target: Path) -> None:
 
 
 def _beforehand(
-    config: Config, challenger: Bundle, champion: Bundle | None
+    config: Config, challenger: Bundle, champion: Bundle | None, *, refresh: bool
 ) -> list[str]:
     """Say what makes a comparison needless or impossible."""
     reasons = []
     if champion is not None and champion.model_version == challenger.model_version:
         return ["it is the champion already"]
+    if refresh and champion is not None and challenger.as_of <= champion.as_of:
+        reasons.append("it is no refresh: the champion has seen as new data")
     if not challenger.skill:
         reasons.append(
             "its own backtest shows no skill: its colours are the rule's, unproven"
@@ -211,6 +226,7 @@ def _judged(
     champion: Bundle | None,
     *,
     tolerance: float,
+    refresh: bool,
     today: date,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -244,6 +260,7 @@ def _judged(
         incumbent=_incumbent(entrants),
         broken=broken(told, skill=challenger.skill),
         tolerance=tolerance,
+        refresh=refresh,
         seed=config.model.seed,
     )
     return {
@@ -252,6 +269,7 @@ def _judged(
         "test_from": str(date_of(mine.as_of.min())),
         "test_to": str(date_of(mine.as_of.max())),
         "segment_tolerance": tolerance,
+        "refresh": refresh,
         "bands": [promise.to_json() for promise in told],
         **verdict,
     }

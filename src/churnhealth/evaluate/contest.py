@@ -32,14 +32,17 @@ def contest(
     incumbent: str,
     broken: Sequence[str],
     tolerance: float,
+    refresh: bool = False,
     seed: int,
 ) -> dict[str, Any]:
     """Judge ``p["challenger"]`` against every other entry of ``p`` on the same rows.
 
     It must beat each: the whole 95 % interval of the paired gain in log loss above
-    zero. No segment may lose more than ``tolerance`` of the incumbent's log loss where
-    enough accounts churned to tell (20), nor any at all beyond noise. ``broken`` are
-    band promises that were not kept. Gives reasons against it; none = it may pass.
+    zero. A ``refresh`` must only not be worse than the champion: not the whole
+    interval below zero. No segment may lose more than ``tolerance`` of the incumbent's
+    log loss where enough accounts churned to tell (20), nor any at all beyond noise.
+    ``broken`` are band promises that were not kept. Gives reasons against it; none =
+    it may pass.
 
     >>> y = np.tile([0, 0, 0, 1], 50)
     >>> p = {"challenger": np.where(y, 0.6, 0.1), "constant": np.full(200, 0.25)}
@@ -70,8 +73,12 @@ def contest(
             f"only {outcomes} accounts churned in the test period: fewer than"
             f" {LEAST_SHOWN} cannot show that anything is better"
         )
-    reasons += [_not_beaten(name, row) for name, row in against.items()
-                if not row["beaten"]]  # fmt: skip
+    for name, row in against.items():
+        if refresh and name == "champion":
+            if row["interval"][1] < 0.0:
+                reasons.append(_behind(row))
+        elif not row["beaten"]:
+            reasons.append(_not_beaten(name, row))
     reasons += [f"a promise is not kept: {line}" for line in broken]
     reasons += [_worse(row, tolerance) for row in segments if row["worse"]]
     challenger = losses["challenger"]
@@ -142,6 +149,14 @@ def _segments(
 def _not_beaten(name: str, row: Mapping[str, Any]) -> str:
     return (
         f"it does not beat the {name} beyond noise: the gain in log loss is"
+        f" {row['gain']:.4f} (95 % interval {row['interval'][0]:.4f} to"
+        f" {row['interval'][1]:.4f})"
+    )
+
+
+def _behind(row: Mapping[str, Any]) -> str:
+    return (
+        "it is worse than the champion beyond noise: the gain in log loss is"
         f" {row['gain']:.4f} (95 % interval {row['interval'][0]:.4f} to"
         f" {row['interval'][1]:.4f})"
     )

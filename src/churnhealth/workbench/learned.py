@@ -247,18 +247,24 @@ class Model:
         return save_bundle(self.bundle, Path(folder))
 
     def promote(
-        self, data: CompanyData, folder: str | Path, *, models: str | Path
+        self,
+        data: CompanyData,
+        folder: str | Path,
+        *,
+        models: str | Path,
+        refresh: bool = False,
     ) -> dict[str, Any]:
         """Ask the gate to make the bundle in ``folder`` champion of a registry.
 
-        ``promoted`` says whether; ``reasons`` are those against it.
+        ``promoted`` says whether; ``reasons`` are those against it. A ``refresh``, of
+        newer data, need not beat the champion: it must not be worse beyond noise.
         """
         with Progress() as progress:
             return promote_bundle(
                 data.config,
                 Path(folder),
                 models=Path(models),
-                tolerance=0.02,
+                refresh=refresh,
                 today=data.today,
                 now=datetime.now(UTC),
                 progress=progress,

@@ -142,3 +142,13 @@ def test_without_values_and_contracts_there_is_no_money_in_it():
     assert found["recurring_loss"] == []
     assert found["value_lead"] == {"lost": None, "kept": None}
     assert np.isfinite([r["observed"] for r in found["starts"]]).all()
+
+
+def test_a_source_that_no_feature_is_made_of_is_named():
+    done, seen = judged()[0], panel_of()
+    names = {log.name for log in (*seen.history.events, *seen.history.states)}
+    read = {spec.source for spec in seen.specs}
+    assert told()["unread"] == sorted(names - read)
+    young = tuple(spec for spec in seen.specs if spec.source != "product")
+    found = slices_of(done, replace(seen, specs=young), cuts(), seed=7)["unread"]
+    assert "product" in found

@@ -39,6 +39,7 @@ REPORT = {
         "reliability": [{"by": "segment", "slice": "small", "predicted": 0.01,
                          "observed": 0.1, "n": 90, "holds": False}],
         "new_terms": [{"term_months": 3}],
+        "unread": ["surveys"],
     },
 }  # fmt: skip
 CARD = {
@@ -151,6 +152,7 @@ def test_the_proof_is_said_in_a_leaders_words(bundle_folder, tmp_path):
     assert "Healthy broke its promise: 1.0" in told["/model"].replace("\xa0", " ")
     assert "Only 30 accounts had left" in told["/model"]
     assert "Terms of 3 months never came up in training." in told["/model"]
+    assert "Nothing is learned from surveys." in told["/model"]
     # where accounts start from is not their mean
     assert "Every account starts from" in told["/model"]
 

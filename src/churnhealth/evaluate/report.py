@@ -269,6 +269,11 @@ def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
     if slices["new_terms"]:
         terms = ", ".join(f"{row['term_months']:g}" for row in slices["new_terms"])
         lines.append(f"terms (months) due that never came up in training: {terms}")
+    if unread := slices.get("unread"):
+        lines.append(
+            f"nothing is learned from {', '.join(unread)}: too young for the first"
+            " fold, or left out by [features]"
+        )
     return ["", *lines] if lines else []
 
 

@@ -38,7 +38,8 @@ def slices_of(
     lies in the 95 % range that the probabilities give. ``value_lead``: the share of
     the lost value that was red or orange. ``agreement``: where the rules and the
     scorer agree or not, and what happened. ``starts``: by the quarter of the start.
-    ``new_terms``: terms coming up for renewal that never did in training.
+    ``new_terms``: terms coming up for renewal that never did in training. ``unread``:
+    sources that no feature is made of.
     """
     p, y = judged.p["chosen"], judged.y.astype(np.float64)
     value = _value(judged, panel)
@@ -53,7 +54,16 @@ def slices_of(
         "agreement": _agreement(judged, p, y, cuts),
         "starts": _starts(judged, panel, p, y),
         "new_terms": _new_terms(judged, panel),
+        "unread": _unread(panel),
     }
+
+
+def _unread(panel: Panel) -> list[str]:
+    """Name the sources that no feature is made of, such as one switched on lately."""
+    history, read = panel.history, {spec.source for spec in panel.specs}
+    events = [log.name for log in history.events]
+    states = [log.name for log in history.states]
+    return sorted({*events, *states} - read)
 
 
 def _value(judged: Judged, panel: Panel) -> Floats:

@@ -98,6 +98,8 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
     if terms:
         months = sorted({f"{t['term_months']:g}" for t in terms}, key=float)
         lines.append(f"Terms of {', '.join(months)} months never came up in training.")
+    if unread := slices.get("unread"):
+        lines.append(f"Nothing is learned from {', '.join(unread)}.")
     odd = [d["label"] for d in card.get("drivers", []) if d["contradicts"]]
     if odd:
         lines.append(f"Against what one would expect: {', '.join(odd[:5])}.")

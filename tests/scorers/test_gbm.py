@@ -3,8 +3,9 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from churnhealth.scorers import scorer_from_json
-from churnhealth.scorers.curves import sigmoid
+from churnhealth.scorers.curves import level_shift, sigmoid
 from churnhealth.scorers.gbm import GbmScorer
+from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.scorers.matrix import MatrixError
 
 
@@ -82,6 +83,59 @@ def test_contributions_are_lightgbms_own():
     parts = scorer.contributions(X)
     np.testing.assert_allclose(parts[:, used], own[:, :-1], rtol=0, atol=1e-12)
     assert trees.feature_name() == [f"f{j}" for j in used]
+
+
+def grown(scorer, X, y, account, start, rounds, *, skipped):
+    """Boost from one start alone with LightGBM, whose init_score is the start."""
+    import lightgbm
+
+    draw = np.random.default_rng(scorer.seed)
+    for _ in range(skipped):
+        draw.random(account.max() + 1)
+
+    def slopes(margin, known):
+        drawn = (draw.random(account.max() + 1) < 0.7)[account]
+        p = 1 / (1 + np.exp(-margin))
+        return (p - known.get_label()) * drawn, p * (1 - p) * drawn
+
+    start = start + level_shift(start, y)
+    known = lightgbm.Dataset(X, y, init_score=start)
+    settings = {**scorer._settings(y), "objective": slopes}
+    trees = lightgbm.train(settings, known, num_boost_round=rounds)
+    return start + trees.predict(X, raw_score=True)
+
+
+def test_half_stands_on_the_rung_below_and_half_on_what_that_one_stands_on():
+    X, y, account, order = bent(accounts=200)
+    X = X[:, :1]  # of one feature LightGBM draws none, so trees can be compared
+    scorer = GbmScorer(rounds=(6, 9), base=LogisticScorer())
+    scorer.fit(X, y, account, order)
+    line = scorer.base_.decision_function(X)
+    on_line = grown(scorer, X, y, account, line, 6, skipped=0)
+    on_nothing = grown(scorer, X, y, account, np.zeros(y.size), 9, skipped=6)
+    mean = (on_line + on_nothing) / 2
+    np.testing.assert_allclose(scorer.decision_function(X), mean, rtol=0, atol=1e-9)
+    parts = scorer.contributions(X)
+    np.testing.assert_allclose(parts.sum(axis=1), mean, rtol=0, atol=1e-9)
+
+
+def test_numbers_of_trees_that_fit_no_start_are_refused():
+    with pytest.raises(MatrixError, match="CH324"):
+        GbmScorer(rounds=(5, 6)).fit(*bent(accounts=50))
+
+
+def test_trees_of_an_earlier_version_still_stand_on_the_rung_below_alone():
+    X, y, account, order = bent(accounts=200)
+    scorer = GbmScorer(rounds=5, base=LogisticScorer()).fit(X, y, account, order)
+    saved = scorer.to_json()
+    saved["state"]["rounds"] = 10
+    earlier = scorer_from_json(saved, model_text=scorer.model_text)
+    own = scorer.decision_function(X) - scorer.base_.decision_function(X) / 2
+    whole = own + scorer.base_.decision_function(X)
+    margin = earlier.decision_function(X)
+    np.testing.assert_allclose(margin, whole, rtol=0, atol=1e-9)
+    parts = earlier.contributions(X).sum(axis=1)
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-9)
 
 
 def test_it_is_not_rebuilt_without_its_trees():

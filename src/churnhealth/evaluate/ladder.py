@@ -1,13 +1,12 @@
 """Which scorer to trust: each is judged inside the training period (see `inner`).
 
 From the simplest rung up: constant, recency, calendar, rules, renewal hazard, logistic
-on the hazard's margin, gbm on the logistic's, and the blend of rules, logistic and
-gbm; where churn is silence the lifetime joins it if it holds its own. A rung must beat
-the constant by more than one standard error of the paired gain, clustered by account;
-of those that do, the one with the least loss is chosen, or the blend unless it is
-clearly behind.
-Where none does, the constant is left; with few outcomes rules and hazard, held back,
-are all there is, and it is said.
+on the hazard's margin, gbm on both of these, and the blend of rules, logistic and gbm;
+where churn is silence the lifetime joins it if it holds its own. A rung must beat the
+constant by more than one standard error of the paired gain, clustered by account; of
+those that do, the one with the least loss is chosen, or the blend unless it is clearly
+behind. Where none does, the constant is left; with few outcomes rules and hazard, held
+back, are all there is, and it is said.
 """
 
 from __future__ import annotations

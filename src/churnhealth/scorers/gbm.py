@@ -1,39 +1,45 @@
 """Small boosted trees: LightGBM, strongly held back, bagged over accounts.
 
-The only scorer that knows LightGBM, and it asks for it late.
+The only scorer that knows LightGBM, and it asks for it late. Its margin is the mean of
+two: of trees that stand on the rung below, and of trees that stand on what that rung
+itself stands on. The first cannot forget what the rung below got wrong, the second has
+to find by splits what a line says at once; they err in different places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from churnhealth.explain.trees import TreeTables, tree_tables
-from churnhealth.scorers.curves import level_shift, sigmoid
+from churnhealth.scorers.account_bag import AccountBag, levelled_loss, log_loss_told
+from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, Training, one_thread
 from churnhealth.scorers.lens import learn_lens
 from churnhealth.scorers.matrix import refuse
 from churnhealth.scorers.splits import Mask, inner_folds
 from churnhealth.scorers.standing import StandingScorer
-from churnhealth.sources.contract import Floats, Ints
+from churnhealth.sources.contract import Floats
 
 __all__ = ["GbmScorer"]
 
 _PATIENCE = 60  # rounds without gain on later days before a fold stops
-_BAGGED = 0.7  # share of the accounts each tree sees
+_UNCHOSEN = 20  # trees, where too few outcomes follow to choose by
 
 
 class GbmScorer(StandingScorer):
     """Gradient boosted trees; how many is chosen on later days, then refitted on all.
 
-    ``monotone`` holds +1, -1 or 0 per feature; ``embargo_days`` is kept free between
-    the rows fitted on and the rows judged (lead + horizon + gap); ``rounds`` fixes the
-    number of trees. Without ``num_leaves`` trees have 4 leaves where outcomes are few
-    and up to 15 where they are many. ``num_threads`` changes the time, not the model.
-    Rows must come sorted by a total key: another row order is another model.
+    Where ``base`` stands on a rung itself (or on nothing), half of the margin comes
+    from trees that start there. ``monotone`` holds +1, -1 or 0 per feature;
+    ``embargo_days`` is kept free between the rows fitted on and the rows judged (lead +
+    horizon + gap); ``rounds`` fixes the number of trees, for each start or for all.
+    Without ``num_leaves`` trees have 4 leaves where outcomes are few and up to 15 where
+    they are many. ``num_threads`` changes the time, not the model. Rows must come
+    sorted by a total key: another row order is another model.
     """
 
     name: ClassVar[str] = "gbm"
@@ -49,7 +55,7 @@ class GbmScorer(StandingScorer):
         learning_rate: float = 0.04,
         lambda_l2: float = 20.0,
         max_rounds: int = 600,
-        rounds: int | None = None,
+        rounds: int | Sequence[int] | None = None,
         monotone: tuple[int, ...] | None = None,
         embargo_days: int = 0,
         base: Scorer | None = None,
@@ -67,45 +73,73 @@ class GbmScorer(StandingScorer):
         self.base = base
 
     def _learn(self, rows: Training) -> None:
-        below = self._stand(rows)
+        self._stand(rows)
+        starts = _starts(self.base_, rows.X)
         # Features without evidence only give trees noise to split on.
         with one_thread():
-            lens = learn_lens(rows.X, rows.y, rows.groups, below=below)
-        self.used_ = np.unique(lens.source) if lens.source.size else np.array([0])
+            lenses = [
+                learn_lens(rows.X, rows.y, rows.groups, below=start) for start in starts
+            ]
+        source = np.concatenate([lens.source for lens in lenses])
+        self.used_ = np.unique(source) if source.size else np.array([0])
         self.median_ = _medians(rows.X[:, self.used_])
         few = int(np.clip(rows.outcomes // 50, 4, 15))
         self.leaves_ = few if self.num_leaves is None else self.num_leaves
-        self.rounds_ = self.rounds or self._choose(rows)
+        self.rounds_ = self._fixed(len(starts)) or self._choose(rows, len(starts))
         everyone = np.ones(rows.y.size, bool)
-        self.start_ = level_shift(below, rows.y)
-        booster = self._boost(rows, everyone, below + self.start_, self.rounds_)
+        levels = [level_shift(start, rows.y) for start in starts]
+        self.start_ = float(np.mean(levels))
+        levelled = [a + b for a, b in zip(starts, levels, strict=True)]
+        booster = self._boost(rows, everyone, levelled, self.rounds_)
         self.model_text_ = booster.model_to_string()
         self._booster()
 
-    def _choose(self, rows: Training) -> int:
-        """Find the number of trees with the least loss summed over later blocks."""
+    def _fixed(self, starts: int) -> tuple[int, ...]:
+        if self.rounds is None or isinstance(self.rounds, int):
+            return (self.rounds,) * starts if self.rounds else ()
+        if len(self.rounds) != starts:
+            raise refuse(
+                "CH324",
+                f"`rounds` holds {len(self.rounds)} numbers for {starts} starts",
+                fix="give one number, or one for each start",
+            )
+        return tuple(self.rounds)
+
+    def _choose(self, rows: Training, starts: int) -> tuple[int, ...]:
+        """Find how many trees, per start, lose least summed over later blocks."""
         folds = inner_folds(rows, embargo_days=self.embargo_days)
         if not folds:
-            return 20  # too few outcomes to choose by: stay close to the rung below
+            # too few outcomes to choose by: stay close to the rung below
+            return (_UNCHOSEN,) * starts
         weights = [float(judge.sum()) for _, judge in folds]
         shares = [float(fit.mean()) for fit, _ in folds]
+        # All rows carry more trees than the part that chose; by how much is modest.
+        more = min(1.25, 1.0 / float(np.average(shares, weights=weights)))
         # Folds side by side on one thread each: two threads inside one small tree
         # took three times as long on a busy machine with two cores.
         with ThreadPoolExecutor(max_workers=max(1, self.num_threads)) as pool:
-            curves = list(pool.map(lambda fold: self._curve(rows, *fold), folds))
-        longest = max(c.size for c in curves)
-        padded = [np.pad(c, (0, longest - c.size), mode="edge") for c in curves]
-        best = int(np.average(padded, axis=0, weights=weights).argmin()) + 1
-        # All rows carry more trees than the part that chose; by how much is modest.
-        more = min(1.25, 1.0 / float(np.average(shares, weights=weights)))
-        return max(1, round(best * more)) if best > 1 else 1
+            curves = list(pool.map(lambda fold: self._curves(rows, *fold), folds))
+        chosen = []
+        for each in zip(*curves, strict=True):
+            longest = max(c.size for c in each)
+            padded = [np.pad(c, (0, longest - c.size), mode="edge") for c in each]
+            best = int(np.average(padded, axis=0, weights=weights).argmin()) + 1
+            chosen.append(max(1, round(best * more)) if best > 1 else 1)
+        return tuple(chosen)
 
-    def _curve(self, rows: Training, fit: Mask, judge: Mask) -> Floats:
-        """Give the log loss on the judged rows after each tree."""
+    def _curves(self, rows: Training, fit: Mask, judge: Mask) -> list[Floats]:
+        """Give the log loss on the judged rows after each tree, start by start."""
+        below = self._base_on(rows, fit)
+        known, judged = (_starts(below, rows.X[at]) for at in (fit, judge))
+        pairs = zip(known, judged, strict=True)
+        return [self._curve(rows, fit, judge, *pair) for pair in pairs]
+
+    def _curve(
+        self, rows: Training, fit: Mask, judge: Mask, known: Floats, judged: Floats
+    ) -> Floats:
         import lightgbm as lgb
 
         losses: dict[str, dict[str, list[float]]] = {}
-        known, judged = self._below_on(rows, fit, rows.X[fit], rows.X[judge])
         level = level_shift(known, rows.y[fit])
         later = lgb.Dataset(
             rows.X[np.ix_(judge, self.used_)],
@@ -115,22 +149,28 @@ class GbmScorer(StandingScorer):
         self._boost(
             rows,
             fit,
-            known + level,
-            int(np.clip(2 * rows.outcomes, 20, max(self.max_rounds, 20))),
+            [known + level],
+            [int(np.clip(2 * rows.outcomes, 20, max(self.max_rounds, 20)))],
             valid_sets=[later],
-            feval=_log_loss,
+            feval=log_loss_told,
             callbacks=[
                 lgb.record_evaluation(losses),
                 lgb.early_stopping(_PATIENCE, verbose=False),
             ],
         )
         if not losses:  # nothing to split: no tree changes anything
-            return np.array([_levelled_loss(judged + level, rows.y[judge])])
+            return np.array([levelled_loss(judged + level, rows.y[judge])])
         return np.array(losses["valid_0"]["log_loss"])
 
     def _boost(
-        self, rows: Training, fit: Mask, start: Floats, rounds: int, **more: Any
+        self,
+        rows: Training,
+        fit: Mask,
+        starts: Sequence[Floats],
+        rounds: Sequence[int],
+        **more: Any,
     ) -> Any:
+        """Grow so many trees from each start, each start's share of the margin."""
         import lightgbm as lgb
 
         y = rows.y[fit]
@@ -138,26 +178,26 @@ class GbmScorer(StandingScorer):
         known = lgb.Dataset(
             rows.X[np.ix_(fit, self.used_)],
             y,
-            init_score=start,
             feature_name=[f"f{j}" for j in self.used_],
             params=settings,
         ).construct()
         if not any(map(known.feature_num_bin, range(self.used_.size))):
-            return self._one_leaf(y, start)  # LightGBM would end with a fault
+            return self._one_leaf(y)  # LightGBM would end with a fault
         for later in more.get("valid_sets", ()):
             later.set_reference(known)
-        bag = _AccountBag(rows.groups[fit], seed=self.seed)
+        bag = AccountBag(rows.groups[fit], starts, rounds, seed=self.seed)
         settings["objective"] = bag.slopes
-        return lgb.train(settings, known, num_boost_round=rounds, **more)
+        settings["learning_rate"] = self.learning_rate / len(starts)
+        return lgb.train(settings, known, num_boost_round=sum(rounds), **more)
 
-    def _one_leaf(self, y: Floats, start: Floats) -> Any:
+    def _one_leaf(self, y: Floats) -> Any:
         """Give a tree that splits nothing, where no column has two sides to split."""
         import lightgbm as lgb
 
         sides = np.arange(y.size)[:, None] % 2 * np.ones(self.used_.size)
         names = [f"f{j}" for j in self.used_]
-        known = lgb.Dataset(sides, y, init_score=start, feature_name=names)
-        bag = _AccountBag(np.arange(y.size), seed=self.seed)
+        known = lgb.Dataset(sides, y, feature_name=names)
+        bag = AccountBag(np.arange(y.size), [np.zeros(y.size)], [1], seed=self.seed)
         never = {"min_gain_to_split": 1e300, "min_data_in_leaf": 1}
         settings = {**self._settings(y), **never, "objective": bag.slopes}
         return lgb.train(settings, known, num_boost_round=1)
@@ -204,7 +244,9 @@ class GbmScorer(StandingScorer):
         raised = self._booster().predict(
             self._filled(X), raw_score=True, num_threads=self.num_threads
         )
-        return self._below(X) + self.start_ + np.asarray(raised, np.float64)
+        starts = _starts(self.base_, X)[: len(self.rounds_)]
+        below = sum(starts[1:], starts[0]) / len(starts)
+        return below + self.start_ + np.asarray(raised, np.float64)
 
     def _parts(self, X: Floats) -> Floats:
         filled, tables = self._filled(X), self._tables()
@@ -220,7 +262,8 @@ class GbmScorer(StandingScorer):
         parts = np.zeros((X.shape[0], X.shape[1] + 1))
         parts[:, self.used_] = found[:, :-1]
         parts[:, -1] = found[:, -1] + self.start_
-        return parts + self._base_parts(X)
+        below = _start_parts(self.base_, X)[: len(self.rounds_)]
+        return parts + sum(below[1:], below[0]) / len(below)
 
     def _tables(self) -> TreeTables:
         """Work out the trees' tables when they are first asked for."""
@@ -272,7 +315,7 @@ class GbmScorer(StandingScorer):
     def _state(self) -> dict[str, object]:
         median = [None if np.isnan(m) else m for m in self.median_.tolist()]
         return {
-            "rounds": self.rounds_,
+            "rounds": list(self.rounds_),
             "leaves": self.leaves_,
             "start": self.start_,
             "used": self.used_.tolist(),
@@ -281,7 +324,10 @@ class GbmScorer(StandingScorer):
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self.rounds_, self.leaves_ = int(state["rounds"]), int(state["leaves"])
+        rounds = state["rounds"]
+        # bundles of before had trees on the rung below alone
+        self.rounds_ = (rounds,) if isinstance(rounds, int) else tuple(rounds)
+        self.leaves_ = int(state["leaves"])
         self.start_ = float(state["start"])
         self.used_ = np.array(state["used"], np.int64)
         self.median_ = np.array(
@@ -290,37 +336,24 @@ class GbmScorer(StandingScorer):
         self._restore_base(state)
 
 
-class _AccountBag:
-    """The log loss's slopes, each tree seeing whole accounts or nothing of them.
-
-    LightGBM's own ``bagging_by_query`` raised the mean prediction by a tenth when
-    tried (4.7), so rows left out get slope and curvature zero here instead.
-    """
-
-    def __init__(self, groups: Ints, *, seed: int) -> None:
-        self._groups = np.unique(groups, return_inverse=True)[1]
-        self._count = int(self._groups.max()) + 1
-        self._draw = np.random.default_rng(seed)
-
-    def slopes(self, margin: Floats, known: Any) -> tuple[Floats, Floats]:
-        """Give first and second derivative of the log loss for each row."""
-        drawn = (self._draw.random(self._count) < _BAGGED)[self._groups]
-        p = sigmoid(margin)
-        return (p - known.get_label()) * drawn, p * (1.0 - p) * drawn
+def _starts(below: Scorer | None, X: Floats) -> list[Floats]:
+    """Give the margins that trees start from: of the rung below, and of its own."""
+    if below is None:
+        return [np.zeros(X.shape[0])]
+    starts = [below.decision_function(X)]
+    if isinstance(below, StandingScorer):
+        starts += _starts(below.base_, X)[:1]
+    return starts
 
 
-def _log_loss(margin: Floats, judged: Any) -> tuple[str, float, bool]:
-    """Judge the margins at the level of the judged rows.
-
-    The base rate drifts from block to block; that is the calibrator's affair, and
-    stopping because of it would leave nearly no trees (12 instead of 300 on OULAD).
-    """
-    return "log_loss", _levelled_loss(margin, judged.get_label()), False
-
-
-def _levelled_loss(margin: Floats, y: Floats) -> float:
-    level = margin + level_shift(margin, y)
-    return float(np.mean(np.logaddexp(0.0, level) - y * level))
+def _start_parts(below: Scorer | None, X: Floats) -> list[Floats]:
+    """Part the margins that trees start from."""
+    if below is None:
+        return [np.zeros((X.shape[0], X.shape[1] + 1))]
+    parts = [below.rung_parts(X)]
+    if isinstance(below, StandingScorer):
+        parts += _start_parts(below.base_, X)[:1]
+    return parts
 
 
 def _medians(X: Floats) -> Floats:

@@ -44,10 +44,16 @@ class StandingScorer(Scorer):
 
     def _below_on(self, rows: Training, fit: Mask, *asked: Floats) -> list[Floats]:
         """Give margins of each matrix by the rung below, fitted on some rows only."""
-        if self.base_ is None:
+        below = self._base_on(rows, fit)
+        if below is None:
             return [np.zeros(X.shape[0]) for X in asked]
-        below = _fitted(self.base_.settled(), rows, fit)
         return [below.decision_function(X) for X in asked]
+
+    def _base_on(self, rows: Training, fit: Mask) -> Scorer | None:
+        """Fit the rung below again, on some rows only."""
+        if self.base_ is None:
+            return None
+        return _fitted(self.base_.settled(), rows, fit)
 
     def _base_parts(self, X: Floats) -> Floats:
         if self.base_ is None:

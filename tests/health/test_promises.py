@@ -13,6 +13,7 @@ from churnhealth.health.promises import (
     broken,
     promised_ranges,
     promises,
+    still_promised,
     turned_round,
 )
 from churnhealth.scorers.curves import sigmoid
@@ -123,6 +124,16 @@ def test_a_promise_holds_its_cuts_and_reaches_over_one_neighbour_at_most(
     for at, (low, high) in enumerate(told):
         assert edges[max(at - 1, 0)] <= low <= edges[at]
         assert edges[at + 1] <= high <= edges[min(at + 2, 4)]
+
+
+def test_what_was_said_is_widened_for_few_accounts_and_never_narrowed():
+    said = [(0.0, 0.1), (0.05, 0.2), (0.2, 0.4), (0.4, 1.0)]
+    p, many, few = np.full(9000, 0.15), np.arange(9000), np.arange(9)
+    assert still_promised(said, CUTS, p, many, seed=1)[1] == said[1]
+    wider = still_promised(said, CUTS, p[:9], few, seed=1)
+    assert wider[1] == (0.0, 1 / 3)
+    one_left = promises(CUTS, p[:9], few == 0, few, seed=1, ranges=wider)
+    assert one_left[1].kept
 
 
 def test_an_account_seen_ten_times_promises_no_more_than_one_seen_once():

@@ -25,7 +25,7 @@ from churnhealth.evaluate.makers import scorer_makers
 from churnhealth.evaluate.panel import Panel
 from churnhealth.features.runtime import feature_table
 from churnhealth.gathering import gather
-from churnhealth.health.promises import broken, promises
+from churnhealth.health.promises import broken, promises, still_promised
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
 from churnhealth.registry import (
@@ -250,7 +250,13 @@ def _judged(
         mine.y,
         mine.account,
         seed=config.model.seed,
-        ranges=[(b["low"], b["high"]) for b in challenger.card.get("bands", ())],
+        ranges=still_promised(
+            [(b["low"], b["high"]) for b in challenger.card.get("bands", ())],
+            challenger.cuts,
+            p,
+            mine.account,
+            seed=config.model.seed,
+        ),
     )
     verdict = contest(
         entrants,

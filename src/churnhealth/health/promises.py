@@ -27,6 +27,7 @@ __all__ = [
     "is_kept",
     "promised_ranges",
     "promises",
+    "still_promised",
     "turned_round",
 ]
 
@@ -102,6 +103,24 @@ def promised_ranges(
         )
         told.append((min(low, least), max(high, most)))
     return tuple(told)
+
+
+def still_promised(
+    said: Sequence[Range], cuts: BandCuts, p: Floats, groups: Ints, *, seed: int
+) -> list[Range]:
+    """Hold a bundle to what it said, or to what as few accounts as these can show.
+
+    What one account made a colour promise cannot be asked of nine others.
+
+    >>> cuts, nine = BandCuts(cuts=(0.1, 0.2, 0.4)), np.arange(9)
+    >>> still_promised([(0.1, 0.2)] * 4, cuts, np.full(9, 0.15), nine, seed=1)[1]
+    (0.0, 0.3333333333333333)
+    """
+    here = promised_ranges(cuts, p, groups, doubt=LEVEL_DOUBT, seed=seed)
+    return [
+        (min(low, least), max(high, most))
+        for (low, high), (least, most) in zip(said, here, strict=False)
+    ]
 
 
 def promises(

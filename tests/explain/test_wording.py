@@ -120,6 +120,11 @@ GOLDEN = [
         "Logins fell by 67 % against the account's own habit.",
     ),
     (
+        app("own_life"),
+        (-0.5, NAN, NAN, 0.2),
+        "Logins fell by 67 % against the account's whole past.",
+    ),
+    (
         app("days_since", item="champion_contact"),
         (61, 33, 9, 0.2),
         "The last champion contact was 61 days ago; among similar accounts 9 days ago.",

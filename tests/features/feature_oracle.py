@@ -185,6 +185,16 @@ class Past:
         before = self._count(180, days)
         return _moved(self._count(days) * lived, before * days)
 
+    def _own_life(self, days):
+        real = [r.happened for r in self.rows(FAR, item=False, real=True)]
+        if not real:
+            return NAN
+        lived = self.as_of - days - min(real)
+        if lived < days:
+            return NAN
+        now = self._count(days)
+        return _moved(now * lived, (self._count(FAR) - now) * days)
+
     def _total(self, days):
         return self._count(FAR)
 

@@ -97,6 +97,14 @@ _HABIT = Move(
     stopped="{subject} stopped: nothing in the last {window}",
     missing="No record of {lower} to compare with the account's own habit",
 )
+_LIFE = Move(
+    by="{subject} {moved} by {size} against the account's whole past",
+    times="{subject} rose to {size} times the account's whole past",
+    same="{subject} held steady against the account's whole past",
+    began="{subject} began: nothing before",
+    stopped="{subject} stopped: nothing in the last {window}",
+    missing="No record of {lower} to compare with the account's whole past",
+)
 
 WORDS: Mapping[str, Level | Move] = {
     "trend": _TREND,
@@ -105,6 +113,7 @@ WORDS: Mapping[str, Level | Move] = {
     "active_users_trend": _TREND,
     "mean_users_trend": _TREND,
     "own_norm": _HABIT,
+    "own_life": _LIFE,
     "days_since": _ago(
         "The last {one} was {value} ago",
         missing="No {one} on record",

@@ -156,6 +156,7 @@ def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
     subject = before.replace("{{", "{").replace("}}", "}") if told else spec.label
     # "Trend of logins fell by 40 %" would say it twice.
     subject = subject.removeprefix("Trend of ").removesuffix(" against own habit")
+    subject = subject.removesuffix(" against whole past")
     subject = with_acronyms(clean(subject))
     source = spec.source.replace("_", " ")
     item = None if spec.item is None else clean(spec.item.replace("_", " "))

@@ -304,6 +304,16 @@ def _own_norm(events: Events, item: str | None, days: int) -> Ints | Floats:
     return events.recorded(days, moved)
 
 
+def _own_life(events: Events, item: str | None, days: int) -> Ints | Floats:
+    """Compare rates with the whole life: a decline that lasts becomes no habit."""
+    tally = events.count(item)
+    now = tally.within(days)
+    lived = events.moments.as_of - days - events.first_day(None)
+    moved = trend(now * lived, (tally.within(None) - now) * days)
+    moved[lived < days] = np.nan
+    return events.recorded(days, moved)
+
+
 def _days_since(events: Events, item: Item, days: int) -> Ints | Floats:
     del days
     last = events.last_day(item)
@@ -331,6 +341,7 @@ EVENT_KINDS: Mapping[str, EventKind] = {
     "active_days_trend": _active_days_trend,
     "mean_users_trend": _mean_users_trend,
     "own_norm": _own_norm,
+    "own_life": _own_life,
     "days_since": _days_since,
     "days_since_first": _days_since_first,
 }

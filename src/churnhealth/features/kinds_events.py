@@ -174,6 +174,10 @@ EVENT_KINDS: Mapping[str, Kind] = {
         f"daily count of the window against the {OWN_NORM_DAYS} days before",
         "{what} against own habit",
     ),
+    "own_life": _trend(
+        "daily count of the window against all days before",
+        "{what} against whole past",
+    ),
     # moments
     "days_since": Kind(
         family="events",

@@ -190,6 +190,7 @@ def _rhythm(windows: Sequence[int], make: Make, *, several: bool) -> Specs:
     if windows[-1] >= 14:
         yield make("unevenness", windows[-1])
     yield make("own_norm", middle)
+    yield make("own_life", middle)
     yield make("active_days_trend", middle)
     if middle >= 14:
         yield make("active_weeks", middle)

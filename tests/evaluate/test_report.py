@@ -245,6 +245,8 @@ def test_the_verdict_follows_from_the_gain_interval(kind):
     said = " ".join(report["verdict"]["reasons"])
     assert ("does not lie above zero" in said) is (low <= 0)
     outcomes = report["folds"][0]["outcomes_test"]
+    assert f"{3 * outcomes} more accounts that leave would narrow" in said
+    assert f"interval to {(high - low) / 4:.4f} on either side" in said
     assert (f"only {outcomes} accounts churned in the test" in said) is (outcomes < 20)
 
 

@@ -37,8 +37,11 @@ REPORT = {
         "agreement": [{"model_alarm": True, "rules_alarm": False, "n": 9,
                        "observed": 0.1, "outcomes": 1}],
         "reliability": [{"by": "segment", "slice": "small", "predicted": 0.01,
-                         "observed": 0.1, "n": 90, "holds": False}],
-        "new_terms": [{"term_months": 3}],
+                         "observed": 0.1, "n": 90, "holds": False,
+                         "interval": [0.04, 0.17]}],
+        "starts": [{"started": "2023-Q4", "accounts": 12, "churned": 3,
+                    "predicted": 0.2, "observed": 0.25}],
+        "new_terms": [{"term_months": 3, "n": 7}],
         "unread": ["surveys"],
     },
 }  # fmt: skip
@@ -148,6 +151,9 @@ def test_the_proof_is_said_in_a_leaders_words(bundle_folder, tmp_path):
     said = "Of 41 accounts that left, 33 were red or orange 90 days before, and 2 were"
     assert said in told["/backtest"]
     assert said in told["/board"]
+    for shown in ("0.0 % to 2.0 %", "segment: small", "4.0 % to 17.0 %", "2023-Q4",
+                  "25.0 %", "3 months (7 scores)", "it does"):  # fmt: skip
+        assert shown in told["/backtest"].replace("\xa0", " "), shown
     assert "0 of 1 colours kept their promise; broken: Healthy." in told["/backtest"]
     assert "Healthy broke its promise: 1.0" in told["/model"].replace("\xa0", " ")
     assert "Only 30 accounts had left" in told["/model"]

@@ -117,6 +117,8 @@ def test_an_explanation_adds_up_and_speaks(data, model, riskiest):
     assert why.text == repr(why)
     with pytest.raises(RequestError, match="CH503"):
         model.explain(data, "nobody")
+    with pytest.raises(RequestError, match="CH509"):
+        model.explain(data, riskiest, as_of="2025-10-01", since="2025-11-01")
 
 
 def test_an_accounts_history_is_what_would_have_been_said(data, model, riskiest):

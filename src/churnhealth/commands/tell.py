@@ -232,6 +232,13 @@ def told_account(
             fix="give another --as-of or --since, or another [question]",
         )
 
+    if since is not None and since >= day:
+        raise RequestError(
+            "CH509",
+            "--since is not before the day that is explained",
+            why="what moved would be told the wrong way round",
+            fix="give an earlier --since, or a later --as-of",
+        )
     book = book_of(day)
     base = model_card(bundle)["base_probability"]
     values = () if book.values is None else book.values

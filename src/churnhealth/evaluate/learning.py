@@ -19,9 +19,8 @@ from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.calendar import Fold
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import Floats
 
-__all__ = ["learning_curve", "narrowed"]
+__all__ = ["learning_curve"]
 
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 
@@ -81,15 +80,3 @@ def _part(rows: TrainingRows, keep: Flags) -> TrainingRows:
         as_of=rows.as_of[keep],
         codes_at=lambda day: rows.codes_at(day)[keep],
     )
-
-
-def narrowed(interval: Sequence[float], *, outcomes: int, more: int) -> float:
-    """Say to what half-width more tested outcomes would narrow an interval.
-
-    The width of an interval falls with the root of the number of outcomes.
-
-    >>> round(narrowed([0.0, 0.02], outcomes=40, more=120), 4)
-    0.005
-    """
-    half: Floats = np.diff(np.asarray(interval, np.float64)) / 2.0
-    return float(half[0] * np.sqrt(outcomes / (outcomes + more)))

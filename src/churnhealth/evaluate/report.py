@@ -181,6 +181,12 @@ def _verdict(
             f"the gain in log loss over the constant is {gain:.4f} (95 % interval"
             f" {interval[0]:.4f} to {interval[1]:.4f}): it {side}"
         )
+    if interval is not None and outcomes:
+        # its width falls with the root of the outcomes
+        reasons.append(
+            f"{3 * outcomes} more accounts that leave would narrow that interval to"
+            f" {(interval[1] - interval[0]) / 4.0:.4f} on either side"
+        )
     if not skill:
         reasons.append("no skill shown: colours are the rules', unproven")
     if outcomes < FEW:

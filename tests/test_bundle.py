@@ -76,6 +76,25 @@ def test_a_bundle_that_was_read_scores_bit_for_bit_as_before(name, tmp_path):
     assert again.bands_version == bundle.bands_version
 
 
+def test_a_later_version_that_writes_bundles_otherwise_reads_the_same_model(
+    tmp_path, monkeypatch
+):
+    bundle = bundle_of("logistic")
+    folder = save_bundle(bundle, tmp_path / "b")
+    written = type(bundle.scorer).to_json
+
+    def with_more(self):
+        return {**written(self), "a_setting_of_later": 1}
+
+    monkeypatch.setattr(type(bundle.scorer), "to_json", with_more)
+    again = load_bundle(folder)
+    assert again.model_version == bundle.model_version
+    copied = load_bundle(save_bundle(again, tmp_path / "c"))
+    assert copied.model_version == bundle.model_version
+    for name in ("bundle.json", "MANIFEST.json"):
+        assert (tmp_path / "c" / name).read_bytes() == (folder / name).read_bytes()
+
+
 def test_all_that_is_told_comes_back(tmp_path):
     bundle = bundle_of("logistic")
     again = load_bundle(save_bundle(bundle, tmp_path / "b"))

@@ -109,7 +109,18 @@ class Bundle:
     @cached_property  # every answer names it; hashing a whole model takes a while
     def model_version(self) -> str:
         """Name the model after its training day and content."""
-        return f"{np.datetime64(self.as_of, 'D')}-{_digest(_description(self))[:10]}"
+        day, text = np.datetime64(self.as_of, "D"), self.texts[_DESCRIPTION]
+        return f"{day}-{_digest(text)[:10]}"
+
+    @cached_property
+    def texts(self) -> Mapping[str, str]:
+        """The files that say all of it; of a bundle that was read, as they were read.
+
+        A later version of the program may write them otherwise: the model is the same.
+        """
+        model = _model_text(self)
+        described = {_DESCRIPTION: _description(self)}
+        return described if model is None else {**described, _MODEL: model}
 
     @cached_property
     def bands_version(self) -> str:
@@ -163,9 +174,7 @@ def _model_text(bundle: Bundle) -> str | None:
 
 def save_bundle(bundle: Bundle, folder: Path) -> Path:
     """Write the bundle under ``folder``: all of it or nothing. Gives the folder."""
-    files = {_DESCRIPTION: _description(bundle)}
-    if (text := _model_text(bundle)) is not None:
-        files[_MODEL] = text
+    files = dict(bundle.texts)
     files[_MANIFEST] = _manifest(
         {n: {"sha256": _digest(t), "size": len(t.encode())} for n, t in files.items()}
     )
@@ -202,7 +211,9 @@ def load_bundle(folder: Path) -> Bundle:
     """
     texts = _verified(folder)
     try:
-        return _parsed(texts)
+        bundle = _parsed(texts)
+        vars(bundle)["texts"] = texts  # frozen: this is where cached_property keeps it
+        return bundle
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _refusal(
             "CH404",

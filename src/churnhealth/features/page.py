@@ -55,6 +55,20 @@ source = "goals"
 kind = "done_by"
 days = 90
 ```
+
+In Python it is the same, as a keyword:
+
+```python
+import churnhealth as ch
+
+exports = {"source": "product", "kind": "active_days", "item": "export", "days": 45}
+data = ch.simulate_company(accounts=200)
+table = data.training_set(features={"own": [exports]})
+assert table.X["product__export__active_days__45d"].max() > 0
+```
+
+A kind that reads a column the source does not have (`user_id`, `amount`, `ended_at`,
+seats) is refused. A source of one state needs no `item`.
 """
 
 

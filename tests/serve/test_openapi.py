@@ -100,7 +100,8 @@ def test_the_fields_of_a_request_are_those_of_the_tables(table):
     required, optional = TABLES[table]
     more = set() if table == "contracts" else {"source"}
     fields = set(SCHEMAS[table.removesuffix("s").title()]["properties"])
-    assert fields == {*required, *optional} - {"account_id"} | more
+    # money in a request is in the currency that the model was trained in
+    assert fields == {*required, *optional} - {"account_id", "currency"} | more
 
 
 def test_it_is_served(client):

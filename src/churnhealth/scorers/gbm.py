@@ -27,7 +27,7 @@ from churnhealth.sources.contract import Floats
 __all__ = ["GbmScorer"]
 
 _PATIENCE = 60  # rounds without gain on later days before a fold stops
-_UNCHOSEN = 20  # trees, where too few outcomes follow to choose by
+_LEAST = 40  # trees from each start; what folds say against so few is mostly noise
 
 
 class GbmScorer(StandingScorer):
@@ -109,8 +109,7 @@ class GbmScorer(StandingScorer):
         """Find how many trees, per start, lose least summed over later blocks."""
         folds = inner_folds(rows, embargo_days=self.embargo_days)
         if not folds:
-            # too few outcomes to choose by: stay close to the rung below
-            return (_UNCHOSEN,) * starts
+            return (_LEAST,) * starts  # close to where they start
         weights = [float(judge.sum()) for _, judge in folds]
         shares = [float(fit.mean()) for fit, _ in folds]
         # All rows carry more trees than the part that chose; by how much is modest.
@@ -124,7 +123,7 @@ class GbmScorer(StandingScorer):
             longest = max(c.size for c in each)
             padded = [np.pad(c, (0, longest - c.size), mode="edge") for c in each]
             best = int(np.average(padded, axis=0, weights=weights).argmin()) + 1
-            chosen.append(max(1, round(best * more)) if best > 1 else 1)
+            chosen.append(max(_LEAST, round(best * more)))
         return tuple(chosen)
 
     def _curves(self, rows: Training, fit: Mask, judge: Mask) -> list[Floats]:

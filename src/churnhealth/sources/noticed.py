@@ -10,6 +10,33 @@ from churnhealth.sources.tables import Part
 
 __all__ = ["noticed"]
 
+# code, what is counted, told above which share of the rows, and its sentence
+_COUNTED = (
+    (
+        "CH201",
+        "repeated",
+        0.0,
+        "{title}: {repeated} rows repeat an event id; {dropped} of them"
+        " repeat one of the same account and were left out",
+    ),
+    (
+        "CH241",
+        "replaced",
+        0.0,
+        "{title}: {replaced} of {rows} rows were replaced by a row of"
+        " the same contract and start that was known later",
+    ),
+    (
+        "CH242",
+        "beside",
+        0.0,
+        "{title}: {beside} of {rows} rows share contract, start and the"
+        " day they were known with another row",
+    ),
+    ("CH221", "empty", 0.0, "{title}: {empty} of {rows} rows have no value"),
+    ("CH218", "no_user", 0.5, "{title}: {no_user} of {rows} rows have no user"),
+)
+
 
 def noticed(
     placed: Sequence[tuple[Part, int]], *, accounts_given: bool
@@ -56,50 +83,17 @@ def _of_money(parts: Sequence[Part]) -> list[Finding]:
 
 
 def _of_rows(part: Part) -> list[Finding]:
-    title, n, example = part.opened.title, part.counts, part.examples
-    found = []
-    if n.get("repeated"):
-        dropped = n.get("dropped", 0)
-        what = (
-            f"{title}: {n['repeated']} rows repeat an event id; {dropped} of them"
-            " repeat one of the same account and were left out"
+    n: dict[str, object] = {"title": part.opened.title, "dropped": 0, **part.counts}
+    return [
+        finding(
+            code,
+            what.format_map(n),
+            count=part.counts[key],
+            example=part.examples.get(key, ""),
         )
-        found.append(
-            finding(
-                "CH201", what, count=n["repeated"], example=example.get("repeated", "")
-            )
-        )
-    if n.get("replaced"):
-        what = (
-            f"{title}: {n['replaced']} of {n['rows']} rows were replaced by a row of"
-            " the same contract and start that was known later"
-        )
-        found.append(
-            finding(
-                "CH241", what, count=n["replaced"], example=example.get("replaced", "")
-            )
-        )
-    if n.get("beside"):
-        what = (
-            f"{title}: {n['beside']} of {n['rows']} rows share contract, start and the"
-            " day they were known with another row"
-        )
-        found.append(
-            finding("CH242", what, count=n["beside"], example=example.get("beside", ""))
-        )
-    if n.get("empty"):
-        what = f"{title}: {n['empty']} of {n['rows']} rows have no value"
-        found.append(
-            finding("CH221", what, count=n["empty"], example=example.get("empty", ""))
-        )
-    if n.get("no_user", 0) > n["rows"] // 2:
-        what = f"{title}: {n['no_user']} of {n['rows']} rows have no user"
-        found.append(
-            finding(
-                "CH218", what, count=n["no_user"], example=example.get("no_user", "")
-            )
-        )
-    return found
+        for code, key, above, what in _COUNTED
+        if part.counts.get(key, 0) > above * part.counts["rows"]
+    ]
 
 
 def _of_times(part: Part) -> list[Finding]:

@@ -7,23 +7,13 @@ same order, same rounding, so that features agree to the last bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
-from churnhealth.sources.contract import (
-    FAR,
-    TABLES,
-    Accounts,
-    Contracts,
-    Floats,
-    History,
-    Ints,
-    StateLog,
-    Texts,
-)
+from churnhealth.sources.contract import FAR, TABLES, Accounts, History
 from churnhealth.sources.given import (
     DAY,
     NEVER,
@@ -47,12 +37,20 @@ from churnhealth.sources.rows_events import (
     event_table,
     whole_columns,
 )
-from churnhealth.sources.schema import EventsShape, Schema, StatesShape, extended
+from churnhealth.sources.rows_tables import (
+    ContractRow,
+    StateRow,
+    contract_table,
+    floats,
+    ints,
+    state_table,
+    texts,
+)
+from churnhealth.sources.schema import EventsShape, Schema
 
 __all__ = ["history_from_rows"]
 
 Row = Mapping[str, object]
-T = TypeVar("T")
 
 _ACCOUNT = ("account_id", "profile", "contracts", "events", "states")
 _PROFILE = ("name", "segment", "owner", "group", "known_at")
@@ -79,28 +77,6 @@ class _Event(NamedTuple):
     amount: float
     users: float
     ended_at: int
-
-
-class _Contract(NamedTuple):
-    account: int
-    start: int
-    end: int
-    known_at: int
-    cancelled_at: int
-    notice_at: int
-    value: float
-    seats: float
-    term_months: float
-    discount: float
-    plan: str
-    contract_id: str | None = None
-
-
-class _State(NamedTuple):
-    account: int
-    state: str
-    known_at: int
-    value: float
 
 
 def history_from_rows(schema: Schema, accounts: Sequence[Row]) -> History:
@@ -134,9 +110,9 @@ def history_from_rows(schema: Schema, accounts: Sequence[Row]) -> History:
     ]
     return History(
         accounts=_accounts(schema, [found[i][0] for i in order], profiled),
-        contracts=_contract_table(tables.contracts) if schema.contracts else None,
+        contracts=contract_table(tables.contracts) if schema.contracts else None,
         events=tuple(event_table(s, tables.events[s.name]) for s in schema.events),
-        states=tuple(_state_table(s, tables.states[s.name]) for s in schema.states),
+        states=tuple(state_table(s, tables.states[s.name]) for s in schema.states),
     )
 
 
@@ -163,9 +139,9 @@ class _Tables:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.shapes = {s.name: s for s in schema.events}
-        self.contracts: list[_Contract] = []
+        self.contracts: list[ContractRow] = []
         self.events: dict[str, list[EventRows]] = {s.name: [] for s in schema.events}
-        self.states: dict[str, list[_State]] = {s.name: [] for s in schema.states}
+        self.states: dict[str, list[StateRow]] = {s.name: [] for s in schema.states}
 
     def add(self, account: int, row: Row, where: str) -> None:
         """Read one account's rows."""
@@ -183,13 +159,13 @@ class _Tables:
             source = _source(state, at, self.states)
             self.states[source].append(_state(account, state, at))
 
-    def _contract(self, account: int, value: object, at: str) -> _Contract:
+    def _contract(self, account: int, value: object, at: str) -> ContractRow:
         row = object_of(value, at)
         known_fields(row, _CONTRACT_FIELDS, at)
         start = required(moment(row, "start", at), f"{at}.start")
         cancelled = open_moment(row, "cancelled_at", at)
         notice = open_moment(row, "notice_at", at)
-        return _Contract(
+        return ContractRow(
             account=account,
             start=start,
             end=_or(open_moment(row, "end", at), NEVER),
@@ -267,14 +243,14 @@ def _as_columns(account: int, events: Sequence[_Event]) -> EventRows:
     """Keep of a moment its day, and of a missing number that it is missing."""
     return EventRows(
         account=account,
-        happened_at=_ints(events, lambda e: e.happened_at // DAY),
-        known_at=_ints(events, lambda e: e.known_at // DAY),
+        happened_at=ints(events, lambda e: e.happened_at // DAY),
+        known_at=ints(events, lambda e: e.known_at // DAY),
         event=Words.of([e.event for e in events]),
         user=Words.of([e.user for e in events]),
-        times=_ints(events, lambda e: e.times),
-        amount=_floats(events, lambda e: e.amount),
-        users=_floats(events, lambda e: e.users),
-        ended_at=_ints(events, lambda e: e.ended_at // DAY),
+        times=ints(events, lambda e: e.times),
+        amount=floats(events, lambda e: e.amount),
+        users=floats(events, lambda e: e.users),
+        ended_at=ints(events, lambda e: e.ended_at // DAY),
     )
 
 
@@ -291,9 +267,9 @@ def _source(row: Row, at: str, among: Mapping[str, object]) -> str:
     return name
 
 
-def _state(account: int, row: Row, at: str) -> _State:
+def _state(account: int, row: Row, at: str) -> StateRow:
     value = number(row, "value", at)
-    return _State(
+    return StateRow(
         account=account,
         state=required(text(row, "state", at), f"{at}.state"),
         known_at=required(moment(row, "known_at", at), f"{at}.known_at"),
@@ -334,73 +310,11 @@ def _profile(schema: Schema, value: object, where: str) -> Row:
 def _accounts(schema: Schema, ids: Sequence[str], rows: Sequence[Row]) -> Accounts:
     given = [object_of(r["attributes"], "profile") for r in rows]
     return Accounts(
-        ids=_texts(ids),
-        name=_texts(r["name"] for r in rows),
-        segment=_texts(r["segment"] for r in rows),
-        owner=_texts(r["owner"] for r in rows),
-        group=_texts(r["group"] for r in rows),
+        ids=texts(ids),
+        name=texts(r["name"] for r in rows),
+        segment=texts(r["segment"] for r in rows),
+        owner=texts(r["owner"] for r in rows),
+        group=texts(r["group"] for r in rows),
         known_at=np.array([r["known_at"] for r in rows], dtype=np.int64),
-        attributes={n: _texts(g[n] for g in given) for n in schema.attributes},
-    )
-
-
-def _texts(values: Iterable[object]) -> Texts:
-    return np.array(list(values), dtype=object)
-
-
-def _ints(rows: Sequence[T], of: Callable[[T], int]) -> Ints:
-    return np.fromiter((of(r) for r in rows), dtype=np.int64, count=len(rows))
-
-
-def _floats(rows: Sequence[T], of: Callable[[T], float]) -> Floats:
-    found = np.fromiter((of(r) for r in rows), dtype=np.float64, count=len(rows))
-    found[np.isneginf(found)] = np.nan
-    return found
-
-
-def _replaced(given: Sequence[_Contract]) -> list[_Contract]:
-    """Withdraw each row of a contract and start on the day a later one was known."""
-    known: dict[tuple[object, ...], list[int]] = {}
-    for r in given:
-        known.setdefault((r.account, r.contract_id, r.start), []).append(r.known_at)
-    settled = []
-    for r in given:
-        days = known[r.account, r.contract_id, r.start]
-        later = [] if r.contract_id is None else [k for k in days if k > r.known_at]
-        if later:
-            r = r._replace(cancelled_at=r.start, notice_at=min(later))
-        settled.append(r._replace(contract_id=None))  # it is no part of the sort key
-    return settled
-
-
-def _contract_table(given: Sequence[_Contract]) -> Contracts:
-    rows = sorted(_replaced(given))
-    return Contracts(
-        account=_ints(rows, lambda r: r.account),
-        start=_ints(rows, lambda r: r.start // DAY),
-        end=_ints(rows, lambda r: r.end // DAY),
-        cancelled_at=_ints(rows, lambda r: r.cancelled_at // DAY),
-        notice_at=_ints(rows, lambda r: r.notice_at // DAY),
-        known_at=_ints(rows, lambda r: r.known_at // DAY),
-        value=_floats(rows, lambda r: r.value),
-        seats=_floats(rows, lambda r: r.seats),
-        term_months=_floats(rows, lambda r: r.term_months),
-        discount=_floats(rows, lambda r: r.discount),
-        plan=_texts(r.plan or None for r in rows),
-    )
-
-
-def _state_table(shape: StatesShape, given: Sequence[_State]) -> StateLog:
-    rows = sorted(given)
-    vocabulary, categories = extended(shape, {r.state for r in rows})
-    code = {word: i for i, word in enumerate(vocabulary)}
-    return StateLog(
-        name=shape.name,
-        vocabulary=vocabulary,
-        categories=categories,
-        account=_ints(rows, lambda r: r.account),
-        known_at=_ints(rows, lambda r: r.known_at // DAY),
-        state=_ints(rows, lambda r: code[r.state]),
-        value=_floats(rows, lambda r: r.value),
-        coverage=shape.coverage,
+        attributes={n: texts(g[n] for g in given) for n in schema.attributes},
     )

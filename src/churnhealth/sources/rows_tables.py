@@ -1,0 +1,150 @@
+"""The contracts and states of a request as tables, sorted as loading sorts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from churnhealth.sources.contract import Contracts, Floats, Ints, StateLog, Texts
+from churnhealth.sources.given import DAY
+from churnhealth.sources.schema import StatesShape, extended
+
+__all__ = [
+    "ContractRow",
+    "StateRow",
+    "contract_table",
+    "floats",
+    "ints",
+    "state_table",
+    "texts",
+]
+
+T = TypeVar("T")
+
+
+class ContractRow(NamedTuple):
+    """One contract to the microsecond; a missing number is -inf, so that rows sort."""
+
+    account: int
+    start: int
+    end: int
+    known_at: int
+    cancelled_at: int
+    notice_at: int
+    value: float
+    seats: float
+    term_months: float
+    discount: float
+    plan: str
+    contract_id: str | None = None
+
+
+class StateRow(NamedTuple):
+    """One state of an account from the microsecond it became known."""
+
+    account: int
+    state: str
+    known_at: int
+    value: float
+
+
+def texts(values: Iterable[object]) -> Texts:
+    """Make a column of texts; what is missing stays None.
+
+    >>> texts(["basic", None])
+    array(['basic', None], dtype=object)
+    """
+    return np.array(list(values), dtype=object)
+
+
+def ints(rows: Sequence[T], of: Callable[[T], int]) -> Ints:
+    """Take one whole number of each row.
+
+    >>> ints(["a", "abc"], len)
+    array([1, 3])
+    """
+    return np.fromiter((of(r) for r in rows), dtype=np.int64, count=len(rows))
+
+
+def floats(rows: Sequence[T], of: Callable[[T], float]) -> Floats:
+    """Take one number of each row; -inf was missing and becomes NaN.
+
+    >>> floats([2.5, -np.inf], float)
+    array([2.5, nan])
+    """
+    found = np.fromiter((of(r) for r in rows), dtype=np.float64, count=len(rows))
+    found[np.isneginf(found)] = np.nan
+    return found
+
+
+def _replaced(given: Sequence[ContractRow]) -> list[ContractRow]:
+    """Withdraw each row of a contract and start on the day a later one was known."""
+    known: dict[tuple[object, ...], list[int]] = {}
+    for r in given:
+        known.setdefault((r.account, r.contract_id, r.start), []).append(r.known_at)
+    settled = []
+    for r in given:
+        days = known[r.account, r.contract_id, r.start]
+        later = [] if r.contract_id is None else [k for k in days if k > r.known_at]
+        if later:
+            r = r._replace(cancelled_at=r.start, notice_at=min(later))
+        settled.append(r._replace(contract_id=None))  # it is no part of the sort key
+    return settled
+
+
+def contract_table(given: Sequence[ContractRow]) -> Contracts:
+    """Sort the contracts of all accounts; moments become whole days.
+
+    Of rows with the same account, contract id and start the one known last holds from
+    when it was known, as in loading.
+
+    >>> row = ContractRow(account=0, start=3 * DAY + 1, end=9 * DAY, known_at=3 * DAY,
+    ...     cancelled_at=9 * DAY, notice_at=9 * DAY, value=50.0, seats=-np.inf,
+    ...     term_months=12.0, discount=-np.inf, plan="")
+    >>> table = contract_table([row])
+    >>> table.start, table.seats, table.plan
+    (array([3]), array([nan]), array([None], dtype=object))
+    """
+    rows = sorted(_replaced(given))
+    return Contracts(
+        account=ints(rows, lambda r: r.account),
+        start=ints(rows, lambda r: r.start // DAY),
+        end=ints(rows, lambda r: r.end // DAY),
+        cancelled_at=ints(rows, lambda r: r.cancelled_at // DAY),
+        notice_at=ints(rows, lambda r: r.notice_at // DAY),
+        known_at=ints(rows, lambda r: r.known_at // DAY),
+        value=floats(rows, lambda r: r.value),
+        seats=floats(rows, lambda r: r.seats),
+        term_months=floats(rows, lambda r: r.term_months),
+        discount=floats(rows, lambda r: r.discount),
+        plan=texts(r.plan or None for r in rows),
+    )
+
+
+def state_table(shape: StatesShape, given: Sequence[StateRow]) -> StateLog:
+    """Sort the states of one source; words the model never saw come behind its own.
+
+    >>> from churnhealth.sources.contract import Coverage
+    >>> shape = StatesShape(name="pulse", vocabulary=("nps",),
+    ...     categories=("experience",), coverage=Coverage())
+    >>> rows = [StateRow(account=0, state=s, known_at=DAY, value=9.0)
+    ...         for s in ("nps", "csm")]
+    >>> table = state_table(shape, rows)
+    >>> table.vocabulary, table.state
+    (('nps', 'csm'), array([1, 0]))
+    """
+    rows = sorted(given)
+    vocabulary, categories = extended(shape, {r.state for r in rows})
+    code = {word: i for i, word in enumerate(vocabulary)}
+    return StateLog(
+        name=shape.name,
+        vocabulary=vocabulary,
+        categories=categories,
+        account=ints(rows, lambda r: r.account),
+        known_at=ints(rows, lambda r: r.known_at // DAY),
+        state=ints(rows, lambda r: code[r.state]),
+        value=floats(rows, lambda r: r.value),
+        coverage=shape.coverage,
+    )

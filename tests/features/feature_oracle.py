@@ -219,6 +219,14 @@ class Past:
             return NAN
         return (self.as_of - active[-1]) * gaps / (active[-1] - active[0])
 
+    def _longer_gaps(self, days):
+        active = self._active()
+        gaps = [after - before for before, after in pairwise(active)][-60:]
+        if not gaps:
+            return NAN
+        longer = sum(gap >= self.as_of - active[-1] for gap in gaps)
+        return (2 * longer + 1) / (2 * len(gaps) + 2)
+
     def _per_week(self, days):
         real = [r.happened for r in self.rows(FAR, item=False, real=True)]
         began = [day for day in (self.start, *real) if day is not None]

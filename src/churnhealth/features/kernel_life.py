@@ -11,12 +11,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events
-from churnhealth.features.kernel_moments import quotient
-from churnhealth.sources.contract import FAR, Floats, Ints
+from churnhealth.features.kernel_moments import Bools, quotient
+from churnhealth.features.kernel_rows import Rows
+from churnhealth.features.kinds_events import NEWEST_GAPS
+from churnhealth.sources.contract import FAR, Days, Floats, Ints
 
 __all__ = ["LIFE_KINDS"]
 
 _HALVINGS = 8
+_TOGETHER = 1 << 12  # snapshots whose newest days are laid side by side
 
 
 def _total(events: Events, item: str | None, days: int) -> Ints | Floats:
@@ -58,6 +61,42 @@ def _silence(events: Events, item: str | None, days: int) -> Ints | Floats:
     last = events.last_day(item)
     since = np.where(last == FAR, 0, events.moments.as_of - last)
     return events.recorded(None, quotient(since * gaps, lasted))
+
+
+def _longer_gaps(events: Events, item: str | None, days: int) -> Ints | Floats:
+    """Rank the silence among the account's own newest gaps, halfway into its place.
+
+    A mean says little of an account that comes in bursts: the pause between two bursts
+    is many mean gaps long and yet nothing new.
+    """
+    del days
+    tally = events.days(item)
+    rows, known = tally.rows, tally.within(None)
+    longer, gaps = np.zeros_like(known), np.zeros_like(known)
+    for low in range(0, known.size if known.any() else 0, _TOGETHER):
+        part = slice(low, low + _TOGETHER)
+        day, there = _newest_days(rows, part, known[part])
+        silence = rows.moments.as_of[part] - day[:, 0]
+        gap = day[:, :-1] - day[:, 1:]
+        longer[part] = ((gap >= silence[:, None]) & there[:, 1:]).sum(axis=1)
+        gaps[part] = there[:, 1:].sum(axis=1)
+    return events.recorded(None, quotient(2 * longer + 1, (2 * gaps + 2) * (gaps > 0)))
+
+
+def _newest_days(rows: Rows, part: slice, known: Ints) -> tuple[Days, Bools]:
+    """Lay each snapshot's newest known days in a line, newest first; mark the real."""
+    first, end = rows.edge(None)[part], rows.edge(0)[part]
+    wide = min(max(known.max(), 1), NEWEST_GAPS + 1) + (end - first - known).max()
+    place = end[:, None] - np.arange(1, wide + 1)
+    there = place >= first[:, None]
+    place = np.where(there, place, 0)
+    if np.any(end - first > known):
+        there &= rows.seen[place] < rows.moments.as_of[part, None]
+        order = np.argsort(~there, axis=1, kind="stable")
+        place = np.take_along_axis(place, order, axis=1)
+        there = np.take_along_axis(there, order, axis=1)
+    newest = slice(NEWEST_GAPS + 1)
+    return rows.happened[place[:, newest]], there[:, newest]
 
 
 def _per_week(events: Events, item: str | None, days: int) -> Ints | Floats:
@@ -112,6 +151,7 @@ LIFE_KINDS: Mapping[str, EventKind] = {
     "days_lasted": _days_lasted,
     "mean_gap": _mean_gap,
     "silence": _silence,
+    "longer_gaps": _longer_gaps,
     "per_week": _per_week,
     "fading": _fading,
     "unevenness": _unevenness,

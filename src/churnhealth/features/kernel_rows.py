@@ -124,7 +124,7 @@ class Tally:
     """Rows with a whole number each, added up exactly over any window."""
 
     def __init__(self, rows: Rows, weight: Ints) -> None:
-        self._rows, self._weight = rows, weight
+        self.rows, self._weight = rows, weight
         self._sums = np.empty(weight.size + 1, dtype=np.int64)
         self._sums[0] = 0
         weight.cumsum(out=self._sums[1:])
@@ -139,7 +139,7 @@ class Tally:
             longer = None if days is None else skip + days
             return self.within(longer) - self.within(skip)
         if days not in self._known:
-            rows = self._rows
+            rows = self.rows
             total = self._sums[rows.edge(0)] - self._sums[rows.edge(days)]
             row, low = rows.late()
             if row.size:

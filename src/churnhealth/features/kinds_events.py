@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 from churnhealth.features.kind import USE, Kind
 
-__all__ = ["EVENT_KINDS", "OWN_NORM_DAYS"]
+__all__ = ["EVENT_KINDS", "NEWEST_GAPS", "OWN_NORM_DAYS"]
 
 OWN_NORM_DAYS = 180
 """How far back an account's own habit is measured, before the recent window."""
+
+NEWEST_GAPS = 60
+"""How many of its latest gaps an account's silence is compared with."""
 
 
 def _events(
@@ -207,6 +210,13 @@ EVENT_KINDS: Mapping[str, Kind] = {
         "silence of {what} against the usual gap",
         "number",
         1,
+    ),
+    "longer_gaps": _life(
+        f"share of its newest {NEWEST_GAPS} gaps as long as the days since the last"
+        " event: (2 longer + 1) / (2 gaps + 2); missing before the second",
+        "share of earlier gaps between {what} as long as this one",
+        "share",
+        -1,
     ),
     "days_to_first": _life(
         "days from the start (of cover, else of the source) to the first event",

@@ -128,6 +128,8 @@ def _source(
     if dense or _is_dense(log, known):
         yield from _rhythm(windows, make, several=bool((rows > 0).sum() > 1))
     else:
+        if not log.planned:
+            yield make("longer_gaps")
         for days in dict.fromkeys((middle, widest)):
             yield make("count", days)
         yield make("trend", widest)

@@ -7,49 +7,28 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests.evaluate.judged import QUESTIONS, SIMPLE, configured, judged_by
 from tests.made import (
-    RENEWAL,
-    SILENCE,
     loaded,
     panel,
     panel_of,
     settings,
-    with_groups,
 )
 from tests.snapshots.oracle import NEVER, Ask, Event, Term, label
 
 from churnhealth.config import Model
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import backtest, fold_plan, training_rows
-from churnhealth.evaluate.panel import snapshot_panel
-from churnhealth.evaluate.screen import screen
 from churnhealth.features.runtime import feature_table
-from churnhealth.pipeline import choose_specs, judge, scorer_makers
-from churnhealth.progress import Progress
+from churnhealth.pipeline import choose_specs, scorer_makers
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import FAR
 
-FAST = Model(ladder=("constant", "recency", "calendar", "rules", "logistic"))
-SIMPLE = Model(ladder=("constant", "rules"))
-QUESTIONS = {"horizon": None, "renewal": RENEWAL, "silence": SILENCE}
 ASKS = {
     "horizon": Ask("horizon", horizon=90, gap=30, min_age=28),
     "renewal": Ask("renewal", lead_max=180, gap=30),
     "silence": Ask("inactivity", active=28, horizon=28),
 }
-
-
-def configured(kind="horizon", **sections):
-    question = QUESTIONS[kind]
-    asked = {} if question is None else {"question": question}
-    return settings(**asked, **sections).model_copy(update={"model": FAST})
-
-
-def judged_by(config, seen):
-    makers = scorer_makers(config, seen.specs)
-    folds = fold_plan(seen, config)
-    alone = config.backtest.disjoint_groups
-    return backtest(seen, folds, makers, disjoint_groups=alone)
 
 
 @cache
@@ -283,77 +262,6 @@ def test_training_dates_may_be_denser_than_test_dates():
     assert (days("train", other, dense) < one.folds[0].fold.judged_at).all()
 
 
-def grouped(group_of, **sections):
-    history = with_groups(loaded().history, group_of)
-    config = configured(**sections)
-    return config, panel(config, history)
-
-
-def fours(i):
-    return f"g{i // 4}" if i < 200 else None
-
-
-def test_what_a_group_did_before_never_reaches_its_own_scores():
-    """Kept apart, a group's rows are scored by a fit that saw none of them."""
-    config, seen = grouped(fours, backtest={"disjoint_groups": True})
-    ladder = Model(ladder=("constant", "calendar"))
-    config = config.model_copy(update={"model": ladder})
-    result = judged_by(config, seen).folds[0]
-    group = seen.group[result.test][0]
-    before = (seen.group == group) & (seen.cohort.as_of < result.fold.judged_at)
-    assert before.any()
-    changed = seen.X.copy()
-    changed[before] = 1.0
-    again = judged_by(config, replace(seen, X=changed)).folds[0]
-    mixing = config.backtest.model_copy(update={"disjoint_groups": False})
-    together = config.model_copy(update={"backtest": mixing})
-    mixed = [judged_by(together, p).folds[0] for p in (seen, replace(seen, X=changed))]
-    mine = seen.group[result.test] == group
-    assert np.array_equal(result.p["calendar"][mine], again.p["calendar"][mine])
-    assert not np.array_equal(
-        mixed[0].p["calendar"][mine], mixed[1].p["calendar"][mine]
-    )
-
-
-def test_by_default_a_group_may_stand_on_both_sides_in_time():
-    config, seen = grouped(fours)
-    result = judged_by(config.model_copy(update={"model": SIMPLE}), seen).folds[0]
-    assert np.intersect1d(seen.group[result.train], seen.group[result.test]).size
-
-
-def test_an_account_without_a_group_is_a_group_of_its_own():
-    _, seen = grouped(fours)
-    alone = seen.cohort.account >= 200
-    pairs = np.unique(np.stack([seen.cohort.account[alone], seen.group[alone]]), axis=1)
-    assert np.unique(pairs[1]).size == np.unique(pairs[0]).size == pairs.shape[1]
-    assert not np.intersect1d(seen.group[alone], seen.group[~alone]).size
-
-
-def test_the_group_disjoint_figure_is_there_with_groups_and_absent_without():
-    config, seen = grouped(fours)
-    with Progress() as progress:
-        simple = config.model_copy(update={"model": SIMPLE})
-        _, report = judge(simple, seen, progress=progress, leaky=False)
-        _, without = judge(simple, panel_of(), progress=progress, leaky=False)
-    assert set(report["group_disjoint"]) == {"auc", "log_loss"}
-    assert report["group_disjoint"]["log_loss"] > 0
-    assert without["group_disjoint"] == {"auc": None, "log_loss": None}
-
-
-def test_training_without_the_groups_of_the_test_keeps_the_churn_rate():
-    config, seen = grouped(fours, backtest={"disjoint_groups": True})
-    config = config.model_copy(update={"model": SIMPLE})
-    apart = judged_by(config, seen).folds[0].ladder.base_rate
-    together = judged_by(configured(), panel_of()).folds[0].ladder.base_rate
-    assert apart < 1.5 * together
-
-
-def test_the_group_disjoint_figure_is_there_with_many_folds_too():
-    config, seen = grouped(fours, backtest={"origins": "each"})
-    judged = judged_by(config.model_copy(update={"model": SIMPLE}), seen)
-    assert judged.disjoint is not None
-
-
 def test_the_reasons_speak_of_the_scorer_that_was_chosen():
     config = configured(backtest={"origins": "each"})
     ladder = Model(ladder=("constant", "rules"))
@@ -414,33 +322,3 @@ def test_test_rows_have_known_outcomes_only():
 
 
 assert NEVER == FAR
-
-
-def test_of_too_many_training_rows_all_of_some_accounts_are_learned_from():
-    config = settings(model={"max_rows": 2_000})
-    all_rows, drawn = panel_of(), panel(config, loaded().history)
-    assert 1_900 < drawn.trains.sum() <= 2_000 < all_rows.trains.sum()
-    assert drawn.trains.sum() + drawn.not_drawn == all_rows.trains.sum()
-    learned, left = (drawn.cohort.account[m] for m in (drawn.trains, ~drawn.trains))
-    assert not set(learned) & set(left)
-    np.testing.assert_array_equal(drawn.tests, all_rows.tests)
-    np.testing.assert_array_equal(drawn.X, all_rows.X)
-    assert [f.code for f in screen(drawn)].count("CH235") == 1
-    assert "CH235" not in [f.code for f in screen(all_rows)]
-
-
-def test_the_seed_alone_draws_the_accounts_that_are_learned_from():
-    def learned(seed):
-        config = settings(model={"max_rows": 2_000, "seed": seed})
-        return snapshot_panel(config, loaded().history).trains
-
-    np.testing.assert_array_equal(learned(7), learned(7))
-    assert (learned(7) != learned(8)).any()
-
-
-def test_a_denser_training_grid_holds_only_what_is_judged_or_learned_from():
-    dense = {"every": "month", "train_every": "week"}
-    config = settings(model={"max_rows": 2_000}, snapshots=dense)
-    seen = snapshot_panel(config, loaded().history)
-    assert (seen.tests | seen.trains).all()
-    assert 1_500 < seen.trains.sum() <= 2_000

@@ -1,5 +1,6 @@
 """A small real bundle from the simulated sample, its scores, and its raw rows."""
 
+import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,3 +112,10 @@ def client(live):
 def raw(config):
     """Give an account as JSON, made from the simulated company's files row by row."""
     return RawRows(config).account
+
+
+@pytest.fixture
+def every_line(caplog):
+    """Keep every line of the log, to see that none of them betrays anything."""
+    caplog.set_level(logging.WARNING, logger="httpx")  # the client's own lines
+    caplog.set_level(logging.DEBUG)  # the last one also sets what is captured

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from churnhealth.config import parse_config
+from churnhealth.sources.simulate import simulate
 
 CONTRACTS = "account_id,start,end\na1,2025-01-01,2026-01-01\na2,2025-02-01,\n"
 EVENTS = "account_id,happened_at\na1,2025-03-01\na2,2025-03-02\n"
@@ -35,3 +36,9 @@ def company(tmp_path):
         return parse_config({"sources": sources, **more}, folder=tmp_path)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Simulate a small company."""
+    return simulate(accounts=250, seed=3)

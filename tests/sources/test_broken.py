@@ -1,14 +1,14 @@
 """Broken tables through the command line: each has its code and betrays nobody."""
 
 import sys
-from pathlib import Path
 
 import pytest
+from tests.sources import broken_files, broken_rows
+from tests.sources.broken import CONFIG, FILES, SECRETS
 
 from churnhealth.cli import main
 
-sys.path.insert(0, str(Path(__file__).parent))
-from broken import CASES, CONFIG, FILES, SECRETS
+CASES = [*broken_files.CASES, *broken_rows.CASES]
 
 
 def check(case, folder, monkeypatch, capsys):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churnhealth.explain.phrases import WORDS
-from churnhealth.explain.wording import probability_words, sentence
+from churnhealth.explain.wording import clause, probability_words, sentence
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec, feature
 
@@ -139,11 +139,69 @@ GOLDEN = [
         (1, NAN, NAN, 0.2),
         "The oldest open ticket is 1 day old, associated with higher risk.",
     ),
+    (
+        feature("days_since", source="tickets", item="urgent"),
+        (85, NAN, NAN, 0.2),
+        "The last urgent ticket was 85 days ago, associated with higher risk.",
+    ),
+    (
+        feature("count", source="tickets", item="urgent", days=28),
+        (3, 1, NAN, 0.2),
+        "Urgent tickets rose from 1 to 3 in the last 4 weeks.",
+    ),
+    (
+        feature("silence", source="tickets"),
+        (2.3, NAN, 1.2, 0.2),
+        "The time since the last ticket is 2.3 times the usual gap;"
+        " among similar accounts 1.2.",
+    ),
+    (
+        feature("longer_gaps", source="tickets"),
+        (0.4, NAN, 0.5, 0.2),
+        "Of the earlier gaps between tickets, 40 % were as long as this one;"
+        " among similar accounts 50 %.",
+    ),
+    (
+        feature("silent_users", source="product", days=28),
+        (5, 3, NAN, 0.2),
+        "Newly silent users of product rose from 3 to 5 in the last 4 weeks.",
+    ),
+    (
+        feature("total_days", source="tickets"),
+        (8, NAN, 12, 0.2),
+        "Days with tickets so far: 8; similar accounts have 12.",
+    ),
+    (
+        feature("done_by", source="goals", days=90),
+        (1, NAN, 1, -0.2),
+        "At least one goal in the first 90 days, associated with lower risk.",
+    ),
+    (
+        feature("done_by", source="goals", days=90),
+        (0, NAN, 1, 0.2),
+        "No goal in the first 90 days, associated with higher risk.",
+    ),
+    (
+        feature("done_by", source="goals", days=90),
+        (NAN, NAN, 1, 0),
+        "No full record of the first 90 days yet.",
+    ),
+    (
+        state("days_since_noted", item="days_late"),
+        (8, NAN, 20, 0.2),
+        "The last record of days late is 8 days old; among similar accounts 20 days.",
+    ),
+    (
+        contract("price_change"),
+        (-0.125, NAN, 0.03, 0.2),
+        "The price of a seat fell by 13 % against the term before;"
+        " similar accounts +3 %.",
+    ),
     (state("latest"), (3, 9, 8, 0.2), "NPS fell from 9 to 3; similar accounts have 8."),
     (
         state("latest", item="nps_answer"),
         (NAN, NAN, NAN, 0),
-        "No NPS answer on record.",
+        "No record of NPS answer.",
     ),
     (
         state("change"),
@@ -203,6 +261,16 @@ GOLDEN = [
 @pytest.mark.parametrize(("spec", "given_", "said"), GOLDEN, ids=lambda x: str(x)[:40])
 def test_sentences_read_as_people_speak(spec, given_, said):
     assert sentence(spec, *given_) == said
+
+
+def test_days_are_said_once_where_a_feature_is_named_after_them():
+    spec = feature("days_since", source="tickets", item="urgent")
+    assert clause(spec, 14.0, 8.0) == (
+        "days since the last urgent ticket fell from 14 to 8"
+    )
+    assert clause(app("mean_gap"), 14.0, 8.0) == (
+        "usual gap between logins fell from 14 days to 8 days"
+    )
 
 
 def test_every_word_belongs_to_a_kind():

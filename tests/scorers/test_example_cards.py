@@ -179,7 +179,7 @@ def test_adoption_lacking_one_of_them_is_yellow_and_says_which(mailing, account,
 def test_adoption_is_red_when_users_leave_or_nobody_comes(mailing):
     colours, told = mailing
     assert colours["falling"] == colours["silent"] == "red"
-    assert told["silent"] == ("red because: 21 days since the last product events")
+    assert told["silent"] == "red because: 21 days since the last product event"
 
 
 def test_a_young_account_is_judged_by_its_own_stage(mailing):

@@ -1,5 +1,6 @@
 """A card is read aloud: points, colours and reasons as by hand; nonsense is refused."""
 
+import ast
 import copy
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from churnhealth.errors import TrainingError
 from churnhealth.scorers.card import parse_card, read_card
+from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.rules import RuleScorer
 
@@ -228,6 +230,19 @@ def test_the_card_is_a_table_anyone_can_read_aloud():
     assert lines[0] == "Hand made"
     assert "onboarding: tenure below 90 (points)" in lines
     assert max(map(len, lines)) < 200
+
+
+@pytest.mark.parametrize(
+    ("when", "rule"),
+    [
+        ("tickets__all__days_since > 21", "more than 21 days since the last ticket"),
+        ("tickets__all__mean_gap > 21", "usual gap between tickets above 21"),
+        ("tickets__urgent__count__28d > 3", "more than 3 urgent tickets, last 4 weeks"),
+    ],
+)
+def test_an_age_is_not_counted_but_days_and_events_are(when, rule):
+    words = Words(nouns={}, phrases={})
+    assert words.rule(ast.parse(when, mode="eval").body) == rule
 
 
 def test_each_share_of_the_points_is_a_contribution():

@@ -12,9 +12,11 @@ __all__ = [
     "ALONE",
     "ATTRIBUTE",
     "BAND_WORDS",
+    "DONE",
     "ENDING",
     "NOT_CAUSES",
     "NO_ATTRIBUTE",
+    "NO_DONE",
     "NO_ENDING",
     "STATUS_WORDS",
     "WORDS",
@@ -124,6 +126,16 @@ WORDS: Mapping[str, Level | Move] = {
         missing="No {one} on record",
         beside="; among similar accounts {peers} ago",
     ),
+    "silence": _ago(
+        "The time since the last {one} is {value} times the usual gap",
+        missing="No usual gap of {what} on record",
+        beside="; among similar accounts {peers}",
+    ),
+    "longer_gaps": _ago(
+        "Of the earlier gaps between {what}, {value} were as long as this one",
+        missing="No earlier gap between {what} on record",
+        beside="; among similar accounts {peers}",
+    ),
     "oldest_open": _ago(
         "The oldest open {one} is {value} old",
         missing="No open {one}",
@@ -134,20 +146,20 @@ WORDS: Mapping[str, Level | Move] = {
         missing="No {one} is planned",
         beside="; among similar accounts {peers}",
     ),
-    "latest": Level(missing="No {what} on record"),
+    "latest": Level(missing="No record of {what}"),
     "change": Move(
         by="{What} {moved} by {size}{during}",
         same="{What} did not change{during}",
-        missing="No earlier {what} to compare with",
+        missing="No earlier record of {what} to compare with",
     ),
     "days_since_noted": _ago(
-        "{What} was last noted {value} ago",
-        missing="No {what} on record",
-        beside="; among similar accounts {peers} ago",
+        "The last record of {what} is {value} old",
+        missing="No record of {what}",
+        beside="; among similar accounts {peers}",
     ),
     "days_since_change": _ago(
         "{What} last changed {value} ago",
-        missing="{What} has never changed on record",
+        missing="No change of {what} on record",
         beside="; among similar accounts {peers} ago",
     ),
     "tenure": _ago(
@@ -172,6 +184,11 @@ WORDS: Mapping[str, Level | Move] = {
         same="Seats are as many as in the term before",
         missing="No earlier number of seats to compare with",
     ),
+    "price_change": Move(
+        by="The price of a seat {moved} by {size} against the term before",
+        same="The price of a seat is that of the term before",
+        missing="No earlier price of a seat to compare with",
+    ),
     "term_months": _ago(
         "The term is {value}",
         missing="No contract term on record",
@@ -181,13 +198,15 @@ WORDS: Mapping[str, Level | Move] = {
 }
 """Words by kind of feature; any other kind is a plain level."""
 
+DONE = {1.0: "At least one {one}{during}", 0.0: "No {one}{during}"}
+NO_DONE = "No full record of the first {window} yet"
 ATTRIBUTE = {1.0: "{attribute} is {level}", 0.0: "{attribute} is not {level}"}
 ENDING = {
     1.0: "The contract ends within {window}",
     0.0: "The contract does not end within {window}",
 }
 NO_ENDING = "No contract in force on record"
-NO_ATTRIBUTE = "No {lower} on record"
+NO_ATTRIBUTE = "No {name} on record"
 ALONE = ", associated with {} risk"
 """Said only where neither the past nor peers show on which side of normal it lies."""
 

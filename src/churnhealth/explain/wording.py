@@ -21,9 +21,11 @@ from churnhealth.explain.numbers import (
 from churnhealth.explain.phrases import (
     ALONE,
     ATTRIBUTE,
+    DONE,
     ENDING,
     NINE_IN_TEN,
     NO_ATTRIBUTE,
+    NO_DONE,
     NO_ENDING,
     WORDS,
     Level,
@@ -32,7 +34,7 @@ from churnhealth.explain.phrases import (
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import (
     FeatureSpec,
-    events_of,
+    spoken_nouns,
     window_words,
     with_acronyms,
 )
@@ -60,7 +62,11 @@ _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "days": duration,
     "months": lambda v: count(v, "month"),
 }
-_PLAIN_DAYS = ("active_days",)  # their label says "days" already
+_FACTS = {
+    "is": (ATTRIBUTE, NO_ATTRIBUTE),
+    "ends_within": (ENDING, NO_ENDING),
+    "done_by": (DONE, NO_DONE),
+}
 _MANY_TIMES = 3.0
 
 
@@ -90,7 +96,7 @@ def sentence(
     >>> sentence(logins, -0.25, nan, nan, 0.2)
     'Logins fell by 40 % against the 4 weeks before.'
     >>> sentence(feature("latest", source="surveys", item="nps"), nan, 9, 8, 0.1)
-    'No NPS on record, associated with higher risk.'
+    'No record of NPS, associated with higher risk.'
     """
     return speaker(spec)(value, past, peers, effect)
 
@@ -102,13 +108,13 @@ def clause(spec: FeatureSpec, before: float, value: float) -> str:
     >>> clause(feature("active_users", source="app", days=7), 14.0, 8.0)
     'active users of app, last week, fell from 14 to 8'
     >>> clause(feature("latest", source="surveys", item="nps"), 9.0, float("nan"))
-    'no NPS on record'
+    'no record of NPS'
     >>> clause(feature("oldest_open", source="tickets"), float("nan"), 21.0)
     'the oldest open ticket is 21 days old'
     """
     moves = WORDS.get(spec.kind, Level())
     told = before == before and value == value and before != value
-    if spec.kind in ("is", "ends_within") or isinstance(moves, Move) or not told:
+    if KINDS[spec.kind].unit == "yes" or isinstance(moves, Move) or not told:
         return uncapital(speaker(spec)(value, math.nan, math.nan, 0.0).rstrip("."))
     number = number_of(spec)
     subject = label_words(spec)
@@ -120,12 +126,10 @@ def clause(spec: FeatureSpec, before: float, value: float) -> str:
 @lru_cache(maxsize=4096)
 def speaker(spec: FeatureSpec) -> Say:
     """Prepare the words of one feature, so that many accounts are told fast."""
-    if spec.kind == "is":
-        return _attribute(spec)
-    if spec.kind == "ends_within":
-        return _ending(spec)
-    words = WORDS.get(spec.kind, Level())
     fixed = _fixed_words(spec)
+    if spec.kind in _FACTS:
+        return _fact(*_FACTS[spec.kind], fixed)
+    words = WORDS.get(spec.kind, Level())
     if isinstance(words, Move):
         return _move(words, fixed, spec)
     return _level(words, fixed, spec)
@@ -145,9 +149,19 @@ def label_words(spec: FeatureSpec) -> str:
     return uncapital(with_acronyms(clean(spec.label)))
 
 
-def number_of(spec: FeatureSpec) -> Callable[[float], str]:
-    """Give the way in which a feature's values are written."""
-    return figure if spec.kind in _PLAIN_DAYS else _NUMBERS.get(spec.unit, figure)
+def number_of(spec: FeatureSpec, *, labelled: bool = True) -> Callable[[float], str]:
+    """Give the way in which a feature's values are written, beside its label or not.
+
+    >>> from churnhealth.features.spec import feature
+    >>> noted = feature("days_since", source="tickets")
+    >>> f"{noted.label}: {number_of(noted)(8.0)}"
+    'Days since the last ticket: 8'
+    >>> number_of(noted, labelled=False)(8.0)
+    '8 days'
+    """
+    if labelled and spec.label.lower().startswith("days "):
+        return figure
+    return _NUMBERS.get(spec.unit, figure)
 
 
 def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
@@ -158,26 +172,28 @@ def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
     subject = subject.removeprefix("Trend of ").removesuffix(" against own habit")
     subject = subject.removesuffix(" against whole past")
     subject = with_acronyms(clean(subject))
-    source = spec.source.replace("_", " ")
-    item = None if spec.item is None else clean(spec.item.replace("_", " "))
-    what = with_acronyms(item if item is not None else events_of(source))
+    nouns = spoken_nouns(spec.kind, source=spec.source, item=spec.item)
+    what, one = (with_acronyms(clean(noun)) for noun in nouns)
+    attribute, _, level = (spec.item or spec.label).partition("=")
+    name = with_acronyms(clean(attribute.replace("_", " ")))
     window = "" if spec.days is None else window_words(spec.days)
     return {
         "subject": capital(subject),
         "lower": uncapital(subject),
         "what": what,
         "What": capital(what),
-        "one": with_acronyms(
-            events_of(source).removesuffix("s") if item is None else item
-        ),
+        "one": one,
+        "name": uncapital(name),
+        "attribute": capital(name),
+        "level": clean(level),
         "window": window,
         "during": f" {KINDS[spec.kind].during} {window}" if window else "",
     }
 
 
 def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
-    number = number_of(spec)
     own = words.moved is None
+    number = number_of(spec, labelled=own)
     moved = with_acronyms(clean(spec.phrase)) if own else words.moved or ""
     same, missing = words.same, words.missing.format(**fixed)
     now = _around("value", words.now, fixed)
@@ -256,28 +272,12 @@ def _signed(change: float, number: Callable[[float], str]) -> str:
     return f"+{number(change)}" if change > 0 else number(change)
 
 
-def _attribute(spec: FeatureSpec) -> Say:
-    attribute, _, level = (spec.item or spec.label).partition("=")
-    name = with_acronyms(clean(attribute.replace("_", " ")))
-    fixed = {
-        "attribute": capital(name),
-        "lower": uncapital(name),
-        "level": clean(level),
-    }
+def _fact(facts: Mapping[float, str], unknown: str, fixed: Mapping[str, str]) -> Say:
+    told = {value: text.format(**fixed) for value, text in facts.items()}
+    missing = unknown.format(**fixed)
 
     def say(value: float, _past: float, _peers: float, effect: float) -> str:
-        fact = ATTRIBUTE.get(value, NO_ATTRIBUTE).format(**fixed)
-        return fact + _alone(effect) + "."
-
-    return say
-
-
-def _ending(spec: FeatureSpec) -> Say:
-    window = window_words(spec.days or 0)
-
-    def say(value: float, _past: float, _peers: float, effect: float) -> str:
-        fact = ENDING.get(value, NO_ENDING).format(window=window)
-        return fact + _alone(effect) + "."
+        return told.get(value, missing) + _alone(effect) + "."
 
     return say
 

@@ -21,6 +21,8 @@ class Kind:
     ``unit``: times, days, weeks, months, people, kinds, items, terms, money, number,
     share (0 to 1 and above), trend (-1 to 1), yes (0 or 1). ``direction`` holds only in
     the categories ``sure_in``. ``moves``: a sentence may say that it rose or fell.
+    ``subject`` has places for ``{what}`` (urgent tickets), ``{one}`` (urgent ticket)
+    and ``{of}`` (as ``{what}``, but the source alone where all its events are meant).
     """
 
     family: Family

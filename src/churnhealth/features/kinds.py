@@ -53,7 +53,7 @@ KINDS: Mapping[str, Kind] = {
     "days_since_noted": Kind(
         family="states",
         means="days since a value became known",
-        subject="days since {what} was noted",
+        subject="days since the last record of {what}",
         unit="days",
     ),
     "days_since_change": Kind(

@@ -101,7 +101,7 @@ EVENT_KINDS: Mapping[str, Kind] = {
     ),
     "silent_users": _events(
         "users active in the window before this one and not in this one",
-        "users of {of} who fell silent",
+        "newly silent users of {of}",
         "people",
         direction=1,
     ),
@@ -185,7 +185,7 @@ EVENT_KINDS: Mapping[str, Kind] = {
     "days_since": Kind(
         family="events",
         means="days since it last happened; missing if never",
-        subject="days since the last {what}",
+        subject="days since the last {one}",
         unit="days",
         direction=1,
         sure_in=USE,
@@ -196,7 +196,7 @@ EVENT_KINDS: Mapping[str, Kind] = {
     ),
     "days_lasted": _life(
         "days from the first event to the last; missing if never",
-        "days between first and last {what}",
+        "days between first and last {one}",
         "days",
     ),
     "mean_gap": _life(
@@ -220,7 +220,7 @@ EVENT_KINDS: Mapping[str, Kind] = {
     ),
     "days_to_first": _life(
         "days from the start (of cover, else of the source) to the first event",
-        "days to the first {what}",
+        "days to the first {one}",
         "days",
         actionable=False,
     ),
@@ -256,7 +256,7 @@ EVENT_KINDS: Mapping[str, Kind] = {
     "days_since_first": Kind(
         family="events",
         means="days since it first happened; missing if never",
-        subject="days since the first {what}",
+        subject="days since the first {one}",
         unit="days",
         actionable=False,
     ),
@@ -269,12 +269,12 @@ EVENT_KINDS: Mapping[str, Kind] = {
     "oldest_open": Kind(
         family="events",
         means="age of the oldest open item; missing if none is open",
-        subject="age of the oldest open {what}",
+        subject="age of the oldest open {one}",
         unit="days",
     ),
     "days_to_end": _events(
         "mean days from begin to end of what ended in the window",
-        "days until {what} end",
+        "days from begin to end of {what}",
         "days",
         direction=0,
     ),
@@ -282,7 +282,7 @@ EVENT_KINDS: Mapping[str, Kind] = {
     "overdue": _plan("due before as_of and not done", "{what} overdue", "items", 1),
     "oldest_overdue": _plan(
         "age of the oldest overdue item; missing if none is",
-        "age of the oldest overdue {what}",
+        "age of the oldest overdue {one}",
         "days",
         1,
     ),
@@ -310,14 +310,14 @@ EVENT_KINDS: Mapping[str, Kind] = {
     ),
     "last_delay": _plan(
         "days from due to done of what was done last",
-        "delay of the last {what}",
+        "delay of the last {one}",
         "days",
         1,
     ),
     "days_to_next": Kind(
         family="planned",
         means="days until the next planned one that is known; missing if none",
-        subject="days until the next {what}",
+        subject="days until the next {one}",
         unit="days",
         actionable=False,
     ),

@@ -15,15 +15,16 @@ from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple, get_args
 
 from churnhealth.features.kinds import KINDS
+from churnhealth.features.nouns import Nouns, nouns_of
 
 __all__ = [
     "Category",
     "FeatureSpec",
     "Named",
-    "events_of",
     "feature",
     "parse_name",
     "slugs",
+    "spoken_nouns",
     "window_words",
     "with_acronyms",
 ]
@@ -152,7 +153,7 @@ def feature(
     """
     about = KINDS[kind]
     tail = "" if days is None else f"__{days}d"
-    words = _subject(about.subject, source=source, item=item)
+    words = _subject(kind, source=source, item=item)
     window = window_words(days) if days is not None else ""
     when = f", {about.when} {window}" if days is not None else ""
     moved = " {moved} from {past} to {value}" if about.moves else ""
@@ -172,12 +173,26 @@ def feature(
     )
 
 
-def _subject(template: str, *, source: str, item: str | None) -> str:
-    spoken = source.replace("_", " ")
-    what = events_of(spoken) if item is None else _spoken(item)
-    of = spoken if item is None else what
-    words = template.replace("{what}", what).replace("{of}", of)
+def _subject(kind: str, *, source: str, item: str | None) -> str:
+    nouns = spoken_nouns(kind, source=source, item=item)
+    of = source.replace("_", " ") if item is None else nouns.many
+    words = KINDS[kind].subject.replace("{what}", nouns.many)
+    words = words.replace("{one}", nouns.one).replace("{of}", of)
     return with_acronyms(words[:1].upper() + words[1:])
+
+
+def spoken_nouns(kind: str, *, source: str, item: str | None) -> Nouns:
+    """Say what a feature measures, as many and as one: a state has no plural.
+
+    >>> spoken_nouns("days_since", source="tickets", item="urgent").one
+    'urgent ticket'
+    >>> spoken_nouns("latest", source="surveys", item="nps").one
+    'nps'
+    """
+    spoken = None if item is None else _spoken(item)
+    if spoken is not None and KINDS[kind].family not in ("events", "planned"):
+        return Nouns(spoken, spoken)
+    return nouns_of(source.replace("_", " "), spoken)
 
 
 _ACRONYM = re.compile(
@@ -192,15 +207,6 @@ def with_acronyms(text: str) -> str:
     'Change of NPS'
     """
     return _ACRONYM.sub(lambda found: found[0].upper(), text)
-
-
-def events_of(source: str) -> str:
-    """Say all events of a source: a plural names them already.
-
-    >>> events_of("product"), events_of("tickets")
-    ('product events', 'tickets')
-    """
-    return source if source.endswith("s") else f"{source} events"
 
 
 def _spoken(item: str) -> str:

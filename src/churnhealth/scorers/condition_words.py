@@ -19,7 +19,6 @@ __all__ = ["Words", "spoken_value"]
 Row = Mapping[str, float]
 _Tell = Callable[[Row], str]
 _COUNTED = ("times", "people", "kinds", "items", "days", "weeks", "terms")
-_NOT_COUNTED = ("tenure", "oldest_open", "term_months")  # an age is not a number of
 _SHARES = ("share", "trend")
 _OF_NUMBERS = {
     ast.Lt: "below",
@@ -219,10 +218,12 @@ def _label(feature: str) -> str:
 @lru_cache(maxsize=4096)
 def _unit(feature: str) -> str:
     try:
-        kind = parse_name(feature).kind
+        about = KINDS[parse_name(feature).kind]
     except ValueError:
         return "number"
-    return "number" if kind in _NOT_COUNTED else KINDS[kind].unit
+    # an age is not a number of: "5 days since", but "age at least 5"
+    aged = about.unit == "days" and not about.subject.startswith("days ")
+    return "number" if aged else about.unit
 
 
 _written = lru_cache(maxsize=4096)(ast.unparse)

@@ -12,7 +12,7 @@ import pytest
 from tests.made import AS_OF, bundle_of, loaded
 
 from churnhealth.archive.beside import about_run, beside_tables
-from churnhealth.archive.flat import COLUMNS
+from churnhealth.archive.flat import COLUMNS, flat_table
 from churnhealth.archive.runs import (
     bands_of,
     earlier_scores,
@@ -112,6 +112,28 @@ def test_the_flat_tables_have_the_promised_columns_and_one_row_per_account(tmp_p
     assert ids == book().scores["account_id"].tolist()
     assert len(set(ids)) == len(ids)
     assert not {c.dtype.kind for c in current.values()} - set("OfiM")
+
+
+def test_a_reason_that_happened_stands_before_what_the_contract_says():
+    rows = [
+        ("contracts__all__days_to_renewal", 4.0, "The renewal is 2 days away."),
+        ("my_own_feature", 1.0, "Calls fell."),
+        ("contracts__all__term_months", 0.9, "The term is 12 months."),
+        ("goals__goals_met__latest", 0.7, "Goals met fell."),
+        ("surveys__nps__latest", 0.5, "NPS fell."),  # under 15 % of 4.0
+        ("product__login__count__28d", -2.0, "Logins rose."),
+    ]
+    scores = {c: v[:1].copy() for c, v in book().scores.items()}
+    account = scores["account_id"][0]
+    drivers = {
+        "account_id": np.array([account] * len(rows), dtype=object),
+        "feature": np.array([name for name, _, _ in rows], dtype=object),
+        "effect_points": np.array([effect for _, effect, _ in rows]),
+        "sentence": np.array([told for _, _, told in rows], dtype=object),
+    }
+    flat = flat_table(scores, drivers, profile=None, run=1)
+    told = [flat[f"driver_{i}"][0] for i in (1, 2, 3)]
+    assert told == ["Calls fell.", "Goals met fell.", "The renewal is 2 days away."]
 
 
 def test_only_rows_that_changed_get_a_new_changed_at(tmp_path):

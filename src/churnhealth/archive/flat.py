@@ -20,6 +20,10 @@ __all__ = ["COLUMNS", "current_table", "flat_table", "movement"]
 Table = Mapping[str, NDArray[Any]]
 
 TOLD = 3  # drivers that are told in columns of their own
+_WRITTEN = frozenset(
+    ("days_to_renewal", "ends_within", "term_months", "tenure", "renewals", "is")
+)
+_ENOUGH = 0.15  # of the strongest: a reason this weak would explain nothing
 _DRIVERS = tuple(f"driver_{i + 1}" for i in range(TOLD))
 COLUMNS = (
     "account_id",
@@ -97,15 +101,27 @@ def _at(sentences: Any, place: int) -> str | None:
 
 
 def _raising(drivers: Table) -> dict[str, list[str]]:
-    """Collect each account's sentences of what raises its risk, strongest first."""
+    """Collect each account's sentences of what raises its risk, strongest first.
+
+    What is written in the contract or the profile stands behind what happened: nearly
+    every account near its renewal has it as its strongest, and whoever reads the row
+    sees the date already. What happened has to weigh something to go before it.
+    """
     rows = (drivers["effect_points"] > 0) & (drivers["sentence"] != None)  # noqa: E711
-    told: dict[str, list[str]] = {}
-    ids, sentences = drivers["account_id"][rows], drivers["sentence"][rows]
-    for account_id, sentence in zip(ids.tolist(), sentences.tolist(), strict=True):
-        found = told.setdefault(account_id, [])
-        if len(found) < TOLD:
-            found.append(sentence)
-    return told
+    told: dict[str, list[tuple[bool, str]]] = {}
+    strongest: dict[str, float] = {}
+    names = ("account_id", "feature", "effect_points", "sentence")
+    for account_id, feature, effect, sentence in zip(
+        *(drivers[name][rows].tolist() for name in names), strict=True
+    ):
+        most = strongest.setdefault(account_id, effect)
+        written = not _WRITTEN.isdisjoint(feature.split("__")[2:3])
+        behind = written or effect < _ENOUGH * most
+        told.setdefault(account_id, []).append((behind, sentence))
+    return {
+        i: [sentence for _, sentence in sorted(of, key=lambda one: one[0])[:TOLD]]
+        for i, of in told.items()
+    }
 
 
 def current_table(flat: Table, before: Table | None) -> dict[str, NDArray[Any]]:

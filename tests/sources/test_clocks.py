@@ -114,3 +114,15 @@ def test_rows_known_hours_before_they_happened_hint_at_local_times(company):
     config = company(files={"events.csv": far})
     told = {f.code: f for f in check(config, load(config), today=date(2026, 1, 1))}
     assert "15 hours" not in told["CH207"].what
+
+
+def test_an_empty_end_is_no_time_without_an_offset(company):
+    text = (
+        "account_id,happened_at,ended_at\n"
+        "a1,2025-03-01T08:00:00Z,2025-03-01T09:00:00Z\na1,2025-03-02T08:00:00Z,\n"
+    )
+    columns = {n: n for n in ("account_id", "happened_at", "ended_at")}
+    source = {"name": "product", "path": "events.csv", "columns": columns}
+    config = company(files={"events.csv": text}, events=[source])
+    found = check(config, load(config), today=date(2026, 1, 1))
+    assert "CH239" not in {f.code for f in found}

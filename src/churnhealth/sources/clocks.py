@@ -52,8 +52,8 @@ def clock_bits(opened: Opened) -> str | None:
     for i, ours in enumerate(clocked(opened)):
         text = quoted(opened.columns[ours])
         parts.append(
-            f"CASE WHEN NOT contains({text}, ':') THEN 0 WHEN {has_offset(text)}"
-            f" THEN {2 << 2 * i} ELSE {1 << 2 * i} END"
+            f"CASE WHEN contains({text}, ':') IS NOT TRUE THEN 0"  # an empty one too
+            f" WHEN {has_offset(text)} THEN {2 << 2 * i} ELSE {1 << 2 * i} END"
         )
     return " + ".join(f"coalesce({part}, 0)" for part in parts) or None
 

@@ -38,6 +38,7 @@ from churnhealth.gathering import stop_at
 from churnhealth.health.bands import BandCuts
 from churnhealth.health.drift import drifted
 from churnhealth.progress import Progress
+from churnhealth.scorers.card import Card
 from churnhealth.scorers.rules import RuleScorer
 from churnhealth.snapshots.cohort import cohort
 from churnhealth.snapshots.labels import data_until
@@ -50,6 +51,7 @@ __all__ = [
     "Trained",
     "build_panel",
     "judge",
+    "judged_by",
     "newest_day",
     "scoring_day",
     "train",
@@ -142,6 +144,26 @@ def choose_specs(
     return specs
 
 
+def judged_by(
+    config: Config, panel: Panel, *, card: Card | None = None, progress: Progress
+) -> Judged:
+    """Judge every scorer of a configuration on its folds, each as known on its day.
+
+    ``card`` replaces the configured scorecard. Raises what ``backtest`` raises.
+    """
+    makers = scorer_makers(config, panel.specs, card=card)
+    folds = fold_plan(panel, config)
+    with progress.stage("backtest", total=len(folds) * len(makers) * 4):
+        return backtest(
+            panel,
+            folds,
+            makers,
+            disjoint_groups=config.backtest.disjoint_groups,
+            calibration=config.calibration,
+            advance=progress.advance,
+        )
+
+
 def judge(
     config: Config, panel: Panel, *, progress: Progress, leaky: bool = True
 ) -> tuple[Judged, dict[str, Any]]:
@@ -154,17 +176,7 @@ def judge(
         ``backtest`` does.
     """
     stop_at(screen(panel), config)
-    makers = scorer_makers(config, panel.specs)
-    folds = fold_plan(panel, config)
-    with progress.stage("backtest", total=len(folds) * len(makers) * 4):
-        judged = backtest(
-            panel,
-            folds,
-            makers,
-            disjoint_groups=config.backtest.disjoint_groups,
-            calibration=config.calibration,
-            advance=progress.advance,
-        )
+    judged = judged_by(config, panel, progress=progress)
     with progress.stage("report"):
         claim = leaky_claim(panel, seed=config.model.seed) if leaky else None
         shuffled = shuffled_dates(panel, judged, seed=config.model.seed)

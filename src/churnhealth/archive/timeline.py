@@ -160,14 +160,20 @@ def _events(log: EventLog, account: Ints, as_of: int) -> Table:
     nothing = np.full(rows.size, np.nan)
     return {
         "at": place[rows],
-        "source": np.full(rows.size, log.name, dtype=object),
-        "what": _words(log.vocabulary)[log.event[rows]],
-        "category": _words(log.categories)[log.event[rows]],
+        **_named(log, log.event[rows]),
         "happened_at": log.happened_at[rows].astype("datetime64[D]"),
         "ended_at": _dates(np.where(ended < as_of, ended, FAR)),
         "endable": np.full(rows.size, log.ended_at is not None),
         "amount": nothing if log.amount is None else log.amount[rows],
         "value": nothing,
+    }
+
+
+def _named(log: EventLog | StateLog, code: Ints) -> Table:
+    return {
+        "source": np.full(code.size, log.name, dtype=object),
+        "what": _words(log.vocabulary)[code],
+        "category": _words(log.categories)[code],
     }
 
 
@@ -178,9 +184,7 @@ def _states(log: StateLog, account: Ints, as_of: int) -> Table:
     rows = _newest(place, log.known_at, keep)
     return {
         "at": place[rows],
-        "source": np.full(rows.size, log.name, dtype=object),
-        "what": _words(log.vocabulary)[log.state[rows]],
-        "category": _words(log.categories)[log.state[rows]],
+        **_named(log, log.state[rows]),
         "happened_at": log.known_at[rows].astype("datetime64[D]"),
         "ended_at": np.full(rows.size, np.datetime64("NaT"), "datetime64[D]"),
         "endable": np.zeros(rows.size, dtype=bool),

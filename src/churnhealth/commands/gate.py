@@ -19,14 +19,13 @@ import numpy as np
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.config import Calibration, Config, Model
 from churnhealth.errors import BundleError, ChurnHealthError, GateError
-from churnhealth.evaluate.backtest import Judged, backtest, fold_plan
+from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.contest import contest
-from churnhealth.evaluate.makers import scorer_makers
 from churnhealth.evaluate.panel import Panel
 from churnhealth.features.runtime import feature_table
 from churnhealth.gathering import gather
 from churnhealth.health.promises import broken, promises, still_promised
-from churnhealth.pipeline import build_panel
+from churnhealth.pipeline import build_panel, judged_by
 from churnhealth.progress import Progress
 from churnhealth.registry import (
     Champion,
@@ -308,17 +307,7 @@ def _replayed(
         config = config.model_copy(update={"model": model})
     with progress.stage("features"):
         mine = _measured(panel, bundle)
-    folds = fold_plan(panel, config)
-    makers = scorer_makers(config, bundle.specs, card=card)
-    with progress.stage("backtest", total=len(folds) * len(makers) * 4):
-        judged = backtest(
-            mine,
-            folds,
-            makers,
-            disjoint_groups=config.backtest.disjoint_groups,
-            calibration=config.calibration,
-            advance=progress.advance,
-        )
+    judged = judged_by(config, mine, card=card, progress=progress)
     p = judged.p.get(bundle.scorer.name, judged.p["chosen"]).copy()
     ways = []
     for result in judged.folds:

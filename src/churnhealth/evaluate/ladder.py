@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from churnhealth.config import Calibration
+from churnhealth.config import Calibration, ScorerName
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.choosing import (
     FEW,
@@ -44,17 +44,7 @@ from churnhealth.sources.contract import Floats
 
 __all__ = ["Ladder", "Rung", "climb"]
 
-ORDER = (
-    "constant",
-    "recency",
-    "calendar",
-    "rules",
-    "hazard",
-    "lifetime",
-    "logistic",
-    "gbm",
-    "blend",
-)
+ORDER: tuple[str, ...] = get_args(ScorerName)
 SELF_CALIBRATED = ("constant", "recency", "calendar", "hazard")  # margins are rates
 _LEARNED = ("logistic", "gbm")  # not with few outcomes; the blend is made of them
 _MANY = 500  # outcomes at which half of a steepening is believed

@@ -7,7 +7,7 @@ is an interval of as-of dates, so all of it is whole-number arithmetic over runs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -28,121 +28,88 @@ class _Items:
         self.known = events.log.known_at[at]
         self.over: Bools = self.ended < FAR
 
+    @property
+    def took(self) -> Ints:
+        """Count the days from begin, or from the day it was due, to the end."""
+        return np.where(self.over, self.ended - self.due, 0)
+
     def run(self, start: Days, end: Days | int) -> tuple[Ints, Ints]:
         """Find the snapshots with ``start < as_of <= end`` that know of the row."""
         begin = np.maximum(self.known, start)
         return self.moments.runs(self.account, begin, np.broadcast_to(end, begin.shape))
 
 
-def _items(events: Events, item: str | None) -> _Items | None:
-    ended = events.log.ended_at
-    if ended is None:
-        return None
-    return events.keep(("items", item), lambda: _Items(events, item, ended))
+def _ending(measure: Callable[[Events, _Items, int], Ints | Floats]) -> EventKind:
+    """Measure the rows that have an end; without any end column all is missing."""
+
+    def of(events: Events, item: str | None, days: int) -> Ints | Floats:
+        ended = events.log.ended_at
+        if ended is None:
+            return np.full(events.moments.key.size, np.nan)
+        items = events.keep(("items", item), lambda: _Items(events, item, ended))
+        return measure(events, items, days)
+
+    return of
 
 
-def _nothing(events: Events) -> Floats:
-    return np.full(events.moments.key.size, np.nan)
-
-
-def _open(events: Events, item: str | None, days: int) -> Ints | Floats:
+def _open(events: Events, items: _Items, _days: int) -> Ints | Floats:
     """Count who began, or was due, and is not known to have ended."""
-    del days
-    items = _items(events, item)
-    if items is None:
-        return _nothing(events)
     low, high = items.run(items.due, items.ended)
     return events.recorded(None, items.moments.spread(low, high))
 
 
-def _oldest_open(events: Events, item: str | None, days: int) -> Ints | Floats:
-    del days
-    items = _items(events, item)
-    if items is None:
-        return _nothing(events)
+def _oldest_open(events: Events, items: _Items, _days: int) -> Ints | Floats:
     low, high = items.run(items.due, items.ended)
     began = items.moments.lowest(low, high, items.due, none=FAR)
     age = np.where(began == FAR, np.nan, items.moments.as_of - began)
     return events.recorded(None, age)
 
 
-def _missed(events: Events, item: str | None, days: int) -> Ints | Floats:
+def _missed(events: Events, items: _Items, days: int) -> Ints | Floats:
     """Count what came due in the window and is still not done."""
-    items = _items(events, item)
-    if items is None:
-        return _nothing(events)
     low, high = items.run(items.due, np.minimum(items.ended, items.due + days))
     return events.recorded(days, items.moments.spread(low, high))
 
 
-def _done_share(events: Events, item: str | None, days: int) -> Ints | Floats:
+def _done_share(events: Events, items: _Items, _days: int) -> Ints | Floats:
     """Divide what is done by what has come due so far."""
-    del days
-    items = _items(events, item)
-    if items is None:
-        return _nothing(events)
     spread = items.moments.spread
     due = spread(*items.run(items.due, FAR))
     done = spread(*items.run(np.maximum(items.due, items.ended), FAR))
     return events.recorded(None, quotient(done, due))
 
 
-def _late_share(events: Events, item: str | None, days: int) -> Ints | Floats:
+def _late_share(events: Events, items: _Items, _days: int) -> Ints | Floats:
     """Divide what was not done by the end of its day by what has come due so far.
 
     An end on the day after the day it was due is late, and known from then on.
     """
-    del days
-    items = _items(events, item)
-    if items is None:
-        return _nothing(events)
     spread, late = items.moments.spread, items.ended > items.due
     low, high = items.run(items.due, FAR)
     overdue = spread(low[late], high[late])
     return events.recorded(None, quotient(overdue, spread(low, high)))
 
 
-def _took(events: Events, item: str | None) -> tuple[_Items, Ints] | None:
-    items = _items(events, item)
-    if items is None:
-        return None
-    return items, np.where(items.over, items.ended - items.due, 0)
-
-
-def _mean_delay(events: Events, item: str | None, days: int) -> Ints | Floats:
+def _mean_delay(events: Events, items: _Items, _days: int) -> Ints | Floats:
     """Average the days from due to done over all that is known to be done."""
-    del days
-    found = _took(events, item)
-    if found is None:
-        return _nothing(events)
-    items, took = found
     low, high = items.run(items.ended, FAR)
-    total = items.moments.spread(low, high, took)
+    total = items.moments.spread(low, high, items.took)
     return events.recorded(None, quotient(total, items.moments.spread(low, high)))
 
 
-def _days_to_end(events: Events, item: str | None, days: int) -> Ints | Floats:
+def _days_to_end(events: Events, items: _Items, days: int) -> Ints | Floats:
     """Average the days from begin to end over what ended in the window."""
-    found = _took(events, item)
-    if found is None:
-        return _nothing(events)
-    items, took = found
     until = np.where(items.over, items.ended + days, items.ended)
     low, high = items.run(items.ended, until)
-    total = items.moments.spread(low, high, took)
+    total = items.moments.spread(low, high, items.took)
     return events.recorded(days, quotient(total, items.moments.spread(low, high)))
 
 
-def _last_delay(events: Events, item: str | None, days: int) -> Ints | Floats:
+def _last_delay(events: Events, items: _Items, _days: int) -> Ints | Floats:
     """Take the delay of what was done last; of several on one day the longest."""
-    del days
-    found = _took(events, item)
-    if found is None:
-        return _nothing(events)
-    items, took = found
     low, high = items.run(items.ended, FAR)
     # the latest end wins, then the longest delay: both in one number, lowest first
-    rank = -(items.ended * SPAN + took)
+    rank = -(items.ended * SPAN + items.took)
     best = items.moments.lowest(low, high, rank, none=FAR * SPAN)
     has = best < FAR * SPAN
     delay = np.where(has, -best, 0)
@@ -170,16 +137,16 @@ def _ahead(events: Events, item: str | None, days: int) -> Ints | Floats:
 
 
 PLAN_KINDS: Mapping[str, EventKind] = {
-    "open": _open,
-    "oldest_open": _oldest_open,
-    "overdue": _open,
-    "oldest_overdue": _oldest_open,
-    "missed": _missed,
-    "done_share": _done_share,
-    "late_share": _late_share,
-    "mean_delay": _mean_delay,
-    "last_delay": _last_delay,
-    "days_to_end": _days_to_end,
+    "open": _ending(_open),
+    "oldest_open": _ending(_oldest_open),
+    "overdue": _ending(_open),
+    "oldest_overdue": _ending(_oldest_open),
+    "missed": _ending(_missed),
+    "done_share": _ending(_done_share),
+    "late_share": _ending(_late_share),
+    "mean_delay": _ending(_mean_delay),
+    "last_delay": _ending(_last_delay),
+    "days_to_end": _ending(_days_to_end),
     "days_to_next": _days_to_next,
     "ahead": _ahead,
 }

@@ -11,18 +11,12 @@ import operator
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from churnhealth.scorers.conditions import COMPARISONS
+
 __all__ = ["row_test"]
 
 K = TypeVar("K", bound=Hashable)
 _Test = Callable[[Any], bool]
-_COMPARE: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
 
 
 def row_test(node: ast.expr, at: Mapping[str, K]) -> Callable[[Any], bool]:
@@ -44,7 +38,7 @@ def row_test(node: ast.expr, at: Mapping[str, K]) -> Callable[[Any], bool]:
             met = row_test(inner, at)
             return lambda row: not met(row)
         case ast.Compare(left=left, ops=ops, comparators=rest):
-            return _comparison([left, *rest], [_COMPARE[type(op)] for op in ops], at)
+            return _comparison([left, *rest], [COMPARISONS[type(op)] for op in ops], at)
         case ast.Call(args=[ast.Name(id=name)]):
             i = at[name]
             return lambda row: row[i] != row[i]

@@ -13,16 +13,17 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.sources.contract import Floats
 
-__all__ = ["Condition", "holds", "parse_condition", "plain"]
+__all__ = ["COMPARISONS", "Condition", "holds", "parse_condition", "plain"]
 
 Mask = NDArray[np.bool_]
-_COMPARE: Mapping[type[ast.cmpop], Callable[[Floats, Floats], Mask]] = {
+COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
@@ -30,6 +31,8 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Floats, Floats], Mask]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+"""Every comparison that a condition may hold, of numbers or of columns."""
+
 _CONTRARY: Mapping[type[ast.cmpop], ast.cmpop] = {
     ast.Lt: ast.GtE(),
     ast.LtE: ast.Gt(),
@@ -135,7 +138,7 @@ def _is_condition(node: ast.expr) -> bool:
         case ast.Compare(left=left, ops=ops, comparators=rest):
             sides = [left, *rest]
             return (
-                all(type(op) in _COMPARE for op in ops)
+                all(type(op) in COMPARISONS for op in ops)
                 and all(
                     isinstance(s, ast.Name) or _number(s) is not None for s in sides
                 )
@@ -186,7 +189,7 @@ def _compared(
     met = np.ones(rows, np.bool_)
     sides = [_side(node, columns, rows) for node in (left, *rest)]
     for op, a, b in zip(ops, sides[:-1], sides[1:], strict=True):
-        met &= _COMPARE[type(op)](a, b) & ~np.isnan(a) & ~np.isnan(b)
+        met &= COMPARISONS[type(op)](a, b) & ~np.isnan(a) & ~np.isnan(b)
     return met
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.check_terms import last_cover
+from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import FAR, EventLog, History, Ints, Texts
 from churnhealth.sources.findings import Finding, finding
 
@@ -87,7 +87,7 @@ def _ends_of_leavers(history: History, ended: _Ended) -> Finding | None:
     if moved:
         words = f"{renewed} of {count} agreed ends that have passed were followed by"
         words += f" another contract, and {ahead} lie ahead"
-    example = str(history.accounts.ids[c.account[past][0]])
+    example = first_id(history, c.account[past])
     what = f"[sources.contracts]: {words}"
     return finding("CH233", what, count=count, example=example, stops=moved)
 
@@ -109,7 +109,7 @@ def _contradicting(
         "CH213",
         what,
         count=int(wrong.size),
-        example=str(history.accounts.ids[wrong[0]]),
+        example=first_id(history, wrong),
         stops=wrong.size > _FLAG_SHARE_THAT_STOPS * flag.size,
     )
 
@@ -139,7 +139,7 @@ def _telling(
     else:
         return None
     count = int(with_value.sum())
-    example = str(history.accounts.ids[np.flatnonzero(with_value)[0]]) if count else ""
+    example = first_id(history, np.flatnonzero(with_value)) if count else ""
     return finding("CH214", f"attribute {name}: {words}", count=count, example=example)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from churnhealth.config import Config
-from churnhealth.sources.check_terms import first_seen, last_cover
+from churnhealth.sources.check_terms import first_id, first_seen, last_cover
 from churnhealth.sources.contract import (
     FAR,
     Days,
@@ -95,10 +95,6 @@ def _of_states(log: StateLog) -> _Rows:
     )
 
 
-def _example(history: History, accounts: Ints) -> str:
-    return str(history.accounts.ids[accounts[0]])
-
-
 def _future(history: History, rows: _Rows, today: int) -> Finding | None:
     ahead = rows.known_at > today
     if not rows.planned:
@@ -110,7 +106,7 @@ def _future(history: History, rows: _Rows, today: int) -> Finding | None:
         "CH205",
         f"{rows.title}: {count} of {ahead.size} rows lie after {date_of(today)}",
         count=count,
-        example=_example(history, rows.account[ahead]),
+        example=first_id(history, rows.account[ahead]),
     )
 
 
@@ -135,14 +131,14 @@ def _against_contracts(
             f" contract, {early} of them more than {_EARLY_DAYS} days before"
         )
         stops = early > _EARLY_SHARE_THAT_STOPS * before.size
-        example = _example(history, rows.account[before])
+        example = first_id(history, rows.account[before])
         found.append(finding("CH206", what, count=count, example=example, stops=stops))
     if count := int(after.sum()):
         what = (
             f"{rows.title}: {count} of {after.size} rows ({_share(count, after.size)})"
             f" happened more than {gap_days} days after the last cover ended"
         )
-        example = _example(history, rows.account[after])
+        example = first_id(history, rows.account[after])
         found.append(finding("CH220", what, count=count, example=example))
     return found
 
@@ -161,7 +157,7 @@ def _late(history: History, rows: _Rows) -> Finding | None:
         f"{rows.title}: rows become known {q50} days after they happened in the median,"
         f" {q90} for the slowest tenth, {q99} for the slowest hundredth"
     )
-    example = _example(history, rows.account[[int(np.argmax(lag))]])
+    example = first_id(history, rows.account[[int(np.argmax(lag))]])
     return finding("CH208", what, count=int(late.sum()), example=example)
 
 
@@ -273,5 +269,5 @@ def _silent(history: History) -> Finding | None:
     if not silent.size or not history.events:
         return None
     what = f"{silent.size} of {has.size} accounts have no event in any source"
-    example = _example(history, silent)
+    example = first_id(history, silent)
     return finding("CH217", what, count=int(silent.size), example=example)

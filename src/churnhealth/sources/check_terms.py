@@ -11,7 +11,7 @@ from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, da
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.joining import alike
 
-__all__ = ["first_seen", "last_cover", "term_findings"]
+__all__ = ["first_id", "first_seen", "last_cover", "term_findings"]
 
 _SHARE_THAT_STOPS = 0.05
 _FEW = 10
@@ -69,8 +69,9 @@ def last_cover(contracts: Contracts, accounts: int) -> Days:
     return last
 
 
-def _example(history: History, rows: Ints) -> str:
-    return str(history.accounts.ids[rows[0]])
+def first_id(history: History, accounts: Ints) -> str:
+    """Give the first of some accounts by its id, as the example of a finding."""
+    return str(history.accounts.ids[accounts[0]])
 
 
 def _contradiction(
@@ -83,7 +84,7 @@ def _contradiction(
         "CH202",
         f"{_TITLE}: {count} of {wrong.size} rows {words}",
         count=count,
-        example=_example(history, c.account[wrong]),
+        example=first_id(history, c.account[wrong]),
         stops=count > _SHARE_THAT_STOPS * wrong.size,
     )
 
@@ -101,7 +102,7 @@ def _repeats(history: History, c: Contracts) -> Finding | None:
     if not count:
         return None
     what = f"{_TITLE}: {count} of {c.account.size} rows repeat another row"
-    example = _example(history, c.account[1:][same])
+    example = first_id(history, c.account[1:][same])
     return finding("CH203", what, count=count, example=example)
 
 
@@ -125,7 +126,7 @@ def _overlaps(history: History, c: Contracts) -> Finding | None:
         f"{_TITLE}: {count} of {c.account.size} rows start before an earlier contract"
         " of the account has ended"
     )
-    example = _example(history, c.account[1:][inside])
+    example = first_id(history, c.account[1:][inside])
     return finding("CH204", what, count=count, example=example)
 
 
@@ -144,7 +145,7 @@ def _without(history: History, c: Contracts) -> Finding | None:
         "CH223",
         what,
         count=int(without.size),
-        example=_example(history, without),
+        example=first_id(history, without),
         stops=2 * near > without.size,
     )
 
@@ -160,7 +161,7 @@ def _last_days(history: History, c: Contracts) -> Finding | None:
         f"{_TITLE}: {count} of {int(follows.sum())} further terms start the day after"
         " the one before ended, and `gap_days` is 0"
     )
-    example = _example(history, c.account[1:][next_day])
+    example = first_id(history, c.account[1:][next_day])
     return finding("CH237", what, count=count, example=example)
 
 

@@ -7,7 +7,7 @@ beyond the end of the history, are left out when the tables are made.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -38,6 +38,22 @@ PRIORITIES = ("low", "normal", "urgent")
 GOALS = ("faster_reporting", "fewer_errors", "more_users", "one_system")
 CALLS = ("onboarding", "review", "check_in")
 _NEVER = np.iinfo(np.int64).max // 4
+
+
+class _Scale(NamedTuple):
+    """How often somebody is asked, and how the answer follows the hidden mood."""
+
+    days: int
+    share: float
+    usual: float
+    by_mood: float
+    noise: float
+    lowest: int
+    highest: int
+
+
+_NPS = _Scale(60, 0.85, usual=6.6, by_mood=1.9, noise=0.6, lowest=0, highest=10)
+_PULSE = _Scale(30, 0.7, usual=3.5, by_mood=0.6, noise=0.9, lowest=1, highest=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -199,14 +215,7 @@ def draw_surveys(
     >>> bool((draw_surveys(rng, states, born, line)["score"] <= 10).all())
     True
     """
-    account, day = _every(rng, born, timeline, days=60, share=0.85)
-    mood = states.mood[account, timeline.week(day)]
-    score = np.rint(6.6 - 1.9 * mood + 0.6 * rng.standard_normal(day.size))
-    return {
-        "account": account,
-        "day": day,
-        "score": np.clip(score, 0, 10).astype(np.int64),
-    }
+    return _answers(rng, states, born, timeline, _NPS)
 
 
 def draw_pulse(rng: Generator, states: States, born: Ints, timeline: Timeline) -> Table:
@@ -219,14 +228,18 @@ def draw_pulse(rng: Generator, states: States, born: Ints, timeline: Timeline) -
     >>> bool((draw_pulse(rng, states, born, line)["score"] <= 5).all())
     True
     """
-    account, day = _every(rng, born, timeline, days=30, share=0.7)
+    return _answers(rng, states, born, timeline, _PULSE)
+
+
+def _answers(
+    rng: Generator, states: States, born: Ints, timeline: Timeline, scale: _Scale
+) -> Table:
+    account, day = _every(rng, born, timeline, days=scale.days, share=scale.share)
     mood = states.mood[account, timeline.week(day)]
-    score = np.rint(3.5 - 0.6 * mood + 0.9 * rng.standard_normal(day.size))
-    return {
-        "account": account,
-        "day": day,
-        "score": np.clip(score, 1, 5).astype(np.int64),
-    }
+    noise = scale.noise * rng.standard_normal(day.size)
+    score = np.rint(scale.usual - scale.by_mood * mood + noise)
+    score = np.clip(score, scale.lowest, scale.highest)
+    return {"account": account, "day": day, "score": score.astype(np.int64)}
 
 
 def draw_calls(

@@ -245,6 +245,24 @@ def test_an_age_is_not_counted_but_days_and_events_are(when, rule):
     assert words.rule(ast.parse(when, mode="eval").body) == rule
 
 
+def test_a_line_tells_its_value_in_the_unit_of_its_feature_and_whole():
+    share, value = "product__all__users_share__28d", "contracts__all__value"
+    line = {"category": "usage", "red": 0}
+    lines = [
+        {**line, "label": "Seats in use", "feature": share, "green": 0.9},
+        {**line, "label": "Value", "feature": value, "green": 20_000},
+    ]
+    card = {"categories": {"usage": 1}, "stages": [{"name": "all", "measures": lines}]}
+    X = np.array([[0.5, 14_792.4], [0.95, 30_000]])
+    scorer = RuleScorer(feature_names=(share, value), card=card).fit(X, [1, 0])
+    told = scorer.reasons(X[0])
+    assert told[0].startswith("yellow because: Seats in use 50 %; Value 14,792 ")
+    assert [reason.partition(":")[0] for reason in told[1:]] == [
+        "Seats in use 50 %",
+        "Value 14,792",
+    ]
+
+
 def test_each_share_of_the_points_is_a_contribution():
     scorer, _, _ = by_hand()
     row = np.array([[400, 30, 0.35, 7, 3]])

@@ -19,7 +19,7 @@ import numpy as np
 from churnhealth.scorers.card import Card, Flag, Measure, Stage
 from churnhealth.scorers.card_points import Scoring, rule_band
 from churnhealth.scorers.condition_row import row_test
-from churnhealth.scorers.condition_words import Words
+from churnhealth.scorers.condition_words import Words, spoken_value
 from churnhealth.scorers.conditions import Condition
 from churnhealth.scorers.rule_words import colour_because
 from churnhealth.sources.contract import Floats
@@ -242,7 +242,8 @@ def _reasons(
         if got != got:
             unmeasured.append(line.unmeasured)
             continue
-        value = "" if line.feature is None else f" {row[line.feature]:.4g}"
+        own = line.feature
+        value = "" if own is None else f" {spoken_value(own, row[own])}"
         text = (
             f"{line.label}{value}: {line_colour(got)}"
             f" ({worth * got:.0f} of {100 * worth:.0f} points)"

@@ -153,9 +153,9 @@ class Words:
             return _always(noun if yes else f"not: {noun}")
         if unit in _COUNTED:
             if kind in (ast.GtE, ast.Gt) and here:
-                return lambda row: f"{row[name]:.4g} {noun}"
+                return lambda row: f"{_figure(row[name])} {noun}"
             none = limit == 0 and kind in (ast.Eq, ast.LtE)
-            told = "no" if none else f"{_OF_COUNTS[kind]} {limit:.4g}"
+            told = "no" if none else f"{_OF_COUNTS[kind]} {_figure(limit)}"
             return _always(f"{told} {noun}")
         rule = _always(f"{noun} {_OF_NUMBERS[kind]} {spoken_value(name, limit)}")
         return _followed(rule, [name]) if here else rule
@@ -197,10 +197,21 @@ def spoken_value(feature: str, value: float) -> str:
 
     >>> spoken_value("product__all__users_share__28d", 0.8), spoken_value("nps", 9.0)
     ('80 %', '9')
+    >>> spoken_value("product__all__trend__28d", -0.0755)
+    '−7.55 %'
+    >>> spoken_value("contracts__all__value", 14_792.4)
+    '14,792'
     """
     if math.isnan(value):
         return "not measured"
-    return f"{100 * value:.3g} %" if _unit(feature) in _SHARES else f"{value:.4g}"
+    if _unit(feature) in _SHARES:
+        return f"{_figure(100 * value, digits=3)} %"
+    return _figure(value)
+
+
+def _figure(value: float, digits: int = 4) -> str:
+    text = f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return text.replace("-", "−", 1) if value < 0 else text
 
 
 @lru_cache(maxsize=4096)

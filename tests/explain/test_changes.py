@@ -78,7 +78,7 @@ def test_a_line_says_the_colours_and_what_pulled_that_way():
         bands=("yellow", "red"),
     )
     assert said == (
-        "Red from Yellow: active users of app, last 4 weeks, fell from 14 to 8,"
+        "Red from Yellow: active users of app, last 4 weeks, fell from 14 to 8;"
         " the oldest open ticket is 21 days old"
     )
 

@@ -152,7 +152,7 @@ def move_lines(
             if pulls[j] > 0
         ]
         head = _head(was, now, float(moved.then[i]), float(moved.now[i]))
-        text = ", ".join([*told, *why])
+        text = "; ".join([*told, *why])
         lines.append(f"{head}: {text}" if text else head)
     return lines
 

@@ -78,7 +78,7 @@ def test_a_line_says_the_colours_and_what_pulled_that_way():
         bands=("yellow", "red"),
     )
     assert said == (
-        "Red from Yellow: active users of app, last 4 weeks, fell from 14 to 8;"
+        "Critical, was Watch: active users of app, last 4 weeks, fell from 14 to 8;"
         " the oldest open ticket is 21 days old"
     )
 
@@ -88,7 +88,7 @@ def test_a_driver_that_pulled_the_other_way_is_not_told():
         [1.5, -1.0], [0.0, 0.0], before=(14, 3), values=(8, 1), bands=("green", "green")
     )
     assert said == (
-        "Still Green, 8 % after 5 %:"
+        "Still Healthy, 8 % after 5 %:"
         " active users of app, last 4 weeks, fell from 14 to 8"
     )
 
@@ -99,7 +99,7 @@ def test_another_model_corrected_data_and_new_limits_are_told():
     assert "model is another one" in lines(*now, said=0.2, model=False, **still)
     assert "were corrected since" in lines(*now, said=0.2, **still)
     assert "limits of the colours moved" in lines(*now, cuts=False, **still)
-    assert lines(*now, **still) == "Yellow from Green"
+    assert lines(*now, **still) == "Watch, was Healthy"
 
 
 def test_the_table_lists_what_moved_by_size():

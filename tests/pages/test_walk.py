@@ -138,6 +138,24 @@ def test_every_page_is_accessible_quiet_and_fits_a_narrow_screen(
         page.close()
 
 
+def test_a_phone_shows_every_column_and_breaks_no_word(browser, service):
+    account = first_of(browser, service)
+    for path in (*PAGES, account, f"{account}?review=1"):
+        page, _ = opened(browser, service, path, viewport={"width": 390, "height": 844})
+        cut = page.evaluate(
+            """[...document.querySelectorAll(".scroll")]
+            .filter(e => e.scrollWidth > e.clientWidth && e.checkVisibility())
+            .map(e => e.getAttribute("aria-label"))"""
+        )
+        assert cut == [], path
+        anywhere = page.evaluate(
+            """[...document.querySelectorAll(".scroll th, .scroll td")]
+            .filter(e => getComputedStyle(e).overflowWrap === "anywhere").length"""
+        )
+        assert anywhere == 0, path
+        page.close()
+
+
 def test_the_board_review_and_an_account_print(browser, service):
     account = first_of(browser, service)
     for path in ("/board", account, f"{account}?review=1"):

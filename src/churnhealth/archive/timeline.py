@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from churnhealth.sources.contract import FAR, EventLog, Floats, History, Ints, StateLog
 
-__all__ = ["SILENT_DAYS", "WEEKS", "people_table", "records_table", "usage_table"]
+__all__ = [
+    "ACTIVE_USERS",
+    "SILENT_DAYS",
+    "WEEKS",
+    "people_table",
+    "records_table",
+    "usage_table",
+]
 
 Table = dict[str, NDArray[Any]]
 
@@ -26,6 +33,7 @@ _PEOPLE = 6
 _KEY_EVENTS = 8
 _RECORDS = 20
 _RECORD_DAYS = 365
+ACTIVE_USERS = "active users"  # each once a week, so weeks do not add up
 _USED = ("usage", "value")
 
 
@@ -78,7 +86,7 @@ def _series(
         people = np.unique(triples, axis=1)
         counts = np.zeros((account.size, WEEKS))
         np.add.at(counts, (people[0], people[1]), 1)
-        yield _told(counts, covered, (log.name, "active users", "usage"))
+        yield _told(counts, covered, (log.name, ACTIVE_USERS, "usage"))
 
 
 def _told(

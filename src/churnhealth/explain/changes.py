@@ -24,7 +24,7 @@ from churnhealth.explain.drivers import (
     probability_per_log_odds,
 )
 from churnhealth.explain.numbers import percent
-from churnhealth.explain.phrases import BANDS_MOVED, MODEL_MOVED, REVISED
+from churnhealth.explain.phrases import BAND_WORDS, BANDS_MOVED, MODEL_MOVED, REVISED
 from churnhealth.explain.wording import clause
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.scorers.curves import log_odds
@@ -166,8 +166,12 @@ def _others(moved: Moved, i: int, *, same_model: bool) -> list[str]:
 
 def _head(was: str | None, now: str | None, then_p: float, now_p: float) -> str:
     if was and now and was != now:
-        return f"{now.capitalize()} from {was.capitalize()}"
-    colour = f"Still {now.capitalize()}" if now and was else "Risk"
+        return f"{_colour(now)}, was {_colour(was)}"
+    colour = f"Still {_colour(now)}" if now and was else "Risk"
     if percent(then_p) == percent(now_p):
         return f"{colour}, {percent(now_p)} as before"
     return f"{colour}, {percent(now_p)} after {percent(then_p)}"
+
+
+def _colour(band: str) -> str:
+    return BAND_WORDS.get(band, band.capitalize())

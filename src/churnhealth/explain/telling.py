@@ -78,12 +78,12 @@ def changed_text(
 
     ``move`` and ``changes`` are rows of ``moves.parquet`` and ``changes.parquet``.
 
-    >>> move = {"since": "2025-12-01", "line": "Red from Yellow: logins fell",
+    >>> move = {"since": "2025-12-01", "line": "Critical, was Watch: logins fell",
     ...         "previous_probability": 0.1, "churn_probability": 0.3,
     ...         "other_points": 0.0}
     >>> why = [{"sentence": "logins fell", "effect_points": 20.0}]
     >>> print(changed_text(move, why))
-    Since 2025-12-01: Red from Yellow: logins fell.
+    Since 2025-12-01: Critical, was Watch: logins fell.
       +20.0  Logins fell.
     From 10.0 %: these +20.0, others 0.0, together 30.0 %.
     """
@@ -109,11 +109,11 @@ def change_text(spec: FeatureSpec, value: float, to: float, share: float) -> str
 
     >>> from churnhealth.features.spec import feature
     >>> change_text(feature("active_users", source="app", days=7), 8.0, 14.0, 0.62)
-    'active users of app, last week: 14 instead of 8 (so with 62 % of similar accounts)'
+    'active users of app, last week: 14 instead of 8, as in 62 % of similar accounts'
     """
     number = number_of(spec)
     told = f"{label_words(spec)}: {number(to)} instead of {number(value)}"
-    return f"{told} (so with {percent(share)} of similar accounts)"
+    return f"{told}, as in {percent(share)} of similar accounts"
 
 
 def suggestion_text(
@@ -122,20 +122,20 @@ def suggestion_text(
     """Say what would reach a better colour, or that nothing was found.
 
     >>> suggestion_text("yellow", 0.11, ["logins: 14 instead of 8"])
-    'The score would be Yellow (about 1 in 9) with logins: 14 instead of 8.'
+    'It would be Watch (yellow), about 1 in 9, with logins: 14 instead of 8.'
     >>> print(suggestion_text("yellow", None, []))
-    No three changes within what similar accounts show reach Yellow.
+    No three changes within what similar accounts show reach Watch (yellow).
     """
     if target is None:
-        return "Green already: nothing to suggest."
+        return "Healthy (green) already: nothing to suggest."
     if probability is None:
         return (
             "No three changes within what similar accounts show reach"
-            f" {target.capitalize()}."
+            f" {_colour(target)}."
         )
     return (
-        f"The score would be {target.capitalize()} ({probability_words(probability)})"
-        f" with {'; and '.join(changes)}."
+        f"It would be {_colour(target)}, {probability_words(probability)}, with"
+        f" {'; and '.join(changes)}."
     )
 
 

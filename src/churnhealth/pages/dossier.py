@@ -15,6 +15,7 @@ from typing import Any
 
 from churnhealth.archive.plain import Row, plain_rows
 from churnhealth.archive.runs import current_folder, history_of
+from churnhealth.archive.timeline import ACTIVE_USERS
 from churnhealth.pages.charts import bars, span
 from churnhealth.pages.summary import summarise
 from churnhealth.sources.engine import Connection, connect, read_table
@@ -118,24 +119,40 @@ def _steps(history: Sequence[Row], *, width: float = 640.0) -> list[Row]:
 
 
 def _usage(rows: Sequence[Row]) -> list[Row]:
-    """Lay out weeks of use, the most used event first, beside the month before."""
+    """Lay out weeks of use, the most used event first, beside the month before.
+
+    >>> weeks = {f"w{i:02d}": 10.0 for i in range(1, 27)} | {"w26": 14.0}
+    >>> about = {"source": "app", "category": "usage", **weeks}
+    >>> [line["now"] for line in _usage([about | {"event": "login"}])]
+    [44.0]
+    >>> [line["now"] for line in _usage([about | {"event": ACTIVE_USERS}])]  # no sum
+    [11.0]
+    """
     lines = []
     for row in rows:
         weeks = [row[f"w{i:02d}"] for i in range(1, _WEEKS + 1)]
         now, before = weeks[-_RECENT:], weeks[-2 * _RECENT : -_RECENT]
+        people = row["event"] == ACTIVE_USERS
+        told = _mean if people else _total
         lines.append(
             {
-                "event": row["event"],
+                "event": f"{ACTIVE_USERS}, mean week" if people else row["event"],
                 "source": row["source"],
                 "category": row["category"],
                 "path": bars(weeks, height=24.0),
-                "now": _total(now),
-                "before": _total(before),
+                "now": told(now),
+                "before": told(before),
                 "all": _total(weeks) or 0.0,
             }
         )
     lines.sort(key=lambda line: (-line["all"], line["source"], line["event"]))
     return lines[:_LINES]
+
+
+def _mean(weeks: Sequence[float | None]) -> float | None:
+    """Give a week's mean: who comes every week would count four times in a sum."""
+    known = [w for w in weeks if w is not None]
+    return math.fsum(known) / len(known) if known else None
 
 
 def _total(weeks: Sequence[float | None]) -> float | None:

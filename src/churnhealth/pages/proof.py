@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from churnhealth.pages.words import BAND_WORDS, percent
+from churnhealth.explain.wording import capital
+from churnhealth.pages.words import BAND_WORDS, amount, percent
 
 __all__ = ["headline", "proof_lines", "weaknesses"]
 
@@ -90,7 +91,8 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
     ]
     slices = report.get("slices") or {}
     lines += [
-        f"{s['by']} {s['slice']}: {_seen(s)} among {s['n']}."
+        f"{capital(s['by'].replace('_', ' '))} {s['slice']}: {_seen(s)} in"
+        f" {amount(s['n'])} scores."
         for s in slices.get("reliability", [])
         if s["holds"] is False
     ]
@@ -105,7 +107,8 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
         lines.append(f"Against what one would expect: {', '.join(odd[:5])}.")
     found = sum(f["severity"] != "note" for f in card.get("findings", []))
     if found:
-        lines.append(f"{found} findings in its data; `churnhealth check` tells them.")
+        told = "1 finding" if found == 1 else f"{found} findings"
+        lines.append(f"churnhealth check tells {told} of the data it learned from.")
     return lines or ["None is known; that is not the same as none."]
 
 

@@ -52,6 +52,8 @@ def percent(share: float | None, places: int = 0) -> str:
     ['18 %', '0.4 %', '100 %', '–']
     >>> percent(0.184, 1)  # a number and its sign stay on one line
     '18.4\xa0%'
+    >>> percent(0.525).replace("\xa0", " ")  # halves go up, as in sentences
+    '53 %'
     """
     if share is None:
         return _NONE
@@ -110,7 +112,7 @@ def figure(value: float | None) -> str:
 
 
 def _signed(value: float, places: int) -> str:
-    text = f"{value:,.{places}f}"
+    text = f"{value * (1 + 1e-12):,.{places}f}"
     if not text.strip("-0.,"):
         text = text.lstrip("-")  # no minus zero
     return text.replace("-", _MINUS)

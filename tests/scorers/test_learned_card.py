@@ -59,6 +59,25 @@ def test_the_learned_card_is_short_and_without_near_copies():
     assert card.learned
 
 
+def test_with_nothing_but_contracts_the_card_reads_what_happened_to_them():
+    random = np.random.default_rng(3)
+    late, cut, term = random.normal(size=(3, 3000))
+    y = (random.random(3000) < sigmoid(-2 + late - cut + 2 * term)).astype(int)
+    names = (
+        "contracts__all__tenure",
+        "contracts__all__term_months",
+        "contracts__all__seats_change",
+        "invoices__all__days_to_end__28d",
+    )
+    labels = ("Tenure", "Term", "Change of seats", "Days until invoices end")
+    kinds, ways = ["contract"] * 4, (0, 0, -1, 1)
+    specs = tuple(map(Expected, names, kinds, labels, ways))
+    X = np.column_stack([random.uniform(0, 900, 3000), term, cut, late])
+    scorer = RuleScorer(feature_names=names, specs=specs).fit(X, y)
+    lines = {m.label for m in scorer.card_.stages[0].measures}
+    assert lines == {"Change of seats", "Days until invoices end"}
+
+
 def test_saved_and_read_again_it_says_the_same_words():
     scorer, _ = learned((-1, 1, 0, 0))
     again = RuleScorer.from_json(json.loads(json.dumps(scorer.to_json())))

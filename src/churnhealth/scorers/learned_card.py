@@ -16,9 +16,12 @@ __all__ = ["ExpectedFeature", "learn_card"]
 
 _SHARES: Mapping[str, float] = {"usage": 50.0, "value": 30.0, "experience": 20.0}
 _LINES: Mapping[str, int] = {"usage": 5, "value": 3, "experience": 2}
+_DEALINGS: Mapping[str, int] = {"contract": 5}  # where nothing else is known
 _TOO_ALIKE = 0.75
 _LEAST_MEASURED = 0.2  # of the rows; a missing line gives its weight away
 _NOT_HEALTH = ("__days_since_first", "__tenure", "__is")  # who they are, not how
+_TERMS = ("days_to_renewal", "ends_within", "term_months", "renewals")
+_WRITTEN = frozenset((*_TERMS, "value", "seats", "price", "discount"))
 
 
 class ExpectedFeature(Protocol):
@@ -47,22 +50,16 @@ def learn_card(
     """Make a card of at most ten lines for everyone.
 
     Per category (use 50, value 30, experience 20; contracts are for a model) the
-    lines that separate churn best are taken, most telling first. A direction that is
+    lines that separate churn best are taken, most telling first. Where there is
+    nothing but contracts and invoices, the lines are of what happened to them (seats
+    cut, invoices paid late), not of what is written in them. A direction that is
     expected must be the one the training data show; near copies of a line already
     taken are passed over. Thresholds are the quantiles at a fifth and four fifths.
     """
     candidates = _candidates(rows, names, specs)
-    measures: list[dict[str, object]] = []
-    taken: list[tuple[str, Floats]] = []
-    for _, column, label, category, sign in candidates:
-        same = [x for c, x in taken if c == category]
-        x = rows.X[:, column]
-        if len(same) >= _LINES[category] or any(_alike(x, o) for o in same):
-            continue
-        ends = _thresholds(x, sign)
-        if ends is not None:
-            taken.append((category, x))
-            measures.append(_line(names[column], label, category, ends))
+    measures = _measures(rows, names, candidates, _LINES)
+    if not measures:
+        measures = _measures(rows, names, candidates, _DEALINGS)
     if not measures:
         measures = [_line(names[0], names[0], "usage", (1.0, 0.0))]
     present = {str(m["category"]) for m in measures}
@@ -70,10 +67,32 @@ def learn_card(
         {
             "name": "Learned scorecard",
             "learned": True,
-            "categories": {c: s for c, s in _SHARES.items() if c in present},
+            "categories": {c: s for c, s in _SHARES.items() if c in present}
+            or {"contract": 100.0},
             "stages": [{"name": "everyone", "measures": measures}],
         }
     )
+
+
+def _measures(
+    rows: Training,
+    names: Sequence[str],
+    candidates: Sequence[tuple[float, int, str, Category, int]],
+    most: Mapping[str, int],
+) -> list[dict[str, object]]:
+    """Take the most telling lines of the categories of ``most``, no near copies."""
+    measures: list[dict[str, object]] = []
+    taken: list[tuple[str, Floats]] = []
+    for _, column, label, category, sign in candidates:
+        same = [x for c, x in taken if c == category]
+        x = rows.X[:, column]
+        if len(same) >= most.get(category, 0) or any(_alike(x, o) for o in same):
+            continue
+        ends = _thresholds(x, sign)
+        if ends is not None:
+            taken.append((category, x))
+            measures.append(_line(names[column], label, category, ends))
+    return measures
 
 
 def _candidates(
@@ -89,7 +108,9 @@ def _candidates(
         )
         x = rows.X[:, column]
         measured = ~np.isnan(x)
-        if category not in _LINES or name.endswith(_NOT_HEALTH):
+        if name.endswith(_NOT_HEALTH):
+            continue
+        if category == "contract" and not _WRITTEN.isdisjoint(name.split("__")[2:3]):
             continue
         if measured.mean() < _LEAST_MEASURED:
             continue

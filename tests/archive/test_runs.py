@@ -201,7 +201,9 @@ def test_what_stands_beside_the_scores_is_kept_with_them(tmp_path):
         about=about_run(bundle, history, as_of=AS_OF, company="Example"),
     )
     listed = book().scores["account_id"].tolist()
-    assert read_table(folder / "profile.parquet")["account_id"].tolist() == listed
+    profile = read_table(folder / "profile.parquet")
+    assert profile["account_id"].tolist() == listed
+    assert set(profile["stage"].tolist()) == {None}  # one card for everyone
     for name in ("usage", "records", "people", "contracts"):
         ids = read_table(folder / f"{name}.parquet")["account_id"].tolist()
         assert ids == sorted(ids)

@@ -52,7 +52,8 @@ def _profile(
     ids = history.accounts.ids[account]
     n = account.size
     stages: dict[str, str] = {}
-    if book.values is not None and len(book.values):
+    staged = len(bundle.rules.card_.stages) > 1  # one card for everyone is no stage
+    if staged and book.values is not None and len(book.values):
         scored = book.scores["account_id"][book.scores["status"] == "scored"]
         stages = dict(zip(scored, bundle.rules.stages(book.values), strict=True))
     table: Table = {

@@ -8,11 +8,13 @@ and types are promised in docs/scores.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.features.spec import parse_name
 from churnhealth.health.bands import BANDS
 
 __all__ = ["COLUMNS", "current_table", "flat_table", "movement"]
@@ -115,13 +117,20 @@ def _raising(drivers: Table) -> dict[str, list[str]]:
         *(drivers[name][rows].tolist() for name in names), strict=True
     ):
         most = strongest.setdefault(account_id, effect)
-        written = not _WRITTEN.isdisjoint(feature.split("__")[2:3])
-        behind = written or effect < _ENOUGH * most
+        behind = _kind(feature) in _WRITTEN or effect < _ENOUGH * most
         told.setdefault(account_id, []).append((behind, sentence))
     return {
         i: [sentence for _, sentence in sorted(of, key=lambda one: one[0])[:TOLD]]
         for i, of in told.items()
     }
+
+
+@lru_cache(maxsize=4096)
+def _kind(feature: str) -> str | None:
+    try:
+        return parse_name(feature).kind
+    except ValueError:  # a feature of the owner's own
+        return None
 
 
 def current_table(flat: Table, before: Table | None) -> dict[str, NDArray[Any]]:

@@ -133,6 +133,7 @@ def _environment() -> Environment:
         bar=_bar,
         columns=charts.columns,
         figure=words.figure,
+        measure=words.measure,
         path=_path,
         percent=words.percent,
         points=words.points,

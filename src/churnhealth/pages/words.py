@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from churnhealth.explain.numbers import about, between
 from churnhealth.explain.phrases import BAND_WORDS
+from churnhealth.features.kinds import KINDS
+from churnhealth.features.spec import parse_name
 from churnhealth.health.bands import BANDS
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "between",
     "days_ahead",
     "figure",
+    "measure",
     "outcome",
     "percent",
     "points",
@@ -109,6 +113,36 @@ def figure(value: float | None) -> str:
     if value == round(value) or abs(value) >= 1000:
         return _signed(value, 0)
     return _signed(value, 2 if abs(value) < 1 else 1)
+
+
+def measure(value: float | None, feature: str | None) -> str:
+    r"""Write a feature's value as its sentence does: shares and trends in per cent.
+
+    >>> share, trend = "app__all__users_share__28d", "app__all__trend__28d"
+    >>> [measure(v, share).replace("\xa0", " ") for v in (0.525, 2.0)]
+    ['53 %', '200 %']
+    >>> [measure(v, trend).replace("\xa0", " ") for v in (-0.6, -1.0, 0.2, 1.0)]
+    ['−75 %', '−100 %', '+50 %', 'new']
+    >>> measure(14.26, "app__all__days_since"), measure(0.5, "my_own_feature")
+    ('14.3', '0.50')
+    """
+    unit = _unit(feature)
+    if value is None or unit not in ("share", "trend"):
+        return figure(value)
+    if unit == "share":
+        return percent(value)
+    if value >= 1:
+        return "new"
+    change = 2 * value / (1 - value)
+    return f"+{percent(change)}" if change > 0 else percent(change)
+
+
+@lru_cache(maxsize=4096)
+def _unit(feature: str | None) -> str | None:
+    try:
+        return KINDS[parse_name(feature or "").kind].unit
+    except ValueError:  # a feature of the owner's own
+        return None
 
 
 def _signed(value: float, places: int) -> str:

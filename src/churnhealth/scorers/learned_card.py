@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -20,8 +21,10 @@ _DEALINGS: Mapping[str, int] = {"contract": 5}  # where nothing else is known
 _TOO_ALIKE = 0.75
 _LEAST_MEASURED = 0.2  # of the rows; a missing line gives its weight away
 _NOT_HEALTH = ("__days_since_first", "__tenure", "__is")  # who they are, not how
-_TERMS = ("days_to_renewal", "ends_within", "term_months", "renewals")
-_WRITTEN = frozenset((*_TERMS, "value", "seats", "price", "discount"))
+_WRITTEN_IN = re.compile(  # what a contract says, not what happened to it
+    r"__(days_to_renewal|ends_within|term_months|renewals|value|seats|price|discount)"
+    r"(__\d+d)?$"
+)
 
 
 class ExpectedFeature(Protocol):
@@ -110,7 +113,7 @@ def _candidates(
         measured = ~np.isnan(x)
         if name.endswith(_NOT_HEALTH):
             continue
-        if category == "contract" and not _WRITTEN.isdisjoint(name.split("__")[2:3]):
+        if category == "contract" and _WRITTEN_IN.search(name):
             continue
         if measured.mean() < _LEAST_MEASURED:
             continue

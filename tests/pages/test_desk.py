@@ -10,6 +10,7 @@ from churnhealth.archive.runs import write_scores
 from churnhealth.pages.choice import Choice, as_csv, choose_rows
 from churnhealth.pages.desk import interval_of_loss, read_desk, urgency
 from churnhealth.scoring import ScoreBook
+from churnhealth.sources.engine import write_table
 
 
 def book_of(n, *, as_of, seed=4, **changed):
@@ -37,6 +38,28 @@ def scores(tmp_path_factory):
 @pytest.fixture(scope="module")
 def desk(scores):
     return read_desk(scores)
+
+
+def test_a_row_that_changed_its_colour_says_what_moved(tmp_path):
+    book = book_of(40, as_of="2025-12-01", seed=4)
+    write_scores(
+        book_of(40, as_of="2025-11-01", seed=1), tmp_path, as_of=date(2025, 11, 1)
+    )
+    ids = book.scores["account_id"]
+    moves = {
+        "account_id": ids,
+        "since": np.full(ids.size, np.datetime64("2025-11-01")),
+        "line": np.full(ids.size, "Watch, was Healthy: logins fell", dtype=object),
+    }
+    folder = write_scores(book, tmp_path, as_of=date(2025, 12, 1))
+    write_table(folder / "moves.parquet", moves)
+    rows = read_desk(tmp_path).rows
+    moved = [r for r in rows if r["movement"] in ("worse", "better")]
+    assert moved
+    assert {(r["moved"]["since"], r["moved"]["what"]) for r in moved} == {
+        ("2025-11-01", "logins fell")
+    }
+    assert all(r["moved"] is None for r in rows if r not in moved)
 
 
 def test_sums_per_colour_are_those_of_the_rows(desk):

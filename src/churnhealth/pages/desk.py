@@ -25,6 +25,7 @@ SHOWN = ("green", "yellow", "orange", "red", "grey")
 _RUNS = 18  # earlier runs that are shown
 _NEAR = 90.0  # days: at this distance a renewal weighs half of one that is due today
 _NEARNESS_UNKNOWN = 0.5
+_MOVED = ("worse", "better")
 _WITHIN = (30, 90, 180)
 _DRAWS = 2_000
 
@@ -34,7 +35,8 @@ class Desk:
     """The newest run as the portfolio shows it.
 
     ``rows`` are the flat rows, most urgent first, each with ``urgency``, ``about`` and
-    ``trend`` (chances of the earlier runs, oldest first, ``None`` where there is none).
+    ``trend`` (chances of the earlier runs, oldest first, ``None`` where there is none)
+    and ``moved`` (``since`` and ``what``, where the colour is another than then).
     """
 
     rows: Sequence[Row]
@@ -72,12 +74,16 @@ def read_desk(scores: Path) -> Desk:
     runs = [(day, file) for day, file in files if day <= folder.name][-_RUNS:]
     place = {row["account_id"]: i for i, row in enumerate(rows)}
     lines, trend = _history(runs, place)
+    moves = _moves(folder)
     for row, chances in zip(rows, trend, strict=True):
         p, days = row["churn_probability"], row["days_to_renewal"]
         row["days_to_renewal"] = None if days is None else int(days)
         row["urgency"] = urgency(p, row["value"], days)
         row["about"] = None if p is None else about(p)
         row["trend"] = chances
+        row["moved"] = (
+            moves.get(row["account_id"]) if row["movement"] in _MOVED else None
+        )
     rows.sort(key=lambda r: (r["status"] != "scored", -r["urgency"], r["account_id"]))
     scored = [row for row in rows if row["status"] == "scored"]
     return Desk(
@@ -89,6 +95,15 @@ def read_desk(scores: Path) -> Desk:
             for name in ("owner", "segment", "stage")
         },
     )
+
+
+def _moves(folder: Path) -> dict[str, Row]:
+    """Say of each account, without its colours, what moved since the run before."""
+    if not (file := folder / "moves.parquet").is_file():  # a first run
+        return {}
+    rows = plain_rows(read_table(file, columns=("account_id", "since", "line")))
+    told = [(row, str(row["line"]).partition(": ")[2]) for row in rows]
+    return {row["account_id"]: {**row, "what": what} for row, what in told if what}
 
 
 def _history(

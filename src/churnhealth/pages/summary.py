@@ -23,6 +23,7 @@ from churnhealth.pages.shape import (
     Points,
     Promise,
     Summary,
+    points_by_category,
 )
 from churnhealth.pages.words import (
     AGREEMENT,
@@ -191,7 +192,8 @@ def _account(
         top_driver=row.get("top_driver"),
         raising=raising,
         lowering=lowering,
-        points=_points(start, p, raising, lowering),
+        points=(points := _points(start, p, raising, lowering)),
+        category_points=points_by_category(points, drivers),
         model_version=row.get("model_version"),
         bands_version=row.get("bands_version"),
     )

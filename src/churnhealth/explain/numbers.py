@@ -18,7 +18,8 @@ __all__ = [
 
 # Fractions people say. In between, the nearest one in log-odds is taken.
 _FRACTIONS = (
-    *((1, n) for n in (1000, 500, 200, 100, 50, 30, 20, 15, 12, 10, 9, 8, 7, 6, 5)),
+    *((1, n) for n in (1000, 500, 300, 200, 150, 100, 70, 50, 40, 30, 25, 20, 15, 12)),
+    *((1, n) for n in (10, 9, 8, 7, 6, 5)),
     *((1, 4), (1, 3), (2, 5), (1, 2), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10)),
     (19, 20),
 )
@@ -32,6 +33,8 @@ def about(probability: float) -> str:
 
     >>> [about(p) for p in (0.0001, 0.18, 0.36, 0.7, 0.99)]
     ['under 1 in 1000', 'about 1 in 6', 'about 1 in 3', 'about 2 in 3', 'over 19 in 20']
+    >>> about(0.0255)  # beside "3 %", 1 in 50 would be another chance
+    'about 1 in 40'
     """
     if probability < 0.001:
         return "under 1 in 1000"

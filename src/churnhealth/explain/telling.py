@@ -20,10 +20,17 @@ from churnhealth.explain.wording import (
 )
 from churnhealth.features.spec import FeatureSpec
 
-__all__ = ["account_text", "change_text", "changed_text", "suggestion_text"]
+__all__ = [
+    "account_text",
+    "change_text",
+    "changed_text",
+    "points_by_category",
+    "suggestion_text",
+]
 
 _WELL_COVERED = 0.8
 _CHANGES = 6  # told of a move
+_ROUNDED = 0.1  # points: what tiny drivers that are not stored may add up to
 
 
 def account_text(
@@ -199,7 +206,34 @@ def _both_sides(
         f"From {100 * start:.1f} %: raising {points(up)}, lowering {points(down)},"
         f" others {points(rest)}, together {100 * p:.1f} %."
     )
+    parts = points_by_category(start, p, drivers)
+    if len(parts) > 1:
+        told = ", ".join(f"{name} {points(x)}" for name, x in parts.items())
+        lines.append(f"By part: {told}.")
     return lines
+
+
+def points_by_category(
+    start: float | None, end: float | None, drivers: Sequence[Mapping[str, object]]
+) -> dict[str, float]:
+    """Add up the points of each category, most first; none where some are not known.
+
+    >>> some = {"category": "usage", "effect_points": 10.0}
+    >>> rest = {"category": "contract", "effect_points": -3.0}
+    >>> points_by_category(0.03, 0.10, [rest, some])
+    {'usage': 10.0, 'contract': -3.0}
+    >>> points_by_category(0.03, 0.10, [some])  # as in a report of the strongest few
+    {}
+    """
+    if start is None or end is None:
+        return {}
+    total: dict[str, float] = {}
+    for row in drivers:
+        name = _text(row, "category")
+        total[name] = total.get(name, 0.0) + (_number(row, "effect_points") or 0.0)
+    if abs(sum(total.values()) - 100 * (end - start)) > _ROUNDED:
+        return {}
+    return dict(sorted(total.items(), key=lambda part: -abs(part[1])))
 
 
 def _told(driver: Mapping[str, object]) -> str:

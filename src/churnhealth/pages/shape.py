@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Points",
     "Promise",
     "Summary",
-    "points_by_category",
 ]
 
 
@@ -40,31 +39,6 @@ class Points(TypedDict):
     lowering: float
     other: float
     end: float
-
-
-def points_by_category(
-    points: Points | None, drivers: Sequence[Mapping[str, Any]]
-) -> dict[str, float]:
-    """Add up the points of each category, most first; none where some are not known.
-
-    >>> known = Points(start=7.0, raising=9.0, lowering=0.0, other=4.0, end=20.0)
-    >>> some = {"category": "usage", "effect_points": 10.0}
-    >>> rest = {"category": "contract", "effect_points": 3.0}
-    >>> points_by_category(known, [rest, some])
-    {'usage': 10.0, 'contract': 3.0}
-    >>> points_by_category(known, [some])  # as in a report of the strongest few
-    {}
-    """
-    total: dict[str, float] = {}
-    for row in drivers:
-        name = str(row.get("category"))
-        total[name] = total.get(name, 0.0) + (row["effect_points"] or 0.0)
-    if (
-        points is None
-        or abs(sum(total.values()) - points["end"] + points["start"]) > 0.1
-    ):
-        return {}
-    return dict(sorted(total.items(), key=lambda part: -abs(part[1])))
 
 
 class Account(TypedDict):

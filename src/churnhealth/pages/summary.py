@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.errors import InputError
+from churnhealth.explain.telling import points_by_category
 from churnhealth.pages.shape import (
     Account,
     BandLine,
@@ -23,7 +24,6 @@ from churnhealth.pages.shape import (
     Points,
     Promise,
     Summary,
-    points_by_category,
 )
 from churnhealth.pages.words import (
     AGREEMENT,
@@ -192,8 +192,8 @@ def _account(
         top_driver=row.get("top_driver"),
         raising=raising,
         lowering=lowering,
-        points=(points := _points(start, p, raising, lowering)),
-        category_points=points_by_category(points, drivers),
+        points=_points(start, p, raising, lowering),
+        category_points=points_by_category(start, p, drivers),
         model_version=row.get("model_version"),
         bands_version=row.get("bands_version"),
     )

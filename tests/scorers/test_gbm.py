@@ -85,7 +85,7 @@ def test_contributions_are_lightgbms_own():
     assert trees.feature_name() == [f"f{j}" for j in used]
 
 
-def grown(scorer, X, y, account, start, rounds, *, skipped):
+def grown(scorer, X, y, account, start, rounds, *, skipped, random_cuts=False):
     """Boost from one start alone with LightGBM, whose init_score is the start."""
     import lightgbm
 
@@ -100,23 +100,51 @@ def grown(scorer, X, y, account, start, rounds, *, skipped):
 
     start = start + level_shift(start, y)
     known = lightgbm.Dataset(X, y, init_score=start)
-    settings = {**scorer._settings(y), "objective": slopes}
+    settings = {**scorer._settings(y), "objective": slopes, "extra_trees": random_cuts}
     trees = lightgbm.train(settings, known, num_boost_round=rounds)
     return start + trees.predict(X, raw_score=True)
 
 
-def test_half_stands_on_the_rung_below_and_half_on_what_that_one_stands_on():
+@pytest.mark.parametrize("cuts", [False, True], ids=["best cuts", "random cuts"])
+def test_half_stands_on_the_rung_below_and_half_on_what_that_one_stands_on(cuts):
     X, y, account, order = bent(accounts=200)
     X = X[:, :1]  # of one feature LightGBM draws none, so trees can be compared
-    scorer = GbmScorer(rounds=(6, 9), base=LogisticScorer())
+    scorer = GbmScorer(rounds=(6, 9), random_cuts=cuts, base=LogisticScorer())
     scorer.fit(X, y, account, order)
     line = scorer.base_.decision_function(X)
-    on_line = grown(scorer, X, y, account, line, 6, skipped=0)
+    on_line = grown(scorer, X, y, account, line, 6, skipped=0, random_cuts=cuts)
     on_nothing = grown(scorer, X, y, account, np.zeros(y.size), 9, skipped=6)
     mean = (on_line + on_nothing) / 2
     np.testing.assert_allclose(scorer.decision_function(X), mean, rtol=0, atol=1e-9)
     parts = scorer.contributions(X)
     np.testing.assert_allclose(parts.sum(axis=1), mean, rtol=0, atol=1e-9)
+
+
+def stepped(X, account, *, seed=4):
+    """Give outcomes that jump at one value of the first column, and nothing else."""
+    risk = np.where(X[:, 0] > 0.8, 0.6, 0.05)
+    return (np.random.default_rng(seed).random(account.size) < risk).astype(float)
+
+
+def test_later_days_choose_the_best_cuts_where_risk_jumps_at_a_value():
+    X, _, account, order = bent()
+    y = stepped(X, account)
+    scorer = GbmScorer(max_rounds=200).fit(X, y, account, order)
+    assert scorer.random_cuts_ is False
+    copy = scorer.settled().fit(X, y, account, order)
+    assert copy.model_text == scorer.model_text
+
+
+def test_later_days_choose_random_cuts_where_many_columns_say_a_little_each():
+    draw = np.random.default_rng(1)
+    X = draw.normal(size=(1500, 100))
+    risk = 1 / (1 + np.exp(2.0 - X.mean(axis=1) * 10))
+    y = (draw.random(1500) < risk).astype(float)
+    account, order = np.arange(1500), np.sort(draw.integers(0, 700, 1500))
+    scorer = GbmScorer().fit(X, y, account, order)
+    assert scorer.random_cuts_ is True
+    copy = scorer.settled().fit(X, y, account, order)
+    assert copy.model_text == scorer.model_text
 
 
 def test_numbers_of_trees_that_fit_no_start_are_refused():

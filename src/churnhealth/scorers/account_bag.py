@@ -13,7 +13,7 @@ import numpy as np
 from churnhealth.scorers.curves import level_shift, sigmoid
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["AccountBag", "levelled_loss", "log_loss_told"]
+__all__ = ["AccountBag", "levelled_loss", "log_loss_told", "mean_curve"]
 
 _BAGGED = 0.7  # share of the accounts each tree sees
 
@@ -74,3 +74,14 @@ def levelled_loss(margin: Floats, y: Floats) -> float:
     """
     level = margin + level_shift(margin, y)
     return float(np.mean(np.logaddexp(0.0, level) - y * level))
+
+
+def mean_curve(curves: Sequence[Floats], weights: Sequence[float]) -> Floats:
+    """Average the losses of folds tree by tree; one that stopped keeps its last.
+
+    >>> mean_curve([np.array([4.0, 2.0]), np.array([1.0])], weights=[1.0, 1.0])
+    array([2.5, 1.5])
+    """
+    longest = max(curve.size for curve in curves)
+    padded = [np.pad(c, (0, longest - c.size), mode="edge") for c in curves]
+    return np.asarray(np.average(padded, axis=0, weights=weights))

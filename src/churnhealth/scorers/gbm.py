@@ -3,7 +3,8 @@
 The only scorer that knows LightGBM, and it asks for it late. Its margin is the mean of
 two: of trees that stand on the rung below, and of trees that stand on what that rung
 itself stands on. The first cannot forget what the rung below got wrong, the second has
-to find by splits what a line says at once; they err in different places.
+to find by splits what a line says at once; they err in different places. The first may
+cut at random thresholds (extremely randomised trees, Geurts, Ernst and Wehenkel 2006).
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from churnhealth.explain.trees import TreeTables, tree_tables
-from churnhealth.scorers.account_bag import AccountBag, levelled_loss, log_loss_told
+from churnhealth.scorers.account_bag import (
+    AccountBag,
+    levelled_loss,
+    log_loss_told,
+    mean_curve,
+)
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, Training, one_thread
 from churnhealth.scorers.lens import learn_lens
@@ -37,6 +43,9 @@ class GbmScorer(StandingScorer):
     from trees that start there. ``monotone`` holds +1, -1 or 0 per feature;
     ``embargo_days`` is kept free between the rows fitted on and the rows judged (lead +
     horizon + gap); ``rounds`` fixes the number of trees, for each start or for all.
+    ``random_cuts`` says how the trees on the rung below cut: where it lowers the loss
+    most, or at the best of one random threshold per column; left out, the same later
+    days that choose ``rounds`` choose it.
     Without ``num_leaves`` trees have 4 leaves where outcomes are few and up to 15 where
     they are many. ``num_threads`` changes the time, not the model. Rows must come
     sorted by a total key: another row order is another model.
@@ -56,6 +65,7 @@ class GbmScorer(StandingScorer):
         lambda_l2: float = 20.0,
         max_rounds: int = 600,
         rounds: int | Sequence[int] | None = None,
+        random_cuts: bool | None = None,
         monotone: tuple[int, ...] | None = None,
         embargo_days: int = 0,
         base: Scorer | None = None,
@@ -68,6 +78,7 @@ class GbmScorer(StandingScorer):
         self.lambda_l2 = lambda_l2
         self.max_rounds = max_rounds
         self.rounds = rounds
+        self.random_cuts = random_cuts
         self.monotone = monotone
         self.embargo_days = embargo_days
         self.base = base
@@ -85,12 +96,15 @@ class GbmScorer(StandingScorer):
         self.median_ = _medians(rows.X[:, self.used_])
         few = int(np.clip(rows.outcomes // 50, 4, 15))
         self.leaves_ = few if self.num_leaves is None else self.num_leaves
+        self.random_cuts_ = bool(self.random_cuts)
         self.rounds_ = self._fixed(len(starts)) or self._choose(rows, len(starts))
         everyone = np.ones(rows.y.size, bool)
         levels = [level_shift(start, rows.y) for start in starts]
         self.start_ = float(np.mean(levels))
         levelled = [a + b for a, b in zip(starts, levels, strict=True)]
-        booster = self._boost(rows, everyone, levelled, self.rounds_)
+        booster = self._boost(
+            rows, everyone, levelled, self.rounds_, random_cuts=self.random_cuts_
+        )
         self.model_text_ = booster.model_to_string()
         self._booster()
 
@@ -106,7 +120,7 @@ class GbmScorer(StandingScorer):
         return tuple(self.rounds)
 
     def _choose(self, rows: Training, starts: int) -> tuple[int, ...]:
-        """Find how many trees, per start, lose least summed over later blocks."""
+        """Find which trees, and how many per start, lose least over later blocks."""
         folds = inner_folds(rows, embargo_days=self.embargo_days)
         if not folds:
             return (_LEAST,) * starts  # close to where they start
@@ -118,27 +132,39 @@ class GbmScorer(StandingScorer):
         # took three times as long on a busy machine with two cores.
         with ThreadPoolExecutor(max_workers=max(1, self.num_threads)) as pool:
             curves = list(pool.map(lambda fold: self._curves(rows, *fold), folds))
-        chosen = []
-        for each in zip(*curves, strict=True):
-            longest = max(c.size for c in each)
-            padded = [np.pad(c, (0, longest - c.size), mode="edge") for c in each]
-            best = int(np.average(padded, axis=0, weights=weights).argmin()) + 1
-            chosen.append(max(_LEAST, round(best * more)))
-        return tuple(chosen)
+        told = [mean_curve(each, weights) for each in zip(*curves, strict=True)]
+        ways = self._cuts()
+        best = min(range(len(ways)), key=lambda way: told[way].min())
+        self.random_cuts_ = ways[best]
+        kept = [told[best], *told[len(ways) :]]
+        return tuple(max(_LEAST, round((int(c.argmin()) + 1) * more)) for c in kept)
+
+    def _cuts(self) -> tuple[bool, ...]:
+        """Say which cuts trees on the rung below may have: the best, or random too."""
+        return (False, True) if self.random_cuts is None else (self.random_cuts,)
 
     def _curves(self, rows: Training, fit: Mask, judge: Mask) -> list[Floats]:
         """Give the log loss on the judged rows after each tree, start by start."""
         below = self._base_on(rows, fit)
-        known, judged = (_starts(below, rows.X[at]) for at in (fit, judge))
-        pairs = zip(known, judged, strict=True)
-        return [self._curve(rows, fit, judge, *pair) for pair in pairs]
+        starts = [_starts(below, rows.X[at]) for at in (fit, judge)]
+        first, *others = zip(*starts, strict=True)
+        tried = [(first, cuts) for cuts in self._cuts()]
+        tried += [(start, False) for start in others]
+        return [self._curve(rows, fit, judge, s, random_cuts=c) for s, c in tried]
 
     def _curve(
-        self, rows: Training, fit: Mask, judge: Mask, known: Floats, judged: Floats
+        self,
+        rows: Training,
+        fit: Mask,
+        judge: Mask,
+        start: tuple[Floats, Floats],
+        *,
+        random_cuts: bool,
     ) -> Floats:
         import lightgbm as lgb
 
         losses: dict[str, dict[str, list[float]]] = {}
+        known, judged = start
         level = level_shift(known, rows.y[fit])
         later = lgb.Dataset(
             rows.X[np.ix_(judge, self.used_)],
@@ -150,6 +176,7 @@ class GbmScorer(StandingScorer):
             fit,
             [known + level],
             [int(np.clip(2 * rows.outcomes, 20, max(self.max_rounds, 20)))],
+            random_cuts=random_cuts,
             valid_sets=[later],
             feval=log_loss_told,
             callbacks=[
@@ -167,6 +194,8 @@ class GbmScorer(StandingScorer):
         fit: Mask,
         starts: Sequence[Floats],
         rounds: Sequence[int],
+        *,
+        random_cuts: bool,
         **more: Any,
     ) -> Any:
         """Grow so many trees from each start, each start's share of the margin."""
@@ -187,6 +216,10 @@ class GbmScorer(StandingScorer):
         bag = AccountBag(rows.groups[fit], starts, rounds, seed=self.seed)
         settings["objective"] = bag.slopes
         settings["learning_rate"] = self.learning_rate / len(starts)
+        settings["extra_trees"] = random_cuts
+        if random_cuts and len(starts) > 1:
+            best_cuts_later = lgb.reset_parameter(extra_trees=lambda k: k < rounds[0])
+            more["callbacks"] = [*more.get("callbacks", ()), best_cuts_later]
         return lgb.train(settings, known, num_boost_round=sum(rounds), **more)
 
     def _one_leaf(self, y: Floats) -> Any:
@@ -225,10 +258,11 @@ class GbmScorer(StandingScorer):
         return settings
 
     def settled(self) -> Self:
-        """Make an unfitted copy that keeps the number of trees chosen here."""
+        """Make an unfitted copy that keeps the number and kind of trees chosen here."""
         copy = super().settled()
         if hasattr(self, "rounds_"):
             copy.rounds = self.rounds_
+            copy.random_cuts = self.random_cuts_
         return copy
 
     def _filled(self, X: Floats) -> Floats:
@@ -315,6 +349,7 @@ class GbmScorer(StandingScorer):
         median = [None if np.isnan(m) else m for m in self.median_.tolist()]
         return {
             "rounds": list(self.rounds_),
+            "random_cuts": self.random_cuts_,
             "leaves": self.leaves_,
             "start": self.start_,
             "used": self.used_.tolist(),
@@ -326,6 +361,7 @@ class GbmScorer(StandingScorer):
         rounds = state["rounds"]
         # bundles of before had trees on the rung below alone
         self.rounds_ = (rounds,) if isinstance(rounds, int) else tuple(rounds)
+        self.random_cuts_ = bool(state.get("random_cuts", False))
         self.leaves_ = int(state["leaves"])
         self.start_ = float(state["start"])
         self.used_ = np.array(state["used"], np.int64)

@@ -108,7 +108,8 @@ def models(
         return
     for row in told["models"]:
         typer.echo(_line(row))
-    typer.echo(f"{len(told['models'])} bundles")
+    n = len(told["models"])
+    typer.echo("1 bundle" if n == 1 else f"{n} bundles")
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -171,7 +171,7 @@ def _gaps(rows: _Rows) -> Finding | None:
     if day.size >= _STEADY * span:
         usual = int(np.quantile(step, 0.95, method="higher"))
         wide = step > max(_SHORTEST_GAP, 3 * usual)
-        return _gap(rows, day[:-1][wide] + 1, "stretches of days")
+        return _gap(rows, day[:-1][wide] + 1, "stretch of days", "stretches of days")
     month = np.unique(day.astype("datetime64[D]").astype("datetime64[M]"))
     months = month.astype(np.int64)
     every = int(months[-1] - months[0]) + 1
@@ -179,13 +179,14 @@ def _gaps(rows: _Rows) -> Finding | None:
         return None
     wide = np.diff(months) > 1
     begin = (month[:-1][wide] + 1).astype("datetime64[D]").astype(np.int64)
-    return _gap(rows, begin, "stretches of months")
+    return _gap(rows, begin, "stretch of months", "stretches of months")
 
 
-def _gap(rows: _Rows, begin: Days, words: str) -> Finding | None:
+def _gap(rows: _Rows, begin: Days, one: str, many: str) -> Finding | None:
     if not begin.size:
         return None
-    what = f"{rows.title}: {begin.size} {words} without a single row"
+    told = f"1 {one}" if begin.size == 1 else f"{begin.size} {many}"
+    what = f"{rows.title}: {told} without a single row"
     example = f"{rows.name} {date_of(int(begin[0]))}"
     return finding("CH210", what, count=int(begin.size), example=example)
 

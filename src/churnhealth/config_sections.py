@@ -259,8 +259,9 @@ class Model(Section):
     """The seed, the rungs of the ladder that may be used, and their settings.
 
     Without a ``penalty`` (of logistic) or ``leaves`` (of a gbm tree) they are chosen
-    from the training rows. Of more than ``max_rows`` training rows whole accounts are
-    drawn by the seed.
+    from the training rows. ``monotone`` says when trees keep to the direction that is
+    expected of a feature: with few outcomes, always or never. Of more than ``max_rows``
+    training rows whole accounts are drawn by the seed.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
@@ -270,6 +271,7 @@ class Model(Section):
     leaves: Annotated[int, Field(ge=2, le=31)] | None = None
     learning_rate: Annotated[float, Field(ge=0.001, le=0.5)] = 0.04
     l2: Annotated[float, Field(ge=0, le=1e4)] = 20.0
+    monotone: Literal["few", "always", "never"] = "few"
 
 
 class Calibration(Section):

@@ -72,6 +72,20 @@ def test_a_monotone_feature_never_turns_round():
     assert (np.diff(scorer.decision_function(grid)) >= 0).all()
 
 
+def test_directions_are_kept_only_while_outcomes_are_few():
+    X, y, account, order = bent()
+    up = (1, 0, 0, 0, 0, 0)
+    outcomes = np.unique(account[y == 1]).size
+
+    def trees(**settings):
+        return GbmScorer(rounds=30, **settings).fit(X, y, account, order).model_text
+
+    kept, free = trees(monotone=up), trees()
+    assert kept != free
+    assert trees(monotone=up, free_from=outcomes + 1) == kept
+    assert trees(monotone=up, free_from=outcomes) == free
+
+
 def test_contributions_are_lightgbms_own():
     import lightgbm
 

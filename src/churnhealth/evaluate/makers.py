@@ -17,6 +17,8 @@ from churnhealth.snapshots.labels import closing_day
 
 __all__ = ["configured_card", "outcome_window", "scorer_makers"]
 
+_MANY = 250  # outcomes, from which on they know directions better than we do
+
 
 def scorer_makers(
     config: Config, specs: tuple[FeatureSpec, ...], *, card: Card | None = None
@@ -51,6 +53,7 @@ def scorer_makers(
             "num_leaves": model.leaves,
             "learning_rate": model.learning_rate,
             "lambda_l2": model.l2,
+            **_monotone(model.monotone, specs),
         },
     }
     applies = [
@@ -76,6 +79,14 @@ def scorer_makers(
         return lambda: build(feature_names=names, **own.get(name, {}))
 
     return [maker(name) for name in applies]
+
+
+def _monotone(kept: str, specs: tuple[FeatureSpec, ...]) -> dict[str, Any]:
+    """Say whether trees keep to the directions that are expected of features."""
+    if kept == "never":
+        return {}
+    expected = tuple(spec.direction for spec in specs)
+    return {"monotone": expected, "free_from": _MANY if kept == "few" else None}
 
 
 def outcome_window(question: Question) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from churnhealth.scorers.estimator import Scorer, Training, one_thread
 from churnhealth.scorers.lens import learn_lens
 from churnhealth.scorers.matrix import refuse
 from churnhealth.scorers.splits import Mask, inner_folds
-from churnhealth.scorers.standing import StandingScorer
+from churnhealth.scorers.standing import StandingScorer, start_parts, starts_of
 from churnhealth.sources.contract import Floats
 
 __all__ = ["GbmScorer"]
@@ -40,9 +40,10 @@ class GbmScorer(StandingScorer):
     """Gradient boosted trees; how many is chosen on later days, then refitted on all.
 
     Where ``base`` stands on a rung itself (or on nothing), half of the margin comes
-    from trees that start there. ``monotone`` holds +1, -1 or 0 per feature;
-    ``embargo_days`` is kept free between the rows fitted on and the rows judged (lead +
-    horizon + gap); ``rounds`` fixes the number of trees, for each start or for all.
+    from trees that start there. ``monotone`` holds +1, -1 or 0 per feature, which trees
+    keep to unless there are ``free_from`` outcomes (``None``: always); ``embargo_days``
+    is kept free between the rows fitted on and the rows judged (lead + horizon + gap);
+    ``rounds`` fixes the number of trees, for each start or for all.
     ``random_cuts`` says how the trees on the rung below cut: where it lowers the loss
     most, or at the best of one random threshold per column; left out, the same later
     days that choose ``rounds`` choose it.
@@ -67,6 +68,7 @@ class GbmScorer(StandingScorer):
         rounds: int | Sequence[int] | None = None,
         random_cuts: bool | None = None,
         monotone: tuple[int, ...] | None = None,
+        free_from: int | None = None,
         embargo_days: int = 0,
         base: Scorer | None = None,
     ) -> None:
@@ -80,12 +82,13 @@ class GbmScorer(StandingScorer):
         self.rounds = rounds
         self.random_cuts = random_cuts
         self.monotone = monotone
+        self.free_from = free_from
         self.embargo_days = embargo_days
         self.base = base
 
     def _learn(self, rows: Training) -> None:
         self._stand(rows)
-        starts = _starts(self.base_, rows.X)
+        starts = starts_of(self.base_, rows.X)
         # Features without evidence only give trees noise to split on.
         with one_thread():
             lenses = [
@@ -96,6 +99,8 @@ class GbmScorer(StandingScorer):
         self.median_ = _medians(rows.X[:, self.used_])
         few = int(np.clip(rows.outcomes // 50, 4, 15))
         self.leaves_ = few if self.num_leaves is None else self.num_leaves
+        free = self.free_from is not None and rows.outcomes >= self.free_from
+        self.monotone_ = None if free else self.monotone
         self.random_cuts_ = bool(self.random_cuts)
         self.rounds_ = self._fixed(len(starts)) or self._choose(rows, len(starts))
         everyone = np.ones(rows.y.size, bool)
@@ -146,7 +151,7 @@ class GbmScorer(StandingScorer):
     def _curves(self, rows: Training, fit: Mask, judge: Mask) -> list[Floats]:
         """Give the log loss on the judged rows after each tree, start by start."""
         below = self._base_on(rows, fit)
-        starts = [_starts(below, rows.X[at]) for at in (fit, judge)]
+        starts = [starts_of(below, rows.X[at]) for at in (fit, judge)]
         first, *others = zip(*starts, strict=True)
         tried = [(first, cuts) for cuts in self._cuts()]
         tried += [(start, False) for start in others]
@@ -252,8 +257,8 @@ class GbmScorer(StandingScorer):
             "num_threads": 1,
             "verbosity": -1,
         }
-        if self.monotone is not None:
-            settings["monotone_constraints"] = [self.monotone[j] for j in self.used_]
+        if self.monotone_ is not None:
+            settings["monotone_constraints"] = [self.monotone_[j] for j in self.used_]
             settings["monotone_constraints_method"] = "intermediate"
         return settings
 
@@ -277,7 +282,7 @@ class GbmScorer(StandingScorer):
         raised = self._booster().predict(
             self._filled(X), raw_score=True, num_threads=self.num_threads
         )
-        starts = _starts(self.base_, X)[: len(self.rounds_)]
+        starts = starts_of(self.base_, X)[: len(self.rounds_)]
         below = sum(starts[1:], starts[0]) / len(starts)
         return below + self.start_ + np.asarray(raised, np.float64)
 
@@ -295,7 +300,7 @@ class GbmScorer(StandingScorer):
         parts = np.zeros((X.shape[0], X.shape[1] + 1))
         parts[:, self.used_] = found[:, :-1]
         parts[:, -1] = found[:, -1] + self.start_
-        below = _start_parts(self.base_, X)[: len(self.rounds_)]
+        below = start_parts(self.base_, X)[: len(self.rounds_)]
         return parts + sum(below[1:], below[0]) / len(below)
 
     def _tables(self) -> TreeTables:
@@ -369,26 +374,6 @@ class GbmScorer(StandingScorer):
             [np.nan if m is None else m for m in state["median"]], np.float64
         )
         self._restore_base(state)
-
-
-def _starts(below: Scorer | None, X: Floats) -> list[Floats]:
-    """Give the margins that trees start from: of the rung below, and of its own."""
-    if below is None:
-        return [np.zeros(X.shape[0])]
-    starts = [below.decision_function(X)]
-    if isinstance(below, StandingScorer):
-        starts += _starts(below.base_, X)[:1]
-    return starts
-
-
-def _start_parts(below: Scorer | None, X: Floats) -> list[Floats]:
-    """Part the margins that trees start from."""
-    if below is None:
-        return [np.zeros((X.shape[0], X.shape[1] + 1))]
-    parts = [below.rung_parts(X)]
-    if isinstance(below, StandingScorer):
-        parts += _start_parts(below.base_, X)[:1]
-    return parts
 
 
 def _medians(X: Floats) -> Floats:

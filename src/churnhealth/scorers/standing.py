@@ -16,7 +16,7 @@ from churnhealth.scorers.estimator import Scorer, Training
 from churnhealth.scorers.splits import Mask
 from churnhealth.sources.contract import Floats
 
-__all__ = ["StandingScorer"]
+__all__ = ["StandingScorer", "start_parts", "starts_of"]
 
 
 class StandingScorer(Scorer):
@@ -75,3 +75,23 @@ def _fitted(scorer: Scorer, rows: Training, keep: Mask | None = None) -> Scorer:
     at = slice(None) if keep is None else keep
     order = None if rows.order is None else rows.order[at]
     return scorer.fit(rows.X[at], rows.y[at].astype(np.int64), rows.groups[at], order)
+
+
+def starts_of(below: Scorer | None, X: Floats) -> list[Floats]:
+    """Give the margins (n,) to start from: of the rung ``below``, and of its own."""
+    if below is None:
+        return [np.zeros(X.shape[0])]
+    starts = [below.decision_function(X)]
+    if isinstance(below, StandingScorer):
+        starts += starts_of(below.base_, X)[:1]
+    return starts
+
+
+def start_parts(below: Scorer | None, X: Floats) -> list[Floats]:
+    """Part the margins to start from: (n, F + 1) each, in the order of the starts."""
+    if below is None:
+        return [np.zeros((X.shape[0], X.shape[1] + 1))]
+    parts = [below.rung_parts(X)]
+    if isinstance(below, StandingScorer):
+        parts += start_parts(below.base_, X)[:1]
+    return parts

@@ -260,7 +260,7 @@ class Model(Section):
 
     Without a ``penalty`` (of logistic) or ``leaves`` (of a gbm tree) they are chosen
     from the training rows. ``monotone`` says when trees keep to the direction that is
-    expected of a feature: with few outcomes, always or never. Of more than ``max_rows``
+    expected of a feature: never, with few outcomes or always. Of more than ``max_rows``
     training rows whole accounts are drawn by the seed.
     """
 
@@ -271,7 +271,7 @@ class Model(Section):
     leaves: Annotated[int, Field(ge=2, le=31)] | None = None
     learning_rate: Annotated[float, Field(ge=0.001, le=0.5)] = 0.04
     l2: Annotated[float, Field(ge=0, le=1e4)] = 20.0
-    monotone: Literal["few", "always", "never"] = "few"
+    monotone: Literal["never", "few", "always"] = "never"
 
 
 class Calibration(Section):

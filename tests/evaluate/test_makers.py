@@ -23,12 +23,8 @@ def test_trees_keep_to_the_directions_of_the_features_in_column_order(kept, free
     assert gbm.free_from == free_from
 
 
-def test_trees_are_free_where_the_configuration_says_so():
-    gbm, _ = trees(monotone="never")
-    assert gbm.monotone is None
-
-
-def test_few_outcomes_is_what_holds_without_a_word():
-    asked, _ = trees(monotone="few")
+def test_trees_are_free_unless_the_configuration_says_otherwise():
     usual, _ = trees()
-    assert usual.get_params() == asked.get_params()
+    asked, _ = trees(monotone="never")
+    assert usual.monotone is None
+    assert asked.get_params() == usual.get_params()

@@ -136,6 +136,12 @@ def about_run(
         "bands_version": bundle.bands_version,
         "trained_until": str(date_of(bundle.as_of)),
         "question": bundle.question.model_dump(mode="json"),
+        "skill": bundle.skill,
+        "base_rate": bundle.base_rate,
+        "cuts": list(bundle.cuts.cuts),
+        "promises": [
+            [band["low"], band["high"]] for band in bundle.card.get("bands", ())
+        ],
         "at_risk_goal": at_risk_goal,
         "sources": _sources(history, as_of),
         "retention": [],

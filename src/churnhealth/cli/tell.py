@@ -1,4 +1,4 @@
-"""The verbs that tell what was learned: score, explain and report."""
+"""The verbs that tell what was learned, and whether it came true."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from churnhealth.cli.options import (
     shown_progress,
 )
 
-__all__ = ["explain", "report", "rules", "score"]
+__all__ = ["explain", "monitor", "report", "rules", "score"]
+
+ScoresFolder = Annotated[
+    Path, typer.Option("--scores", help="The folder of all scores.")
+]
 
 
 def score(
@@ -109,6 +113,28 @@ def explain(
             typer.echo("No skill was shown: the colour is the rules', unproven.")
 
 
+def monitor(
+    scores: ScoresFolder,
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the scores of earlier runs with what happened since.
+
+    Of every run that --scores holds: how many were expected to leave, how many did,
+    and whether each colour kept its promise. Whose window is still open waits.
+    """
+    from churnhealth.commands.tell import look_back
+    from churnhealth.monitor import follow_up_text
+
+    settings = read_settings(config)
+    with shown_progress() as progress:
+        told = look_back(settings, scores, progress=progress)
+    if as_json:
+        print_json(told)
+    else:
+        typer.echo(follow_up_text(told))
+
+
 def rules(
     bundle: Annotated[
         Path | None, typer.Option("--bundle", "-b", help="The folder `train` wrote.")
@@ -129,7 +155,7 @@ def rules(
 
 
 def report(
-    scores: Annotated[Path, typer.Option("--scores", help="The folder of all scores.")],
+    scores: ScoresFolder,
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
     bundle: Annotated[
         Path | None, typer.Option("--bundle", "-b", help="For the model's promises.")

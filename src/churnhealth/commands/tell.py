@@ -23,6 +23,7 @@ from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.explain.drivers import Explained, roll_up
+from churnhealth.monitor import follow_up
 from churnhealth.pages.desk import read_desk
 from churnhealth.pages.dossier import read_dossier
 from churnhealth.pages.proof import headline, proof_lines
@@ -45,6 +46,7 @@ _STALE_DAYS = 31  # scoring this long after the newest data is still plain
 
 __all__ = [
     "explain_account",
+    "look_back",
     "read_rules",
     "score_cohort",
     "write_portfolio",
@@ -146,6 +148,14 @@ def _refuse_other_question(bundle: Bundle, config: Config) -> None:
             why="its probabilities answer that question, not the one asked here",
             fix="train a bundle with this configuration, or give the one it came from",
         )
+
+
+def look_back(config: Config, scores: Path, *, progress: Progress) -> dict[str, Any]:
+    """Compare stored scores with what happened since; raises as ``follow_up`` does."""
+    with progress.stage("read"):
+        history = load(config).history
+    with progress.stage("compare"):
+        return follow_up(history, config.question, scores)
 
 
 def read_rules(*, bundle_folder: Path | None, card: Path | None) -> dict[str, Any]:

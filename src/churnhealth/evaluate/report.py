@@ -29,7 +29,7 @@ from churnhealth.health.promises import (
 )
 from churnhealth.sources.contract import Texts
 
-__all__ = ["backtest_report", "prediction_table", "report_text"]
+__all__ = ["backtest_report", "band_lines", "prediction_table", "report_text"]
 
 _DAYS_BEFORE = (180, 120, 90, 60, 30)
 _LEAST_SHOWN = 10  # churned accounts in the test period
@@ -228,8 +228,7 @@ def report_text(report: Mapping[str, Any]) -> str:
             f" {row['log_loss_gain_over_constant']:>8.4f}"
             f" {_number(row['calibration_slope'], 2):>6}"
         )
-    lines += ["", f"{'band':<8} {'promised':>15} {'rows':>7} {'seen':>7}  kept"]
-    lines += [_band_line(band) for band in report["bands"]]
+    lines += ["", *band_lines(report["bands"])]
     leaky = report.get("leaky")
     if leaky and leaky["auc"] is not None:
         lines += ["", f"cheating would have claimed an AUC of {leaky['auc']:.3f}"]
@@ -290,6 +289,12 @@ def _fold_line(fold: Mapping[str, Any]) -> str:
         f" test {fold['test_from']} .. {fold['test_to']}: {fold['n_test']} rows,"
         f" {fold['positives_test']} positive ({fold['outcomes_test']} accounts)"
     )
+
+
+def band_lines(bands: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lay out what each colour promised, and what was seen (see ``Promise``)."""
+    head = f"{'band':<8} {'promised':>15} {'rows':>7} {'seen':>7}  kept"
+    return [head, *map(_band_line, bands)]
 
 
 def _band_line(band: Mapping[str, Any]) -> str:

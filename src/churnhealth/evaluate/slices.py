@@ -17,9 +17,9 @@ from churnhealth.health.bands import BandCuts
 from churnhealth.health.draws import rate_interval
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import FAR, Floats, Texts
+from churnhealth.sources.contract import FAR, Floats, Ints, Texts
 
-__all__ = ["slices_of"]
+__all__ = ["quadrants", "slices_of"]
 
 _FEWEST = 30  # accounts of a slice
 _MOST_SEGMENTS = 8
@@ -181,6 +181,13 @@ def _agreement(
     if "rules" not in judged.p:
         return []
     model, rule = cuts.level(p) >= 2, cuts.level(judged.p["rules"]) >= 2
+    return quadrants(model, rule, account=judged.account, y=y)
+
+
+def quadrants(
+    model: Flags, rule: Flags, *, account: Ints, y: Floats
+) -> list[dict[str, Any]]:
+    """Say what happened where model and rule both raised an alarm, one, or neither."""
     rows = []
     for says_model in (True, False):
         for says_rule in (True, False):
@@ -190,7 +197,7 @@ def _agreement(
                     "model_alarm": says_model,
                     "rules_alarm": says_rule,
                     "n": int(mine.sum()),
-                    "outcomes": distinct(judged.account[mine & (y == 1)]),
+                    "outcomes": distinct(account[mine & (y == 1)]),
                     "observed": float(y[mine].mean()) if mine.any() else None,
                 }
             )

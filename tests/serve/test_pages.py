@@ -9,7 +9,7 @@ from tests.pages.test_desk import book_of
 from tests.pages.test_render import HOSTILE, Page
 from tests.serve.served import client_of
 
-from churnhealth.archive.runs import write_scores
+from churnhealth.archive.runs import write_outcomes, write_scores
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.commands.tell import write_portfolio
 from churnhealth.errors import ChurnHealthError
@@ -255,3 +255,29 @@ def test_a_report_that_cannot_be_made_leaves_no_file(
             account_id=account_id,
         )
     assert (caught.value.code, list(tmp_path.iterdir())) == (code, [])
+
+
+def test_the_proof_shows_what_became_of_earlier_scores(bundle_folder, tmp_path):
+    live, _ = served(bundle_folder, tmp_path, "calm")
+    line = {**REPORT["bands"][0], "n": 70, "observed": 0.4, "kept": False}
+    told = {
+        "schema_version": 1,
+        "data_until": "2025-12-31",
+        "runs": [{"as_of": "2025-10-01", "closes": "2026-01-29"}],
+        "models": [
+            {"model_version": "m1", "known": 70, "from": "2025-03-01",
+             "to": "2025-09-01", "accounts": 50, "churned_accounts": 9,
+             "predicted": 0.1, "observed": 0.4, "interval": [0.2, 0.6],
+             "bands": [line], "broken": [],
+             "churners": {"grey": 1, "green": 5, "yellow": 0, "orange": 0, "red": 3}},
+            {"model_version": "m2", "known": 0},
+        ],
+    }  # fmt: skip
+    with client_of(live) as client:
+        assert "What became of" not in client.get("/backtest").text
+        write_outcomes(tmp_path, told)
+        shown = Page(client.get("/backtest").text).all_text.replace("\xa0", " ")
+    assert "9 of 50 accounts left" in shown
+    assert "last shown as Healthy (5), Critical (3), grey (1)." in shown
+    assert "still open closes on 2026-01-29" in shown
+    assert "m2" not in shown

@@ -8,6 +8,7 @@ Under the folder of all scores stand::
     history/2026-01-01.1.parquet    one flat file per run, never rewritten
     scores_current.parquet  the flat table of the run that ``current`` names
     current                 the day of the newest run, written last
+    outcomes.json           what became of the runs so far, when it was last looked up
 
 Readers that follow ``current`` see all of a run or nothing of it. Whatever a killed run
 left undone, the next one mends: the flat files are made from the folders.
@@ -39,7 +40,9 @@ __all__ = [
     "history_of",
     "read_about",
     "read_current",
+    "read_outcomes",
     "run_days",
+    "write_outcomes",
     "write_scores",
 ]
 
@@ -59,6 +62,7 @@ _TABLES = (
     "changes",
 )
 _ABOUT = "run.json"
+_OUTCOMES = "outcomes.json"
 _GROUP = 8_192  # rows: one account is found by reading one group
 
 
@@ -87,8 +91,7 @@ def write_scores(
             write_table(temporary / f"{name}.parquet", table, group_rows=_GROUP)
             if file_format == "csv" and name in ("scores", "drivers"):
                 write_table(temporary / f"{name}.csv", unformulated(table))
-        text = json.dumps(told, indent=1, sort_keys=True, allow_nan=False)
-        (temporary / _ABOUT).write_text(text + "\n", encoding="utf-8")
+        (temporary / _ABOUT).write_text(_json_text(told), encoding="utf-8")
     flat = _flat(folder, tables)
     write_table(out / "history" / f"{as_of}.{number + 1}.parquet", flat)
     _append_history(out)
@@ -114,11 +117,30 @@ def _number(folder: Path) -> int:
 
 def read_about(folder: Path) -> dict[str, Any]:
     """Read what a run says of itself; nothing where it says nothing."""
+    return _read_json(folder / _ABOUT)
+
+
+def write_outcomes(out: Path, told: Mapping[str, Any]) -> None:
+    """Keep what became of the runs so far, for the pages."""
+    write_text(out / _OUTCOMES, _json_text(told))
+
+
+def read_outcomes(out: Path) -> dict[str, Any]:
+    """Read what became of the runs so far; nothing where nobody has looked."""
+    return _read_json(out / _OUTCOMES)
+
+
+def _read_json(file: Path) -> dict[str, Any]:
     try:
-        told = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        told = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    known = isinstance(told, dict) and told.get("schema_version", 1) == 1
+    return told if known else {}
+
+
+def _json_text(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _append_history(out: Path) -> None:

@@ -121,7 +121,8 @@ def monitor(
     """Compare the scores of earlier runs with what happened since.
 
     Of every run that --scores holds: how many were expected to leave, how many did,
-    and whether each colour kept its promise. Whose window is still open waits.
+    and whether each colour kept its promise. Whose window is still open waits. The page
+    of the proof shows what was found last.
     """
     from churnhealth.commands.tell import look_back
     from churnhealth.monitor import follow_up_text

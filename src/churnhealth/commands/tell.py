@@ -17,6 +17,8 @@ from churnhealth.archive.runs import (
     bands_of,
     earlier_scores,
     read_current,
+    read_outcomes,
+    write_outcomes,
     write_scores,
 )
 from churnhealth.bundle import Bundle, load_bundle
@@ -151,11 +153,16 @@ def _refuse_other_question(bundle: Bundle, config: Config) -> None:
 
 
 def look_back(config: Config, scores: Path, *, progress: Progress) -> dict[str, Any]:
-    """Compare stored scores with what happened since; raises as ``follow_up`` does."""
+    """Compare stored scores with what happened since, and keep it beside them.
+
+    Raises as ``follow_up`` does.
+    """
     with progress.stage("read"):
         history = load(config).history
     with progress.stage("compare"):
-        return follow_up(history, config.question, scores)
+        told = follow_up(history, config.question, scores)
+    write_outcomes(scores, told)
+    return told
 
 
 def read_rules(*, bundle_folder: Path | None, card: Path | None) -> dict[str, Any]:
@@ -359,6 +366,7 @@ def _proof(scores: Path, kind: str, card: Mapping[str, Any]) -> str:
     told: dict[str, Any] = {"report": report, "headline": headline(report)}
     if kind == "backtest":
         told |= {"fold": report["folds"][-1], "lines": proof_lines(report)}
+        told |= {"since": read_outcomes(scores)}
     else:
         desk = read_desk(scores)
         rows = [row for row in desk.rows if row["status"] == "scored"][:10]

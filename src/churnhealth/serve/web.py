@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from churnhealth.archive.runs import read_outcomes
 from churnhealth.bundle import Bundle
 from churnhealth.errors import ChurnHealthError, RequestError
 from churnhealth.pages.choice import (
@@ -195,6 +196,7 @@ class _Pages:
                 fold=report["folds"][-1],
                 headline=headline(report),
                 lines=proof_lines(report),
+                since=read_outcomes(served.stored.folder) if served.stored else {},
                 **{**told, "here": "backtest"},
             )
 

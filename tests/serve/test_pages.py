@@ -278,6 +278,6 @@ def test_the_proof_shows_what_became_of_earlier_scores(bundle_folder, tmp_path):
         write_outcomes(tmp_path, told)
         shown = Page(client.get("/backtest").text).all_text.replace("\xa0", " ")
     assert "9 of 50 accounts left" in shown
-    assert "last shown as Healthy (5), Critical (3), grey (1)." in shown
+    assert "last shown as Healthy (5), Critical (3), Not enough data (1)." in shown
     assert "still open closes on 2026-01-29" in shown
     assert "m2" not in shown

@@ -133,11 +133,12 @@ def test_features_are_written_for_one_day(demo: Path, tmp_path: Path) -> None:
     assert len(table["account_id"]) == len(set(table["account_id"])) > 100
 
 
-def test_backtest_prints_json_and_writes_predictions(
+def test_backtest_prints_json_and_writes_predictions_and_a_page(
     demo: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "p.parquet"
-    words = ("backtest", "--json", "--predictions", str(out))
+    page = tmp_path / "proof.html"
+    words = ("backtest", "--json", "--predictions", str(out), "--html", str(page))
     done = run(*words, folder=demo)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -149,6 +150,10 @@ def test_backtest_prints_json_and_writes_predictions(
     assert {"p_constant", "p_rules", "p_gbm", "p_chosen", "band"} <= set(table)
     keys = list(zip(table["account_id"], table["as_of"], strict=True))
     assert len(keys) == len(set(keys))
+    html = page.read_text(encoding="utf-8")
+    assert "Does it work?" in html
+    assert "Are the chances right?" in html
+    assert 'href="/' not in html  # a file leads nowhere else
 
 
 def test_check_reports_findings_with_codes(demo: Path) -> None:

@@ -158,6 +158,9 @@ def test_the_blend_is_preferred_unless_it_is_clearly_behind():
     assert choose(near, account, outcomes=500)[0] == "gbm"
     assert choose(worse, account, outcomes=FEW)[0] == "gbm"
     assert choose({"rules": constant}, account, outcomes=FEW - 1)[0] == "rules"
+    # the last bits of a sum are no gain
+    same = {"constant": constant, "hazard": constant - 1e-12}
+    assert choose(same, account, outcomes=FEW)[0] == "constant"
 
 
 def held_of(margins, y, *, folds=3):

@@ -126,3 +126,19 @@ def test_lead_time_takes_each_churners_nearest_row():
     assert row.false_alarm_rate == pytest.approx(3 / 5)
     assert early.churners == 0
     assert row.to_json()["days_before"] == 90
+
+
+def test_lead_time_tells_the_value_that_left_too():
+    account = np.array([1, 2, 3, 4])
+    until = np.array([95, 91, 93, -1])
+    band = np.array(["red", "green", "red", "red"], object)
+    y, paid = np.zeros(4), np.array([100.0, 30.0, np.nan, 500.0])
+
+    def told(value):
+        row = metrics.lead_time(band, y, account, until, days_before=[90], value=value)[
+            0
+        ]
+        return row.value, row.value_red_or_orange, row.value_green
+
+    assert told(paid) == (130.0, 100.0, 30.0)
+    assert told(np.full(4, np.nan)) == told(None) == (None, None, None)

@@ -75,7 +75,16 @@ SCORER = {
     "lift_top_decile",
 }
 BAND = {"band", "low", "high", "n", "predicted", "observed", "interval", "kept"}
-LEAD = {"days_before", "churners", "red_or_orange", "green", "false_alarm_rate"}
+LEAD = {
+    "days_before",
+    "churners",
+    "red_or_orange",
+    "green",
+    "false_alarm_rate",
+    "value",
+    "value_red_or_orange",
+    "value_green",
+}
 
 
 def judged_with(seen, ladder=None, **sections):
@@ -248,6 +257,19 @@ def test_the_verdict_follows_from_the_gain_interval(kind):
     assert f"{3 * outcomes} more accounts that leave would narrow" in said
     assert f"interval to {(high - low) / 4:.4f} on either side" in said
     assert (f"only {outcomes} accounts churned in the test" in said) is (outcomes < 20)
+
+
+def test_another_level_for_everybody_gains_but_is_no_skill():
+    judged, _ = told("horizon")
+    level = np.full(judged.y.size, judged.y.mean())
+    p = {"constant": np.full(judged.y.size, 0.5), "hazard": level, "chosen": level}
+    moved = replace(judged, p=p, chosen="hazard")
+    report = backtest_report(moved, panel_of(), settings(), leaky=None, shuffled={})
+    assert report["scorers"]["chosen"]["gain_interval"][0] > 0
+    assert report["verdict"]["skill"] is False
+    assert any(
+        "tells nobody apart" in reason for reason in report["verdict"]["reasons"]
+    )
 
 
 def test_random_features_show_no_skill():

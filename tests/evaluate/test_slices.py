@@ -64,6 +64,25 @@ def test_segments_have_their_own_rates_with_intervals():
         assert row["outcomes"] == mine.loc[mine["y"] == 1, "account"].nunique()
 
 
+def test_parts_by_chance_hold_every_row_once_in_the_order_of_their_chances():
+    done, rows = judged()[0], frame()
+    rows["p"] = done.p["rules"]
+    moved = replace(done, p={**done.p, "chosen": done.p["rules"]})
+    parts = slices_of(moved, panel_of(), cuts(), seed=1)["calibration"]
+    assert 2 <= len(parts) <= 10
+    assert sum(part["n"] for part in parts) == len(rows)
+    for part, later in zip(parts, [*parts[1:], {"from": 2.0}], strict=True):
+        mine = rows[rows["p"].between(part["from"], part["to"])]
+        assert part["n"] == len(mine)
+        assert part["observed"] == pytest.approx(mine["y"].mean())
+        assert part["predicted"] == pytest.approx(mine["p"].mean())
+        low, high = part["interval"]
+        assert part["holds"] is bool(low <= mine["p"].mean() <= high)
+        assert part["to"] < later["from"]
+    (only,) = told()["calibration"]  # of the constant: equal chances stay together
+    assert only["n"] == len(rows)
+
+
 def test_thirds_of_tenure_value_and_lead_hold_every_row_once():
     for kind in ("tenure_days", "yearly_value", "days_to_renewal"):
         rows = [r for r in told()["reliability"] if r["by"] == kind]

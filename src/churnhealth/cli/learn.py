@@ -34,6 +34,9 @@ def backtest(
     predictions: Annotated[
         Path | None, typer.Option("--predictions", help="A .parquet or .csv file.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also a page for people: this file.")
+    ] = None,
     allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +49,11 @@ def backtest(
     )
     with shown_progress() as progress:
         report = run_backtest(
-            settings, predictions=predictions, today=today(), progress=progress
+            settings,
+            predictions=predictions,
+            html=html,
+            today=today(),
+            progress=progress,
         )
     if as_json:
         print_json(report)

@@ -19,6 +19,8 @@ from churnhealth.evaluate.report import prediction_table
 from churnhealth.evaluate.tuning import Budget
 from churnhealth.features.runtime import feature_table
 from churnhealth.gathering import gather
+from churnhealth.pages.proof import proof_page
+from churnhealth.pages.render import write_report
 from churnhealth.pipeline import (
     Trained,
     build_panel,
@@ -120,9 +122,14 @@ def _needs_suffix(out: Path) -> None:
 
 
 def run_backtest(
-    config: Config, *, predictions: Path | None, today: date, progress: Progress
+    config: Config,
+    *,
+    predictions: Path | None,
+    html: Path | None = None,
+    today: date,
+    progress: Progress,
 ) -> dict[str, Any]:
-    """Judge every scorer; write the predictions of the test rows if asked to."""
+    """Judge every scorer; write test predictions and the page if asked to."""
     if predictions is not None:
         _needs_suffix(predictions)
     loaded, _ = gather(config, today=today, progress=progress)
@@ -131,6 +138,9 @@ def run_backtest(
     if predictions is not None:
         ids = loaded.history.accounts.ids
         write_table(predictions, prediction_table(judged, report, ids))
+    if html is not None:
+        page = proof_page(report, company=config.company.name, since={})
+        write_report(html, page)
     return report
 
 

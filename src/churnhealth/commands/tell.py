@@ -28,7 +28,7 @@ from churnhealth.explain.drivers import Explained, roll_up
 from churnhealth.monitor import follow_up
 from churnhealth.pages.desk import read_desk
 from churnhealth.pages.dossier import read_dossier
-from churnhealth.pages.proof import headline, proof_lines
+from churnhealth.pages.proof import headline, proof_page
 from churnhealth.pages.render import render_page, render_report, write_report
 from churnhealth.pages.review import review_of
 from churnhealth.pages.summary import summarise
@@ -363,14 +363,15 @@ def _proof(scores: Path, kind: str, card: Mapping[str, Any]) -> str:
             why="a page about proof without proof would be trusted",
             fix="name the bundle: --bundle B",
         )
-    told: dict[str, Any] = {"report": report, "headline": headline(report)}
-    if kind == "backtest":
-        told |= {"fold": report["folds"][-1], "lines": proof_lines(report)}
-        told |= {"since": read_outcomes(scores)}
-    else:
-        desk = read_desk(scores)
-        rows = [row for row in desk.rows if row["status"] == "scored"][:10]
-        told |= {"desk": desk, "rows": rows}
     company = str(card.get("company") or "churnhealth")
-    title = f"{company} – {'board review' if kind == 'board' else 'does it work?'}"
+    if kind == "backtest":
+        return proof_page(report, company=company, since=read_outcomes(scores))
+    desk = read_desk(scores)
+    told: dict[str, Any] = {
+        "report": report,
+        "headline": headline(report),
+        "desk": desk,
+        "rows": [row for row in desk.rows if row["status"] == "scored"][:10],
+    }
+    title = f"{company} – board review"
     return render_page(kind, title=title, company=company, **told, **_FILE)

@@ -36,6 +36,7 @@ _NO_LATER = (
     "the training period is too short to judge on later dates inside it: whole accounts"
     " were left out instead, so what changes with time was not seen"
 )
+_NOTHING = 1e-6  # of log loss: what gains less tells nobody apart
 _FADING = 100.0  # outcomes at which half of a learned card's share is left
 
 
@@ -235,7 +236,7 @@ def choose(
 
 
 def _is_proven(gain: Floats, account: Ints) -> bool:
-    return bool(gain.mean() > clustered_error(gain, account))
+    return bool(gain.mean() > max(clustered_error(gain, account), _NOTHING))
 
 
 def clustered_error(values: Floats, account: Ints) -> float:

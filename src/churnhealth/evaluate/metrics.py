@@ -237,13 +237,19 @@ def _pair(interval: Range) -> list[float] | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeadTime:
-    """How many later churners already stood in red or orange so many days before."""
+    """How many later churners already stood in red or orange so many days before.
+
+    The same of their yearly value, as far as it is known; ``None`` where none is.
+    """
 
     days_before: int
     churners: int
     red_or_orange: int
     green: int
     false_alarm_rate: float | None
+    value: float | None = None
+    value_red_or_orange: float | None = None
+    value_green: float | None = None
 
     def to_json(self) -> Mapping[str, float | int | None]:
         """Say it as a row of ``backtest --json``."""
@@ -257,6 +263,7 @@ def lead_time(
     days_until: Floats | Ints,
     *,
     days_before: Sequence[int],
+    value: Floats | None = None,
     tolerance_days: int = 31,
 ) -> list[LeadTime]:
     """Say what colour each later churner had, so many days before.
@@ -264,7 +271,8 @@ def lead_time(
     ``days_until`` are the days from a row's as_of to the account's churn; negative or
     NaN where it did not churn. For each of ``days_before`` an account counts with the
     row nearest to that day, at most ``tolerance_days`` further back; accounts
-    without such a row are left out. ``false_alarm_rate`` is the share of red or
+    without such a row are left out. ``value`` is what each row's account pays in a
+    year, NaN where it is not known. ``false_alarm_rate`` is the share of red or
     orange among rows whose outcome was staying (``y`` = 0).
     """
     level = np.isin(band, ("red", "orange"))
@@ -273,13 +281,20 @@ def lead_time(
     told = []
     for days in days_before:
         row = _rows_before(groups, days_until, days=days, tolerance=tolerance_days)
+        paid = np.full(row.size, np.nan) if value is None else value[row]
+        green, known = band[row] == "green", np.isfinite(paid).any()
         told.append(
             LeadTime(
                 days_before=days,
                 churners=int(row.size),
                 red_or_orange=int(level[row].sum()),
-                green=int((band[row] == "green").sum()),
+                green=int(green.sum()),
                 false_alarm_rate=alarms,
+                value=float(np.nansum(paid)) if known else None,
+                value_red_or_orange=float(np.nansum(paid[level[row]]))
+                if known
+                else None,
+                value_green=float(np.nansum(paid[green])) if known else None,
             )
         )
     return told

@@ -16,7 +16,7 @@ from churnhealth.evaluate.backtest import Judged, fold_rows
 from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
-from churnhealth.evaluate.slices import slices_of
+from churnhealth.evaluate.slices import slices_of, yearly_value
 from churnhealth.health.bands import BandCuts, band_cuts
 from churnhealth.health.draws import Range, account_draws
 from churnhealth.health.drift import rate_of_today
@@ -157,6 +157,7 @@ def _lead_time(
         judged.account,
         until,
         days_before=days,
+        value=yearly_value(judged, panel),
         tolerance_days=step,
     )
     return [dict(row.to_json()) for row in rows]
@@ -165,12 +166,16 @@ def _lead_time(
 def _verdict(
     judged: Judged, chosen: Mapping[str, Any], told: Sequence[Promise], config: Config
 ) -> dict[str, Any]:
-    """Say whether there is skill: the whole gain interval above zero."""
+    """Say whether there is skill: the whole gain interval above zero.
+
+    Another level for everybody gains too where rates move, but it tells nobody apart.
+    """
     interval = chosen["gain_interval"]
     outcomes = distinct(judged.account[judged.y == 1])
     # An interval drawn from a handful of churned accounts cannot tell its own width.
     enough = outcomes >= _LEAST_SHOWN
-    skill = enough and interval is not None and interval[0] > 0
+    apart = (chosen["auc"] or 0.0) > 0.5
+    skill = enough and apart and interval is not None and interval[0] > 0
     reasons = list(judged.reasons)
     gain = chosen["log_loss_gain_over_constant"]
     if interval is None:
@@ -187,6 +192,8 @@ def _verdict(
             f"{3 * outcomes} more accounts that leave would narrow that interval to"
             f" {(interval[1] - interval[0]) / 4.0:.4f} on either side"
         )
+    if not apart:
+        reasons.append("it tells nobody apart: those who left did not rank higher")
     if not skill:
         reasons.append("no skill shown: colours are the rules', unproven")
     if outcomes < FEW:

@@ -19,10 +19,11 @@ from churnhealth.snapshots.cover import cover_at
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import FAR, Floats, Ints, Texts
 
-__all__ = ["quadrants", "slices_of"]
+__all__ = ["quadrants", "slices_of", "yearly_value"]
 
 _FEWEST = 30  # accounts of a slice
 _MOST_SEGMENTS = 8
+_PARTS, _OUTCOMES_A_PART = 10, 5
 _Z = 1.959964
 _TERM, _TO_GO = "contracts__all__term_months", "contracts__all__days_to_renewal"
 
@@ -32,7 +33,8 @@ def slices_of(
 ) -> dict[str, Any]:
     """Look at the chosen scorer's test rows from several sides.
 
-    ``reliability``: predicted and observed rate per segment, tenure, value and lead,
+    ``calibration``: predicted and observed rate per tenth of the rows, from the least
+    likely up. ``reliability``: the same per segment, tenure, value and lead,
     with the 95 % interval by account. ``recurring_loss``: expected and actual yearly
     value lost per quarter (its first snapshot of each account), and whether the actual
     lies in the 95 % range that the probabilities give. ``value_lead``: the share of
@@ -42,12 +44,13 @@ def slices_of(
     sources that no feature is made of.
     """
     p, y = judged.p["chosen"], judged.y.astype(np.float64)
-    value = _value(judged, panel)
+    value = yearly_value(judged, panel)
     rows = [
         _slice(kind, name, keep, p, y, judged, seed=seed)
         for kind, name, keep in _groups(judged, panel, value)
     ]
     return {
+        "calibration": _calibration(p, y, judged.account, seed=seed),
         "reliability": [row for row in rows if row is not None],
         "recurring_loss": _recurring_loss(judged, p, y, value),
         "value_lead": _value_lead(p, y, value, cuts),
@@ -66,7 +69,7 @@ def _unread(panel: Panel) -> list[str]:
     return sorted({*events, *states} - read)
 
 
-def _value(judged: Judged, panel: Panel) -> Floats:
+def yearly_value(judged: Judged, panel: Panel) -> Floats:
     """Give the yearly value in force on each test row, NaN where it is not known."""
     contracts = panel.history.contracts
     if contracts is None or not contracts.value.size:
@@ -74,6 +77,35 @@ def _value(judged: Judged, panel: Panel) -> Floats:
     cover = cover_at(contracts, account=judged.account, as_of=judged.as_of, gap_days=0)
     known = contracts.value[np.maximum(cover.row, 0)]
     return np.where(cover.row >= 0, 12.0 * known, np.nan)
+
+
+def _calibration(
+    p: Floats, y: Floats, account: Ints, *, seed: int
+) -> list[dict[str, Any]]:
+    """Compare predicted and observed rates in tenths of the rows; ties stay together.
+
+    Fewer parts where churn is rare, so that each may expect some accounts to leave.
+    """
+    parts = int(np.clip(distinct(account[y == 1]) // _OUTCOMES_A_PART, 2, _PARTS))
+    edges = np.unique(np.quantile(p, np.arange(1, parts) / parts))
+    part = np.searchsorted(edges, p, side="right")
+    lines = []
+    for k in np.unique(part):
+        mine = part == k
+        low, high = rate_interval(y[mine], account[mine], seed=seed)
+        predicted = float(p[mine].mean())
+        lines.append(
+            {
+                "from": float(p[mine].min()),
+                "to": float(p[mine].max()),
+                "n": int(mine.sum()),
+                "predicted": predicted,
+                "observed": float(y[mine].mean()),
+                "interval": [low, high],
+                "holds": bool(low <= predicted <= high),
+            }
+        )
+    return lines
 
 
 def _groups(

@@ -6,11 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from churnhealth.explain.wording import capital
+from churnhealth.pages.render import render_page
 from churnhealth.pages.words import BAND_WORDS, amount, percent
 
-__all__ = ["headline", "proof_lines", "weaknesses"]
+__all__ = ["headline", "proof_lines", "proof_page", "weaknesses"]
 
 _FEW = 100  # outcomes below which much stays uncertain
+
+
+def proof_page(
+    report: Mapping[str, Any], *, company: str, since: Mapping[str, Any]
+) -> str:
+    """Write the page of a backtest as one file that leads nowhere else.
+
+    ``since`` is what became of earlier scores (`monitor.follow_up`), or empty.
+    """
+    return render_page(
+        "backtest",
+        title=f"{company} – does it work?",
+        company=company,
+        report=report,
+        fold=report["folds"][-1],
+        headline=headline(report),
+        lines=proof_lines(report),
+        since=since,
+        root=None,
+        here=None,
+    )
 
 
 def headline(report: Mapping[str, Any]) -> str:

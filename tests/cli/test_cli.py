@@ -156,6 +156,20 @@ def test_backtest_prints_json_and_writes_predictions_and_a_page(
     assert 'href="/' not in html  # a file leads nowhere else
 
 
+def test_backtest_tells_what_fewer_outcomes_had_been_worth(
+    demo: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "proof.html"
+    done = run("backtest", "--learning", "--html", str(page), folder=demo)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.split("learned from")[1].split("\n\n")[0].splitlines()[1:]
+    outcomes = [int(line.split()[0]) for line in table]
+    assert len(outcomes) >= 2
+    assert outcomes == sorted(outcomes)
+    shown = page.read_text(encoding="utf-8")
+    assert all(f"{n} accounts that left</th>" in shown for n in outcomes)
+
+
 def test_check_reports_findings_with_codes(demo: Path) -> None:
     done = run("check", "--json", folder=demo)
     assert done.returncode == 0, done.stderr

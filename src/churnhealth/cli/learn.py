@@ -37,6 +37,10 @@ def backtest(
     html: Annotated[
         Path | None, typer.Option("--html", help="Also a page for people: this file.")
     ] = None,
+    learning: Annotated[
+        bool,
+        typer.Option("--learning", help="Also what fewer outcomes had been worth."),
+    ] = False,
     allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
@@ -52,6 +56,7 @@ def backtest(
             settings,
             predictions=predictions,
             html=html,
+            learning=learning,
             today=today(),
             progress=progress,
         )

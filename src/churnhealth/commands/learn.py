@@ -15,6 +15,9 @@ import numpy as np
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.config import Config, parse_config
 from churnhealth.errors import ConfigError, RequestError
+from churnhealth.evaluate.backtest import fold_plan
+from churnhealth.evaluate.learning import learning_curve
+from churnhealth.evaluate.makers import scorer_makers
 from churnhealth.evaluate.report import prediction_table
 from churnhealth.evaluate.tuning import Budget
 from churnhealth.features.runtime import feature_table
@@ -126,10 +129,14 @@ def run_backtest(
     *,
     predictions: Path | None,
     html: Path | None = None,
+    learning: bool = False,
     today: date,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Judge every scorer; write test predictions and the page if asked to."""
+    """Judge every scorer; write test predictions and the page if asked to.
+
+    With ``learning`` the report tells too what fewer outcomes would have been worth.
+    """
     if predictions is not None:
         _needs_suffix(predictions)
     loaded, _ = gather(config, today=today, progress=progress)
@@ -138,6 +145,14 @@ def run_backtest(
     if predictions is not None:
         ids = loaded.history.accounts.ids
         write_table(predictions, prediction_table(judged, report, ids))
+    if learning:
+        with progress.stage("learning curve"):
+            report["learning"] = learning_curve(
+                panel,
+                fold_plan(panel, config)[-1],
+                scorer_makers(config, panel.specs),
+                seed=config.model.seed,
+            )
     if html is not None:
         page = proof_page(report, company=config.company.name, since={})
         write_report(html, page)

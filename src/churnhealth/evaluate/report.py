@@ -254,6 +254,7 @@ def report_text(report: Mapping[str, Any]) -> str:
             f" is {done} (log-odds)"
         ]
     lines += _slice_lines(report["slices"])
+    lines += _learning_lines(report.get("learning", ()))
     skill = "skill" if report["verdict"]["skill"] else "no skill"
     lines += ["", f"verdict: {skill}, chosen {report['verdict']['chosen']}"]
     lines += [f"  - {reason}" for reason in report["verdict"]["reasons"]]
@@ -287,6 +288,19 @@ def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
             " fold, or left out by [features]"
         )
     return ["", *lines] if lines else []
+
+
+def _learning_lines(points: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what the chosen scorer gained from part of the accounts."""
+    if not points:
+        return []
+    lines = ["", f"{'learned from':<24}{'gain':>8}   95 % interval"]
+    for point in points:
+        what = f"{point['outcomes']} accounts that left"
+        low, high = point["interval"] or (None, None)
+        between = f"{_number(low, 4)} to {_number(high, 4)}"
+        lines.append(f"{what:<24}{point['gain']:>8.4f}   {between}")
+    return lines
 
 
 def _fold_line(fold: Mapping[str, Any]) -> str:

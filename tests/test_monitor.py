@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 from tests.made import AS_OF, bundle_of, loaded
-from tests.snapshots.tables import Ask, history, question, term
+from tests.snapshots.oracle import Event
+from tests.snapshots.tables import Ask, day, history, question, term
 
 from churnhealth.archive.beside import about_run
 from churnhealth.archive.runs import write_scores
@@ -42,7 +43,9 @@ DRIVERS = {
 }
 
 
-def keep_run(out, day, p, *, ids=None, band=None, about=ABOUT, model="m1", rules=None):
+def keep_run(
+    out, day, p, *, ids=None, band=None, about=ABOUT, model="m1", rules=None, ends=None
+):
     """Store a run as ``score`` does: of a day, with chances and the colours shown."""
     n = len(p)
     level = np.searchsorted(CUTS, p, side="right")
@@ -60,7 +63,7 @@ def keep_run(out, day, p, *, ids=None, band=None, about=ABOUT, model="m1", rules
         "band": shown if band is None else np.array(band, dtype=object),
         "rules_band": shown if rules is None else np.array(rules, dtype=object),
         "value": np.full(n, 10.0),
-        "renewal_date": np.full(n, np.datetime64("2030-01-01")),
+        "renewal_date": np.array(ends or ["2030-01-01"] * n, dtype="datetime64[D]"),
         "model_version": np.full(n, model, dtype=object),
         "bands_version": np.full(n, "b1", dtype=object),
     }
@@ -121,8 +124,8 @@ def test_a_colour_is_held_to_what_its_model_promised(tmp_path):
 
 def test_whoever_left_is_told_by_the_colour_shown_last_before(tmp_path):
     past = history([LEFT, STAYED, NEWEST])
-    for day, shown in (("2023-01-10", "green"), ("2023-02-10", "orange")):
-        keep_run(tmp_path, day, [0.3, 0.05], band=[shown, "green"])
+    for on, shown in (("2023-01-10", "green"), ("2023-02-10", "orange")):
+        keep_run(tmp_path, on, [0.3, 0.05], band=[shown, "green"])
     model = follow_up(past, question(ASK), tmp_path)["models"][0]
     assert model["known"] == 4
     assert {b: n for b, n in model["churners"].items() if n} == {"orange": 1}
@@ -166,6 +169,31 @@ def test_models_are_told_apart_and_disagreement_with_the_rule_too(tmp_path):
         (False, True, 0),
         (False, False, 0),
     ]
+
+
+def test_a_renewal_is_judged_by_the_end_that_the_run_knew(tmp_path):
+    ask = Ask("renewal", lead_max=90, gap=30)
+    renewed = [term("2022-01-01", "2023-03-01"), term("2023-03-05", "2024-03-05")]
+    left = [term("2022-01-01", "2023-03-10")]
+    past = history([renewed, left, STAYED, NEWEST])
+    about = {**ABOUT, "question": question(ask).model_dump(mode="json")}
+    ends = ["2023-03-01", "2023-03-10", "2023-06-01"]
+    keep_run(tmp_path, "2023-02-01", [0.1, 0.5, 0.1], about=about, ends=ends)
+    (run,) = follow_up(past, question(ask), tmp_path)["runs"]
+    assert (run["known"], run["churned"], run["open"]) == (2, 1, 1)
+    assert run["closes"] == "2023-07-01"  # 1 June + 30
+
+
+def test_silence_is_judged_by_the_events_of_the_window(tmp_path):
+    ask = Ask("inactivity", horizon=60)
+    about = {**ABOUT, "question": question(ask).model_dump(mode="json")}
+    days = {"active": "2023-03-20", "silent": "2023-01-31", "newest": "2023-06-20"}
+    past = history(None, [[Event(day(d), day(d))] for d in days.values()])
+    ends = ["NaT"] * 3  # nobody agreed on an end
+    keep_run(tmp_path, "2023-02-01", [0.2, 0.6, 0.2], about=about, ends=ends)
+    told = follow_up(past, question(ask), tmp_path)
+    assert (told["runs"][0]["known"], told["runs"][0]["churned"]) == (3, 2)
+    assert told["runs"][0]["lost"] == pytest.approx(240.0)
 
 
 def test_without_a_promise_on_record_the_outcomes_are_told_all_the_same(tmp_path):

@@ -119,12 +119,23 @@ class EventsSource(Source):
 
 
 class StatesSource(Source):
-    """Values that hold until they change."""
+    """Values that hold until they change; ``levels`` are what words stand for."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     category: Literal["usage", "value", "experience", "contract"] | CategoryColumn = (
         "experience"
     )
+    levels: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+
+    @field_validator("levels")
+    @classmethod
+    def _told_apart(cls, value: Mapping[str, float]) -> Mapping[str, float]:
+        words = [word.strip().lower() for word in value]
+        if "" in words or len(set(words)) < len(words):
+            raise ValueError("words are compared without case, and each stands once")
+        return dict(zip(words, value.values(), strict=True))
 
 
 class Sources(Section):

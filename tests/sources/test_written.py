@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from churnhealth.errors import SourceError
+from churnhealth.errors import ConfigError, SourceError
 from churnhealth.sources.contract import FAR, parse_day
 from churnhealth.sources.engine import write_table
 from churnhealth.sources.load import load
@@ -210,3 +210,34 @@ def test_a_word_for_nothing_is_told_and_read_as_nothing_once_it_is_named(company
 def test_a_number_that_no_format_reads_better_suggests_none(company):
     error = refused(company(files=contracts("a1;2025-01-01;5", "a2;2025-01-01;5 %")))
     assert "formats" not in error.fix
+
+
+PULSE = (
+    "account_id,known_at,value\n"
+    "a1,2025-03-01,Red\na2,2025-03-02, GREEN \na1,2025-04-01,2\n"
+)
+LEVELS = {"red": 1, "Green": 3}
+
+
+def test_words_of_a_state_stand_for_the_numbers_they_are_given(company):
+    states = [{"name": "pulse", "path": "p.csv", "levels": LEVELS}]
+    [pulse] = load(company(files={"p.csv": PULSE}, states=states)).history.states
+    assert pulse.value.tolist() == [1.0, 2.0, 3.0]  # of a1, then, and of a2
+
+
+def test_a_word_without_a_number_is_told_with_the_way_out(company):
+    states = [{"name": "pulse", "path": "p.csv", "levels": {"red": 1}}]
+    error = refused(company(files={"p.csv": PULSE}, states=states))
+    assert error.code == "CH104"
+    assert "1 value is not a number in 'value', the first in data row 2" in error.what
+    assert "levels = { red = 1, green = 3 }" in error.fix
+    assert "GREEN" not in str(error)
+
+
+@pytest.mark.parametrize("levels", [{"red": 1, "RED": 2}, {" ": 1}])
+def test_levels_that_cannot_be_told_apart_are_refused(company, levels):
+    with pytest.raises(ConfigError, match="each stands once"):
+        company(
+            files={"p.csv": PULSE},
+            states=[{"name": "pulse", "path": "p.csv", "levels": levels}],
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from churnhealth.config import StatesSource
 from churnhealth.sources.clocks import (
     clock_bits,
     from_clock,
@@ -196,7 +197,7 @@ def _value(opened: Opened, theirs: str, kind: str) -> tuple[str, str]:
     if kind in (TIME, OPEN_TIME):
         return _time(_moment(opened, theirs, pattern), theirs, native, kind)
     if kind in (NUMBER, WHOLE):
-        return _number(theirs, native, kind, pattern)
+        return _number(theirs, native, kind, pattern, words=_words(opened, theirs))
     if kind == LABEL:
         if pattern is not None and native == "VARCHAR":
             return f"strftime({_parsed(theirs, native, pattern)}, '%Y-%m-%d')", ""
@@ -258,10 +259,24 @@ def _time(t: str, theirs: str, native: str, kind: str) -> tuple[str, str]:
     return value, bad
 
 
+def _words(opened: Opened, theirs: str) -> Mapping[str, float]:
+    """Say what words stand for in a column of numbers: truths, and a state's levels."""
+    told = {"true": 1.0, "false": 0.0}
+    source = opened.source
+    if isinstance(source, StatesSource) and opened.columns.get("value") == theirs:
+        told |= source.levels
+    return told
+
+
 def _number(
-    theirs: str, native: str, kind: str, pattern: str | None
+    theirs: str,
+    native: str,
+    kind: str,
+    pattern: str | None,
+    *,
+    words: Mapping[str, float],
 ) -> tuple[str, str]:
-    """Read a number; TRUE and FALSE are 1 and 0, NaN is missing."""
+    """Read a number, or the ``words`` that stand for some; NaN is missing."""
     q = quoted(theirs)
     if pattern is not None:
         n = number_as_written(theirs, native, pattern)
@@ -269,10 +284,8 @@ def _number(
         n = f"CAST(CAST({q} AS INTEGER) AS DOUBLE)"
     elif native == "VARCHAR":
         text = f"lower(trim({q}))"
-        n = (
-            f"CASE {text} WHEN 'true' THEN 1.0::DOUBLE WHEN 'false' THEN 0.0::DOUBLE"
-            f" ELSE TRY_CAST({text} AS DOUBLE) END"
-        )
+        known = (f"WHEN {literal(w)} THEN {v!r}::DOUBLE" for w, v in words.items())
+        n = f"CASE {text} {' '.join(known)} ELSE TRY_CAST({text} AS DOUBLE) END"
     elif native.startswith(("DATE", "TIME", "INTERVAL")):
         n = "CAST(NULL AS DOUBLE)"
     else:

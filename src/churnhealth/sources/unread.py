@@ -140,6 +140,8 @@ def _unread(
         fix = "add to `formats`: " + ", or ".join(f'{key} = "{w}"' for w in ways)
     elif kind in (TIME, OPEN_TIME):
         fix += f', or add to `formats` how they are written: {key} = "%d-%m-%Y"'
+    elif opened.table == "states" and ours == "value":
+        fix += ", or say what words stand for: levels = { red = 1, green = 3 }"
     elif kind == WHOLE:
         fix += "; map measures that are not whole to `amount`"
     return Problem(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from churnhealth.config import Check, read_config
@@ -57,6 +58,27 @@ def test_a_clean_company_is_accused_of_nothing(usual):
 def test_a_planted_leak_is_caught(company, usual, plant):
     found, _ = leaks.found_in(company, plant)
     assert {code for code, _ in found - usual} & leaks.PLANTS[plant]
+
+
+def months_of_thirty_days(f):
+    table = f.read("subscriptions")
+    starts = pd.to_datetime(table.start_date)
+    ends = starts + pd.to_timedelta(30 * table.term_months, unit="D")
+    f.write("subscriptions", table.assign(end_date=ends.dt.date.astype(str)))
+
+
+def ends_overwritten_among_them(f):
+    months_of_thirty_days(f)
+    leaks.ends_overwritten(f)
+
+
+@pytest.mark.parametrize(
+    ("plant", "caught"),
+    [(months_of_thirty_days, set()), (ends_overwritten_among_them, {"CH228"})],
+)
+def test_terms_of_no_whole_months_are_compared_with_their_like(company, plant, caught):
+    found, _ = leaks.found_in(company, plant)
+    assert {code for code, _ in found} & {"CH228"} == caught
 
 
 class Settings:

@@ -37,6 +37,7 @@ _ONLY = 0.9
 _CALENDAR = ("tenure", "days_to_renewal", "ends_within", "renewals", "term_months")
 _NUMBERS = 0.5  # share of the accounts for whom an attribute is a number
 _DAYS_OFF = 2  # by which a term of whole months may miss them
+_USUAL = 0.01  # of all terms are as long as a usual one, or more
 
 
 class _Outcome(NamedTuple):
@@ -208,19 +209,35 @@ def _shortened_ends(panel: Panel, who: _Outcome) -> Iterator[Finding]:
         return
     last = np.flatnonzero(np.append(terms.account[1:] != terms.account[:-1], True))
     last = last[(terms.end[last] < FAR) & who.judged[terms.account[last]]]
-    days = (terms.end[last] - terms.start[last]).astype(np.float64)
-    months = np.maximum(np.round(days / 30.4375), 1.0)
-    odd = np.abs(days - months * 30.4375) > _DAYS_OFF + 0.5
     left = who.left[terms.account[last]]
     if left.sum() < _FEWEST or (~left).sum() < _FEWEST:
         return
+    others_too = terms.end < FAR
+    others_too[last[left]] = False
+    odd = _of_no_usual_length(
+        (terms.end - terms.start)[last], (terms.end - terms.start)[others_too]
+    )
     theirs, others = odd[left].mean(), odd[~left].mean()
     if theirs > 0.3 and others < theirs / 4:
         what = (
-            f"{theirs:.0%} of leavers' last terms are of no whole months,"
-            f" {others:.0%} of the others'"
+            f"{theirs:.0%} of leavers' last terms are of no whole months and of no"
+            f" usual length, {others:.0%} of the others'"
         )
         yield finding("CH228", what, count=int((odd & left).sum()), example="end")
+
+
+def _of_no_usual_length(days: Ints, known: Ints) -> Flags:
+    """Say which terms last neither whole months nor as long as many ``known`` ones.
+
+    >>> _of_no_usual_length(np.array([365, 180, 143]), np.array([180] * 30 + [99]))
+    array([False, False,  True])
+    """
+    months = np.maximum(np.round(days / 30.4375), 1.0)
+    odd = np.abs(days - months * 30.4375) > _DAYS_OFF + 0.5
+    length, many = np.unique(known, return_counts=True)
+    usual = length[many > _USUAL * known.size]
+    near = np.abs(days[:, None] - usual).min(axis=1, initial=FAR) <= _DAYS_OFF
+    return np.asarray(odd & ~near)
 
 
 def _backdated_states(panel: Panel, who: _Outcome) -> Iterator[Finding]:

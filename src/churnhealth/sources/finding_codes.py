@@ -351,5 +351,14 @@ CODES: Mapping[str, Code] = {
         "add lines up to one row per contract (`sql`), or map `known_at` so that the"
         " later of two versions holds",
     ),
+    "CH249": _code(
+        "advice",
+        False,
+        "items that no feature tells apart",
+        "what the column holds changes no score: pages, features or objects are counted"
+        " together under their event",
+        "where they matter, make them part of the event in `sql`:"
+        " event || ':' || item as event",
+    ),
 }
 """Every finding we can make, by code."""

@@ -34,7 +34,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
 
 
 def _unread_items(config: Config) -> list[Finding]:
-    """Name the events sources whose `item` is mapped: it is checked, and not counted."""
+    """Name the events sources whose `item` is mapped: it is read, and not counted."""
     named = [e.name for e in config.sources.events if "item" in e.columns]
     what = f"`item` is mapped in {', '.join(named)}, and no feature reads it"
     return [finding("CH249", what, count=len(named), example=named[0])] if named else []

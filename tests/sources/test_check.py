@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from churnhealth.sources.check import check
+from churnhealth.sources.contract import FAR
 from churnhealth.sources.findings import stopping
 from churnhealth.sources.load import load
 
@@ -32,6 +33,33 @@ def test_findings_come_worst_first(company):
     weight = {"error": 0, "warning": 1, "advice": 2}
     assert order == sorted(order, key=weight.get)
     assert order[0] == "error"
+
+
+@pytest.mark.parametrize("name", ["value", "seats"])
+@pytest.mark.parametrize(("rows", "stops"), [(1, False), (3, True)])
+def test_contracts_of_less_than_nothing_are_told(company, name, rows, stops):
+    figures = [-5] * rows + [5] * (30 - rows) + [""]
+    text = f"account_id,start,{name}\n" + "".join(
+        f"a{i},2025-01-01,{figure}\n" for i, figure in enumerate(figures)
+    )
+    [told] = found(company(files={"contracts.csv": text}), "CH243")
+    assert (told.count, told.example, told.stops) == (rows, "a0", stops)
+    assert f"`{name}`" in told.what
+
+
+def test_dates_that_stand_for_always_or_never_are_told(company):
+    text = (
+        "account_id,start,end\na1,1900-01-01,1901-01-01\na2,2025-01-01,2099-12-31\n"
+        "a3,2025-01-01,9999-12-31\na4,2005-01-01,2025-01-01\na5,2025-01-01,\n"
+    )
+    [told] = found(company(files={"contracts.csv": text}), "CH244")
+    assert told.count == 2
+    assert "1 start before 1970-01-01 and 1 end more than 20 years" in told.what
+    mended = {"path": "contracts.csv", "missing": ["2099-12-31"]}
+    config = company(files={"contracts.csv": text}, contracts=mended)
+    [told] = found(config, "CH244")
+    assert (told.count, told.example) == (1, "a1")
+    assert load(config).history.contracts.end[1] == FAR
 
 
 def test_an_item_that_is_mapped_is_said_to_change_no_score(company):

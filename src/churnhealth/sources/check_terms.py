@@ -7,7 +7,15 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, date_of
+from churnhealth.sources.contract import (
+    FAR,
+    Contracts,
+    Days,
+    Floats,
+    History,
+    Ints,
+    date_of,
+)
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.joining import alike
 
@@ -15,6 +23,8 @@ __all__ = ["first_id", "first_seen", "last_cover", "term_findings"]
 
 _SHARE_THAT_STOPS = 0.05
 _FEW = 10
+_LONG_AGO = 0  # 1970-01-01
+_LONGEST_TERM = 20 * 366  # days
 _TITLE = "[sources.contracts]"
 
 Mask = NDArray[np.bool_]
@@ -43,6 +53,9 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
         _overlaps(history, c),
         _without(history, c),
         _last_days(history, c) if gap_days == 0 else None,
+        _below_zero(history, c, c.seats, "seats"),
+        _below_zero(history, c, c.value, "value"),
+        _placeholders(history, c),
         _figures(c),
     ]
     return [f for f in found if f is not None]
@@ -163,6 +176,43 @@ def _last_days(history: History, c: Contracts) -> Finding | None:
     )
     example = first_id(history, c.account[1:][next_day])
     return finding("CH237", what, count=count, example=example)
+
+
+def _below_zero(
+    history: History, c: Contracts, figure: Floats, name: str
+) -> Finding | None:
+    """Count what cannot be less than nothing: a credit is no recurring value."""
+    wrong = figure < 0 if figure.size else np.zeros(c.account.size, dtype=bool)
+    count = int(wrong.sum())
+    if not count:
+        return None
+    return finding(
+        "CH243",
+        f"{_TITLE}: `{name}` is below zero in {count} of {wrong.size} rows",
+        count=count,
+        example=first_id(history, c.account[wrong]),
+        stops=count > _SHARE_THAT_STOPS * wrong.size,
+    )
+
+
+def _placeholders(history: History, c: Contracts) -> Finding | None:
+    """Count dates that stand for "always" or "never" and are read as dates."""
+    old = c.start < _LONG_AGO
+    far = (c.end < FAR) & (c.end - c.start > _LONGEST_TERM)
+    count = int((old | far).sum())
+    if not count:
+        return None
+    told = []
+    if old.any():
+        told.append(f"{int(old.sum())} start before {date_of(_LONG_AGO)}")
+    if far.any():
+        told.append(f"{int(far.sum())} end more than 20 years after their start")
+    return finding(
+        "CH244",
+        f"{_TITLE}: of {old.size} rows {' and '.join(told)}",
+        count=count,
+        example=first_id(history, c.account[old | far]),
+    )
 
 
 def _figures(c: Contracts) -> Finding | None:

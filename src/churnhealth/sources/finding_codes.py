@@ -351,6 +351,24 @@ CODES: Mapping[str, Code] = {
         "add lines up to one row per contract (`sql`), or map `known_at` so that the"
         " later of two versions holds",
     ),
+    "CH243": _code(
+        "warning",
+        False,
+        "contracts of less than nothing",
+        "values at risk and expected losses add up to less than they are, and shares of"
+        " seats turn round",
+        "leave credits out with `where`, or add them to the term they belong to in"
+        " `sql`",
+    ),
+    "CH244": _code(
+        "warning",
+        False,
+        "contract dates that look like placeholders",
+        "the days to renewal, the length of the term and the age of the account are"
+        " features, and these are none",
+        'say what stands for nothing: missing = ["2099-12-31"] on the source; of a'
+        " start give the true one",
+    ),
     "CH249": _code(
         "advice",
         False,

@@ -20,9 +20,10 @@ from churnhealth.commands.learn import (
 from churnhealth.commands.tell import explain_account, score_cohort, write_portfolio
 from churnhealth.config import parse_config
 from churnhealth.errors import ConfigError, RequestError, SourceError, TrainingError
+from churnhealth.evaluate.choice import choose_specs
 from churnhealth.features.levels import medians
 from churnhealth.gathering import gather
-from churnhealth.pipeline import choose_specs, newest_day, train
+from churnhealth.pipeline import newest_day, train
 from churnhealth.progress import Progress
 from churnhealth.scoring import features_on
 from churnhealth.snapshots.cohort import cohort

@@ -235,6 +235,7 @@ class Features(Section):
 
     windows_days: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (7, 28, 90)
     top_events: Annotated[int, Field(ge=0, le=200)] = 12
+    most: Annotated[int, Field(ge=1, le=2000)] = 200
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     own: tuple[OwnFeature, ...] = ()

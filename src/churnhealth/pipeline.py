@@ -15,12 +15,11 @@ from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
 from churnhealth.evaluate.bags import likely_around
+from churnhealth.evaluate.choice import choose_specs
 from churnhealth.evaluate.inner import TrainingRows
 from churnhealth.evaluate.ladder import Rung, climb
 from churnhealth.evaluate.leaks import leaky_claim, shuffled_dates, timeless
 from churnhealth.evaluate.makers import (
-    configured_card,
-    outcome_window,
     scorer_makers,
 )
 from churnhealth.evaluate.panel import Flags, Panel, distinct, snapshot_panel
@@ -30,10 +29,7 @@ from churnhealth.evaluate.tuning import Budget, tuned
 from churnhealth.explain.overall import overall_drivers
 from churnhealth.explain.related import related_features
 from churnhealth.features.levels import medians, tenths
-from churnhealth.features.library import default_specs
-from churnhealth.features.own import own_specs
 from churnhealth.features.runtime import feature_table
-from churnhealth.features.spec import FeatureSpec
 from churnhealth.gathering import stop_at
 from churnhealth.health.bands import BandCuts
 from churnhealth.health.drift import drifted
@@ -95,7 +91,13 @@ def build_panel(config: Config, history: History, *, progress: Progress) -> Pane
     with progress.stage("snapshots"):
         panel = snapshot_panel(config, history)
         known_before = min(f.judged_at for f in fold_plan(panel, config))
-        specs = choose_specs(config, history, known_before=known_before)
+        crowded_out: list[str] = []
+        specs = choose_specs(
+            config,
+            history,
+            known_before=known_before,
+            crowded_out=crowded_out.extend,
+        )
     with progress.stage("features", total=panel.cohort.account.size):
         done = 0
 
@@ -112,36 +114,7 @@ def build_panel(config: Config, history: History, *, progress: Progress) -> Pane
             gap_days=config.question.gap_days,
             progress=tell,
         )
-    return replace(panel, specs=specs, X=table.values)
-
-
-def choose_specs(
-    config: Config, history: History, *, known_before: int
-) -> tuple[FeatureSpec, ...]:
-    """Choose the features that the data known before a day can feed."""
-    wanted = config.features
-    specs = default_specs(
-        history,
-        windows_days=wanted.windows_days,
-        top_events=wanted.top_events,
-        known_before=known_before,
-        ends_within=outcome_window(config.question)[1]
-        if config.question.kind == "horizon"
-        else None,
-        include=wanted.include,
-        exclude=wanted.exclude,
-        also=() if (card := configured_card(config)) is None else card.features,
-    )
-    own = {spec.name: spec for spec in own_specs(history, wanted.own)}
-    specs = (*(s for s in specs if s.name not in own), *own.values())
-    if not specs:
-        raise TrainingError(
-            "CH306",
-            "no feature is left to learn from",
-            why="a model without features cannot tell accounts apart",
-            fix="widen [features] include, or map more sources",
-        )
-    return specs
+    return replace(panel, specs=specs, X=table.values, crowded_out=tuple(crowded_out))
 
 
 def judged_by(

@@ -19,8 +19,9 @@ from tests.snapshots.oracle import NEVER, Ask, Event, Term, label
 from churnhealth.config import Model
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import backtest, fold_plan, training_rows
+from churnhealth.evaluate.choice import choose_specs
 from churnhealth.features.runtime import feature_table
-from churnhealth.pipeline import choose_specs, scorer_makers
+from churnhealth.pipeline import scorer_makers
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import FAR
 

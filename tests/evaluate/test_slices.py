@@ -171,3 +171,17 @@ def test_a_source_that_no_feature_is_made_of_is_named():
     young = tuple(spec for spec in seen.specs if spec.source != "product")
     found = slices_of(done, replace(seen, specs=young), cuts(), seed=7)["unread"]
     assert "product" in found
+
+
+def test_features_there_was_no_room_for_are_named_and_counted_by_source():
+    done, seen = judged()[0], panel_of()
+    assert told()["crowded_out"] == list(seen.crowded_out)
+    names = (
+        "product__a__trend__28d",
+        "product__b__trend__28d",
+        "tickets__c__trend__28d",
+    )
+    found = slices_of(done, replace(seen, crowded_out=names), cuts(), seed=7)
+    report = {**judged()[1], "slices": found}
+    assert found["crowded_out"] == list(names)
+    assert "leaves no room for: product 2, tickets 1" in report_text(report)

@@ -37,6 +37,48 @@ def test_names_are_unique_and_their_number_is_bounded():
     assert len(set(found)) == len(found) <= MOST_FEATURES
 
 
+def crowded(**more):
+    out = []
+    kept = names(crowded_out=out.extend, **more)
+    return kept, out
+
+
+def test_what_there_is_no_room_for_is_told_and_nothing_is_lost():
+    every, none = crowded(most=1000, top_events=40)
+    kept, out = crowded(most=80, top_events=40)
+    assert none == []
+    assert len(kept) == 80
+    assert kept == [name for name in every if name not in out]
+    assert sorted(kept + out) == sorted(every)
+
+
+def test_the_profile_and_every_source_stay_where_room_is_short():
+    kept, _ = crowded(most=40, top_events=40)
+    assert {n.split("__")[0] for n in kept} == {n.split("__")[0] for n in names()}
+    assert {"accounts__country_se__is", "accounts__country_dk__is"} <= set(kept)
+
+
+def test_trends_of_single_events_give_way_first_and_single_events_before_sources():
+    every = names(most=1000)
+    trends = {n for n in every if "__event_" in n and "__trend__" in n}
+    for most in range(len(every) - len(trends), len(every)):
+        assert set(crowded(most=most)[1]) <= trends
+    whole = [n for n in every if "__event_" not in n]
+    _, out = crowded(most=len(whole))
+    assert "product__event_0__count__28d" not in out  # windows beside the middle first
+    assert "product__all__count__28d" not in out
+
+
+def test_the_rarest_events_go_before_the_most_frequent():
+    kept, out = crowded(most=100)
+    counts = [
+        n for n in names() if n.startswith("product__event") and "count__28d" in n
+    ]
+    stays = [n in kept for n in counts]
+    assert stays == sorted(stays, reverse=True)
+    assert out
+
+
 def test_every_table_gives_its_features():
     found = names()
     for name in (

@@ -16,6 +16,7 @@ from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.config import Config, parse_config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.evaluate.backtest import fold_plan
+from churnhealth.evaluate.choice import choose_specs
 from churnhealth.evaluate.learning import learning_curve
 from churnhealth.evaluate.makers import scorer_makers
 from churnhealth.evaluate.report import prediction_table
@@ -27,7 +28,6 @@ from churnhealth.pages.render import write_report
 from churnhealth.pipeline import (
     Trained,
     build_panel,
-    choose_specs,
     judge,
     scoring_day,
     train,

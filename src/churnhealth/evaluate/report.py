@@ -5,6 +5,7 @@ The dict comes first; text and files are renderings of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -287,6 +288,10 @@ def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
             f"nothing is learned from {', '.join(unread)}: too young for the first"
             " fold, or left out by [features]"
         )
+    if crowded := slices.get("crowded_out"):
+        per = Counter(name.partition("__")[0] for name in crowded)
+        told = ", ".join(f"{source} {many}" for source, many in per.most_common())
+        lines.append(f"features that [features] most leaves no room for: {told}")
     return ["", *lines] if lines else []
 
 

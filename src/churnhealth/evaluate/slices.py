@@ -41,7 +41,7 @@ def slices_of(
     the lost value that was red or orange. ``agreement``: where the rules and the
     scorer agree or not, and what happened. ``starts``: by the quarter of the start.
     ``new_terms``: terms coming up for renewal that never did in training. ``unread``:
-    sources that no feature is made of.
+    sources that no feature is made of. ``crowded_out``: features beyond the most.
     """
     p, y = judged.p["chosen"], judged.y.astype(np.float64)
     value = yearly_value(judged, panel)
@@ -58,6 +58,7 @@ def slices_of(
         "starts": _starts(judged, panel, p, y),
         "new_terms": _new_terms(judged, panel),
         "unread": _unread(panel),
+        "crowded_out": list(panel.crowded_out),
     }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.features.room import within_room
 from churnhealth.features.spec import Category, FeatureSpec, feature, slugs
 from churnhealth.sources.contract import FAR, EventLog, History, Ints, StateLog
 
@@ -43,13 +44,15 @@ def default_specs(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     also: Collection[str] = (),
+    most: int = MOST_FEATURES,
+    crowded_out: Callable[[Sequence[str]], object] | None = None,
 ) -> tuple[FeatureSpec, ...]:
     """Choose the features that this history can feed, in a fixed order.
 
     Only rows with ``known_at < known_before`` are looked at, so a choice made for
     training cannot know what came later. ``include`` and ``exclude`` are patterns on
     names (``product__*``); what is excluded stays out even if it is included. At most
-    ``MOST_FEATURES`` are kept: attributes give way first, then the rarest events.
+    ``most`` are kept (`room.py` says which); ``crowded_out`` is told the others' names.
     ``ends_within`` asks whether a known end of cover lies in the question's own window.
     Features named in ``also`` (those of a scorecard) are there whenever they can be.
     """
@@ -65,20 +68,18 @@ def default_specs(
     ]
     for log in history.events:
         frame.extend(_source(history, log, windows, known_before))
-    chosen = [spec for spec in frame if wanted(spec)][:MOST_FEATURES]
-    single = [
-        [spec for spec in specs if wanted(spec)]
-        for specs in _by_rank(history, windows, top_events, known_before)
-    ]
-    for specs in single:
-        if len(chosen) + len(specs) > MOST_FEATURES:
-            break
-        chosen.extend(specs)
-    profile = [spec for spec in _attributes(history, known_before) if wanted(spec)]
-    kept = [*chosen, *profile][:MOST_FEATURES]
+    for specs in _by_rank(history, windows, top_events, known_before):
+        frame.extend(specs)
+    frame.extend(_attributes(history, known_before))
+    asked = [spec for spec in frame if wanted(spec)]
+    kept = within_room(asked, most=most, middle=_middle(windows))
     named = set(also) - {spec.name for spec in kept}
     possible = _everything(history, windows, known_before) if named else ()
-    return (*kept, *(spec for spec in possible if spec.name in named))
+    made = (*kept, *(spec for spec in possible if spec.name in named))
+    if crowded_out is not None:
+        names = {spec.name for spec in made}
+        crowded_out([spec.name for spec in asked if spec.name not in names])
+    return made
 
 
 def _everything(

@@ -32,7 +32,27 @@ for a later day)`. The account's own age is no reason to be missing.
 **Risk.** `+` more means more risk, `-` more means less, only in the categories named;
 blank where that is not for us to say. **Act.** A CSM can do something about it.
 
-**Your own.** Any kind over any item and window, beside the defaults or in place of the
+## How many
+
+At most 200 are made by default (`[features] most`); features of your own, and those
+that a scorecard reads, come on top. Where the data could feed more, what tells least
+beyond its neighbours gives way first:
+
+1. trends of single events;
+2. windows of single events besides the middle one;
+3. what follows from other features of the source (`days_lasted`, `mean_gap`, `silence`,
+   `days_since_noted`);
+4. windows of whole sources besides the middle one;
+5. single events, the rarest first;
+6. and only then whole sources, each cut to a fair share.
+
+An eighth of the room is the profile's, shared by its attributes. `train` and `backtest`
+say how many features of which source there was no room for; `backtest --json` names
+them (`crowded_out`).
+
+## Your own
+
+Any kind over any item and window, beside the defaults or in place of the
 one of the same name ([configuration.md](configuration.md) lists the keys):
 
 ```toml

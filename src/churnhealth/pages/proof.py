@@ -124,6 +124,8 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
         lines.append(f"Terms of {', '.join(months)} months never came up in training.")
     if unread := slices.get("unread"):
         lines.append(f"Nothing is learned from {', '.join(unread)}.")
+    if crowded := len(slices.get("crowded_out", [])):
+        lines.append(f"There was no room for {crowded} of the features it could make.")
     odd = [d["label"] for d in card.get("drivers", []) if d["contradicts"]]
     if odd:
         lines.append(f"Against what one would expect: {', '.join(odd[:5])}.")

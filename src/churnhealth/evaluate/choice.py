@@ -1,0 +1,53 @@
+"""Which features a configuration asks for, of those the data known by a day feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from churnhealth.config import Config
+from churnhealth.errors import TrainingError
+from churnhealth.evaluate.makers import configured_card, outcome_window
+from churnhealth.features.library import default_specs
+from churnhealth.features.own import own_specs
+from churnhealth.features.spec import FeatureSpec
+from churnhealth.sources.contract import History
+
+__all__ = ["choose_specs"]
+
+
+def choose_specs(
+    config: Config,
+    history: History,
+    *,
+    known_before: int,
+    crowded_out: Callable[[Sequence[str]], object] | None = None,
+) -> tuple[FeatureSpec, ...]:
+    """Choose the features that the data known before a day can feed.
+
+    ``crowded_out`` is told the names for which ``[features] most`` left no room.
+    """
+    wanted = config.features
+    specs = default_specs(
+        history,
+        windows_days=wanted.windows_days,
+        top_events=wanted.top_events,
+        known_before=known_before,
+        ends_within=outcome_window(config.question)[1]
+        if config.question.kind == "horizon"
+        else None,
+        include=wanted.include,
+        exclude=wanted.exclude,
+        also=() if (card := configured_card(config)) is None else card.features,
+        most=wanted.most,
+        crowded_out=crowded_out,
+    )
+    own = {spec.name: spec for spec in own_specs(history, wanted.own)}
+    specs = (*(s for s in specs if s.name not in own), *own.values())
+    if not specs:
+        raise TrainingError(
+            "CH306",
+            "no feature is left to learn from",
+            why="a model without features cannot tell accounts apart",
+            fix="widen [features] include, or map more sources",
+        )
+    return specs

@@ -157,6 +157,16 @@ def test_features_are_chosen_from_rows_known_before_the_day(company):
     assert caught.value.code == "CH306"
 
 
+def test_what_a_source_says_of_its_values_reaches_their_features(company):
+    config = company(features={"include": ["pulse__*", "payment__*"]})
+    past = loaded().history
+    specs = choose_specs(config, past, known_before=newest_day(past, config))
+    told = {(s.source, s.kind): s.direction for s in specs}
+    assert told["pulse", "latest"] == told["pulse", "change"] == -1
+    assert told["payment", "latest"] == 1
+    assert told["pulse", "days_since_noted"] == 0
+
+
 def test_the_newest_day_sees_all_outcomes(company):
     assert date_of(newest_day(loaded().history, company())) == date(2026, 1, 1)
 

@@ -119,12 +119,16 @@ class EventsSource(Source):
 
 
 class StatesSource(Source):
-    """Values that hold until they change; ``levels`` are what words stand for."""
+    """Values that hold until they change; ``levels`` are what words stand for.
+
+    ``higher`` says whether more is better, where that is known.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     category: Literal["usage", "value", "experience", "contract"] | CategoryColumn = (
         "experience"
     )
+    higher: Literal["better", "worse"] | None = None
     levels: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default_factory=dict
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from churnhealth.config import OwnFeature
+from churnhealth.config import OwnFeature, StatesSource
 from churnhealth.errors import ConfigError
 from churnhealth.features.own import own_specs
 from churnhealth.features.runtime import feature_table
@@ -123,6 +123,30 @@ def test_what_cannot_be_measured_is_said(history, asked):
 def test_a_source_of_one_state_needs_no_item(history):
     (spec,) = own_specs(history, [OwnFeature(source="pulse", kind="fresh", days=60)])
     assert (spec.name, spec.item) == ("pulse__pulse__fresh__60d", "pulse")
+
+
+def test_a_states_own_word_decides_which_way_is_good_unless_the_feature_says(history):
+    bad = StatesSource(name="pulse", path="p.csv", higher="worse")
+    plain = {"source": "pulse", "kind": "fresh", "days": 60}
+
+    def direction(states=(), **more):
+        (spec,) = own_specs(history, [OwnFeature(**plain, **more)], states=states)
+        return spec.direction
+
+    assert direction() == 0
+    assert direction([bad]) == 1
+    assert direction([bad], direction=-1) == -1
+
+
+def test_names_that_everybody_knows_need_no_word(history):
+    surveys = StatesSource(name="surveys", path="s.csv")
+    asked = [
+        OwnFeature(source="surveys", item=item, kind=kind)
+        for item in ("nps", "csat")
+        for kind in ("latest", "days_since_noted")
+    ]
+    specs = own_specs(history, asked, states=[surveys])
+    assert [spec.direction for spec in specs] == [-1, 0, -1, 0]
 
 
 def test_one_feature_asked_for_twice_is_refused(history):

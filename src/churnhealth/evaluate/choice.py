@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.makers import configured_card, outcome_window
+from churnhealth.features.directed import directed
 from churnhealth.features.library import default_specs
 from churnhealth.features.own import own_specs
 from churnhealth.features.spec import FeatureSpec
@@ -41,8 +42,10 @@ def choose_specs(
         most=wanted.most,
         crowded_out=crowded_out,
     )
-    own = {spec.name: spec for spec in own_specs(history, wanted.own)}
-    specs = (*(s for s in specs if s.name not in own), *own.values())
+    states = config.sources.states
+    own = {s.name: s for s in own_specs(history, wanted.own, states=states)}
+    usual = directed([s for s in specs if s.name not in own], states)
+    specs = (*usual, *own.values())
     if not specs:
         raise TrainingError(
             "CH306",

@@ -8,8 +8,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from churnhealth.config import OwnFeature
+from churnhealth.config import OwnFeature, StatesSource
 from churnhealth.errors import ConfigError
+from churnhealth.features.directed import directed
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec, feature, slugs
 from churnhealth.sources.contract import EventLog, History, StateLog
@@ -34,9 +35,14 @@ _LIES_AHEAD = ("days_to_next", "ahead")
 
 
 def own_specs(
-    history: History, wanted: Sequence[OwnFeature]
+    history: History,
+    wanted: Sequence[OwnFeature],
+    *,
+    states: Sequence[StatesSource] = (),
 ) -> tuple[FeatureSpec, ...]:
     """Make the specs of ``[[features.own]]``, with the user's words where given.
+
+    ``states`` say which way a state is good where the feature itself does not.
 
     Raises
     ------
@@ -44,7 +50,7 @@ def own_specs(
         CH012 where there is no such kind, source or item, the window does not fit, or
         the source lacks what the kind reads: it would be missing, or 0, everywhere.
     """
-    specs = tuple(_spec(history, own, i) for i, own in enumerate(wanted))
+    specs = tuple(_spec(history, own, i, states) for i, own in enumerate(wanted))
     names = [spec.name for spec in specs]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -52,7 +58,9 @@ def own_specs(
     return specs
 
 
-def _spec(history: History, own: OwnFeature, number: int) -> FeatureSpec:
+def _spec(
+    history: History, own: OwnFeature, number: int, states: Sequence[StatesSource]
+) -> FeatureSpec:
     where = f"[[features.own]] {number + 1}"
     kind = KINDS.get(own.kind)
     if kind is None or kind.family not in ("events", "states", "planned"):
@@ -79,6 +87,7 @@ def _spec(history: History, own: OwnFeature, number: int) -> FeatureSpec:
         days=own.days,
         category=own.category or log.categories[place],  # type: ignore[arg-type]
     )
+    (made,) = directed([made], states)
     given = {
         "label": own.label,
         "direction": own.direction,

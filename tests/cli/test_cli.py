@@ -156,6 +156,23 @@ def test_backtest_prints_json_and_writes_predictions_and_a_page(
     assert 'href="/' not in html  # a file leads nowhere else
 
 
+def test_scoring_by_other_colours_than_those_of_training_is_told(
+    demo: Path, tmp_path: Path
+) -> None:
+    text = (demo / "churnhealth.toml").read_text(encoding="utf-8")
+    others = demo / "other-colours.toml"
+    words = ("score", "--bundle", "model", "--out", str(tmp_path / "scores"))
+    for bands, told in (
+        ('policy = "fixed"\ncuts = [0.1, 0.2, 0.3]', True),
+        ("hysteresis = 0.1", False),
+    ):
+        others.write_text(f"{text}\n[bands]\n{bands}\n", encoding="utf-8")
+        done = run(*words, "--config", str(others), folder=demo)
+        assert done.returncode == 0, done.stderr
+        assert ("[bands] says others now" in done.stderr) is told
+        assert "[bands]" not in done.stdout
+
+
 def test_backtest_tells_what_fewer_outcomes_had_been_worth(
     demo: Path, tmp_path: Path
 ) -> None:

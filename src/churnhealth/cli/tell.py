@@ -62,6 +62,8 @@ def score(
         bands = ", ".join(f"{n} {band}" for band, n in done["bands"].items())
         typer.echo(f"{done['scored']} scored as of {done['as_of']}: {bands}")
         typer.echo(f"-> {done['folder']}")
+    if done["warning"]:
+        typer.echo(f"Warning: {done['warning']}.", err=True)
 
 
 def explain(

@@ -47,6 +47,7 @@ class Term(NamedTuple):
     known: int
     value: float
     seats: float
+    plan: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def _accounts(business):
 
 
 def _contracts(terms):
-    rows = sorted(terms)
+    rows = sorted(terms, key=lambda r: (*r[:-1], r.plan or ""))
     column = columns(Term, rows)
     none = np.full(len(rows), np.nan)
     return Contracts(
@@ -121,7 +122,7 @@ def _contracts(terms):
         seats=real(column["seats"]),
         term_months=none,
         discount=none,
-        plan=words([None] * len(rows)),
+        plan=words(column["plan"]),
     )
 
 
@@ -216,11 +217,12 @@ def term():
         st.sampled_from([0, 0, -10, 6]),
         st.sampled_from([np.nan, 10.0, 25.0]),
         st.sampled_from([np.nan, 0.0, 3.0, 8.0]),
+        st.sampled_from([None, "pro", "team"]),
     ).map(_term)
 
 
 def _term(drawn):
-    account, start, length, stopped, notice, known, value, seats = drawn
+    account, start, length, stopped, notice, known, value, seats, plan = drawn
     stop = FAR if stopped is None else start + stopped
     return Term(
         account=account,
@@ -231,6 +233,7 @@ def _term(drawn):
         known=start + known,
         value=value,
         seats=seats,
+        plan=plan,
     )
 
 

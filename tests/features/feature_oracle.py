@@ -29,6 +29,10 @@ def _coverage(rows):
 
 
 def expected(business, history, spec, account, as_of, gap_days):
+    if spec.name == "contracts__plan_pro__is":
+        row = _row_in_force(history, account, as_of, gap_days)
+        plan = None if row < 0 else history.contracts.plan[row]
+        return NAN if plan is None else float(plan == "pro")
     if spec.kind == "is":
         known, country = business.profiles[account]
         if known >= as_of or country is None:
@@ -431,3 +435,9 @@ def _term(terms, name, row):
         months = int(terms.end[row] - terms.start[row]) / (365.25 / 12)
         return float(round(months)) if months >= 0.9 else months
     return float(getattr(terms, name)[row])
+
+
+def _row_in_force(history, account, as_of, gap_days):
+    at, day = np.array([account]), np.array([as_of])
+    cover = cover_at(history.contracts, account=at, as_of=day, gap_days=gap_days)
+    return int(cover.row[0])

@@ -35,7 +35,10 @@ def specs_of(kind):
         days = 9 if about.windowed else None
         return [feature(kind, source="contracts", days=days)]
     if about.family == "accounts":
-        return [feature(kind, source="accounts", item="country=SE")]
+        return [
+            feature(kind, source="accounts", item="country=SE"),
+            feature(kind, source="contracts", item="plan=pro"),
+        ]
     if about.family == "states":
         days = 9 if about.windowed else None
         return [feature(kind, source="surveys", item="x", days=days)]

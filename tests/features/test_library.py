@@ -141,3 +141,20 @@ def test_a_level_shared_by_few_accounts_is_no_feature():
     )
     levels = [n for n in names(replace(history, accounts=accounts)) if "__is" in n]
     assert levels == ["accounts__country_dk__is", "accounts__country_se__is"]
+
+
+def test_plans_that_few_contracts_are_on_or_that_came_later_are_no_features():
+    history = history_of(business())
+    rows = [Term(0, day, day + 1, FAR, FAR, 0, 1.0, 1.0) for day in range(200)]
+    plans = ["pro", "team"] * 99 + ["rare", None]
+    terms = tuple(r._replace(plan=p) for r, p in zip(rows, plans, strict=True))
+    late = Term(1, 0, 9, FAR, FAR, 50, 1.0, 1.0, "late")
+    made = history_of(replace(business(), terms=(*terms, *[late] * 100)))
+
+    def plans_of(**more):
+        return [n for n in names(made, **more) if n.startswith("contracts__plan")]
+
+    before = ["contracts__plan_pro__is", "contracts__plan_team__is"]
+    assert plans_of(known_before=50) == before
+    assert set(plans_of()) == {*before, "contracts__plan_late__is"}
+    assert not [n for n in names(history) if n.startswith("contracts__plan")]

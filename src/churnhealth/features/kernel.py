@@ -21,6 +21,7 @@ from churnhealth.features.kernel_contracts import (
     Terms,
     ends_within,
     level,
+    on_plan,
 )
 from churnhealth.features.kernel_events import (
     EVENT_KINDS,
@@ -266,6 +267,8 @@ class _Batch:
             return ends_within(self._in_force.terms(), days)
         if kind in CONTRACT_KINDS:
             return CONTRACT_KINDS[kind](self._in_force.terms())
+        if spec.source == "contracts":
+            return on_plan(self._in_force.terms(), spec.item or "")
         return level(self._accounts, self._moments, spec.item or "")
 
     def _share_of_seats(self, spec: FeatureSpec, days: int) -> Floats:
@@ -302,6 +305,8 @@ def _refuse_unknown_sources(
 def _needs(spec: FeatureSpec) -> set[tuple[str, str]]:
     family = KINDS[spec.kind].family
     if family == "contracts":
+        return {("contracts", "")}
+    if family == "accounts" and spec.source == "contracts":
         return {("contracts", "")}
     if family == "accounts":
         return {("accounts", (spec.item or "").partition("=")[0])}

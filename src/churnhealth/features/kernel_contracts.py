@@ -15,9 +15,17 @@ from churnhealth.sources.contract import (
     Contracts,
     Floats,
     Ints,
+    Texts,
 )
 
-__all__ = ["CONTRACT_KINDS", "ContractKind", "Terms", "ends_within", "level"]
+__all__ = [
+    "CONTRACT_KINDS",
+    "ContractKind",
+    "Terms",
+    "ends_within",
+    "level",
+    "on_plan",
+]
 
 _WHOLE = 0.9  # months: February is one
 
@@ -117,7 +125,20 @@ def level(accounts: Accounts, moments: Moments, item: str) -> Floats:
     """
     name, _, wanted = item.partition("=")
     texts = accounts.segment if name == "segment" else accounts.attributes[name]
-    has = np.array([text == wanted for text in texts], dtype=np.float64)
-    has[np.array([text is None for text in texts], dtype=np.bool_)] = np.nan
+    has = _has(texts, wanted)
     known = accounts.known_at[moments.account] < moments.as_of
     return np.where(known, has[moments.account], np.nan)
+
+
+def on_plan(terms: Terms, item: str) -> Floats:
+    """Say whether the contract in force is on a plan, ``item`` being ``plan=level``.
+
+    Missing where no contract is in force or its plan is not known.
+    """
+    return terms.now(_has(terms.contracts.plan, item.partition("=")[2]))
+
+
+def _has(texts: Texts, wanted: str) -> Floats:
+    has = np.array([text == wanted for text in texts], dtype=np.float64)
+    has[np.array([text is None for text in texts], dtype=np.bool_)] = np.nan
+    return has

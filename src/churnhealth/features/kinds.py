@@ -99,7 +99,8 @@ KINDS: Mapping[str, Kind] = {
     "discount": _contract("discount in force", "discount", "number"),
     "is": Kind(
         family="accounts",
-        means="1 if the account has this level of an attribute, 0 if another",
+        means="1 if the account has this level of an attribute, or its contract in"
+        " force this plan; 0 if another",
         subject="{what}",
         unit="yes",
         actionable=False,

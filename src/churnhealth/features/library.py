@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from churnhealth.features.room import within_room
 from churnhealth.features.spec import Category, FeatureSpec, feature, slugs
-from churnhealth.sources.contract import FAR, EventLog, History, Ints, StateLog
+from churnhealth.sources.contract import FAR, EventLog, History, Ints, StateLog, Texts
 
 __all__ = ["MOST_FEATURES", "default_specs"]
 
@@ -357,22 +357,25 @@ def _contract_column(history: History, name: str, known_before: int) -> bool:
 
 
 def _attributes(history: History, known_before: int) -> Specs:
-    accounts = history.accounts
+    """Yield the levels of attributes, then those of plans."""
+    accounts, contracts = history.accounts, history.contracts
     known = accounts.known_at < known_before
-    columns = {"segment": accounts.segment, **accounts.attributes}
-    for name, texts in columns.items():
-        levels = Counter(text for text in texts[known] if text is not None)
-        if len(levels) < 2:
-            continue
-        least = _LEAST_SHARE * int(known.sum())
-        order = sorted(levels, key=lambda level: (-levels[level], level))
-        items = [f"{name}={t}" for t in order[:_MOST_LEVELS] if levels[t] >= least]
-        unique = slugs(f"{name}={text}" for text in levels)
-        for item in items:
-            yield feature(
-                "is",
-                source="accounts",
-                item=item,
-                slug=unique[item],
-                category="contract",
-            )
+    for name, texts in {"segment": accounts.segment, **accounts.attributes}.items():
+        yield from _levels("accounts", name, texts[known])
+    if contracts is not None:
+        signed = contracts.plan[contracts.known_at < known_before]
+        yield from _levels("contracts", "plan", signed)
+
+
+def _levels(source: str, name: str, texts: Texts) -> Specs:
+    levels = Counter(text for text in texts if text is not None)
+    if len(levels) < 2:
+        return
+    least = _LEAST_SHARE * texts.size
+    order = sorted(levels, key=lambda level: (-levels[level], level))
+    items = [f"{name}={t}" for t in order[:_MOST_LEVELS] if levels[t] >= least]
+    unique = slugs(f"{name}={text}" for text in levels)
+    for item in items:
+        yield feature(
+            "is", source=source, item=item, slug=unique[item], category="contract"
+        )

@@ -62,6 +62,19 @@ def test_dates_that_stand_for_always_or_never_are_told(company):
     assert load(config).history.contracts.end[1] == FAR
 
 
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz", "timestamp_ns"])
+def test_a_day_that_stands_for_nothing_is_missing_in_a_database_too(company, kind):
+    sql = (
+        "select id as account_id, date '2025-01-01' as start, till::{kind} as \"end\""
+        " from (values ('a1', '2099-12-31'), ('a2', '2026-02-01'), ('a3', null))"
+        " t(id, till)"
+    ).replace("{kind}", kind)
+    config = company(contracts={"sql": sql, "missing": ["2099-12-31"]})
+    assert found(config, "CH244") == []
+    ends = load(config).history.contracts.end.tolist()
+    assert ends == [FAR, (date(2026, 2, 1) - date(1970, 1, 1)).days, FAR]
+
+
 def test_an_item_that_is_mapped_is_said_to_change_no_score(company):
     text = "account_id,happened_at,page\na1,2025-03-01,home\n"
     columns = {c: c for c in ("account_id", "happened_at")}

@@ -177,14 +177,21 @@ def _open(
 
 
 def _emptied(kinds: Mapping[str, str], missing: Sequence[str]) -> str:
-    """Write the columns with nothing where a text stands that means nothing."""
+    """Write the columns with nothing where a text stands that means nothing.
+
+    Of a column of dates or times the text is the day: a database has no other.
+    """
     listed = ", ".join(map(literal, missing))
-    columns = [
-        f"CASE WHEN trim({q}) NOT IN ({listed}) THEN {q} END AS {q}"
-        if kind == "VARCHAR"
-        else q
-        for q, kind in ((quoted(name), kind) for name, kind in kinds.items())
-    ]
+    columns = []
+    for name, kind in kinds.items():
+        q = quoted(name)
+        if kind == "VARCHAR":
+            columns.append(f"CASE WHEN trim({q}) NOT IN ({listed}) THEN {q} END AS {q}")
+        elif kind == "DATE" or kind.startswith("TIMESTAMP"):
+            day = f"CAST(CAST({q} AS DATE) AS VARCHAR)"
+            columns.append(f"CASE WHEN {day} NOT IN ({listed}) THEN {q} END AS {q}")
+        else:
+            columns.append(q)
     return f"SELECT {', '.join(columns)}"
 
 

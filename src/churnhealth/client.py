@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
@@ -16,7 +16,9 @@ from churnhealth.errors import ChurnHealthError
 __all__ = [
     "Client",
     "Driver",
+    "Fault",
     "Page",
+    "Refused",
     "RuleVerdict",
     "Score",
     "Scores",
@@ -52,7 +54,9 @@ class RuleVerdict(TypedDict):
 class _Told(TypedDict):
     account_id: str
     as_of: str
-    status: str
+    status: Literal[
+        "scored", "announced", "grace", "too_new", "churned", "not_in_question"
+    ]
     churn_probability: float | None
     churn_probability_low: float | None
     churn_probability_high: float | None
@@ -69,6 +73,23 @@ class Score(_Told):
     """One account's score; numbers and colours are ``None`` unless it is ``scored``."""
 
     drivers: list[Driver]
+
+
+class Fault(TypedDict):
+    """What is wrong, where in the request, and how to mend it."""
+
+    code: str
+    message: str
+    where: str
+
+
+class Refused(TypedDict):
+    """An account that was not scored, beside others that were."""
+
+    account_id: str | None
+    as_of: str
+    status: Literal["refused"]
+    error: Fault
 
 
 class _Stored(_Told):
@@ -97,7 +118,7 @@ class Scores(TypedDict):
 
     model_version: str
     bands_version: str
-    scores: list[Score]
+    scores: list[Score | Refused]
 
 
 class Page(TypedDict):
@@ -175,7 +196,7 @@ class Client:
         as_of: date | str,
         drivers: int = 0,
     ) -> Scores:
-        """Score accounts from their raw history."""
+        """Score accounts from their raw history; a bad one is refused alone."""
         body = {"as_of": str(as_of), "accounts": list(accounts)}
         return cast("Scores", self._ask("/v1/score", {"drivers": drivers}, body))
 
@@ -186,7 +207,7 @@ class Client:
         as_of: date | str,
         drivers: int = 0,
     ) -> Scores:
-        """Score rows of features, by account."""
+        """Score rows of features, by account; a bad one is refused alone."""
         told = [{"account_id": i, "features": dict(row)} for i, row in rows.items()]
         body = {"as_of": str(as_of), "rows": told}
         found = self._ask("/v1/score/features", {"drivers": drivers}, body)

@@ -55,6 +55,15 @@ def test_every_question_is_answered(asked, book, raw):
     assert asked.model()["model_version"] == stored["model_version"]
 
 
+def test_a_bad_account_is_refused_beside_the_others(asked, book, raw):
+    wrong = {"account_id": "a", "contracts": [{"start": "soon"}]}
+    right = raw(book.scores["account_id"][0])
+    bad, good = asked.score([wrong, right], as_of=AS_OF)["scores"]
+    assert (bad["account_id"], bad["status"]) == ("a", "refused")
+    assert bad["error"]["where"] == "accounts[0].contracts[0].start"
+    assert good["status"] != "refused"
+
+
 def test_a_no_is_told_with_its_code_its_place_and_its_status(asked, address):
     wrong = {"account_id": "a", "contracts": [{"start": "soon"}]}
     with pytest.raises(ServiceError, match="CH521") as caught:
@@ -76,7 +85,17 @@ def test_a_proxys_page_is_told_as_no_answer_of_ours(said):
 
 
 @pytest.mark.parametrize(
-    "name", ["Score", "StoredScore", "Driver", "Scores", "Page", "WhatIf", "Suggestion"]
+    "name",
+    [
+        "Score",
+        "StoredScore",
+        "Driver",
+        "Scores",
+        "Page",
+        "WhatIf",
+        "Suggestion",
+        "Refused",
+    ],
 )
 def test_the_types_name_the_fields_that_are_described(name):
     described = openapi()["components"]["schemas"][name]

@@ -6,7 +6,7 @@ Numbers are not rounded: they are those of the batch, to the last bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -123,11 +123,15 @@ def _drivers(table: Columns) -> dict[Any, list[Row]]:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class AskedRows:
-    """The rows of one request: account ids (n,), features (n, F), the day asked for."""
+    """The rows of one request: account ids (n,), features (n, F), the day asked for.
+
+    ``refused`` are its entries that are not scored, by their place among all.
+    """
 
     ids: Texts
     X: Floats
     as_of: date
+    refused: Mapping[int, Row] = field(default_factory=dict)
 
 
 def feature_scores(

@@ -7,7 +7,7 @@ that an answer never mixes two models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from functools import partial
 from typing import TypeVar
@@ -37,6 +37,7 @@ from churnhealth.serve.answers import (
     feature_scores,
     history_scores,
 )
+from churnhealth.serve.apart import in_their_places, read_apart, refused_rows
 from churnhealth.serve.asked import (
     MOST_DRIVERS,
     count,
@@ -44,6 +45,7 @@ from churnhealth.serve.asked import (
     drivers_asked,
     feature_matrix,
     id_of,
+    named_accounts,
     one_of,
     query,
     some_of,
@@ -58,7 +60,7 @@ from churnhealth.serve.stored import SORTS, StoredScores, choose
 from churnhealth.serve.strict import json_bytes, strict_json
 from churnhealth.serve.turns import Joint, Turns, in_time
 from churnhealth.serve.web import page_routes
-from churnhealth.sources.contract import day_of
+from churnhealth.sources.contract import History, day_of
 from churnhealth.sources.given import known_fields, object_of
 from churnhealth.sources.rows import history_from_rows
 
@@ -160,10 +162,14 @@ class _Api:
         known_fields(given, ("as_of", "accounts"), "body")
         as_of = day_asked(given)
         accounts = some_of(given, "accounts", most=self._most)
-        sent = [id_of(a, f"accounts[{i}]") for i, a in enumerate(accounts)]
         bundle, base = serving.bundle, serving.card["base_probability"]
         schema = bundle.schema.vouched(day_of(as_of), alive_at=bundle.as_of)
-        history = history_from_rows(schema, accounts)
+
+        def read(some: Sequence[object], first: int) -> tuple[list[str], History]:
+            sent, named = named_accounts(some, first)
+            return sent, history_from_rows(schema, named, first=first)
+
+        (sent, history), faults = read_apart(read, accounts, "accounts")
         ids = history.accounts.ids.tolist()
         rows: dict[str, Row] = {}
         for first in range(0, len(ids), _CHUNK):
@@ -182,7 +188,8 @@ class _Api:
             told = history_scores(book, sent=named, as_of=as_of, base=base)
             self._observer.scored(bundle, told, book.values)
             rows.update(zip(named, told, strict=True))
-        return _scores(serving, [rows[i] for i in sent])
+        bad = refused_rows(faults, accounts, as_of=as_of)
+        return self._told(serving, [rows[i] for i in sent], bad)
 
     async def score_features(self, request: Request) -> Response:
         """Score rows of features that were computed elsewhere."""
@@ -205,8 +212,10 @@ class _Api:
         given = object_of(strict_json(body), "body")
         known_fields(given, ("as_of", "rows"), "body")
         as_of = day_asked(given)
-        ids, X = feature_matrix(bundle, some_of(given, "rows", most=self._most))
-        return AskedRows(ids=ids, X=X, as_of=as_of)
+        sent = some_of(given, "rows", most=self._most)
+        (ids, X), faults = read_apart(partial(feature_matrix, bundle), sent, "rows")
+        bad = refused_rows(faults, sent, as_of=as_of)
+        return AskedRows(ids=ids, X=X, as_of=as_of, refused=bad)
 
     def _scored_rows(
         self, serving: Serving, top: int, asked: list[AskedRows]
@@ -214,7 +223,17 @@ class _Api:
         told = feature_scores(serving.bundle, asked, top=top)
         for one, rows in zip(asked, told, strict=True):
             self._observer.scored(serving.bundle, rows, one.X)
-        return [_scores(serving, rows) for rows in told]
+        pairs = zip(asked, told, strict=True)
+        return [self._told(serving, rows, one.refused) for one, rows in pairs]
+
+    def _told(
+        self, serving: Serving, scores: list[Row], bad: Mapping[int, Row]
+    ) -> Response:
+        """Answer with scores, and in their places with those that were refused."""
+        for row in bad.values():
+            self._observer.rejected(row["error"]["code"])
+        rows = in_their_places(scores, bad) if bad else scores
+        return _json({**_versions(serving), "scores": rows})
 
     async def _stored(self) -> StoredScores:
         stored = (await self.serving()).stored
@@ -340,10 +359,6 @@ class _Api:
 
 def _json(value: object) -> Response:
     return Response(json_bytes(value), media_type="application/json")
-
-
-def _scores(serving: Serving, rows: Sequence[Row]) -> Response:
-    return _json({**_versions(serving), "scores": rows})
 
 
 def _versions(serving: Serving) -> Row:

@@ -32,6 +32,7 @@ __all__ = [
     "drivers_asked",
     "feature_matrix",
     "id_of",
+    "named_accounts",
     "one_of",
     "query",
     "some_of",
@@ -106,8 +107,8 @@ def id_of(row: Mapping[str, object], where: str) -> str:
     return found
 
 
-def some_of(body: Mapping[str, object], name: str, *, most: int) -> Sequence[Row]:
-    """Take a list of objects: one at least, and not more than are allowed."""
+def some_of(body: Mapping[str, object], name: str, *, most: int) -> Sequence[object]:
+    """Take a list: of one account at least, and not more than are allowed."""
     rows = listed(body.get(name), name)
     if not rows:
         fix = "send at least one account"
@@ -116,14 +117,29 @@ def some_of(body: Mapping[str, object], name: str, *, most: int) -> Sequence[Row
         what = f"holds more than {most} accounts"
         fix = "send fewer at a time, or raise [serve] max_accounts"
         raise refused("CH517", what, fix=fix, where=name)
-    return [object_of(row, f"{name}[{i}]") for i, row in enumerate(rows)]
+    return rows
 
 
-def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
-    """Bring rows of named features into the model's order; what is absent is NaN."""
+def named_accounts(
+    given: Sequence[object], first: int
+) -> tuple[list[str], Sequence[Row]]:
+    """Take accounts that each have an id; ``first`` is the place of the first."""
+    places = [f"accounts[{i}]" for i in range(first, first + len(given))]
+    rows = [object_of(row, at) for row, at in zip(given, places, strict=True)]
+    return [id_of(row, at) for row, at in zip(rows, places, strict=True)], rows
+
+
+def feature_matrix(
+    bundle: Bundle, sent: Sequence[object], first: int = 0
+) -> tuple[Texts, Floats]:
+    """Bring rows of named features into the model's order; what is absent is NaN.
+
+    ``first`` is the place in the request of the first that was sent.
+    """
+    rows = [object_of(row, f"rows[{i}]") for i, row in enumerate(sent, first)]
     ids: dict[str, None] = {}
     given: list[object] = []
-    for i, row in enumerate(rows):
+    for i, row in enumerate(rows, first):
         where = f"rows[{i}]"
         known_fields(row, ("account_id", "features"), where)
         account_id = id_of(row, where)
@@ -136,7 +152,7 @@ def feature_matrix(bundle: Bundle, rows: Sequence[Row]) -> tuple[Texts, Floats]:
     X = np.full((len(rows), len(bundle.names)), np.nan)
     if not _plain_numbers(given, bundle.column_of, X):
         for i, value in enumerate(given):
-            where = f"rows[{i}].features"
+            where = f"rows[{first + i}].features"
             _told_numbers(object_of(value, where), bundle.column_of, X[i], where)
     return texts(ids), X
 

@@ -21,7 +21,7 @@ class Observer:
         """Take an answer: its route's template, its status, the seconds it took."""
 
     def rejected(self, code: str) -> None:
-        """Take the code of an answer that is an error."""
+        """Take the code of an answer, or of one account in it, that is an error."""
 
     def took(self, stage: str, seconds: float) -> None:
         """Take the seconds of a stage: ``wait`` for a turn, then ``work``."""

@@ -136,6 +136,14 @@ _SCORE_FIELDS: dict[str, Schema] = {
     "agreement": {"enum": ["same", "one apart", "further", None]},
     "coverage": _maybe(_NUMBER),
 }
+_ERROR = _object(
+    {
+        "code": {"type": "string", "pattern": "^CH[0-9]{3}$"},
+        "message": _TEXT,
+        "where": _TEXT,
+    },
+    *("code", "message", "where"),
+)
 _STORED_FIELDS: dict[str, Schema] = {
     **dict.fromkeys(("name", "owner", "segment", "top_driver"), _maybe(_TEXT)),
     **dict.fromkeys(("value", "expected_loss"), _maybe(_NUMBER)),
@@ -186,8 +194,24 @@ _SCHEMAS: dict[str, Schema] = {
         },
         *("as_of", "rows"),
     ),
+    "Refused": _object(
+        {
+            "account_id": {
+                **_maybe(_TEXT),
+                "description": "null where it could not be read",
+            },
+            "as_of": _DAY,
+            "status": {"enum": ["refused"]},
+            "error": _ERROR,
+        },
+        *("account_id", "as_of", "status", "error"),
+    ),
     "Scores": _object(
-        {**_VERSIONS, "scores": _list(_ref("Score"))}, *_VERSIONS, "scores"
+        {
+            **_VERSIONS,
+            "scores": _list({"oneOf": [_ref("Score"), _ref("Refused")]}),
+        },
+        *(*_VERSIONS, "scores"),
     ),
     "Page": _object(
         {
@@ -252,19 +276,7 @@ _SCHEMAS: dict[str, Schema] = {
         {"model_version": _TEXT, "features": _list({"type": "object"})},
         *("model_version", "features"),
     ),
-    "Error": _object(
-        {
-            "error": _object(
-                {
-                    "code": {"type": "string", "pattern": "^CH[0-9]{3}$"},
-                    "message": _TEXT,
-                    "where": _TEXT,
-                },
-                *("code", "message", "where"),
-            )
-        },
-        "error",
-    ),
+    "Error": _object({"error": _ERROR}, "error"),
 }
 
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from churnhealth.errors import ChurnHealthError, RequestError
 
-__all__ = ["STATUS", "error_response", "refused"]
+__all__ = ["STATUS", "error_response", "refused", "told"]
 
 STATUS = {
     "CH501": 404,
@@ -36,10 +36,15 @@ def refused(code: str, what: str, *, fix: str, where: str = "") -> RequestError:
     return RequestError(code, what, why=why, fix=fix, where=where)
 
 
-def error_response(error: ChurnHealthError, *, allowed: Sequence[str] = ()) -> Response:
+def told(error: ChurnHealthError) -> dict[str, str]:
     """Say an error in the one shape that all our errors have."""
     message = error.what.removeprefix(f"{error.where}: ")
-    body = {"code": error.code, "message": f"{message}: {error.fix}"}
+    message = f"{message}: {error.fix}"
+    return {"code": error.code, "message": message, "where": error.where}
+
+
+def error_response(error: ChurnHealthError, *, allowed: Sequence[str] = ()) -> Response:
+    """Answer with an error and the status of its code."""
     status = STATUS.get(error.code, 400 if isinstance(error, RequestError) else 500)
     more = {"allow": ", ".join(allowed)} if allowed else {}
     if status in (429, 503):
@@ -48,6 +53,4 @@ def error_response(error: ChurnHealthError, *, allowed: Sequence[str] = ()) -> R
         more["connection"] = "close"
     if status == 401:  # a browser then asks for the key, as a password
         more["www-authenticate"] = 'Basic realm="churnhealth", charset="UTF-8"'
-    return JSONResponse(
-        {"error": {**body, "where": error.where}}, status_code=status, headers=more
-    )
+    return JSONResponse({"error": told(error)}, status_code=status, headers=more)

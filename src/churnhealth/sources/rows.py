@@ -79,11 +79,14 @@ class _Event(NamedTuple):
     ended_at: int
 
 
-def history_from_rows(schema: Schema, accounts: Sequence[Row]) -> History:
+def history_from_rows(
+    schema: Schema, accounts: Sequence[Row], *, first: int = 0
+) -> History:
     """Turn the accounts of a request into a history, sorted by account id.
 
     Fields are those of the design's ``POST /v1/score``. Words the model never saw get
-    entries of their own behind the schema's vocabulary.
+    entries of their own behind the schema's vocabulary. ``first`` is the place in the
+    request of the first account.
 
     Raises
     ------
@@ -97,15 +100,16 @@ def history_from_rows(schema: Schema, accounts: Sequence[Row]) -> History:
     >>> h.accounts.ids.tolist()
     ['a', 'b']
     """
-    found = [_account(row, f"accounts[{i}]") for i, row in enumerate(accounts)]
+    places = [f"accounts[{i}]" for i in range(first, first + len(accounts))]
+    found = [_account(row, at) for row, at in zip(accounts, places, strict=True)]
     order = sorted(range(len(found)), key=lambda i: found[i][0])
-    _refuse_repeats(found, order)
+    _refuse_repeats(found, order, places)
     tables = _Tables(schema)
     for code, i in enumerate(order):
-        tables.add(code, found[i][1], f"accounts[{i}]")
+        tables.add(code, found[i][1], places[i])
     profiles = [found[i][1].get("profile") for i in order]
     profiled = [
-        _profile(schema, p, f"accounts[{i}].profile")
+        _profile(schema, p, f"{places[i]}.profile")
         for p, i in zip(profiles, order, strict=True)
     ]
     return History(
@@ -122,12 +126,14 @@ def _account(value: object, where: str) -> tuple[str, Row]:
     return required(text(row, "account_id", where), f"{where}.account_id"), row
 
 
-def _refuse_repeats(found: Sequence[tuple[str, Row]], order: Sequence[int]) -> None:
+def _refuse_repeats(
+    found: Sequence[tuple[str, Row]], order: Sequence[int], places: Sequence[str]
+) -> None:
     for a, b in pairwise(order):
         if found[a][0] == found[b][0]:
             raise refuse(
                 "CH525",
-                f"accounts[{max(a, b)}].account_id",
+                f"{places[max(a, b)]}.account_id",
                 "is there twice",
                 fix="send each account once, with all its rows",
             )

@@ -59,7 +59,9 @@ class AtOnce:
             "as_of": str(AS_OF - timedelta(days=days)),
             "rows": [{"account_id": f"a{i}", "features": self.rows[i]} for i in rows],
         }
-        if spoiled:
+        if spoiled == "request":
+            body["none such"] = 1
+        if spoiled == "row":
             body["rows"].append({"account_id": "b", "features": {"none such": 1}})
         answer = await client.post(f"/v1/score/features?drivers={top}", json=body)
         return answer.status_code, answer.text
@@ -85,7 +87,7 @@ def at_once(live, book, bundle):
             ),
             st.sampled_from([0, 30]),
             st.sampled_from([0, 3, 3]),
-            st.sampled_from([False, False, False, True]),
+            st.sampled_from(["", "", "row", "request"]),
         ),
         min_size=2,
         max_size=20,
@@ -94,7 +96,9 @@ def at_once(live, book, bundle):
 def test_whoever_else_asks_each_gets_to_the_last_bit_what_it_gets_alone(at_once, asked):
     told = at_once.ask(asked)
     assert told == [at_once.known(one) for one in asked]
-    assert [status for status, _ in told] == [400 if one[3] else 200 for one in asked]
+    for (status, text), (_, _, _, spoiled) in zip(told, asked, strict=True):
+        assert status == (400 if spoiled == "request" else 200)
+        assert ('"status":"refused"' in text) == (spoiled == "row")
 
 
 class Turning(Live):

@@ -348,6 +348,7 @@ class Serve(Section):
     deadline_ms: Annotated[int, Field(ge=10, le=600_000)] = 10_000
     max_waiting: Annotated[int, Field(ge=1, le=10_000)] = 64
     workers: Annotated[int, Field(ge=1, le=64)] = 1
+    log: Literal["text", "json"] = "text"
 
 
 class Tracking(Section):

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import json
 import logging
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from tests.serve.served import SETTINGS
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.serve.api import create_app
 from churnhealth.serve.keys import ENVIRONMENT, Keys, read_keys
+from churnhealth.serve.lines import lines_of
 
 READ, SCORE = "read-key-" + "x" * 20, "score-key-" + "y" * 20
 GIVEN = {ENVIRONMENT: f"dashboard:read:{READ}, crm:score:{SCORE}"}
@@ -86,6 +89,25 @@ def test_the_log_names_the_key_and_never_holds_it(locked, caplog):
     assert "key=dashboard" in text
     assert READ not in text
     assert "secret-" not in text
+
+
+def test_a_log_for_programs_holds_an_object_per_line(locked, caplog):
+    with caplog.at_level(logging.INFO, logger="churnhealth.serve"):
+        logging.getLogger("churnhealth.serve").propagate = True
+        answer = locked.get("/v1/model", headers=bearer(READ))
+        locked.get("/no/such/path", headers=bearer("secret-" + "z" * 20))
+        logging.getLogger("churnhealth.serve").error("%s new scores", "CH501")
+    written = [lines_of("json").format(record) for record in caplog.records]
+    good, bad, other = map(json.loads, written)
+    assert good["request_id"] == answer.headers["x-request-id"]
+    assert (good["method"], good["route"], good["status"], good["key"]) == (
+        *("GET", "/v1/model", 200, "dashboard"),
+    )
+    assert datetime.fromisoformat(good["time"]).utcoffset() == timedelta(0)
+    assert good["ms"] >= 0
+    assert (bad["status"], bad["route"], bad["key"]) == (404, "(unknown)", None)
+    assert (other["level"], other["message"]) == ("error", "CH501 new scores")
+    assert "secret-" not in "".join(written)
 
 
 def test_a_file_holds_keys_or_only_their_digests(tmp_path):

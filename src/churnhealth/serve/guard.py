@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churnhealth.errors import ChurnHealthError, RequestError
 from churnhealth.serve.keys import OPEN, Keys
+from churnhealth.serve.lines import ANSWERED
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import error_response, refused
 from churnhealth.serve.turns import due_in, too_many
@@ -329,4 +330,4 @@ class _Answer:
             return
         method = "-" if self.route == _UNKNOWN else self._method
         line = (self._request_id, method, self.route, self._status, 1000 * took)
-        log.info("%s %s %s %s %.1f ms key=%s", *line, self.caller or "-")
+        log.info(ANSWERED, *line, self.caller or "-")

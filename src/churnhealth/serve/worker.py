@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,6 +29,7 @@ from churnhealth.serve.door import close_door
 from churnhealth.serve.follow import Follower
 from churnhealth.serve.guard import log
 from churnhealth.serve.keys import read_keys
+from churnhealth.serve.lines import lines_of
 from churnhealth.serve.live import Live
 from churnhealth.serve.metrics import Metrics
 
@@ -54,6 +55,7 @@ class Worker:
 
     def __init__(self, settings: Serve, *, shell: ASGIApp, metrics: Any) -> None:
         self._port = settings.port
+        self._form = settings.log
         self._loading = threading.Event()
         self._live = Live(loading=self._loading)
         self._metrics = Metrics(metrics)
@@ -68,7 +70,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to keep the model, and to watch those who started us."""
-        _log_to_stderr()
+        _log_to_stderr(self._form)
         sys.setswitchinterval(_SWITCH)
         for work, given in ((self._keep, ()), (self._watch, (os.getppid(),))):
             threading.Thread(target=work, args=given, daemon=True).start()
@@ -148,26 +150,10 @@ def _lives(process: int) -> bool:
     return True
 
 
-class _Lines(logging.Formatter):
-    """Writes the second of a line once for all lines of that second."""
-
-    _second, _written = 0, ""
-
-    def formatTime(  # noqa: N802 (logging calls it by this name)
-        self, record: logging.LogRecord, datefmt: str | None = None
-    ) -> str:
-        second = int(record.created)
-        if second != self._second:
-            when = time.localtime(second)
-            self._written = time.strftime(datefmt or self.default_time_format, when)
-            self._second = second
-        return f"{self._written},{int(record.msecs):03d}"
-
-
-def _log_to_stderr() -> None:
+def _log_to_stderr(form: Literal["text", "json"]) -> None:
     """Write our own lines, one per answer; uvicorn's and BentoML's stay silent."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(lines_of(form))
     # what no line of ours tells need not be found out for each
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     log.addHandler(handler)

@@ -176,8 +176,12 @@ def test_scoring_by_other_colours_than_those_of_training_is_told(
 def test_backtest_tells_what_fewer_outcomes_had_been_worth(
     demo: Path, tmp_path: Path
 ) -> None:
-    page = tmp_path / "proof.html"
-    done = run("backtest", "--learning", "--html", str(page), folder=demo)
+    page, few = tmp_path / "proof.html", demo / "few-rungs.toml"
+    text = (demo / "churnhealth.toml").read_text(encoding="utf-8")
+    rungs = '["constant", "rules", "hazard"]'  # quick
+    few.write_text(f"{text}\n[model]\nladder = {rungs}\n", encoding="utf-8")
+    words = ("--learning", "--html", str(page), "--config", str(few))
+    done = run("backtest", *words, folder=demo)
     assert done.returncode == 0, done.stderr
     table = done.stdout.split("learned from")[1].split("\n\n")[0].splitlines()[1:]
     outcomes = [int(line.split()[0]) for line in table]

@@ -135,6 +135,22 @@ def test_a_query_with_a_mistake_tells_it(company):
     assert "nope" in error.what
 
 
+def test_a_query_without_its_extension_is_told_which_to_install(company):
+    sql = "load churn_nowhere; select 1 as account_id"
+    error = refused(company(events=[{"name": "p", "sql": sql}]))
+    assert error.code == "CH105"
+    assert "extension 'churn_nowhere', which is not installed" in error.what
+    assert "duckdb.sql('install churn_nowhere')" in error.fix
+
+
+def test_a_query_of_a_file_that_is_not_there_is_told_which(company):
+    sql = "select * from read_csv('{root}/nowhere.csv')"
+    error = refused(company(events=[{"name": "p", "sql": sql}]))
+    assert error.code == "CH105"
+    assert "nowhere.csv', and no such file is there" in error.what
+    assert "TRY_CAST" not in error.fix
+
+
 @pytest.mark.parametrize("path", ["https://example.org/x.csv", "events.xls"])
 def test_what_we_do_not_read_is_refused(company, path):
     files = {"events.xls": "account_id"}

@@ -221,6 +221,9 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
             what=f"{title}: the query does not run: {first}",
             fix="correct `sql` or `where`",
         )
+    absent = _absent(title, source, str(error))
+    if absent is not None:
+        return absent
     line = re.search(r"CSV Error on Line: (\d+)", str(error))
     if source.sql is None:
         at = f" at line {line[1]}" if line else ""
@@ -236,6 +239,29 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
         what=f"{title}: the query failed while running ({kind})",
         fix="run the `sql` in DuckDB; use TRY_CAST for values that may not convert",
     )
+
+
+def _absent(title: str, source: Source, told: str) -> Problem | None:
+    """Name the extension or the file that a query needs and that is not there."""
+    extension = re.search(r'Extension "(?:[^"]*/)?(\w+)[^"]*" not found', told)
+    if extension:
+        name = extension[1]
+        return Problem(
+            code="CH105",
+            what=f"{title}: the query needs DuckDB's extension {name!r}, which is not"
+            " installed",
+            fix='install it once, where there is a network: python -c "import duckdb;'
+            f" duckdb.sql('install {name}')\"; or export the tables to CSV or Parquet",
+        )
+    pattern = re.search(r'No files found that match the pattern "([^"]*)"', told)
+    if pattern and source.sql is not None:
+        return Problem(
+            code="CH105",
+            what=f"{title}: the query reads {pattern[1]!r}, and no such file is there",
+            fix="correct the path in `sql`; {root} stands for the absolute `[sources]"
+            " root`",
+        )
+    return None
 
 
 def _below(file: str, title: str, source: Source) -> list[Problem]:

@@ -143,18 +143,23 @@ async def closed_loop(port, request, *, connections, seconds, watch=None):
     return told
 
 
-async def at_rate(port, request, *, rate, seconds, most=1000):
-    """Send requests at their moments, on as many connections as it takes."""
+async def at_rate(port, *requests, rate, seconds, most=1000, watch=None):
+    """Send requests in turn, each at its moment, on as many connections as it takes.
+
+    ``watch`` sees each answer: what was asked, the status and the body.
+    """
     told, free, busy = Told(), [], set()
     began = time.perf_counter()
 
-    async def one(due):
+    async def one(due, request):
         connection = free.pop() if free else Connection(port)
         sent = time.perf_counter()
         status = await connection.ask(request)
         now = time.perf_counter()
         told.add(status, now - due)
         told.since_sent.setdefault(status, []).append(now - sent)
+        if watch is not None:
+            watch(request, status, connection.body)
         free.append(connection)
 
     for i in range(int(rate * seconds)):
@@ -164,7 +169,7 @@ async def at_rate(port, request, *, rate, seconds, most=1000):
             await asyncio.sleep(wait - _RINGS_LATE if wait > _RINGS_LATE else 0)
         while len(busy) >= most:  # the client's own bound, far above the service's
             await asyncio.sleep(0.001)
-        task = asyncio.ensure_future(one(due))
+        task = asyncio.ensure_future(one(due, requests[i % len(requests)]))
         busy.add(task)
         task.add_done_callback(busy.discard)
     await asyncio.gather(*busy)

@@ -23,8 +23,10 @@ from pathlib import Path
 
 import numpy as np
 import uvloop
+from full_disk import full, in_own_mounts
 from load import Connection, at_rate, closed_loop, request_bytes
 from serving import asked, free_port, memory, rows_of, running, workers_of
+from soak import soak
 
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.registry import Champion, crown, read_champion
@@ -37,10 +39,10 @@ CANARY = "zebra-7341"
 class Trial:
     """A registry of two bundles, a service that follows it, and what was promised."""
 
-    def __init__(self, bundle_folder, folder, *, seconds, workers, scores):
+    def __init__(self, bundle_folder, folder, *, seconds, workers, scores, config):
         self.bundle = load_bundle(bundle_folder)
         self.seconds, self.folder, self.workers = seconds, folder, workers
-        self.scores = scores
+        self.scores, self.config = scores, config
         self.models = folder / "models"
         self.known = {}
         for name in ("one", "two"):
@@ -57,9 +59,10 @@ class Trial:
         """Give the count for a short trial or a long one."""
         return long if self.seconds >= 60 else short
 
-    def crown(self, name):
-        now = read_champion(self.models)
-        crown(self.models, self.known[name], over=now, at=NOW, evidence={})
+    def crown(self, name, *, models=None):
+        models = models or self.models
+        now = read_champion(models)
+        crown(models, self.known[name], over=now, at=NOW, evidence={})
 
     def say(self, what, kept):
         self.kept &= bool(kept)
@@ -72,15 +75,20 @@ class Trial:
         else:
             print(f"slow    {what}", flush=True)
 
-    def serve(self, *, workers=None):
+    def serve(self, *, workers=None, place=None, **environment):
+        """Serve the champion; ``place`` may hold other models, scores and the log."""
         port, workers = free_port(), workers or self.workers
+        models, scores = self.models, self.scores
+        if place is not None:
+            models, scores = place / "models", place / "scores"
         config = self.folder / "serve.toml"
         text = (Path(self.folder) / "base.toml").read_text()
         config.write_text(text + f"\n[serve]\nworkers = {workers}\n")
         command = [sys.executable, "-m", "churnhealth.cli", "serve", "--champion"]
-        command += ["--models", self.models, "--port", port, "--config", config]
-        command += ["--scores", self.scores]
-        return port, running(command, port, "/readyz", folder=self.folder)
+        command += ["--models", models, "--port", port, "--config", config]
+        command += ["--scores", scores]
+        folder = place or self.folder
+        return port, running(command, port, "/readyz", folder=folder, **environment)
 
     def one(self, n=1):
         return {"as_of": self.day, "rows": self.rows[:n]}
@@ -406,13 +414,14 @@ def slow(trial, port):
     )
 
 
-ALONE = {"stop": stopped, "overload": overload}
+ALONE = {"stop": stopped, "overload": overload, "full": full}
 PARTS = {
     "swaps": swaps,
     "damaged": damaged,
     "shared": shared,
     "kills": kills,
     "slow": slow,
+    "soak": soak,
 }
 ODD = {"fuzz": fuzz, "described": described}
 
@@ -425,6 +434,8 @@ def main():
     parser.add_argument("--scores", type=Path, help="Default: those beside the bundle.")
     parser.add_argument("--parts", nargs="*", default=[*ALONE, *PARTS, *ODD])
     given = parser.parse_args()
+    if "full" in given.parts:
+        in_own_mounts()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         bundle, config = given.bundle, given.config
@@ -438,7 +449,12 @@ def main():
         (folder / "base.toml").write_text(text)
         scores = (given.scores or bundle.parent / "scores").resolve()
         trial = Trial(
-            bundle.resolve(), folder, seconds=given.seconds, workers=2, scores=scores
+            bundle.resolve(),
+            folder,
+            seconds=given.seconds,
+            workers=2,
+            scores=scores,
+            config=config.resolve(),
         )
         for name in given.parts:
             if name in ALONE:

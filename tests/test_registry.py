@@ -1,9 +1,11 @@
 """The pointer to the champion: whole, moved by one at a time, never forgotten."""
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -154,6 +156,49 @@ def test_a_change_that_a_crash_kept_out_of_the_journal_is_written_later(models):
     (models / "promotions.jsonl").unlink()
     promote(models, "second", "first")
     assert actions(models) == [("found", "first"), ("promoted", "second")]
+
+
+@contextmanager
+def files_of_at_most(size):
+    """Let writes beyond a size end as on a full disk: a part, and then none."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def contents(models):
+    return {p.name: p.read_bytes() for p in models.iterdir() if p.is_file()}
+
+
+def test_a_disk_with_room_for_half_a_line_of_the_journal_changes_nothing(models):
+    promote(models, "first", None)
+    promote(models, "second", "first")
+    before = contents(models)
+    with files_of_at_most(len(before["promotions.jsonl"]) + 40):
+        with pytest.raises(OSError, match="too large"):
+            promote(models, "third", "second")
+        with pytest.raises(OSError, match="too large"):
+            step_back(models, at=AT)
+    assert contents(models) == before
+
+
+def test_a_promotion_whose_pointer_finds_no_room_is_not_in_the_journal(models):
+    promote(models, "first", None)
+    for name, over in [("second", "first"), ("first", "second")] * 10:
+        promote(models, name, over)  # who was champion stands in the pointer
+    (models / "promotions.jsonl").unlink()
+    before = contents(models)
+    with (
+        files_of_at_most(len(before["champion.json"])),
+        pytest.raises(OSError, match="too large"),
+    ):
+        promote(models, "third", "first")
+    assert read_champion(models) == named("first")
+    assert actions(models) == [("found", "first")]
+    assert contents(models).keys() - before.keys() == {"promotions.jsonl"}
 
 
 PROMOTER = """

@@ -167,9 +167,7 @@ def crown(
             )
         before = () if reign is None else (*reign.before, reign.champion)
         made = Reign(champion=challenger, before=before[-_REMEMBERED:])
-        _mend_journal(models, now, at)
-        _point(models, made, at)
-        _append(models, "promoted", challenger, at, before=over, evidence=evidence)
+        _move(models, made, "promoted", at, before=over, evidence=evidence)
     return made
 
 
@@ -193,9 +191,7 @@ def step_back(models: Path, *, at: datetime) -> Reign:
         earlier = reign.before[-1]
         load_bundle(models / earlier.folder)  # never point at what cannot be served
         made = Reign(champion=earlier, before=reign.before[:-1])
-        _mend_journal(models, reign.champion, at)
-        _point(models, made, at)
-        _append(models, "rolled_back", earlier, at, before=reign.champion, evidence={})
+        _move(models, made, "rolled_back", at, before=reign.champion, evidence={})
     return made
 
 
@@ -209,8 +205,11 @@ def note(
     evidence: Mapping[str, Any],
 ) -> None:
     """Add a line to the journal that changes nothing, such as a refusal."""
-    with _locked(models):
-        _append(models, action, bundle, at, before=before, evidence=evidence)
+    with (
+        _locked(models),
+        _journalled(models, action, bundle, at, before=before, evidence=evidence),
+    ):
+        pass
 
 
 def promotions(models: Path) -> list[dict[str, Any]]:
@@ -230,6 +229,23 @@ def promotions(models: Path) -> list[dict[str, Any]]:
     return lines
 
 
+def _move(
+    models: Path,
+    made: Reign,
+    action: str,
+    at: datetime,
+    *,
+    before: Champion | None,
+    evidence: Mapping[str, Any],
+) -> None:
+    """Move the pointer, with a line of the journal that tells of it."""
+    _mend_journal(models, before, at)
+    with _journalled(
+        models, action, made.champion, at, before=before, evidence=evidence
+    ):
+        _point(models, made, at)
+
+
 def _point(models: Path, reign: Reign, at: datetime) -> None:
     pointer = {
         "schema_version": SCHEMA_VERSION,
@@ -245,10 +261,12 @@ def _mend_journal(models: Path, now: Champion | None, at: datetime) -> None:
     acts = [t for t in promotions(models) if t.get("champion") is not None]
     last = acts[-1]["champion"] if acts else None
     if now is not None and last != now.to_json():
-        _append(models, "found", now, at, before=None, evidence={})
+        with _journalled(models, "found", now, at, before=None, evidence={}):
+            pass
 
 
-def _append(
+@contextmanager
+def _journalled(
     models: Path,
     action: str,
     bundle: Champion,
@@ -256,7 +274,11 @@ def _append(
     *,
     before: Champion | None,
     evidence: Mapping[str, Any],
-) -> None:
+) -> Iterator[None]:
+    """Write a line of the journal, and take it back if what it tells does not happen.
+
+    So a disk that is full stops a change before its first step.
+    """
     told = {
         "at": at.isoformat(timespec="seconds"),
         "action": action,
@@ -271,11 +293,21 @@ def _append(
         size = os.fstat(handle).st_size
         if size and os.pread(handle, 1, size - 1) != b"\n":
             line = "\n" + line  # a crash left half a line: it stays alone
-        os.write(handle, line.encode())
-        os.fsync(handle)
+        try:
+            _write_all(handle, line.encode())
+            os.fsync(handle)
+            sync_folder(models)
+            yield
+        except BaseException:
+            os.ftruncate(handle, size)
+            raise
     finally:
         os.close(handle)
-    sync_folder(models)
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    while content:  # the last bytes of a disk are written before it is told to be full
+        content = content[os.write(handle, content) :]
 
 
 @contextmanager

@@ -94,8 +94,8 @@ def _run(
     command: Sequence[str], environment: dict[str, str], bundle_folder: Path | None
 ) -> int:
     """Start the service while its bundle is tried; keep it until it is stopped."""
-    with tempfile.TemporaryDirectory() as place:
-        environment.setdefault("BENTOML_HOME", place)
+    with tempfile.TemporaryDirectory(prefix="churnhealth-", dir=_memory()) as place:
+        environment["BENTOML_HOME"] = place
         command = [*command, "--working-dir", place]  # whose files can be imported
         stop, tried = Path(place) / "stop", Path(place) / "tried"
         environment["CHURNHEALTH_STOP"] = str(stop)
@@ -125,6 +125,16 @@ def _run(
             raise
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _memory() -> str | None:
+    """Find a place for the few notes of a running service that no disk can fill up.
+
+    Counts for /metrics are written into mapped files: where a disk is full, the system
+    ends the process that writes them, and every one that takes its place.
+    """
+    shared = "/dev/shm"
+    return shared if os.access(shared, os.W_OK | os.X_OK) else None
 
 
 def _refuse_busy(address: str, port: int) -> None:

@@ -43,7 +43,7 @@ class Held:
 
     def __init__(self, file: Path) -> None:
         self._file = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(self._file, 8 * _WORKERS)
+        os.posix_fallocate(self._file, 0, 8 * _WORKERS)  # no hole: a disk may be full
         self._mine = self._place()
         shared = mmap.mmap(self._file, 8 * _WORKERS)
         self._numbers = memoryview(shared).cast("q")  # one more than held, 0: nobody

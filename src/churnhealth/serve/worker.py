@@ -154,6 +154,7 @@ def _log_to_stderr(form: Literal["text", "json"]) -> None:
     """Write our own lines, one per answer; uvicorn's and BentoML's stay silent."""
     handler = logging.StreamHandler()
     handler.setFormatter(lines_of(form))
+    logging.raiseExceptions = False  # where a disk is full, nobody can be told so
     # what no line of ours tells need not be found out for each
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     log.addHandler(handler)

@@ -173,6 +173,18 @@ def test_scoring_by_other_colours_than_those_of_training_is_told(
         assert "[bands]" not in done.stdout
 
 
+def test_scoring_long_after_a_source_ends_tells_why_colours_are_grey(
+    demo: Path, tmp_path: Path
+) -> None:
+    words = ("score", "--bundle", "model", "--out", str(tmp_path), "--as-of")
+    done = run(*words, "2026-01-01", folder=demo)
+    assert "Warning" not in done.stderr
+    done = run(*words, "2026-01-25", folder=demo)
+    assert done.returncode == 0, done.stderr
+    assert "product ends on 2025-12-31, too long before 2026-01-25" in done.stderr
+    assert "score --as-of 2026-01-01" in done.stderr
+
+
 def test_backtest_tells_what_fewer_outcomes_had_been_worth(
     demo: Path, tmp_path: Path
 ) -> None:

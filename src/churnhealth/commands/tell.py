@@ -22,6 +22,7 @@ from churnhealth.archive.runs import (
     write_scores,
 )
 from churnhealth.bundle import Bundle, load_bundle
+from churnhealth.commands.cautions import cautions
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.explain.drivers import Explained, roll_up
@@ -114,22 +115,8 @@ def score_cohort(
         "listed": int(book.scores["status"].size),
         "scored": len(bands),
         "bands": {band: bands.count(band) for band in order if band in bands},
-        "warning": _of_other_colours(bundle, config),
+        "warning": cautions(bundle, config, history, book, day=day),
     }
-
-
-def _of_other_colours(bundle: Bundle, config: Config) -> str | None:
-    """Say that [bands] was changed since the bundle was made, which keeps its own."""
-    trained = bundle.card.get("settings", {}).get("bands")
-    asked = config.bands.model_dump(mode="json")
-    if trained is None or all(
-        trained.get(k) == v for k, v in asked.items() if k != "hysteresis"
-    ):
-        return None
-    return (
-        "the colours are those the bundle was trained with, and [bands] says others"
-        " now: train again for them"
-    )
 
 
 def _ready(

@@ -23,6 +23,7 @@ from churnhealth.sources.contract import (
     day_of,
 )
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.stopped import stopped_events, told_stopped
 
 __all__ = ["date_findings"]
 
@@ -67,6 +68,7 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
             found.append(_late(history, rows))
         found.append(_gaps(rows))
     found += _edges([r for r in sources if r.account.size and not r.planned])
+    found += [_stopped(log) for log in history.events]
     found.append(_silent(history))
     return [f for f in found if f is not None]
 
@@ -259,6 +261,18 @@ def _edges(sources: list[_Rows]) -> list[Finding]:
             example = f"{s.name} {date_of(day)}"
             found.append(finding("CH212", what, count=1, example=example))
     return found
+
+
+def _stopped(log: EventLog) -> Finding | None:
+    stopped = stopped_events(log)
+    if not stopped:
+        return None
+    many = "1 event stops" if len(stopped) == 1 else f"{len(stopped)} events stop"
+    what = (
+        f"[[sources.events]] {log.name}: {many} while the source goes on:"
+        f" {told_stopped(stopped)}"
+    )
+    return finding("CH245", what, count=len(stopped), example=stopped[0].event)
 
 
 def _silent(history: History) -> Finding | None:

@@ -369,6 +369,15 @@ CODES: Mapping[str, Code] = {
         'say what stands for nothing: missing = ["2099-12-31"] on the source; of a'
         " start give the true one",
     ),
+    "CH245": _code(
+        "warning",
+        False,
+        "an event that stops for everybody",
+        "what was renamed or switched off reads as customers who fell silent",
+        "give both names one in `sql`: case event when 'New' then 'old' else event end"
+        " as event; what is gone for good goes into `[features] exclude`; then train"
+        " again",
+    ),
     "CH249": _code(
         "advice",
         False,

@@ -1,0 +1,69 @@
+"""What whoever reads a run of scores must know beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from churnhealth.bundle import Bundle
+from churnhealth.config import Config
+from churnhealth.features.kernel_rows import Recorded
+from churnhealth.scoring import ScoreBook
+from churnhealth.sources.contract import History, date_of
+from churnhealth.sources.stopped import stopped_events, told_stopped
+
+__all__ = ["cautions"]
+
+
+def cautions(
+    bundle: Bundle, config: Config, history: History, book: ScoreBook, *, day: int
+) -> str | None:
+    """Say what makes the scores of a day other than they look; ``None`` if nothing."""
+    told = [*_of_silence(bundle, history, book, day)]
+    if _other_colours(bundle, config):
+        told.append(
+            "the colours are those the bundle was trained with, and [bands] says others"
+            " now: train again for them"
+        )
+    return "; ".join(told) or None
+
+
+def _other_colours(bundle: Bundle, config: Config) -> bool:
+    """Tell whether [bands] was changed since training: a bundle keeps its own."""
+    trained = bundle.card.get("settings", {}).get("bands")
+    asked = config.bands.model_dump(mode="json")
+    return trained is not None and any(
+        trained.get(k) != v for k, v in asked.items() if k != "hysteresis"
+    )
+
+
+def _of_silence(
+    bundle: Bundle, history: History, book: ScoreBook, day: int
+) -> Iterator[str]:
+    """Name what the model reads and nobody records any more."""
+    read = {(spec.source, spec.item) for spec in bundle.specs}
+    sources = {source for source, _ in read}
+    grey = int((book.scores["band"] == "grey").sum())
+    for log in history.events:
+        if log.name not in sources or log.planned or not log.size:
+            continue
+        if not Recorded(log.coverage, np.array([day])).covers(None)[0]:
+            known = log.known_at < day
+            last = int(log.happened_at[known].max(initial=-(1 << 40)))
+            if not known.any():
+                continue
+            yield (
+                f"{log.name} ends on {date_of(last)}, too long before {date_of(day)} to"
+                f" be measured ({grey} of the scores are grey): load its newest rows,"
+                f" or score --as-of {date_of(last + 1)}"
+            )
+            continue
+        stopped = [
+            s for s in stopped_events(log, before=day) if (log.name, s.event) in read
+        ]
+        if stopped:
+            yield (
+                f"the model reads of {log.name} what nobody sends any more:"
+                f" {told_stopped(stopped)} (CH245)"
+            )

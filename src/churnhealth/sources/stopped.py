@@ -1,0 +1,106 @@
+"""Events that nobody sends any more although their source goes on.
+
+They were renamed or switched off, for everybody on one day. Whoever reads only the old
+name sees all customers fall silent.
+
+Worked example: ``report_viewed`` came every day until 2024-07-09, and ``login`` of the
+same source still comes in September. No pause of ``report_viewed`` was ever longer than
+two days, so it has stopped; ``Report Viewed``, whose first row is of 2024-07-10, may be
+its heir.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.sources.contract import FAR, EventLog, Ints, date_of
+
+__all__ = ["Stopped", "stopped_events", "told_stopped"]
+
+_LOOKED_AT = 64  # of each source the most frequent: no others are features
+_STEADY_DAYS = 20
+_QUIET_DAYS = 14
+_PAUSES = 3
+_RECENT_DAYS = 90
+_EVERYBODY = 10
+_AT_ONCE = 7
+_SLICE = 1 << 22
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stopped:
+    """An event, the last day it happened, and the event that begins about then."""
+
+    event: str
+    last: int
+    heir: str | None
+
+
+def stopped_events(log: EventLog, *, before: int = FAR) -> list[Stopped]:
+    """List the events that stopped for all, as rows known before a day tell.
+
+    One has stopped when it is silent for more than two weeks and for three times its
+    longest pause so far, after at least ten accounts had it in its last 90 days.
+    """
+    if log.planned or len(log.vocabulary) < 2 or not log.size:
+        return []
+    often = np.bincount(log.event, minlength=len(log.vocabulary))
+    top = np.argsort(-often, kind="stable")[:_LOOKED_AT]
+    start = int(log.happened_at.min())
+    days = [np.flatnonzero(row) + start for row in _seen(log, top, start, before)]
+    end = max((int(d[-1]) for d in days if d.size), default=start)
+    found = []
+    for code, day in zip(top.tolist(), days, strict=True):
+        if day.size < _STEADY_DAYS:
+            continue
+        last, pause = int(day[-1]), int(np.diff(day).max())
+        if end - last <= max(_QUIET_DAYS, _PAUSES * pause):
+            continue
+        recent = (log.event == code) & (log.happened_at > last - _RECENT_DAYS)
+        if np.unique(log.account[recent]).size < _EVERYBODY:
+            continue
+        heirs = [
+            log.vocabulary[other]
+            for other, begun in zip(top.tolist(), days, strict=True)
+            if begun.size and abs(int(begun[0]) - last) <= _AT_ONCE
+            if begun[0] > start + _AT_ONCE
+        ]
+        event = log.vocabulary[code]
+        heir = max(heirs, key=lambda h: _alike(event, h), default=None)
+        found.append(Stopped(event=event, last=last, heir=heir))
+    return found
+
+
+def _alike(one: str, other: str) -> float:
+    return SequenceMatcher(None, one.casefold(), other.casefold()).ratio()
+
+
+def _seen(log: EventLog, top: Ints, start: int, before: int) -> NDArray[np.bool_]:
+    """Mark the days on which each event happened, slice by slice of the rows."""
+    place = np.full(len(log.vocabulary), -1)
+    place[top] = np.arange(top.size)
+    seen = np.zeros((top.size, int(log.happened_at.max()) - start + 1), dtype=np.bool_)
+    for low in range(0, log.size, _SLICE):
+        rows = slice(low, low + _SLICE)
+        event, day = place[log.event[rows]], log.happened_at[rows]
+        use = (event >= 0) & (log.known_at[rows] < before)
+        seen[event[use], day[use] - start] = True
+    return seen
+
+
+def told_stopped(stopped: Sequence[Stopped]) -> str:
+    """Say what stopped, and when.
+
+    >>> told_stopped([Stopped(event="report", last=19000, heir="Report")])
+    "'report' (last on 2022-01-08, about when 'Report' begins)"
+    """
+    return "; ".join(
+        f"{s.event!r} (last on {date_of(s.last)}"
+        + (f", about when {s.heir!r} begins)" if s.heir else ")")
+        for s in stopped
+    )

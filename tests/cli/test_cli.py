@@ -143,8 +143,8 @@ def test_backtest_prints_json_and_writes_predictions_and_a_page(
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     wanted = "schema_version question data folds scorers group_disjoint cuts bands"
-    more = ["lead_time", "leaky", "shuffled_dates", "base_rate", "slices", "verdict"]
-    assert list(report) == [*wanted.split(), *more]
+    more = "lead_time gains leaky shuffled_dates base_rate slices verdict"
+    assert list(report) == [*wanted.split(), *more.split()]
     table = read_table(out)
     assert len(table["label"]) == report["folds"][0]["n_test"]
     assert {"p_constant", "p_rules", "p_gbm", "p_chosen", "band"} <= set(table)
@@ -153,6 +153,7 @@ def test_backtest_prints_json_and_writes_predictions_and_a_page(
     html = page.read_text(encoding="utf-8")
     assert "Does it work?" in html
     assert "Are the chances right?" in html
+    assert html.count('<figure class="plot') >= 4
     assert 'href="/' not in html  # a file leads nowhere else
 
 

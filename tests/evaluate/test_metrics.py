@@ -128,6 +128,18 @@ def test_lead_time_takes_each_churners_nearest_row():
     assert row.to_json()["days_before"] == 90
 
 
+def test_lead_time_counts_each_colour_of_those_who_left():
+    account = np.arange(7)
+    until = np.array([95, 95, 95, 95, 95, 95, -1])
+    shown = ["red", "orange", "orange", "yellow", "green", "grey", "red"]
+    told = metrics.lead_time(
+        np.array(shown, object), np.zeros(7), account, until, days_before=[90]
+    )[0].to_json()
+    counts = {name: told[name] for name in (*shown, "red_or_orange", "churners")}
+    assert counts == {"red": 1, "orange": 2, "yellow": 1, "green": 1, "grey": 1,
+                      "red_or_orange": 3, "churners": 6}  # fmt: skip
+
+
 def test_lead_time_tells_the_value_that_left_too():
     account = np.array([1, 2, 3, 4])
     until = np.array([95, 91, 93, -1])

@@ -34,6 +34,7 @@ TOP = [
     "cuts",
     "bands",
     "lead_time",
+    "gains",
     "leaky",
     "shuffled_dates",
     "base_rate",
@@ -79,7 +80,11 @@ LEAD = {
     "days_before",
     "churners",
     "red_or_orange",
+    "red",
+    "orange",
+    "yellow",
     "green",
+    "grey",
     "false_alarm_rate",
     "value",
     "value_red_or_orange",
@@ -206,8 +211,20 @@ def test_lead_time_is_told_for_days_that_the_question_covers_only(kind, days):
     rows = report_of(kind)["lead_time"]
     assert [row["days_before"] for row in rows] == days
     for row in rows:
-        assert row["red_or_orange"] + row["green"] <= row["churners"]
+        assert row["red"] + row["orange"] == row["red_or_orange"]
+        shown = ("red_or_orange", "yellow", "green", "grey")
+        assert sum(row[name] for name in shown) == row["churners"]
         assert 0 <= row["false_alarm_rate"] <= 1
+
+
+def test_whoever_was_measured_too_little_had_been_shown_grey_before_leaving():
+    bare = replace(panel_of(), X=np.full_like(panel_of().X, np.nan))
+    _, report = judged_with(bare, ladder=("constant",))
+    churners = {row["days_before"]: row["churners"] for row in report["lead_time"]}
+    assert sum(churners.values()) > 0
+    for row in report["lead_time"]:
+        assert (row["grey"], row["red_or_orange"]) == (row["churners"], 0)
+        assert row["false_alarm_rate"] == 0.0
 
 
 def test_lead_time_begins_after_the_lead():

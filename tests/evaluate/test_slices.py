@@ -105,6 +105,19 @@ def test_lost_value_is_counted_once_per_account_and_quarter():
         assert row["inside"] == (low <= row["actual"] <= high)
 
 
+def test_leavers_are_counted_once_per_account_and_quarter():
+    rows = frame()
+    rows["quarter"] = rows["as_of"].dt.to_period("Q")
+    first = rows.sort_values("as_of").groupby(["quarter", "account"]).head(1)
+    assert len(told()["leavers"]) == first["quarter"].nunique()
+    for row in told()["leavers"]:
+        mine = first[first["quarter"] == pd.Period(row["quarter"].replace("-", ""))]
+        assert (row["accounts"], row["actual"]) == (len(mine), mine["y"].sum())
+        assert row["expected"] == pytest.approx(mine["p"].sum())
+        half = 1.959964 * np.sqrt((mine["p"] * (1 - mine["p"])).sum())
+        assert row["range"][1] == pytest.approx(row["expected"] + half)
+
+
 def test_the_four_quadrants_hold_every_row_and_what_happened():
     rows, alarm = told()["agreement"], frame()
     assert sum(r["n"] for r in rows) == len(alarm)

@@ -156,9 +156,41 @@ def test_a_phone_shows_every_column_and_breaks_no_word(browser, service):
         page.close()
 
 
-def test_the_board_review_and_an_account_print(browser, service):
+@pytest.mark.parametrize("width", [320, 360, 800, 1280])
+def test_plots_stand_without_script_and_no_word_is_cut_or_covered(
+    browser, service, width
+):
+    screen = {"width": width, "height": 800}
+    page, heard = opened(
+        browser, service, "/backtest", viewport=screen, java_script_enabled=False
+    )
+    plots = page.locator("figure.plot > svg")
+    assert plots.count() >= 5
+    for plot in plots.all():
+        box = plot.bounding_box()
+        assert box["height"] > 150
+        words = [word.bounding_box() for word in plot.locator("text").all()]
+        for at, one in enumerate(words):
+            assert one["x"] >= box["x"]
+            assert one["y"] >= box["y"]
+            assert one["x"] + one["width"] <= box["x"] + box["width"] + 1
+            assert one["y"] + one["height"] <= box["y"] + box["height"] + 1
+            assert 8 <= one["height"] <= 24  # readable, whatever the screen
+            assert not [word for word in words[:at] if overlaps(one, word)]
+    assert heard == []
+    page.close()
+
+
+def overlaps(one, other):
+    """Say whether two words touch; boxes of letters have some air above and below."""
+    across = min(one["x"] + one["width"], other["x"] + other["width"])
+    down = min(one["y"] + one["height"], other["y"] + other["height"])
+    return across - max(one["x"], other["x"]) > 1 < down - max(one["y"], other["y"]) - 2
+
+
+def test_the_board_review_the_proof_and_an_account_print(browser, service):
     account = first_of(browser, service)
-    for path in ("/board", account, f"{account}?review=1"):
+    for path in ("/board", "/backtest", account, f"{account}?review=1"):
         page, _ = opened(browser, service, path)
         page.emulate_media(media="print")
         assert page.locator("nav").first.is_hidden()

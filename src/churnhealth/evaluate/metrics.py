@@ -38,6 +38,7 @@ _TINY = 1e-12
 _BINS = 15
 _AUC_SAMPLES = 500
 _NONE = float("nan")
+_SHOWN = ("red", "orange", "yellow", "green", "grey")
 
 Outcomes = Floats | Ints | NDArray[np.bool_]
 
@@ -237,15 +238,20 @@ def _pair(interval: Range) -> list[float] | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeadTime:
-    """How many later churners already stood in red or orange so many days before.
+    """What colour later churners already had so many days before.
 
-    The same of their yearly value, as far as it is known; ``None`` where none is.
+    ``red_or_orange``, ``yellow``, ``green`` and ``grey`` add up to ``churners``. Beside
+    them their yearly value, as far as it is known; ``None`` where none is.
     """
 
     days_before: int
     churners: int
     red_or_orange: int
+    red: int
+    orange: int
+    yellow: int
     green: int
+    grey: int
     false_alarm_rate: float | None
     value: float | None = None
     value_red_or_orange: float | None = None
@@ -288,7 +294,7 @@ def lead_time(
                 days_before=days,
                 churners=int(row.size),
                 red_or_orange=int(level[row].sum()),
-                green=int(green.sum()),
+                **{name: int((band[row] == name).sum()) for name in _SHOWN},
                 false_alarm_rate=alarms,
                 value=float(np.nansum(paid)) if known else None,
                 value_red_or_orange=float(np.nansum(paid[level[row]]))

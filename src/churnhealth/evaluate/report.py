@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from churnhealth.config import Config, Question
 from churnhealth.evaluate.backtest import Judged, fold_rows
 from churnhealth.evaluate.choosing import FEW
+from churnhealth.evaluate.gains import gains_of
 from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.slices import slices_of, yearly_value
-from churnhealth.health.bands import BandCuts, band_cuts
+from churnhealth.health.bands import BandCuts, band_cuts, shown_bands
 from churnhealth.health.draws import Range, account_draws
 from churnhealth.health.drift import rate_of_today
 from churnhealth.health.promises import (
@@ -77,6 +78,7 @@ def backtest_report(
         "cuts": cuts.to_json(),
         "bands": [promise.to_json() for promise in told],
         "lead_time": _lead_time(judged, panel, cuts, config),
+        "gains": gains_of(judged, panel, yearly_value(judged, panel)),
         "leaky": leaky,
         "shuffled_dates": shuffled,
         "base_rate": _base_rate(judged),
@@ -152,8 +154,10 @@ def _lead_time(
         return []  # a silence has no day on which it happened
     days = [d for d in _DAYS_BEFORE if d <= _reach(panel.question)]
     until = np.where(judged.outcome >= 0, judged.outcome - judged.as_of, np.nan)
+    X = panel.X[judged.row]
+    measured = np.isfinite(X).sum(axis=1) / max(X.shape[1], 1)
     rows = lead_time(
-        cuts.band(judged.p["chosen"]),
+        shown_bands(cuts.band(judged.p["chosen"]), measured),
         judged.y,
         judged.account,
         until,

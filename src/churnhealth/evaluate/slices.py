@@ -37,11 +37,12 @@ def slices_of(
     likely up. ``reliability``: the same per segment, tenure, value and lead,
     with the 95 % interval by account. ``recurring_loss``: expected and actual yearly
     value lost per quarter (its first snapshot of each account), and whether the actual
-    lies in the 95 % range that the probabilities give. ``value_lead``: the share of
-    the lost value that was red or orange. ``agreement``: where the rules and the
-    scorer agree or not, and what happened. ``starts``: by the quarter of the start.
-    ``new_terms``: terms coming up for renewal that never did in training. ``unread``:
-    sources that no feature is made of. ``crowded_out``: features beyond the most.
+    lies in the 95 % range that the probabilities give. ``leavers``: the same, counted
+    instead of valued. ``value_lead``: the share of the lost value that was red or
+    orange. ``agreement``: where the rules and the scorer agree or not, and what
+    happened. ``starts``: by the quarter of the start. ``new_terms``: terms coming up
+    for renewal that never did in training. ``unread``: sources that no feature is made
+    of. ``crowded_out``: features beyond the most.
     """
     p, y = judged.p["chosen"], judged.y.astype(np.float64)
     value = yearly_value(judged, panel)
@@ -52,7 +53,8 @@ def slices_of(
     return {
         "calibration": _calibration(p, y, judged.account, seed=seed),
         "reliability": [row for row in rows if row is not None],
-        "recurring_loss": _recurring_loss(judged, p, y, value),
+        "recurring_loss": _by_quarter(judged, p, y, value),
+        "leavers": _by_quarter(judged, p, y, np.ones(y.size)),
         "value_lead": _value_lead(p, y, value, cuts),
         "agreement": _agreement(judged, p, y, cuts),
         "starts": _starts(judged, panel, p, y),
@@ -163,7 +165,7 @@ def _slice(
     }
 
 
-def _recurring_loss(
+def _by_quarter(
     judged: Judged, p: Floats, y: Floats, value: Floats
 ) -> list[dict[str, Any]]:
     day = judged.as_of.astype("datetime64[D]")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from churnhealth.explain.wording import capital
+from churnhealth.pages.plots import WAYS, proof_plots
 from churnhealth.pages.render import render_page
 from churnhealth.pages.words import BAND_WORDS, amount, percent
 
-__all__ = ["headline", "proof_lines", "proof_page", "weaknesses"]
+__all__ = ["headline", "proof_page", "proof_told", "weaknesses"]
 
 _FEW = 100  # outcomes below which much stays uncertain
 
@@ -25,14 +26,23 @@ def proof_page(
         "backtest",
         title=f"{company} – does it work?",
         company=company,
-        report=report,
-        fold=report["folds"][-1],
-        headline=headline(report),
-        lines=proof_lines(report),
         since=since,
         root=None,
         here=None,
+        **proof_told(report),
     )
+
+
+def proof_told(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect what the page of the proof tells of a report, wherever it is shown."""
+    return {
+        "report": report,
+        "fold": report["folds"][-1],
+        "headline": headline(report),
+        "lines": proof_lines(report),
+        "drawn": proof_plots(report),
+        "ways": WAYS,
+    }
 
 
 def headline(report: Mapping[str, Any]) -> str:

@@ -80,10 +80,12 @@ def short(value: float | None) -> str:
 
     >>> [short(v).replace("\xa0", " ") for v in (1546096.0, 465872.0, 9740.0, 812.0)]
     ['1.55 M', '466 k', '9.74 k', '812']
+    >>> short(2.5e9).replace("\xa0", " ")
+    '2.50 bn'
     """
     if value is None:
         return _NONE
-    for unit, size in (("M", 1e6), ("k", 1e3)):
+    for unit, size in (("bn", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= 0.9995 * size:
             places = max(0, 2 - len(str(int(abs(value) / size + 0.0005))) + 1)
             return f"{_signed(value / size, places)}\u00a0{unit}"

@@ -25,7 +25,7 @@ from churnhealth.pages.choice import (
 )
 from churnhealth.pages.desk import Desk
 from churnhealth.pages.dossier import read_dossier
-from churnhealth.pages.proof import headline, proof_lines, weaknesses
+from churnhealth.pages.proof import headline, proof_told, weaknesses
 from churnhealth.pages.render import render_no_scores, render_page, style_policy
 from churnhealth.pages.review import review_of
 from churnhealth.pages.shape import Account
@@ -192,11 +192,8 @@ class _Pages:
             return _page(
                 "backtest",
                 title=f"{told['company']} – does it work?",
-                report=report,
-                fold=report["folds"][-1],
-                headline=headline(report),
-                lines=proof_lines(report),
                 since=read_outcomes(served.stored.folder) if served.stored else {},
+                **proof_told(report),
                 **{**told, "here": "backtest"},
             )
 

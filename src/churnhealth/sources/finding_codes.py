@@ -378,6 +378,13 @@ CODES: Mapping[str, Code] = {
         " as event; what is gone for good goes into `[features] exclude`; then train"
         " again",
     ),
+    "CH246": _code(
+        "warning",
+        False,
+        "days that were loaded twice",
+        "use looks twice as high on those days, and falls where they end",
+        "map `event_id`, load each export once, or `select distinct` in `sql`",
+    ),
     "CH249": _code(
         "advice",
         False,

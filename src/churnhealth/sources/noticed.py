@@ -33,6 +33,13 @@ _COUNTED = (
         "{title}: {beside} of {rows} rows share contract, start and the"
         " day they were known with another row",
     ),
+    (
+        "CH246",
+        "copied",
+        0.0,
+        "{title}: days on which nearly every row stands there twice or more, alike in"
+        " all that is mapped: {copied}",
+    ),
     ("CH221", "empty", 0.0, "{title}: {empty} of {rows} rows have no value"),
     ("CH218", "no_user", 0.5, "{title}: {no_user} of {rows} rows have no user"),
 )

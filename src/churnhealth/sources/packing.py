@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.sources.contract import FAR, Texts
+from churnhealth.sources.copied import copied_days
 from churnhealth.sources.engine import Connection, fetch, literal, texts
 from churnhealth.sources.packed import Field, Words, placed
 from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
@@ -71,6 +72,9 @@ def read_events(
     measured = _measured(con, rows, has, typed=typed, lag=lag, decimals=decimals)
     words = _words(con, rows, measured, codes)
     counts, examples = _event_counts(con, opened, typed, again=again)
+    if "event_id" not in has:
+        copied = copied_days(con, typed, rows=counts["rows"])
+        counts["copied"], examples["copied"] = copied
     counts["dropped"] = counts["rows"] - words.size
     counts["oversized"] = int(measured.oversized)
     return Part(

@@ -1,0 +1,56 @@
+"""Exports that overlap are told; rows that happen to be equal are not."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from churnhealth.sources.check import check
+from churnhealth.sources.load import load
+
+FIRST = datetime(2025, 3, 1, 8, 0, 1, tzinfo=UTC)
+
+
+def exported(*, days=range(3), rows=30):
+    """Write an export: so many rows a day, a minute apart."""
+    moments = [FIRST + timedelta(days=d, minutes=i) for d in days for i in range(rows)]
+    return "".join(f"a{m.minute % 3},{m},open,7\n" for m in moments)
+
+
+def found(config, code):
+    findings = check(config, load(config), today=date(2026, 1, 1))
+    return [f for f in findings if f.code == code]
+
+
+def told(company, text):
+    head = "account_id,happened_at,event,count\n"
+    return found(company(files={"events.csv": head + text}), "CH246")
+
+
+def test_days_that_two_exports_hold_are_told(company):
+    text = exported() + exported(days=range(1, 5)) + exported(days=range(9, 12))
+    [warning] = told(company, text)
+    assert (warning.count, warning.example) == (2, "2025-03-02")
+    assert warning.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        exported() + exported(days=[9]),  # nothing twice
+        exported() + exported().replace("open", "close"),  # two events at once
+        exported() + exported(rows=25),  # many moments with two clicks, not all
+        "".join(f"a{i},2025-03-01,open,7\n" for i in range(30)) * 2,  # days alone
+    ],
+)
+def test_rows_that_happen_to_be_equal_are_not(company, text):
+    assert told(company, text) == []
+
+
+def test_with_ids_of_events_repeats_are_dropped_and_told_as_that(company):
+    text = "account_id,happened_at,event_id\n" + "".join(
+        f"a1,2025-03-01 08:{i:02d}:01,{i}\n" for i in range(30)
+    )
+    config = company(files={"events.csv": text + text.partition("\n")[2]})
+    assert found(config, "CH246") == []
+    [repeats] = found(config, "CH201")
+    assert repeats.count == 30

@@ -251,6 +251,16 @@ GOLDEN = [
         "Country is not SE, associated with lower risk.",
     ),
     (
+        feature("number", source="accounts", item="seats_sold"),
+        (240, 240, 60, -0.3),
+        "Seats sold: 240; among similar accounts 60.",
+    ),
+    (
+        feature("number", source="accounts", item="employees"),
+        (NAN, NAN, 60, 0.3),
+        "No employees on record, associated with higher risk.",
+    ),
+    (
         feature("is", source="accounts", item="country=SE"),
         (NAN, 1, 0, 0),
         "No country on record.",

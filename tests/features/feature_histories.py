@@ -252,7 +252,8 @@ def _prompt(drawn):
 
 def businesses():
     profile = st.tuples(
-        st.sampled_from([-FAR, 0, 30]), st.sampled_from(["SE", "DK", None])
+        st.sampled_from([-FAR, 0, 30]),
+        st.sampled_from(["SE", "DK", "12", "-2.5", "007", None]),
     )
     return st.builds(
         Business,

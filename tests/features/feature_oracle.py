@@ -33,6 +33,9 @@ def expected(business, history, spec, account, as_of, gap_days):
         row = _row_in_force(history, account, as_of, gap_days)
         plan = None if row < 0 else history.contracts.plan[row]
         return NAN if plan is None else float(plan == "pro")
+    if spec.kind == "number":
+        known, text = business.profiles[account]
+        return {"12": 12.0, "-2.5": -2.5}.get(text, NAN) if known < as_of else NAN
     if spec.kind == "is":
         known, country = business.profiles[account]
         if known >= as_of or country is None:

@@ -34,6 +34,8 @@ def specs_of(kind):
     if about.family == "contracts":
         days = 9 if about.windowed else None
         return [feature(kind, source="contracts", days=days)]
+    if kind == "number":
+        return [feature(kind, source="accounts", item="country")]
     if about.family == "accounts":
         return [
             feature(kind, source="accounts", item="country=SE"),

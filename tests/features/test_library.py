@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from feature_histories import Business, Event, State, Term, history_of
 
 from churnhealth.features.library import MOST_FEATURES, default_specs
@@ -125,9 +126,14 @@ def test_nothing_is_chosen_before_anything_is_known():
 
 
 def test_a_level_shared_by_few_accounts_is_no_feature():
+    found = chosen_from(["SE", "DK"] * 99 + ["FO", None])
+    assert found == ["accounts__size_dk__is", "accounts__size_se__is"]
+
+
+def chosen_from(texts):
+    """Name the features of one attribute of as many accounts."""
     history = history_of(business())
-    many = 200
-    country = np.array(["SE", "DK"] * 99 + ["FO", None], dtype=object)
+    many = len(texts)
     blank = np.full(many, None, dtype=object)
     accounts = replace(
         history.accounts,
@@ -137,10 +143,35 @@ def test_a_level_shared_by_few_accounts_is_no_feature():
         group=blank,
         segment=blank,
         known_at=np.zeros(many, dtype=np.int64),
-        attributes={"country": country},
+        attributes={"size": np.array(texts, dtype=object)},
     )
-    levels = [n for n in names(replace(history, accounts=accounts)) if "__is" in n]
-    assert levels == ["accounts__country_dk__is", "accounts__country_se__is"]
+    found = names(replace(history, accounts=accounts))
+    return [name for name in found if name.startswith("accounts__")]
+
+
+def test_an_attribute_of_many_numbers_is_one_feature_and_no_levels():
+    sizes = [str(n % 20 * 5) for n in range(199)]
+    assert chosen_from([*sizes, None]) == ["accounts__size__number"]
+
+
+def test_few_numbers_may_be_codes_so_they_are_levels_too():
+    found = chosen_from(["1", "2", "3"] * 60)
+    assert found[0] == "accounts__size__number"
+    assert found[1:] == [f"accounts__size_{n}__is" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("odd", ["about 5", "007", "1_000", "nan"])
+def test_an_attribute_with_a_word_or_a_code_among_its_numbers_is_levels(odd):
+    found = chosen_from([*(["10", "20", "30"] * 60), *([odd] * 60)])
+    assert found
+    assert all(name.endswith("__is") for name in found)
+
+
+def test_two_numbers_are_yes_and_no():
+    assert chosen_from(["0", "1"] * 60) == [
+        "accounts__size_0__is",
+        "accounts__size_1__is",
+    ]
 
 
 def test_plans_that_few_contracts_are_on_or_that_came_later_are_no_features():

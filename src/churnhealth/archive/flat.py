@@ -23,7 +23,15 @@ Table = Mapping[str, NDArray[Any]]
 
 TOLD = 3  # drivers that are told in columns of their own
 _WRITTEN = frozenset(
-    ("days_to_renewal", "ends_within", "term_months", "tenure", "renewals", "is")
+    (
+        "days_to_renewal",
+        "ends_within",
+        "term_months",
+        "tenure",
+        "renewals",
+        "number",
+        "is",
+    )
 )
 _ENOUGH = 0.15  # of the strongest: a reason this weak would explain nothing
 _DRIVERS = tuple(f"driver_{i + 1}" for i in range(TOLD))

@@ -9,17 +9,16 @@ question, so are events: that silence goes on is none either.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnhealth.evaluate.metrics import auc
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.features.kinds import KINDS
+from churnhealth.features.numbers import as_numbers
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import FAR, EventLog, Floats, Ints, StateLog
 from churnhealth.sources.findings import Finding, finding
@@ -126,25 +125,12 @@ def _telling_attributes(panel: Panel, who: _Outcome) -> Iterator[Finding]:
             stops, n = told > _SURE, int(left.size)
             yield finding("CH225", what, count=n, example=name, stops=stops)
             continue
-        x = _as_numbers(texts)
+        x = as_numbers(levels[who.judged])
         there = ~np.isnan(x)
         told = _claim(x[there], left[there], account[there])
         if there.mean() > _NUMBERS and told is not None:
             what = f"the attribute {name}, as a number, ranks leavers: AUC {told:.2f}"
             yield finding("CH225", what, count=int(there.sum()), example=name)
-
-
-def _as_numbers(texts: NDArray[np.str_]) -> Floats:
-    """Read what is a number; the rest is missing."""
-
-    def number(text: str) -> float:
-        try:
-            read = float(text)
-        except ValueError:
-            return math.nan
-        return read if math.isfinite(read) else math.nan
-
-    return np.array([number(text) for text in texts.tolist()])
 
 
 def _claim(x: Floats, y: Ints, account: Ints) -> float | None:

@@ -108,6 +108,8 @@ _LIFE = Move(
     missing="No record of {lower} to compare with the account's whole past",
 )
 
+NO_ATTRIBUTE = "No {name} on record"
+
 WORDS: Mapping[str, Level | Move] = {
     "trend": _TREND,
     "sum_trend": _TREND,
@@ -195,6 +197,11 @@ WORDS: Mapping[str, Level | Move] = {
         beside="; similar accounts have {peers}",
     ),
     "discount": Level(missing="No discount on record"),
+    "number": _ago(
+        "{attribute}: {value}",
+        missing=NO_ATTRIBUTE,
+        beside="; among similar accounts {peers}",
+    ),
 }
 """Words by kind of feature; any other kind is a plain level."""
 
@@ -206,7 +213,6 @@ ENDING = {
     0.0: "The contract does not end within {window}",
 }
 NO_ENDING = "No contract in force on record"
-NO_ATTRIBUTE = "No {name} on record"
 ALONE = ", associated with {} risk"
 """Said only where neither the past nor peers show on which side of normal it lies."""
 

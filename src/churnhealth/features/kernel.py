@@ -21,6 +21,7 @@ from churnhealth.features.kernel_contracts import (
     Terms,
     ends_within,
     level,
+    number_noted,
     on_plan,
 )
 from churnhealth.features.kernel_events import (
@@ -49,7 +50,7 @@ _EVENT_KINDS = {
     **PEOPLE_KINDS,
 }
 _SEAT_KINDS = ("users_share", "mean_users_share")
-_ALONE = ("ends_within", "is")
+_ALONE = ("ends_within", "number", "is")
 
 COMPUTED = frozenset(
     {*_EVENT_KINDS, *_SEAT_KINDS, *STATE_KINDS, *CONTRACT_KINDS, *_ALONE}
@@ -267,6 +268,8 @@ class _Batch:
             return ends_within(self._in_force.terms(), days)
         if kind in CONTRACT_KINDS:
             return CONTRACT_KINDS[kind](self._in_force.terms())
+        if kind == "number":
+            return number_noted(self._accounts, self._moments, spec.item or "")
         if spec.source == "contracts":
             return on_plan(self._in_force.terms(), spec.item or "")
         return level(self._accounts, self._moments, spec.item or "")

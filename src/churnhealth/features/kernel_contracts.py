@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from churnhealth.features.kernel_moments import Moments, quotient
+from churnhealth.features.numbers import as_numbers
 from churnhealth.snapshots.cover import Cover, cover_at
 from churnhealth.sources.contract import (
     FAR,
@@ -24,6 +25,7 @@ __all__ = [
     "Terms",
     "ends_within",
     "level",
+    "number_noted",
     "on_plan",
 ]
 
@@ -124,10 +126,21 @@ def level(accounts: Accounts, moments: Moments, item: str) -> Floats:
     Missing where the profile was not known before ``as_of`` or does not say.
     """
     name, _, wanted = item.partition("=")
-    texts = accounts.segment if name == "segment" else accounts.attributes[name]
-    has = _has(texts, wanted)
+    return _when_known(accounts, moments, _has(_texts(accounts, name), wanted))
+
+
+def number_noted(accounts: Accounts, moments: Moments, name: str) -> Floats:
+    """Give an attribute as a number; missing where it is none, or not yet known."""
+    return _when_known(accounts, moments, as_numbers(_texts(accounts, name)))
+
+
+def _texts(accounts: Accounts, name: str) -> Texts:
+    return accounts.segment if name == "segment" else accounts.attributes[name]
+
+
+def _when_known(accounts: Accounts, moments: Moments, of_account: Floats) -> Floats:
     known = accounts.known_at[moments.account] < moments.as_of
-    return np.where(known, has[moments.account], np.nan)
+    return np.where(known, of_account[moments.account], np.nan)
 
 
 def on_plan(terms: Terms, item: str) -> Floats:

@@ -97,6 +97,14 @@ KINDS: Mapping[str, Kind] = {
     ),
     "term_months": _contract("months of the term in force", "term", "months"),
     "discount": _contract("discount in force", "discount", "number"),
+    "number": Kind(
+        family="accounts",
+        means="the attribute's number, as the profile has it",
+        subject="{what}",
+        unit="number",
+        actionable=False,
+        moves=False,
+    ),
     "is": Kind(
         family="accounts",
         means="1 if the account has this level of an attribute, or its contract in"

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.features.numbers import as_numbers
 from churnhealth.features.room import within_room
 from churnhealth.features.spec import Category, FeatureSpec, feature, slugs
 from churnhealth.sources.contract import FAR, EventLog, History, Ints, StateLog, Texts
@@ -357,14 +358,28 @@ def _contract_column(history: History, name: str, known_before: int) -> bool:
 
 
 def _attributes(history: History, known_before: int) -> Specs:
-    """Yield the levels of attributes, then those of plans."""
+    """Yield the numbers and levels of attributes, then the levels of plans."""
     accounts, contracts = history.accounts, history.contracts
     known = accounts.known_at < known_before
     for name, texts in {"segment": accounts.segment, **accounts.attributes}.items():
-        yield from _levels("accounts", name, texts[known])
+        yield from _profile(name, texts[known])
     if contracts is not None:
         signed = contracts.plan[contracts.known_at < known_before]
         yield from _levels("contracts", "plan", signed)
+
+
+def _profile(name: str, texts: Texts) -> Specs:
+    """Yield the number of an attribute that has no other values, and its levels.
+
+    Few numbers may stand for kinds, as codes do; many are no levels.
+    """
+    given = texts[[text is not None for text in texts]]
+    numbers = np.unique(as_numbers(given))
+    scale = numbers.size > 2 and not np.isnan(numbers).any()
+    if scale:
+        yield feature("number", source="accounts", item=name, category="contract")
+    if not scale or numbers.size <= _MOST_LEVELS:
+        yield from _levels("accounts", name, texts)
 
 
 def _levels(source: str, name: str, texts: Texts) -> Specs:

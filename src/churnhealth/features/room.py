@@ -14,6 +14,7 @@ PROFILE_PART = 8
 """One in so many places is kept for the profile, as long as it has levels for them."""
 
 _LEANING = ("days_lasted", "mean_gap", "silence", "days_since_noted")
+_PROFILE = ("number", "is")
 _TREND, _WIDE, _LEANS, _WINDOW, _SINGLE, _WHOLE = range(6)  # least telling first
 
 
@@ -30,7 +31,7 @@ def within_room(
     """
     if len(specs) <= most:
         return list(specs)
-    profile = [spec for spec in specs if spec.kind == "is"]
+    profile = [spec for spec in specs if spec.kind in _PROFILE]
     kept = _fair(profile, most // PROFILE_PART, by=_attribute)
     held = {spec.name for spec in kept}
     tiers: dict[int, list[FeatureSpec]] = defaultdict(list)
@@ -50,7 +51,7 @@ def _tier(spec: FeatureSpec, *, beside: bool) -> int:
     """Say how much a feature tells beyond those that stand beside it."""
     single = spec.item is not None and KINDS[spec.kind].family != "states"
     if single:
-        if spec.kind in ("trend", "is"):
+        if spec.kind in ("trend", *_PROFILE):
             return _TREND
         return _WIDE if beside else _SINGLE
     if spec.kind in _LEANING:

@@ -9,7 +9,14 @@ from churnhealth.config import OwnFeature, StatesSource
 from churnhealth.errors import ConfigError
 from churnhealth.features.own import own_specs
 from churnhealth.features.runtime import feature_table
-from churnhealth.sources.contract import Accounts, EventLog, History, StateLog
+from churnhealth.sources.contract import (
+    FAR,
+    Accounts,
+    Contracts,
+    EventLog,
+    History,
+    StateLog,
+)
 
 
 def texts(*values):
@@ -39,10 +46,11 @@ def history():
     accounts = Accounts(
         ids=texts(*"abcde"),
         name=texts(*"abcde"),
-        segment=texts(*[None] * 5),
+        segment=texts("a", "b", "b", "b", "b"),
         owner=texts(*[None] * 5),
         group=texts(*[None] * 5),
         known_at=np.zeros(5, int),
+        attributes={"employees": texts("12", "240", "7", "about 9", None)},
     )
     nobody = np.zeros(0, int)
     surveys = StateLog(
@@ -112,6 +120,13 @@ def test_the_users_own_words_are_kept(history):
         {"source": "product", "kind": "breadth", "days": 7, "item": "login"},
         {"source": "people", "kind": "users_share", "days": 7},
         {"source": "surveys", "kind": "latest"},
+        {"source": "accounts", "kind": "number", "item": "segment"},
+        {"source": "accounts", "kind": "number", "item": "country"},
+        {"source": "accounts", "kind": "is", "item": "segment"},
+        {"source": "accounts", "kind": "is", "item": "segment=FO"},
+        {"source": "accounts", "kind": "tenure"},
+        {"source": "contracts", "kind": "tenure"},
+        {"source": "contracts", "kind": "is", "item": "plan=pro"},
     ],
 )
 def test_what_cannot_be_measured_is_said(history, asked):
@@ -153,3 +168,63 @@ def test_one_feature_asked_for_twice_is_refused(history):
     asked = OwnFeature(source="product", kind="count", days=7)
     with pytest.raises(ConfigError, match=r"own\]\] 2: product__all__count__7d"):
         own_specs(history, [asked, asked])
+
+
+def values_of(history, **asked):
+    (spec,) = own_specs(history, [OwnFeature(**asked)])
+    found = feature_table(
+        history, (spec,), account=np.arange(5), as_of=np.full(5, 150), gap_days=0
+    )
+    return spec, found.values[:, 0]
+
+
+def test_a_level_too_rare_for_the_defaults_can_be_asked_for(history):
+    asked = {"source": "accounts", "kind": "is", "item": "segment=a"}
+    spec, values = values_of(history, **asked)
+    assert (spec.name, spec.category) == ("accounts__segment_a__is", "contract")
+    assert values.tolist() == [1, 0, 0, 0, 0]
+
+
+def test_numbers_among_words_can_be_asked_for_as_numbers(history):
+    asked = {"source": "accounts", "kind": "number", "item": "employees"}
+    _, values = values_of(history, **asked)
+    np.testing.assert_array_equal(values, [12, 240, 7, np.nan, np.nan])
+
+
+@pytest.fixture
+def contracted(history):
+    none, far = np.full(5, np.nan), np.full(5, FAR)
+    contracts = Contracts(
+        account=np.arange(5),
+        start=np.zeros(5, int),
+        end=np.array([160, 200, 300, 400, FAR]),
+        cancelled_at=far,
+        notice_at=far,
+        known_at=np.zeros(5, int),
+        value=none,
+        seats=none,
+        term_months=none,
+        discount=none,
+        plan=texts("pro", "free", "free", "free", None),
+    )
+    return replace(history, contracts=contracts)
+
+
+def test_an_end_within_days_of_ones_own_is_asked_of_the_contract(contracted):
+    spec, values = values_of(
+        contracted, source="contracts", kind="ends_within", days=60
+    )
+    assert spec.name == "contracts__all__ends_within__60d"
+    assert values.tolist() == [1, 1, 0, 0, 0]
+
+
+def test_a_plan_of_few_can_be_asked_for(contracted):
+    asked = {"source": "contracts", "kind": "is", "item": "plan=pro"}
+    _, values = values_of(contracted, **asked)
+    np.testing.assert_array_equal(values, [1, 0, 0, 0, np.nan])
+
+
+def test_contract_kinds_have_no_item_and_plans_no_numbers(contracted):
+    for more in ({"kind": "tenure", "item": "pro"}, {"kind": "number", "item": "plan"}):
+        with pytest.raises(ConfigError, match="CH012"):
+            own_specs(contracted, [OwnFeature(source="contracts", **more)])

@@ -12,8 +12,9 @@ from churnhealth.config import OwnFeature, StatesSource
 from churnhealth.errors import ConfigError
 from churnhealth.features.directed import directed
 from churnhealth.features.kinds import KINDS
+from churnhealth.features.numbers import as_numbers
 from churnhealth.features.spec import FeatureSpec, feature, slugs
-from churnhealth.sources.contract import EventLog, History, StateLog
+from churnhealth.sources.contract import EventLog, History, StateLog, Texts
 
 __all__ = ["own_specs"]
 
@@ -32,6 +33,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
 }
 _OF_SEATS = ("users_share", "mean_users_share")
 _LIES_AHEAD = ("days_to_next", "ahead")
+_NO_SOURCE = "no source {!r} has features of kind {}"
 
 
 def own_specs(
@@ -63,12 +65,24 @@ def _spec(
 ) -> FeatureSpec:
     where = f"[[features.own]] {number + 1}"
     kind = KINDS.get(own.kind)
-    if kind is None or kind.family not in ("events", "states", "planned"):
-        _refuse(where, f"there is no kind {own.kind!r} of events or states")
-    log = _log(history, own, where)
+    if kind is None:
+        _refuse(where, f"there is no kind {own.kind!r}")
     if kind.windowed != (own.days is not None):
         _refuse(where, f"{own.kind} has {'a' if kind.windowed else 'no'} window (days)")
-    item = own.item
+    makers = {"contracts": _of_terms, "accounts": _of_profile}
+    made = makers.get(kind.family, _of_log)(history, own, where)
+    (made,) = directed([made], states)
+    given = {
+        "label": own.label,
+        "direction": own.direction,
+        "actionable": own.actionable,
+    }
+    return replace(made, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+
+
+def _of_log(history: History, own: OwnFeature, where: str) -> FeatureSpec:
+    """Make a feature of the events or states of a source."""
+    log, item = _log(history, own, where), own.item
     if item is None and isinstance(log, StateLog):
         if len(log.vocabulary) > 1:
             _refuse(where, f"{own.source} holds several states: say which is the item")
@@ -79,7 +93,7 @@ def _spec(
         _can_be_read(history, log, own, where)
     slug = None if item is None else slugs(log.vocabulary)[item]
     place = 0 if item is None else log.vocabulary.index(item)
-    made = feature(
+    return feature(
         own.kind,
         source=own.source,
         item=item,
@@ -87,13 +101,53 @@ def _spec(
         days=own.days,
         category=own.category or log.categories[place],  # type: ignore[arg-type]
     )
-    (made,) = directed([made], states)
-    given = {
-        "label": own.label,
-        "direction": own.direction,
-        "actionable": own.actionable,
-    }
-    return replace(made, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+
+
+def _of_terms(history: History, own: OwnFeature, where: str) -> FeatureSpec:
+    """Make a feature of the contract in force."""
+    if own.source != "contracts" or history.contracts is None:
+        _refuse(where, _NO_SOURCE.format(own.source, own.kind))
+    if own.item is not None:
+        _refuse(where, f"{own.kind} is the contract's own: leave out `item`")
+    return feature(
+        own.kind,
+        source=own.source,
+        days=own.days,
+        category=own.category or "contract",
+    )
+
+
+def _of_profile(history: History, own: OwnFeature, where: str) -> FeatureSpec:
+    """Make a feature of an attribute, or of the plan of the contract in force."""
+    columns = _texts_of(history, own, where)
+    name, equals, level = (own.item or "").partition("=")
+    if name not in columns or bool(equals) != (own.kind == "is"):
+        wanted = "attribute=level" if own.kind == "is" else "an attribute"
+        _refuse(where, f"`item` must be {wanted} (of {', '.join(columns)})")
+    slug = None
+    if own.kind == "is":
+        levels = sorted({text for text in columns[name] if text is not None})
+        if level not in levels:
+            _refuse(where, f"{name} is {level!r} nowhere")
+        slug = slugs(f"{name}={text}" for text in levels)[f"{name}={level}"]
+    elif np.isnan(as_numbers(columns[name])).all():
+        _refuse(where, f"{name} is a number nowhere")
+    return feature(
+        own.kind,
+        source=own.source,
+        item=own.item,
+        slug=slug,
+        category=own.category or "contract",
+    )
+
+
+def _texts_of(history: History, own: OwnFeature, where: str) -> Mapping[str, Texts]:
+    accounts, contracts = history.accounts, history.contracts
+    if own.source == "accounts":
+        return {"segment": accounts.segment, **accounts.attributes}
+    if own.source == "contracts" and contracts is not None and own.kind == "is":
+        return {"plan": contracts.plan}
+    return _refuse(where, _NO_SOURCE.format(own.source, own.kind))
 
 
 def _log(history: History, own: OwnFeature, where: str) -> EventLog | StateLog:
@@ -104,7 +158,7 @@ def _log(history: History, own: OwnFeature, where: str) -> EventLog | StateLog:
     for states in history.states:
         if states.name == own.source and family == "states":
             return states
-    return _refuse(where, f"no source {own.source!r} has features of kind {own.kind}")
+    return _refuse(where, _NO_SOURCE.format(own.source, own.kind))
 
 
 def _can_be_read(history: History, log: EventLog, own: OwnFeature, where: str) -> None:

@@ -46,6 +46,10 @@ beyond its neighbours gives way first:
 5. single events, the rarest first;
 6. and only then whole sources, each cut to a fair share.
 
+An attribute with no values but numbers is one feature, its number; where it has at most
+eight of them they may be codes, and are levels too. A longer code in digits alone would
+be read as a number: give it a letter with `sql`.
+
 An eighth of the room is the profile's, shared by its attributes. `train` and `backtest`
 say how many features of which source there was no room for; `backtest --json` names
 them (`crowded_out`).
@@ -74,6 +78,16 @@ days = 60
 source = "goals"
 kind = "done_by"
 days = 90
+
+[[features.own]]                 # a rare level; "plan=pro" of contracts
+source = "accounts"
+kind = "is"
+item = "country=FO"
+
+[[features.own]]                 # does the contract end within half a year?
+source = "contracts"
+kind = "ends_within"
+days = 182
 ```
 
 In Python it is the same, as a keyword:

@@ -60,3 +60,11 @@ def test_the_average_is_that_of_the_values_as_they_are(values):
     expected = math.fsum(given) / len(given)
     assert told(values) == pytest.approx(expected, rel=1e-9)
     assert told(values, "recent_average", 90) == told(values)
+
+
+@pytest.mark.parametrize("kind", ["total", "total_days", "days_lasted", "mean_gap"])
+def test_nobody_is_told_to_change_what_all_of_life_added_up_to(kind):
+    assert not feature("average", source="surveys", item="nps").actionable
+    assert not feature(kind, source="product").actionable
+    assert feature("latest", source="surveys", item="nps").actionable
+    assert feature("count", source="product", days=28).actionable

@@ -35,6 +35,7 @@ KINDS: Mapping[str, Kind] = {
         means="mean of all values known so far",
         subject="mean {what} so far",
         unit="number",
+        actionable=False,  # no later value moves what was said before
     ),
     "recent_average": Kind(
         family="states",

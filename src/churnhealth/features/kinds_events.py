@@ -190,20 +190,29 @@ EVENT_KINDS: Mapping[str, Kind] = {
         direction=1,
         sure_in=USE,
     ),
-    "total": _life("times it happened so far", "{what} so far", "times", -1),
+    # what all of life added up to is no lever: a week of any use hardly moves it
+    "total": _life(
+        "times it happened so far", "{what} so far", "times", -1, actionable=False
+    ),
     "total_days": _life(
-        "distinct days with an event so far", "days with {what} so far", "days", -1
+        "distinct days with an event so far",
+        "days with {what} so far",
+        "days",
+        -1,
+        actionable=False,
     ),
     "days_lasted": _life(
         "days from the first event to the last; missing if never",
         "days between first and last {one}",
         "days",
+        actionable=False,
     ),
     "mean_gap": _life(
         "mean gap between days with an event; missing before the second",
         "usual gap between {what}",
         "days",
         1,
+        actionable=False,
     ),
     "silence": _life(
         "days since the last event / its mean gap; missing before the second",

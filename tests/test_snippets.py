@@ -114,7 +114,8 @@ def from_subscriptions(folder):
         ("customer", "start_date", "trial_end", "ended_at", "canceled_at",
          "plan_amount", "plan_interval", "quantity"),
         ("a", start, start + 86400, "", "", 120000, "year", 5),
-        ("b", start, "", stop, stop, 9900, "month", 1))  # fmt: skip
+        ("b", start, "", stop, stop, 9900, "month", 1),
+        ("in a trial", start, stop, stop - 86400, start, 9900, "month", 1))  # fmt: skip
     csv(folder / "events.csv", ("customer_id", "ts", "event", "user"),
         *[("a", f"{d}T08:00:00+02:00", "login", "u1") for d in days(40)])  # fmt: skip
     (folder / "events.csv.gz").write_bytes(
@@ -165,6 +166,28 @@ def with_currencies_and_zones(folder):
         ("a", "Europe/Berlin"), ("b", "Asia/Tokyo"))  # fmt: skip
 
 
+def with_trials_and_merges(folder):
+    csv(folder / "contracts.csv", ("workspace", "plan", "from", "to", "mrr"),
+        ("a", "trial", "2023-12-18", "2024-01-01", 0),
+        ("a", "team", "2024-01-01", "2025-01-01", 20),
+        ("b", "team", "2024-02-01", "2025-02-01", 20),
+        ("test_1", "team", "2024-01-01", "2034-01-01", 0))  # fmt: skip
+    csv(folder / "merges.csv", ("old_id", "new_id"), ("b", "a"))
+    (folder / "track").mkdir()
+    rows = [
+        (i, "ab"[i % 2], day, "report_viewed" if i < 20 else "Report Viewed")
+        for i, day in enumerate(days(40))
+    ]
+    lines = [
+        f'{{"id": {i}, "workspace": "{who}", "ts": "{day}T08:00:00Z",'
+        f' "user_id": "u{i % 3}", "event": "{event}"}}'
+        for i, who, day, event in [*rows, (99, "test_1", "2024-03-01", "report_viewed")]
+    ]
+    for name, part in (("1", lines[:30]), ("2", lines[20:])):  # they overlap
+        text = "\n".join(part)
+        (folder / "track" / f"{name}.jsonl").write_text(text, encoding="utf-8")
+
+
 SHAPES = [
     from_csv,
     from_spreadsheet,
@@ -174,6 +197,7 @@ SHAPES = [
     from_stripe,
     from_crm,
     with_currencies_and_zones,
+    with_trials_and_merges,
 ]
 EXPECTED = {
     "From CSV": (2, 2, {"product": 40}),
@@ -184,6 +208,7 @@ EXPECTED = {
     "From Stripe": (2, 2, {"invoices": 13}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
     "Two currencies": (2, 2, {"product": 40, "tickets": 8}),
+    "Trials and merges": (1, 2, {"product": 40}),
 }
 
 
@@ -199,7 +224,8 @@ def test_a_configuration_of_the_page_reads_files_of_that_shape(at, tmp_path):
     assert history.accounts.ids.size == accounts
     assert history.contracts.start.size == terms
     assert {log.name: log.account.size for log in history.events} == events
-    check(config, loaded, today=TODAY)
+    found = check(config, loaded, today=TODAY)
+    assert [f.code for f in found if f.stops] == []
 
 
 def test_every_shape_on_the_page_has_a_test():

@@ -197,6 +197,16 @@ def test_a_gap_in_a_daily_source_is_found_and_weekends_are_not(company):
     assert found(config, "CH210") == []
 
 
+def test_pauses_of_a_source_that_began_slowly_are_no_gap(company):
+    """A few rows a month at first, then some every day: only the later pause is odd."""
+    slow = ["2025-01-01", "2025-01-03", "2025-01-20", "2025-01-22", "2025-02-09"]
+    many = [date(2025, 2, 11).toordinal() + n for n in range(120) if not 60 <= n < 75]
+    rows = [*slow, *map(date.fromordinal, many)]
+    text = "account_id,happened_at\n" + "".join(f"a1,{d}\n" for d in rows)
+    [told] = found(company(files={"events.csv": text}), "CH210")
+    assert (told.count, told.example) == (1, "product 2025-04-12")
+
+
 def test_a_month_without_rows_in_a_monthly_source_is_found(company):
     months = [f"{y}-{m:02d}" for y in (2024, 2025) for m in range(1, 13)]
     rows = "".join(f"a1,{m}-01\n" for m in months if m != "2024-05")

@@ -16,6 +16,7 @@ from churnhealth.sources.contract import (
     FAR,
     Days,
     EventLog,
+    Floats,
     History,
     Ints,
     StateLog,
@@ -33,6 +34,8 @@ _EDGE_DAYS = 31
 _STEADY = 0.6
 _MONTHLY = 0.9
 _SHORTEST_GAP = 7
+_NEAR_DAYS = 28
+_MISSED = 7  # by chance so many stay away once in a thousand times
 _BOOKED_DAYS = 45
 
 
@@ -173,6 +176,7 @@ def _gaps(rows: _Rows) -> Finding | None:
     if day.size >= _STEADY * span:
         usual = int(np.quantile(step, 0.95, method="higher"))
         wide = step > max(_SHORTEST_GAP, 3 * usual)
+        wide[wide] = _missed(rows, day[:-1][wide], day[1:][wide]) >= _MISSED
         return _gap(rows, day[:-1][wide] + 1, "stretch of days", "stretches of days")
     month = np.unique(day.astype("datetime64[D]").astype("datetime64[M]"))
     months = month.astype(np.int64)
@@ -182,6 +186,25 @@ def _gaps(rows: _Rows) -> Finding | None:
     wide = np.diff(months) > 1
     begin = (month[:-1][wide] + 1).astype("datetime64[D]").astype(np.int64)
     return _gap(rows, begin, "stretch of months", "stretches of months")
+
+
+def _missed(rows: _Rows, last: Days, again: Days) -> Floats:
+    """Say how many rows a stretch should have held, by the four weeks on each side.
+
+    A source that began with a survey a week pauses for ten days by chance; one that
+    came to ten a day does not.
+    """
+    first = rows.happened_at.min()
+    so_far = np.append(0, np.bincount(rows.happened_at - first).cumsum())
+
+    def a_day(low: Days, high: Days) -> Floats:
+        low = np.maximum(low - first, 0)
+        high = np.minimum(high - first, so_far.size - 1)
+        return np.asarray((so_far[high] - so_far[low]) / (high - low))
+
+    before = a_day(last + 1 - _NEAR_DAYS, last + 1)
+    after = a_day(again, again + _NEAR_DAYS)
+    return np.asarray(np.minimum(before, after) * (again - last - 1))
 
 
 def _gap(rows: _Rows, begin: Days, one: str, many: str) -> Finding | None:

@@ -10,7 +10,7 @@ import pytest
 
 from churnhealth.config import Check, read_config
 from churnhealth.errors import SourceError
-from churnhealth.evaluate.screen import screen
+from churnhealth.evaluate.screen import screen, unread_attributes
 from churnhealth.gathering import stop_at
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
@@ -27,6 +27,27 @@ def panel():
     config = read_config(ROOT / "examples" / "simulated.toml")
     with Progress() as progress:
         return build_panel(config, load(config).history, progress=progress)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            lambda i: f"2024-{i % 12 + 1:02d}-{i % 28 + 1:02d}",
+            "no feature reads its 60 different values",
+        ),
+        (lambda i: "1,200" if i == 7 else str(i % 90), "because 1 of them"),
+    ],
+)
+def test_an_attribute_that_no_feature_reads_is_told(panel, given, told):
+    accounts = panel.history.accounts
+    texts = np.array([given(i) for i in range(accounts.ids.size)], dtype=object)
+    attributes = {**accounts.attributes, "joined": texts}
+    history = replace(panel.history, accounts=replace(accounts, attributes=attributes))
+    assert list(unread_attributes(panel)) == []
+    [found] = unread_attributes(replace(panel, history=history))
+    assert (found.code, found.example) == ("CH216", "joined")
+    assert told in found.what
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from datetime import date
 
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.screen import screen
+from churnhealth.evaluate.screen import screen, unread_attributes
 from churnhealth.gathering import check_sources
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
@@ -30,4 +30,4 @@ def check_all(
         panel = build_panel(config, loaded.history, progress=progress)
     except TrainingError:  # `train` says what is missing
         return findings
-    return (*findings, *screen(panel))
+    return (*findings, *screen(panel), *unread_attributes(panel))

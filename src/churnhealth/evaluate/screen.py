@@ -23,7 +23,7 @@ from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import FAR, EventLog, Floats, Ints, StateLog
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["screen"]
+__all__ = ["screen", "unread_attributes"]
 
 _TOO_GOOD = 0.9  # no honest column ranks leavers so well alone
 _SURELY = 2.0  # standard errors that it must lie above what an honest one reaches
@@ -82,6 +82,25 @@ def _not_drawn(panel: Panel) -> Iterator[Finding]:
         known = drawn + panel.not_drawn
         what = f"{drawn:,} of {known:,} training rows are learned from"
         yield finding("CH235", what, count=panel.not_drawn)
+
+
+def unread_attributes(panel: Panel) -> Iterator[Finding]:
+    """Name attributes of many values that are neither numbers nor groups of accounts.
+
+    One "1,200" among numbers is enough to make texts of them all. Dates are such too.
+    """
+    read = [spec.item or "" for spec in panel.specs if spec.source == "accounts"]
+    if any(name.startswith("accounts__") for name in panel.crowded_out):
+        return
+    for name, texts in panel.history.accounts.attributes.items():
+        values = np.array(sorted({t for t in texts if t is not None}), dtype=object)
+        if values.size < 2 or any(i == name or i.startswith(f"{name}=") for i in read):
+            continue
+        odd = int(np.isnan(as_numbers(values)).sum())
+        what = f"attribute {name}: no feature reads its {values.size} different values"
+        if odd < _NUMBERS * values.size:
+            what += f", because {odd} of them are no plain numbers"
+        yield finding("CH216", what, count=int(values.size), example=name)
 
 
 def _telling_features(panel: Panel, known: Ints, left: Flags) -> Iterator[Finding]:

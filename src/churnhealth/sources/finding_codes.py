@@ -150,9 +150,9 @@ CODES: Mapping[str, Code] = {
     "CH216": _code(
         "advice",
         False,
-        "an attribute that is empty or always the same",
-        "nothing can be learned from it",
-        "remove it from `attributes`",
+        "an attribute that tells nobody apart",
+        "nothing is learned from it",
+        "remove it from `attributes`; or make plain numbers or groups of it in `sql`",
     ),
     "CH217": _code(
         "advice",

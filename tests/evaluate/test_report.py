@@ -299,6 +299,19 @@ def test_random_features_show_no_skill():
     assert any("no skill" in reason for reason in report["verdict"]["reasons"])
 
 
+@pytest.mark.parametrize(("p", "told"), [(0.9, "unproven (AUC"), (0.1, "by chance")])
+def test_what_stands_in_for_a_model_without_skill_is_told_with_its_worth(p, told):
+    judged, _ = judged_with(panel_of())
+    level = np.full(judged.y.size, judged.y.mean())
+    rules = np.where(judged.y == 1, p, 1 - p)
+    moved = replace(judged, p={**judged.p, "rules": rules, "chosen": level})
+    report = backtest_report(moved, panel_of(), settings(), leaky=None, shuffled={})
+    [reason] = [
+        r for r in report["verdict"]["reasons"] if "colours are the rules'" in r
+    ]
+    assert told in reason
+
+
 def test_a_planted_signal_shows_skill():
     seen = panel_of()
     random = np.random.default_rng(4)

@@ -34,6 +34,7 @@ from churnhealth.sources.contract import Texts
 __all__ = ["backtest_report", "band_lines", "prediction_table", "report_text"]
 
 _DAYS_BEFORE = (180, 120, 90, 60, 30)
+_BY_CHANCE = 0.52  # an AUC below ranks hardly anybody
 _LEAST_SHOWN = 10  # churned accounts in the test period
 ISOTONIC = (
     "isotonic calibration costs: accounts on one step share one probability, and what"
@@ -83,7 +84,7 @@ def backtest_report(
         "shuffled_dates": shuffled,
         "base_rate": _base_rate(judged),
         "slices": slices_of(judged, panel, cuts, seed=config.model.seed),
-        "verdict": _verdict(judged, scorers["chosen"], told, config),
+        "verdict": _verdict(judged, scorers, told, config),
     }
 
 
@@ -169,12 +170,13 @@ def _lead_time(
 
 
 def _verdict(
-    judged: Judged, chosen: Mapping[str, Any], told: Sequence[Promise], config: Config
+    judged: Judged, scorers: Mapping[str, Any], told: Sequence[Promise], config: Config
 ) -> dict[str, Any]:
     """Say whether there is skill: the whole gain interval above zero.
 
     Another level for everybody gains too where rates move, but it tells nobody apart.
     """
+    chosen = scorers["chosen"]
     interval = chosen["gain_interval"]
     outcomes = distinct(judged.account[judged.y == 1])
     # An interval drawn from a handful of churned accounts cannot tell its own width.
@@ -200,7 +202,7 @@ def _verdict(
     if not apart:
         reasons.append("it tells nobody apart: those who left did not rank higher")
     if not skill:
-        reasons.append("no skill shown: colours are the rules', unproven")
+        reasons.append(f"no skill shown: colours are the rules', {_of_rules(scorers)}")
     if outcomes < FEW:
         short = "" if enough else f": fewer than {_LEAST_SHOWN} can show no skill"
         reasons.append(f"only {outcomes} accounts churned in the test period{short}")
@@ -209,6 +211,21 @@ def _verdict(
     if skill:
         reasons += broken(told, skill=True)
     return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}
+
+
+def _of_rules(scorers: Mapping[str, Any]) -> str:
+    """Say what the colours are worth that stand in for a model without skill.
+
+    >>> _of_rules({"rules": {"auc": 0.48}})
+    'unproven, and they rank by chance (AUC 0.480): act on none of them'
+    """
+    rules = scorers.get("rules")
+    if rules is None or rules["auc"] is None:
+        return "unproven"
+    worth = f"(AUC {rules['auc']:.3f})"
+    if rules["auc"] <= _BY_CHANCE:
+        return f"unproven, and they rank by chance {worth}: act on none of them"
+    return f"unproven {worth}"
 
 
 def prediction_table(

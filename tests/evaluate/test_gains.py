@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.evaluate.judged import SIMPLE, configured, judged_by
 from tests.made import panel_of
 
-from churnhealth.evaluate.gains import found_by, gains_of
+from churnhealth.evaluate.gains import _tenth, found_by, gains_of
 from churnhealth.evaluate.slices import yearly_value
+from churnhealth.health.draws import account_draws
 
 SEEN = [0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,
         1.0]  # fmt: skip
@@ -27,7 +28,8 @@ def judged():
 
 def told(done=None, seen=None):
     done, seen = done or judged(), seen or panel_of()
-    return gains_of(done, seen, yearly_value(done, seen))
+    draws = account_draws(done.account, seed=7)
+    return gains_of(done, seen, yearly_value(done, seen), draws)
 
 
 rows = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=60)
@@ -75,9 +77,36 @@ def test_all_lists_begin_at_nothing_end_at_everything_and_never_fall():
     assert gains["seen"] == SEEN
     assert list(gains["ways"]) == ["chosen", "rules", "renewal_date"]
     for way in gains["ways"].values():
-        for line in way.values():
+        for line in (way["churners"], way["value"]):
             assert (line[0], line[-1], len(line)) == (0.0, 1.0, len(SEEN))
             assert line == sorted(line)
+
+
+def test_the_share_of_the_first_tenth_has_an_interval_that_shrinks_with_accounts():
+    gains, tenth = told(), SEEN.index(0.1)
+    for way in gains["ways"].values():
+        low, high = way["interval"]
+        assert 0 <= low <= way["churners"][tenth] <= high <= 1
+    rng = np.random.default_rng(2)
+
+    def width(n):
+        order, left = rng.random(n), (rng.random(n) < 0.2).astype(float)
+        draws = account_draws(np.arange(n), seed=1)
+        low, high = _tenth(order, left, draws, outcomes=int(left.sum()))
+        return high - low
+
+    assert width(3200) == pytest.approx(width(200) / 4, rel=0.35)
+
+
+def test_few_who_left_make_no_first_tenth_certain():
+    left = np.zeros(100)
+    left[:3] = 1.0
+    draws = account_draws(np.arange(100), seed=1)
+    far = 1 - 0.05 ** (1 / 3)  # three without an exception
+    all_of_them = _tenth(left, left, draws, outcomes=3)
+    none_of_them = _tenth(-left, left, draws, outcomes=3)
+    assert all_of_them == pytest.approx([1 - far, 1.0], abs=1e-4)
+    assert none_of_them == pytest.approx([0.0, far], abs=1e-4)
 
 
 def test_the_calendar_looks_at_the_next_renewal_first():

@@ -15,6 +15,7 @@ from churnhealth.evaluate.report import (
     prediction_table,
     report_text,
 )
+from churnhealth.pages.proof import proof_page, proof_told
 from churnhealth.pipeline import judge
 from churnhealth.progress import Progress
 
@@ -136,6 +137,39 @@ def test_the_report_is_plain_json_without_nan(kind):
     report = report_of(kind)
     text = json.dumps(report, allow_nan=False)
     assert json.loads(text) == report
+
+
+@every_question
+def test_the_page_draws_what_the_report_of_any_question_holds(kind):
+    drawn = proof_told(report_of(kind))["drawn"]
+    there = {name for name, plot in drawn.items() if plot is not None}
+    assert there >= {"bands", "found"}
+    parts = report_of(kind)["slices"]["calibration"]
+    assert ("chances" in there) == (len(parts) > 1)
+    assert ("lead" in there) == (kind != "silence")  # a silence has no day
+    assert ("learning" in there) is False  # nobody asked for it
+    assert "Does it work?" in proof_page(report_of(kind), company="x", since={})
+
+
+@pytest.mark.parametrize("few", [0, 1])
+def test_a_test_period_in_which_hardly_anybody_left_has_a_page_too(few):
+    judged, _ = told("horizon")
+    first = np.flatnonzero(judged.y == 1)[:few]
+    y = np.isin(np.arange(judged.y.size), first).astype(judged.y.dtype)
+    nothing = {"auc": None, "auc_shuffled": None, "gap": None, "accounts": 0}
+    report = backtest_report(
+        replace(judged, y=y, outcome=np.where(y == 1, judged.outcome, -1)),
+        panel_of(),
+        settings(),
+        leaky={"auc": None, "how": ""},
+        shuffled=nothing,
+    )
+    assert report["verdict"]["skill"] is False
+    assert (report["gains"] is None) == (few == 0)
+    read = json.loads(json.dumps(report, allow_nan=False))
+    page = proof_page(read, company="x", since={})
+    assert page.count('<figure class="plot') >= 2 * few
+    assert "nan" not in page
 
 
 @every_question

@@ -35,8 +35,10 @@ FULL = {
          "orange": 10, "yellow": 5, "green": 5, "grey": 0, "false_alarm_rate": 0.1},
     ],
     "gains": {"seen": SEEN, "outcomes": 50, "ways": {
-        "chosen": {"churners": [0, 0.3, 0.42, 0.6, 0.8, 1], "value": None},
-        "rules": {"churners": [0, 0.1, 0.2, 0.35, 0.7, 1], "value": None},
+        "chosen": {"churners": [0, 0.3, 0.42, 0.6, 0.8, 1], "value": None,
+                   "interval": [0.3, 0.6]},
+        "rules": {"churners": [0, 0.1, 0.2, 0.35, 0.7, 1], "value": None,
+                  "interval": [0.1, 0.3]},
     }},
     "learning": [
         {"outcomes": 20, "chosen": "rules", "gain": -0.004, "interval": [-0.01, 0.002]},
@@ -285,7 +287,8 @@ def test_where_no_value_is_known_accounts_are_counted_instead():
 share = st.floats(0.0, 1.0)
 money = st.floats(0.0, 5e11)
 count = st.integers(0, 10**6)
-maybe = st.none() | st.tuples(share, share).map(sorted)
+pair = st.tuples(share, share).map(sorted)
+maybe = st.none() | pair
 
 
 @st.composite
@@ -314,11 +317,11 @@ def reports(draw):
                              draw(st.lists(colours, max_size=5)), strict=False)
     ]  # fmt: skip
     line = st.lists(share, min_size=6, max_size=6).map(sorted)
-    way = st.fixed_dictionaries({"churners": line, "value": line})
-    ways = draw(st.dictionaries(st.sampled_from(["rules", "renewal_date"]), way))
-    parts = draw(
-        st.lists(st.tuples(share, share, maybe.filter(bool), count), max_size=10)
+    way = st.fixed_dictionaries(
+        {"churners": line, "value": st.none() | line, "interval": pair}
     )
+    ways = draw(st.dictionaries(st.sampled_from(["rules", "renewal_date"]), way))
+    parts = draw(st.lists(st.tuples(share, share, pair, count), max_size=10))
     quarters = st.lists(st.tuples(money, money, money), max_size=30)
     points = st.lists(st.tuples(count, st.floats(-1, 1), maybe), max_size=4)
     return {

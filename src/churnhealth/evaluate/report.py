@@ -79,7 +79,7 @@ def backtest_report(
         "cuts": cuts.to_json(),
         "bands": [promise.to_json() for promise in told],
         "lead_time": _lead_time(judged, panel, cuts, config),
-        "gains": gains_of(judged, panel, yearly_value(judged, panel)),
+        "gains": gains_of(judged, panel, yearly_value(judged, panel), draws),
         "leaky": leaky,
         "shuffled_dates": shuffled,
         "base_rate": _base_rate(judged),

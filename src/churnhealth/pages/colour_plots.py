@@ -72,8 +72,9 @@ def bands_plot(bands: Sequence[Row]) -> Plot | None:
             f" {percent(b['high'], 1)} promised, {percent(b['observed'], 1)} left"
             for b in bands
         ),
-        caption="A colour keeps its promise where the dot, or the interval (95\u00a0%)"
-        f" through it, reaches into the block; {STRETCHED}.",
+        caption="A colour keeps its promise where the dot lies in the block, or its"
+        " interval (95\u00a0%) reaches into it and is no wider than the block;"
+        f" {STRETCHED}.",
         height=floor + 44.0,
         grid=grid,
         blocks=blocks,

@@ -220,7 +220,7 @@ def learning_plot(points: Sequence[Row]) -> Plot | None:
         return None
     ends = [v for p in points for v in (p["gain"], *(p["interval"] or ()))]
     low, high = min(0.0, *ends), max(0.0, *ends)
-    spare = 0.06 * (high - low) or 0.001
+    spare = max(0.06 * (high - low), 0.0005)
     x = Scale(0.0, reach([p["outcomes"] for p in points]), LEFT + 14, RIGHT)
     y = Scale(low - spare, high + spare, 222.0, TOP)
     grid, words = axes(x, y, along=steps(0.0, x.high), up=steps(y.low, y.high),

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -318,7 +319,11 @@ def reports(draw):
     ]  # fmt: skip
     line = st.lists(share, min_size=6, max_size=6).map(sorted)
     way = st.fixed_dictionaries(
-        {"churners": line, "value": st.none() | line, "interval": pair}
+        {
+            "churners": line,
+            "interval": pair,
+            "value": line if draw(st.booleans()) else st.none(),
+        }
     )
     ways = draw(st.dictionaries(st.sampled_from(["rules", "renewal_date"]), way))
     parts = draw(st.lists(st.tuples(share, share, pair, count), max_size=10))
@@ -377,13 +382,29 @@ def places(svg):
 @settings(deadline=None, max_examples=150)
 @given(reports())
 def test_whatever_the_report_nothing_leaves_its_box_and_everything_is_a_number(report):
-    for name, svg in plots_of(json.loads(json.dumps(report))).items():
-        left, top, wide, tall = map(float, svg.get("viewBox").split())
-        assert (left, top) == (0, 0)
-        for x, y in places(svg):
-            assert 0 <= x <= wide, (name, x)
-            assert 0 <= y <= tall, (name, y)
+    for svg in plots_of(json.loads(json.dumps(report))).values():
+        stays_inside(svg)
         assert not re.search(r"\b(nan|inf|None)\b", ET.tostring(svg, "unicode"))
+
+
+def stays_inside(svg):
+    left, top, wide, tall = map(float, svg.get("viewBox").split())
+    assert (left, top) == (0, 0)
+    for x, y in places(svg):
+        assert 0 <= x <= wide, (svg.find("title").text, x)
+        assert 0 <= y <= tall, (svg.find("title").text, y)
+
+
+@pytest.mark.parametrize("many", range(2, 41))
+def test_names_of_many_quarters_stand_apart_and_inside(many):
+    line = FULL["slices"]["recurring_loss"][0]
+    lost = [{**line, "quarter": f"{2000 + k}-Q1"} for k in range(many)]
+    slices = {**FULL["slices"], "recurring_loss": lost}
+    svg = plots_of({**FULL, "slices": slices})["lost"]
+    stays_inside(svg)
+    middles = [float(w.get("x")) for w in svg.iter("text") if "-Q" in w.text]
+    assert middles
+    assert all(b - a >= 56 for a, b in pairwise(middles))
 
 
 def test_drawing_loads_nothing_heavy():

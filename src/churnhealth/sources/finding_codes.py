@@ -75,8 +75,8 @@ CODES: Mapping[str, Code] = {
         "use before the first contract",
         "rows that predate the customer belong to someone else or carry wrong dates,"
         " so whatever is learned from them is noise",
-        "correct the join between use and account or the start of the contract; free"
-        " trials may be given as contracts of their own",
+        "correct the join between use and account or the start of the contract; use in"
+        " a trial may stay (as contracts, trials would be asked about too)",
     ),
     "CH207": _code(
         "warning",

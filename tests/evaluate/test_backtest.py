@@ -302,6 +302,19 @@ def test_without_a_known_outcome_there_is_nothing_to_plan():
     with pytest.raises(TrainingError) as caught:
         fold_plan(seen, configured())
     assert caught.value.code == "CH302"
+    assert "longer history" in caught.value.fix
+
+
+def test_whoever_asks_for_renewals_without_agreed_ends_is_told_so():
+    seen = replace(panel_of("renewal"), data_until=0)
+    contracts = seen.history.contracts
+    endless = replace(contracts, end=np.full(contracts.end.size, FAR))
+    seen = replace(seen, history=replace(seen.history, contracts=endless))
+    with pytest.raises(TrainingError) as caught:
+        fold_plan(seen, configured("renewal"))
+    assert caught.value.code == "CH302"
+    assert "no contract has an agreed end" in caught.value.what
+    assert 'kind = "horizon"' in caught.value.fix
 
 
 def test_the_same_backtest_twice_says_the_same():

@@ -24,7 +24,7 @@ from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, rungs_kept
 from churnhealth.snapshots.calendar import Fold, fold_days, newest_quarter
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import Days, Floats, Ints, date_of, day_of
+from churnhealth.sources.contract import FAR, Days, Floats, Ints, date_of, day_of
 
 __all__ = ["Judged", "backtest", "fold_plan", "training_rows"]
 
@@ -80,17 +80,32 @@ class Judged:
 _SOONER = "an earlier [snapshots] from (else it waits until a window is full)"
 
 
+def _no_outcome(panel: Panel) -> TrainingError:
+    """Say why there is no outcome: without agreed ends nobody is up for renewal."""
+    contracts = panel.history.contracts
+    endless = contracts is not None and bool((contracts.end >= FAR).all())
+    if panel.question.kind == "renewal" and endless:
+        return TrainingError(
+            "CH302",
+            "no contract has an agreed end, so nobody is ever up for renewal",
+            why="without known outcomes nothing can be learned or judged",
+            fix='ask who will leave in the next days: [question] kind = "horizon"; or'
+            " map `end` to the agreed end of each term",
+        )
+    return TrainingError(
+        "CH302",
+        "no snapshot has an outcome that is known yet",
+        why="without known outcomes nothing can be learned or judged",
+        fix=f"give a longer history, {_SOONER}, or a shorter horizon or gap",
+    )
+
+
 def fold_plan(panel: Panel, config: Config) -> list[Fold]:
     """Place the folds that the configuration asks for on the panel's test dates."""
     code = panel.labels().code
     dates = panel.cohort.as_of[panel.tests & ((code == YES) | (code == NO))]
     if not dates.size:
-        raise TrainingError(
-            "CH302",
-            "no snapshot has an outcome that is known yet",
-            why="without known outcomes nothing can be learned or judged",
-            fix=f"give a longer history, {_SOONER}, or a shorter horizon or gap",
-        )
+        raise _no_outcome(panel)
     pinned = config.backtest.test_from
     test_from = newest_quarter(dates) if pinned is None else day_of(pinned)
     folds = fold_days(

@@ -111,9 +111,10 @@ def test_few_who_left_make_no_first_tenth_certain():
 
 def test_the_calendar_looks_at_the_next_renewal_first():
     done, seen = judged(), panel_of()
-    end = np.full(seen.cohort.end.size, 10_000_000)  # nothing ends
+    end = seen.cohort.as_of + 100
+    end[::3] = 10_000_000  # open-ended
     left = np.flatnonzero(done.y == 1)
-    end[done.row[left]] = done.as_of[left] + 5  # but for those who left
+    end[done.row[left]] = done.as_of[left] + 5
     there = replace(seen, cohort=replace(seen.cohort, end=end))
     line = told(seen=there)["ways"]["renewal_date"]["churners"]
     share = done.y.mean()

@@ -249,6 +249,16 @@ def test_a_plot_can_be_read_out_and_says_in_one_sentence_what_to_read_off():
         assert asked not in page.partition("<body")[2]
 
 
+def test_the_ring_is_explained_where_one_is_drawn():
+    page = proof_page(FULL, company="Example", since={})
+    for told in ("promise broken", "beyond what was likely", "off the line"):
+        assert told in page
+    held = [{**b, "kept": True} for b in FULL["bands"]]
+    assert "promise broken" not in proof_page(
+        {**FULL, "bands": held}, company="Example", since={}
+    )
+
+
 @pytest.mark.parametrize(
     ("changed", "gone"),
     [

@@ -9,9 +9,30 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["LEFT", "RIGHT", "STRETCHED", "TOP", "WIDE", "Block", "Dot", "Key", "Plot",
-           "Scale", "Sign", "Stroke", "Word", "axes", "look_of", "polyline", "reach",
-           "shares", "steps", "whisker"]  # fmt: skip
+__all__ = [
+    "LEFT",
+    "RIGHT",
+    "SEEN",
+    "STRETCHED",
+    "TOP",
+    "WIDE",
+    "Block",
+    "Dot",
+    "Key",
+    "Plot",
+    "Scale",
+    "Sign",
+    "Stroke",
+    "Word",
+    "axes",
+    "look_of",
+    "polyline",
+    "reach",
+    "ring",
+    "shares",
+    "steps",
+    "whisker",
+]
 
 WIDE = 360.0  # units across; about a phone's width, so that letters stay readable
 LEFT, RIGHT, TOP = 53.0, WIDE - 22.0, 28.0  # of the marks; words stand around
@@ -81,6 +102,9 @@ class Key:
     kind: str
     look: str
     word: str
+
+
+SEEN = Key("seen", "in", "seen, with its interval")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,3 +240,8 @@ def whisker(place: float, ends: Sequence[float] | None, y: Scale) -> str:
 def look_of(*, inside: bool) -> str:
     """Name the look of a dot: a ring where it lies outside of what was likely."""
     return "in" if inside else "off"
+
+
+def ring(dots: Sequence[Dot], word: str) -> list[Key]:
+    """Explain the ring in a legend, where one is drawn."""
+    return [Key("dot", "off", word)] if any(d.look == "off" for d in dots) else []

@@ -8,6 +8,7 @@ from typing import Any
 from churnhealth.pages.canvas import (
     LEFT,
     RIGHT,
+    SEEN,
     STRETCHED,
     Block,
     Dot,
@@ -20,6 +21,7 @@ from churnhealth.pages.canvas import (
     axes,
     look_of,
     reach,
+    ring,
     shares,
 )
 from churnhealth.pages.words import BAND_WORDS, percent
@@ -28,7 +30,6 @@ __all__ = ["bands_plot", "lead_plot"]
 
 Row = Mapping[str, Any]
 
-_SEEN = Key("seen", "in", "seen, with its interval")
 _SIGN = 16.0  # units that a colour's shape needs
 
 
@@ -83,7 +84,7 @@ def bands_plot(bands: Sequence[Row]) -> Plot | None:
         signs=signs,
         words=words,
         keys=[Key("block", "promise", "promised"), Key("line", "mean", "expected"),
-              _SEEN],
+              SEEN, *ring(dots, "seen, promise broken")],
     )  # fmt: skip
 
 

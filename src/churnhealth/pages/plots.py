@@ -12,6 +12,7 @@ from typing import Any
 from churnhealth.pages.canvas import (
     LEFT,
     RIGHT,
+    SEEN,
     STRETCHED,
     TOP,
     WIDE,
@@ -26,6 +27,7 @@ from churnhealth.pages.canvas import (
     look_of,
     polyline,
     reach,
+    ring,
     shares,
     steps,
     whisker,
@@ -76,6 +78,10 @@ def chances_plot(parts: Sequence[Row]) -> Plot | None:
              "start"),
     ]  # fmt: skip
     held = sum(part["holds"] for part in parts)
+    dots = [
+        Dot(at, y.at(part["observed"]), look_of(inside=part["holds"]))
+        for at, part in zip(places, parts, strict=True)
+    ]
     return Plot(
         name="chances",
         title="Expected and seen rates of leaving, by chance",
@@ -99,11 +105,9 @@ def chances_plot(parts: Sequence[Row]) -> Plot | None:
                 "whisker",
             ),
         ],
-        dots=[
-            Dot(at, y.at(part["observed"]), look_of(inside=part["holds"]))
-            for at, part in zip(places, parts, strict=True)
-        ],
+        dots=dots,
         words=words,
+        keys=[SEEN, *ring(dots, "seen, off the line")],
     )
 
 
@@ -210,7 +214,7 @@ def quarters_plot(rows: Sequence[Row], *, money: bool) -> Plot | None:
         dots=dots,
         words=words,
         keys=[Key("block", "likely", "likely"), Key("line", "mean", "expected"),
-              Key("dot", "in", "lost")],
+              Key("dot", "in", "lost"), *ring(dots, "lost, beyond what was likely")],
     )  # fmt: skip
 
 

@@ -227,3 +227,15 @@ def test_the_command_exits_with_three_and_says_why(company, models):
     assert "Traceback" not in done.stderr
     assert "does not beat the champion" in done.stderr
     assert read_champion(models).model_version == champion["model_version"]
+
+
+def test_who_has_no_champion_yet_is_not_told_to_keep_it(company, models):
+    text = (company / "good.toml").read_text()
+    (company / "longer.toml").write_text(
+        text.replace("horizon_days = 30", "horizon_days = 60")
+    )
+    words = ("--config", "longer.toml", "--models", str(models))
+    done = run(company, "promote", "trained/good", *words)
+    assert done.returncode == 3, done.stderr
+    assert "there is no champion yet" in done.stderr
+    assert "keep the champion" not in done.stderr

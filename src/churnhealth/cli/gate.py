@@ -71,9 +71,18 @@ def promote(
             "CH625",
             f"{told['model_version']} was not promoted:\n{lines}",
             why="people would act on a model that is not shown to be better",
-            fix="keep the champion; train on more data or with other settings; what is"
-            " of newer data need not be better: `promote --refresh`",
+            fix=_NO_CHAMPION if told["champion_before"] is None else _KEEP,
         )
+
+
+_KEEP = (
+    "keep the champion; train on more data or with other settings; what is of newer"
+    " data need not be better: `promote --refresh`"
+)
+_NO_CHAMPION = (
+    "there is no champion yet: until one passes, `score` and `serve` with --bundle, and"
+    " tell people which promises it broke; train on more data or with other settings"
+)
 
 
 def rollback(

@@ -192,6 +192,9 @@ def test_a_report_of_before_knows_fewer_colours_and_is_drawn_with_those():
     shares = {look: tall / total for look, tall in parts[:3]}
     wanted = {"alarm": 33 / 41, "rest": 6 / 41, "green": 2 / 41}
     assert shares == pytest.approx(wanted, abs=2e-3)
+    page = proof_page(REPORT, company="Example", since={})
+    assert ">yellow or grey</span>" in page.replace("</svg>", ">")
+    assert ">yellow or grey" not in proof_page(FULL, company="Example", since={})
 
 
 def test_each_list_is_a_line_through_what_it_finds():

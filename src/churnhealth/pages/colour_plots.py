@@ -83,7 +83,7 @@ def bands_plot(bands: Sequence[Row]) -> Plot | None:
         dots=dots,
         signs=signs,
         words=words,
-        keys=[Key("block", "promise", "promised"), Key("line", "mean", "expected"),
+        keys=[Key("block", "likely", "promised"), Key("line", "mean", "expected"),
               SEEN, *ring(dots, "seen, promise broken")],
     )  # fmt: skip
 
@@ -107,6 +107,8 @@ def lead_plot(rows: Sequence[Row]) -> Plot | None:
         words.append(Word(middle, 238, str(row["days_before"])))
     words.append(Word(round(LEFT + len(rows) * slot / 2, 1), 256, "days before"))
     keys = [Key("band", band, BAND_WORDS[band]) for band in _used(blocks)]
+    if any(b.look == "rest" for b in blocks):
+        keys.append(Key("block", "rest", "yellow or grey"))
     strokes = []
     if alarm is not None:
         middle = round(RIGHT - slot / 2, 1)
@@ -114,7 +116,7 @@ def lead_plot(rows: Sequence[Row]) -> Plot | None:
         words += [Word(middle, y.at(alarm) - 7, percent(alarm)),
                   Word(middle, 238, "stayed")]  # fmt: skip
         blocks.append(_block(round(middle - wide / 2, 1), wide, 0.0, alarm, y, "alarm"))
-        keys.append(Key("block", "alarm", "red or orange, but stayed"))
+        keys.append(Key("block", "alarm", "red or orange"))
     return Plot(
         name="lead",
         title="Colours of those who left, by days before they left",

@@ -70,6 +70,8 @@ def serve_bundle(
         "CHURNHEALTH_SERVE": settings.model_dump_json(),
         "CHURNHEALTH_STARTER": str(os.getpid()),
     }
+    # a heap for every thread holds on to what a few large batches once needed
+    environment.setdefault("MALLOC_ARENA_MAX", "1")
     # a bad bundle is told of here, not in a worker's log
     if bundle_folder is not None:
         load_bundle(bundle_folder)

@@ -20,6 +20,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from churnhealth.archive.plain import Row
 from churnhealth.bundle import Bundle
@@ -107,7 +108,7 @@ def create_app(
         *page_routes(api.serving, api.work),
         *more,
     ]
-    guard = Middleware(
+    guard = partial(
         Guard,
         routes=routes,
         hosts=LOOPBACK if settings.host in LOOPBACK else None,
@@ -116,9 +117,16 @@ def create_app(
         observer=observer,
         deadline=settings.deadline_ms / 1000.0,
         busy=api.busy,
+        room=api.room,
     )
-    app = Starlette(routes=routes, middleware=[guard])
+
+    def guarded(inner: ASGIApp) -> Guard:
+        app.state.guard = made = guard(inner)
+        return made
+
+    app = Starlette(routes=routes, middleware=[Middleware(guarded)])
     app.state.turns = api.turns
+    app.middleware_stack = app.build_middleware_stack()
     return app
 
 
@@ -144,8 +152,11 @@ class _Api:
 
     def busy(self, path: str, size: int) -> bool:
         """Say whether a body of some bytes would find the line of its path full."""
-        most = {"/v1/score": _SHORT_HISTORY, "/v1/score/features": _SHORT}
-        return self.turns.full("short" if size <= most.get(path, -1) else "long")
+        return self.turns.full(_line_of(path, size))
+
+    def room(self, path: str, size: int) -> bool:
+        """Say whether it would find room, and keep it free for this round."""
+        return self.turns.room(_line_of(path, size))
 
     async def score(self, request: Request) -> Response:
         """Score accounts from their raw history."""
@@ -355,6 +366,11 @@ class _Api:
     async def openapi(self, _: Request) -> Response:
         """Describe the interface for programs."""
         return _json(openapi())
+
+
+def _line_of(path: str, size: int) -> str:
+    most = {"/v1/score": _SHORT_HISTORY, "/v1/score/features": _SHORT}
+    return "short" if size <= most.get(path, -1) else "long"
 
 
 def _json(value: object) -> Response:

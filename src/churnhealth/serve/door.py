@@ -26,6 +26,9 @@ from functools import cached_property
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from churnhealth.serve.turnstile import Turnstile
 
 __all__ = ["Held", "WideServer", "close_door"]
 
@@ -164,7 +167,9 @@ class WideServer(uvicorn.Server):
         return set()
 
     def _protocol(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+        kind = self.config.http_protocol_class
+        kind = Turnstile if kind is HttpToolsProtocol else kind
+        made: asyncio.Protocol = kind(  # type: ignore[call-arg]
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,

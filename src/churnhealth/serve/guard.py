@@ -75,6 +75,7 @@ class Guard:
         observer: Observer,
         keys: Keys | None = None,
         busy: Callable[[str, int], bool] | None = None,
+        room: Callable[[str, int], bool] | None = None,
     ) -> None:
         self.app = app
         self.routes = routes
@@ -84,6 +85,7 @@ class Guard:
         self.deadline = deadline
         self.observer = observer
         self.busy = busy
+        self.room = room
         self._held = 0  # bytes of bodies that came in and are not answered yet
         self._plain = {
             (method, route.path): found
@@ -94,6 +96,9 @@ class Guard:
         }
         self._turned_away = 0  # since the last line that told of them
         self._come_back = error_response(too_many())
+        headers = (*self._come_back.raw_headers, *_HEADERS)
+        lines = [b"HTTP/1.1 429 Too Many Requests", *(b"%s: %s" % h for h in headers)]
+        self._away = b"\r\n".join([*lines, b""])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -129,6 +134,34 @@ class Guard:
             await answer.refuse(_internal(error), scope, receive)
         answer.tell()
 
+    def turn_away(self, scope: Scope) -> bytes | None:
+        """Give the whole answer of HTTP/1.1 for whoever finds the line full.
+
+        ``None`` for everybody else, also for who would be refused for something else.
+        """
+        began = perf_counter()
+        try:
+            found = self._route(scope)
+            path = found.route.path
+            if (
+                self.room is None
+                or not found.reads
+                or self.room(path, _announced(scope))
+            ):
+                return None
+            self._known_host(scope)
+            self._caller(scope, found)
+        except ChurnHealthError:
+            return None
+        self.observer.rejected("CH532")
+        self._count_one()
+        self.observer.answered(path, 429, perf_counter() - began)
+        return b"%sx-request-id: %s\r\n\r\n%s" % (
+            self._away,
+            token_hex(8).encode(),
+            self._come_back.body,
+        )
+
     def _known_host(self, scope: Scope) -> None:
         """Refuse other names than ours: a page elsewhere may point its own at us."""
         if self.hosts is None:
@@ -149,13 +182,15 @@ class Guard:
         return self.keys.let_in(_only(scope, b"authorization"), needs=needs)
 
     def _is_busy(self, scope: Scope, found: _Found) -> bool:
-        size = _only(scope, b"content-length") or "0"
-        announced = int(size[:20]) if size.isdecimal() else 0
-        return self.busy is not None and self.busy(found.route.path, announced)
+        path, size = found.route.path, _announced(scope)
+        return self.busy is not None and self.busy(path, size)
 
     def _turn_away(self, answer: _Answer) -> None:
         """Count instead of a line each: a crowd must not fill the disk with lines."""
         answer.counted = True
+        self._count_one()
+
+    def _count_one(self) -> None:
         if not self._turned_away:
             asyncio.get_running_loop().call_later(_A_WHILE, self._tell_of_crowd)
         self._turned_away += 1
@@ -253,6 +288,12 @@ def _only(scope: Scope, name: bytes, otherwise: str | None = None) -> str | None
     if not given:
         return otherwise
     return given[0].decode("latin-1") if len(given) == 1 else None
+
+
+def _announced(scope: Scope) -> int:
+    """Give how many bytes the body is said to have, 0 where it is not said."""
+    size = _only(scope, b"content-length") or "0"
+    return int(size[:20]) if size.isdecimal() else 0
 
 
 def _internal(error: Exception) -> ChurnHealthError:

@@ -32,10 +32,12 @@ class _Guarded(bentoml.Service[Any]):  # type: ignore[misc]
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001
         # the supervisor reads this file too, and answers nothing: it need not load this
         from churnhealth.serve.door import Held, WideServer
+        from churnhealth.serve.turnstile import Turnstile
         from churnhealth.serve.worker import Worker
 
         shell: ASGIApp = super().to_asgi(is_main)
         worker = Worker(_SETTINGS, shell=shell, metrics=bentoml.metrics)
+        Turnstile.turn_away = worker.app.state.guard.turn_away
         if _SETTINGS.workers > 1 and (stop := os.environ.get("CHURNHEALTH_STOP")):
             WideServer.held = Held(Path(stop).with_name("held"))
         uvicorn.Server = WideServer  # type: ignore[misc]  # BentoML starts it by name

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -99,6 +99,7 @@ class Turns:
         self._waiting_long = 0
         self._threads: asyncio.Semaphore | None = None
         self._pumping = False
+        self._expected: Counter[str] = Counter()
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -217,6 +218,19 @@ class Turns:
     def full(self, line: str) -> bool:
         """Say whether nobody more can wait in a line, ``short`` or ``long``."""
         return self.waiting[line] >= self._most
+
+    def room(self, line: str) -> bool:
+        """Say whether one who was just read can wait in a line, and expect him there.
+
+        A round of the loop reads from everybody before anybody reaches the line: were
+        they not counted, all would be let through when a few can wait.
+        """
+        if self.waiting[line] + self._expected[line] >= self._most:
+            return False
+        if not self._expected:  # who is read in this round is in the line after it
+            asyncio.get_running_loop().call_soon(self._expected.clear)
+        self._expected[line] += 1
+        return True
 
     def _admit(self, line: str) -> None:
         if self.full(line):

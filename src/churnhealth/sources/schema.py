@@ -259,6 +259,16 @@ def _plain(coverage: Coverage) -> dict[str, list[int]]:
 
 
 def _until(coverage: Coverage, as_of: int, alive_at: int) -> Coverage:
+    """Carry a coverage on; the last is kept, as requests ask for one day for long."""
+    asked, found = coverage.kept.get("until", (None, coverage))
+    if asked != (as_of, alive_at):
+        found = _carried(coverage, as_of, alive_at)
+        coverage.kept["until"] = (as_of, alive_at), found
+    later: Coverage = found
+    return later
+
+
+def _carried(coverage: Coverage, as_of: int, alive_at: int) -> Coverage:
     known = coverage.known
     if not known or known[-1] >= as_of - 1:
         return coverage

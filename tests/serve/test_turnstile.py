@@ -1,0 +1,188 @@
+"""Who finds the line full is sent back at once, as if he had gone the usual way."""
+
+import asyncio
+import hashlib
+import socket
+import threading
+
+import pytest
+import uvicorn
+from starlette.responses import Response
+from starlette.routing import Route
+
+from churnhealth.serve.door import WideServer
+from churnhealth.serve.guard import Guard
+from churnhealth.serve.keys import Key, Keys
+from churnhealth.serve.observed import Observer
+from churnhealth.serve.turns import Turns
+from churnhealth.serve.turnstile import Turnstile
+
+AWAY = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\n\r\naway"
+
+
+async def app(scope, receive, send):
+    """Answer with the body that came in; say so when started and stopped."""
+    if scope["type"] == "lifespan":
+        for _ in range(2):
+            kind = (await receive())["type"]
+            await send({"type": f"{kind}.complete"})
+        return
+    body = (await receive())["body"]
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def port(monkeypatch):
+    """Start a server whose line is full for whoever asks for /full."""
+
+    def turn_away(scope):
+        return AWAY if scope["path"] == "/full" else None
+
+    monkeypatch.setattr(Turnstile, "turn_away", staticmethod(turn_away))
+    config = uvicorn.Config(app, log_config=None, loop="uvloop", http="httptools")
+    server = WideServer(config)
+    with socket.create_server(("127.0.0.1", 0)) as shared:
+        thread = threading.Thread(target=server.run, args=([shared],))
+        thread.start()
+        yield shared.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+def post(path, body, *more):
+    lines = (f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *more)
+    return ("\r\n".join(lines) + f"\r\n\r\n{body}").encode()
+
+
+def told(port, *parts):
+    """Send parts over one connection, the next when the last was answered."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        came = []
+        for part in parts:
+            caller.sendall(part)
+            came.append(caller.recv(65_536))
+        caller.shutdown(socket.SHUT_WR)
+        return came
+
+
+def test_who_is_sent_back_keeps_the_connection_and_his_body_is_no_request(port):
+    head, body = post("/full", "GET /full HTTP/1.1\r\n\r\n").split(b"\r\n\r\n", 1)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(head + b"\r\n\r\n")
+        assert caller.recv(65_536) == AWAY  # before the body was sent
+        caller.sendall(body + post("/free", "scored"))
+        assert caller.recv(65_536).endswith(b"scored")
+
+
+def test_answers_keep_the_order_of_requests_that_were_sent_together(port):
+    sent = [post("/free", "one"), post("/full", ""), post("/free", "two")] * 200
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        sending = threading.Thread(target=caller.sendall, args=(b"".join(sent),))
+        sending.start()
+        came = b""
+        while came.count(b"HTTP/1.1 ") < len(sent) or not came.endswith(b"two"):
+            came += caller.recv(65_536)
+        sending.join()
+    statuses = [part[:3] for part in came.split(b"HTTP/1.1 ")[1:]]
+    assert [part[-3:] for part in came.split(b"HTTP/1.1 ")[1::3]] == [b"one"] * 200
+    assert {*statuses[::3], *statuses[2::3]} == {b"200"}
+
+
+def test_who_asks_for_the_last_time_goes_the_usual_way(port):
+    answer = told(port, post("/full", "whole", "Connection: close"))[0]
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"whole")
+
+
+SCOPE = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b""}
+KEY = "at least twenty characters of chance"
+
+
+def guard_of(*, room, keys=None):
+    route = Route("/v1/score", lambda _: Response("ok"), methods=["POST"])
+    return Guard(
+        route.handle,
+        routes=[route],
+        hosts=frozenset({"here"}),
+        max_bytes=1000,
+        deadline=60.0,
+        observer=Observer(),
+        keys=keys,
+        busy=lambda *_: not room,
+        room=lambda *_: room,
+    )
+
+
+def asked(**headers):
+    given = {"host": "here", "content-type": "application/json", **headers}
+    return {**SCOPE, "headers": [(k.encode(), v.encode()) for k, v in given.items()]}
+
+
+async def usual(guard, scope):
+    """Give the answer of the guard itself, written as uvicorn writes it."""
+    said = []
+
+    async def send(message):
+        said.append(message)
+
+    await guard(scope, None, send)
+    lines = [b"%s: %s" % header for header in said[0]["headers"]]
+    return [b"HTTP/1.1 %d" % said[0]["status"], *lines], said[1]["body"]
+
+
+def test_the_answer_is_the_one_of_the_usual_way():
+    async def both():
+        guard = guard_of(room=False)
+        return guard.turn_away(asked()), await usual(guard, asked())
+
+    answer, (lines, body) = asyncio.run(both())
+    head, _, mine = answer.partition(b"\r\n\r\n")
+    assert mine == body
+    first, *others = head.split(b"\r\n")
+    assert first == b"HTTP/1.1 429 Too Many Requests"
+    assert lines[0] == b"HTTP/1.1 429"
+    without_id = [
+        sorted(line for line in some if not line.startswith(b"x-request-id"))
+        for some in (others, lines[1:])
+    ]
+    assert without_id[0] == without_id[1]
+    assert sum(line.startswith(b"x-request-id: ") for line in others) == 1
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        pytest.param(asked(host="elsewhere"), id="another host"),
+        pytest.param(asked(), id="no key"),
+        pytest.param(asked(authorization=f"Bearer {KEY[1:]}"), id="a wrong key"),
+        pytest.param({**asked(), "path": "/nowhere"}, id="another path"),
+        pytest.param({**asked(), "method": "GET"}, id="another method"),
+    ],
+)
+def test_who_would_be_refused_for_something_else_is_told_that(scope):
+    digest = hashlib.sha256(KEY.encode()).digest()
+    keys = Keys((Key(name="crm", role="score", digest=digest),))
+
+    async def told_of(scope):
+        return guard_of(room=False, keys=keys).turn_away(scope)
+
+    assert asyncio.run(told_of(scope)) is None
+    assert asyncio.run(told_of(asked(authorization=f"Bearer {KEY}"))) is not None
+
+
+def test_who_finds_room_goes_the_usual_way():
+    assert guard_of(room=True).turn_away(asked()) is None
+
+
+def test_no_more_are_let_through_in_a_round_of_the_loop_than_can_wait():
+    async def rounds():
+        turns = Turns(most_waiting=2, observer=Observer())
+        first = [turns.room("short") for _ in range(4)] + [turns.room("long")]
+        await asyncio.sleep(0)  # they did not reach the line: their room is free again
+        return first, [turns.room("short") for _ in range(3)]
+
+    first, second = asyncio.run(rounds())
+    assert first == [True, True, False, False, True]
+    assert second == [True, True, False]

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from churnhealth.errors import SourceError
+from churnhealth.sources.contract import Coverage
 from churnhealth.sources.load import load
-from churnhealth.sources.schema import Schema, schema_of
+from churnhealth.sources.schema import Schema, StatesShape, schema_of
 
 AMOUNTS = "account_id,happened_at,amount\na1,2025-03-01,1.25\na2,2025-03-02,7\n"
 
@@ -59,3 +60,18 @@ def test_an_unseen_word_takes_the_category_that_most_words_have(built):
     shape = replace(schema.events[0], categories=("value", "usage", "value"))
     assert shape.category == "value"
     assert replace(shape, categories=("value", "usage")).category == "usage"
+
+
+def test_a_schema_vouches_for_one_day_after_another_as_it_does_for_each_alone():
+    def shape():
+        seen = Coverage(known=(10,), first=(3,), last=(9,))
+        kind = {"vocabulary": ("nps",), "categories": ("experience",)}
+        state = StatesShape(name="nps", coverage=seen, **kind)
+        return Schema(contracts=True, states=(state,))
+
+    asked = [(21, 12), (40, 12), (21, 12), (21, 400), (21, 12)]
+    often = shape()
+    in_turn = [often.vouched(day, alive_at=alive) for day, alive in asked]
+    alone = [shape().vouched(day, alive_at=alive) for day, alive in asked]
+    assert in_turn == alone
+    assert len({str(schema) for schema in alone}) == 3

@@ -29,6 +29,7 @@ class Event(NamedTuple):
     user: int
     users: float | None
     ended: int
+    item: int = -1
 
 
 class State(NamedTuple):
@@ -146,6 +147,7 @@ def _log(name, rows, business):
         user=whole(users),
         users=real(column["users"]),
         ended_at=whole(column["ended"]),
+        item=whole(column["item"]),
         coverage=coverage_of(whole(column["known"]), whole(column["happened"])),
     )
 
@@ -184,11 +186,12 @@ def event(*, planned=False):
         st.integers(-1, 3),
         st.sampled_from([None, 1.0, 4.0, 2.5]),
         _done if planned else _open,
+        st.integers(-1, 3),
     ).map(_event)
 
 
 def _event(drawn):
-    account, happened, lag, name, count, amount, user, users, took = drawn
+    account, happened, lag, name, count, amount, user, users, took, item = drawn
     return Event(
         account=account,
         happened=happened,
@@ -199,6 +202,7 @@ def _event(drawn):
         user=user,
         users=users,
         ended=FAR if took == FAR else happened + took,
+        item=item,
     )
 
 

@@ -165,6 +165,15 @@ class Past:
     def _breadth(self, days):
         return len({r.name for r in self.rows(days, item=False, real=True)})
 
+    def _distinct_items(self, days, skip=0):
+        return len({r.item for r in self.rows(days, skip, real=True) if r.item >= 0})
+
+    def _items(self, days):
+        return self._distinct_items(days)
+
+    def _items_trend(self, days):
+        return _moved(self._distinct_items(days), self._distinct_items(days, days))
+
     def _trend(self, days):
         return _moved(self._count(days), self._count(days, days))
 

@@ -167,6 +167,15 @@ def test_an_attribute_with_a_word_or_a_code_among_its_numbers_is_levels(odd):
     assert all(name.endswith("__is") for name in found)
 
 
+def test_items_that_come_again_are_counted_and_those_met_once_are_ids():
+    history = history_of(business())
+    log = history.events[0]
+    for item, there in ((0, True), (np.arange(log.size), False), (-1, False)):
+        met = replace(log, item=np.zeros(log.size, dtype=np.int64) + item)
+        found = names(replace(history, events=(met, *history.events[1:])))
+        assert any("__items__" in name for name in found) == there
+
+
 def test_two_numbers_are_yes_and_no():
     assert chosen_from(["0", "1"] * 60) == [
         "accounts__size_0__is",

@@ -75,16 +75,6 @@ def test_a_day_that_stands_for_nothing_is_missing_in_a_database_too(company, kin
     assert ends == [FAR, (date(2026, 2, 1) - date(1970, 1, 1)).days, FAR]
 
 
-def test_an_item_that_is_mapped_is_said_to_change_no_score(company):
-    text = "account_id,happened_at,page\na1,2025-03-01,home\n"
-    columns = {c: c for c in ("account_id", "happened_at")}
-    mapped = [{"name": "product", "path": "e.csv", "columns": columns}]
-    assert found(company(files={"e.csv": text}, events=mapped), "CH249") == []
-    mapped[0]["columns"] = columns | {"item": "page"}
-    [told] = found(company(files={"e.csv": text}, events=mapped), "CH249")
-    assert (told.example, told.stops) == ("product", False)
-
-
 def test_a_finding_is_plain_values(company):
     config = company()
     row = check(config, load(config), today=TODAY)[0].to_json()

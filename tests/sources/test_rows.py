@@ -44,6 +44,7 @@ event = st.fixed_dictionaries(
         "amount": maybe_number,
         "user_id": st.none() | st.sampled_from(["u1", "u10", "u2"]),
         "users": st.none() | st.sampled_from([1.0, 2.0]),
+        "item": st.none() | st.sampled_from(["home", "a/b", "Home"]),
         "ended_at": maybe_seconds,
         "event_id": st.none() | st.sampled_from(["e1", "e2", "e3"]),
     }
@@ -78,6 +79,7 @@ state = st.fixed_dictionaries(
         "value": st.sampled_from([1.0, 7.5, -2.0]),
     }
 )
+TEXTS = ("account_id", "event", "item", "user_id", "event_id", "plan", "state")
 TIMES = ("happened_at", "known_at", "ended_at", "start", "end", "cancelled_at")
 
 
@@ -89,7 +91,7 @@ def table(rows):
         if name in (*TIMES, "notice_at"):
             given = ["NaT" if v is None else v for v in values]
             columns[name] = np.array(given, dtype="datetime64[s]")
-        elif name in ("account_id", "event", "user_id", "event_id", "plan", "state"):
+        elif name in TEXTS:
             columns[name] = np.array(values, dtype=object)
         else:
             given = [np.nan if v is None else v for v in values]
@@ -152,14 +154,15 @@ def same_columns(mine, theirs, names):
         same(getattr(mine, name), getattr(theirs, name), name)
 
 
-def same_people(mine, log):
-    """Codes may differ, but stand for the same people in the same order."""
-    if log.user is None:
-        assert mine.user is None
-        return
-    known = sorted(set(log.user.tolist()) - {-1})
-    place = {u: n for n, u in enumerate(known)} | {-1: -1}
-    assert mine.user.tolist() == [place[u] for u in log.user.tolist()]
+def same_people_and_items(mine, log):
+    """Codes may differ, but stand for the same texts in the same order."""
+    for ours, theirs in ((mine.user, log.user), (mine.item, log.item)):
+        if theirs is None:
+            assert ours is None
+            continue
+        known = sorted(set(theirs.tolist()) - {-1})
+        place = {u: n for n, u in enumerate(known)} | {-1: -1}
+        assert ours.tolist() == [place[u] for u in theirs.tolist()]
 
 
 @settings(max_examples=15)
@@ -197,7 +200,7 @@ def test_one_account_sent_equals_its_slice_of_the_loaded_history(
         same_columns(ours.contracts, batch.contracts, columns)
         for mine, log in zip(ours.events, batch.events, strict=True):
             same_columns(mine, log, EVENT_COLUMNS)
-            same_people(mine, log)
+            same_people_and_items(mine, log)
             assert (mine.vocabulary, mine.decimals) == (log.vocabulary, log.decimals)
             assert mine.coverage == log.coverage
         for mine, log in zip(ours.states, batch.states, strict=True):
@@ -209,7 +212,7 @@ def schema(tmp_path_factory):
     root = tmp_path_factory.mktemp("schema")
     moment = 1_735_689_600
     blank = dict.fromkeys(
-        ("known_at", "user_id", "users", "ended_at", "event_id", "notice_at")
+        ("known_at", "user_id", "users", "item", "ended_at", "event_id", "notice_at")
     )
     one = {"account_id": "a1", "happened_at": moment, **blank, "amount": 1.25}
     write_table(root / "accounts.parquet", WRITTEN)

@@ -15,7 +15,7 @@ from churnhealth.sources.rows import history_from_rows
 from churnhealth.sources.rows_events import whole_columns
 from churnhealth.sources.schema import EventsShape, Schema
 
-FULL = ("user_id", "amount", "users", "ended_at")
+FULL = ("user_id", "amount", "users", "ended_at", "item")
 
 
 def shape(name, *, columns=FULL, planned=False):

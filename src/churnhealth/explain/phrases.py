@@ -115,6 +115,7 @@ WORDS: Mapping[str, Level | Move] = {
     "sum_trend": _TREND,
     "active_days_trend": _TREND,
     "active_users_trend": _TREND,
+    "items_trend": _TREND,
     "mean_users_trend": _TREND,
     "own_norm": _HABIT,
     "own_life": _LIFE,

@@ -1,4 +1,4 @@
-"""How many distinct users, or kinds of event, a window holds.
+"""How many distinct users, items, or kinds of event, a window holds.
 
 A user is active at ``as_of`` when any row of theirs is in sight: the union, per user,
 of intervals ``(seen, happened + days]``. Cut into disjoint pieces, a snapshot counts
@@ -9,7 +9,7 @@ became known late need no second thought.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -27,10 +27,11 @@ from churnhealth.sources.contract import Floats, Ints
 __all__ = ["USER_KINDS", "active_users", "by_user"]
 
 Values: TypeAlias = "Ints | Floats"
+Column: TypeAlias = Literal["user", "item"]
 
 
 class _Members:
-    """Rows of a batch by member: a user, or an event's name, of one account.
+    """Rows of a batch by member: a user, an item, an event's name, of one account.
 
     Members may stand in several ``parts``, a line each. Every row has the position
     among the snapshots from which it is in sight; what is added to it, member by
@@ -90,15 +91,20 @@ def by_user(events: Events, item: Item) -> tuple[Ints, Bools, Ints | None]:
     Gives their places among the rows of the item (of all events where it is several),
     where a user's rows begin, and the part of each.
     """
+    return _by_member(events, item, "user")
 
+
+def _by_member(
+    events: Events, item: Item, column: Column
+) -> tuple[Ints, Bools, Ints | None]:
     def make() -> tuple[Ints, Bools, Ints | None]:
         one = None if isinstance(item, tuple) else item
-        rows, user, part = events.rows(one), events.log.user, None
-        if user is None:
+        rows, member, part = events.rows(one), getattr(events.log, column), None
+        if member is None:
             none = np.zeros(0, dtype=np.int64)
             return none, none.astype(np.bool_), None
-        user = user[events.picked(one)]
-        given = events.real(one) & (user >= 0)
+        member = member[events.picked(one)]
+        given = events.real(one) & (member >= 0)
         if isinstance(item, tuple):
             part = events.part_of(item)
             given &= part >= 0
@@ -107,29 +113,33 @@ def by_user(events: Events, item: Item) -> tuple[Ints, Bools, Ints | None]:
         if part is not None:
             part = part[keep]
             key = key + part * (key.max(initial=0) + 1)
-        key = key * (user.max(initial=0) + 1) + user[keep]
+        key = key * (member.max(initial=0) + 1) + member[keep]
         order = order_of(key)
         return keep[order], differs(key[order]), None if part is None else part[order]
 
-    return events.keep(("by_user", item), make)
+    return events.keep(("by", column, item), make)
 
 
 def active_users(events: Events, item: Item, days: int, *, skip: int = 0) -> Ints:
     """Count the known users of ``[as_of - skip - days, as_of - skip)``."""
+    return _distinct(events, item, "user", days, skip)
 
+
+def _distinct(events: Events, item: Item, column: Column, days: int, skip: int) -> Ints:
     def make() -> Ints:
         several = isinstance(item, tuple)
         parts = len(item) if isinstance(item, tuple) else 1
-        users = _users_of(events, item).distinct(days, skip, parts)
-        return users if several else users[0]
+        found = _members_of(events, item, column).distinct(days, skip, parts)
+        return found if several else found[0]
 
-    return events.keep(("active_users", item, days, skip), make)
+    return events.keep(("distinct", column, item, days, skip), make)
 
 
-def _users_of(events: Events, item: Item) -> _Members:
+def _members_of(events: Events, item: Item, column: Column) -> _Members:
     rows = events.rows(None if isinstance(item, tuple) else item)
     return events.keep(
-        ("users_of", item), lambda: _Members(rows, *by_user(events, item))
+        ("members_of", column, item),
+        lambda: _Members(rows, *_by_member(events, item, column)),
     )
 
 
@@ -176,6 +186,19 @@ def _per_user(events: Events, item: str | None, days: int) -> Values:
     return _with_users(events, days, quotient(count, active_users(events, None, days)))
 
 
+def _items(events: Events, item: str | None, days: int) -> Values:
+    if events.log.item is None:
+        return np.full(events.moments.key.size, np.nan)
+    return events.recorded(days, _distinct(events, item, "item", days, 0))
+
+
+def _items_trend(events: Events, item: str | None, days: int) -> Values:
+    if events.log.item is None:
+        return np.full(events.moments.key.size, np.nan)
+    now, before = (_distinct(events, item, "item", days, skip) for skip in (0, days))
+    return events.recorded(2 * days, trend(now, before))
+
+
 def _breadth(events: Events, item: str | None, days: int) -> Values:
     del item
     return events.recorded(days, _kinds_of(events).distinct(days, 0, 1)[0])
@@ -187,5 +210,7 @@ USER_KINDS: Mapping[str, EventKind] = {
     "active_users_trend": _active_users_trend,
     "reach": _reach,
     "per_user": _per_user,
+    "items": _items,
+    "items_trend": _items_trend,
     "breadth": _breadth,
 }

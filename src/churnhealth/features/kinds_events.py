@@ -153,6 +153,11 @@ EVENT_KINDS: Mapping[str, Kind] = {
         "share",
         direction=0,
     ),
+    "items": _events(
+        "distinct items (pages, features, products) of its events in the window",
+        "different items of {of}",
+        "items",
+    ),
     "breadth": _events(
         "distinct events that happened in the window", "kinds of {what}", "kinds"
     ),
@@ -168,6 +173,10 @@ EVENT_KINDS: Mapping[str, Kind] = {
     "active_users_trend": _trend(
         "active users, this window against the one before",
         "trend of active users of {of}",
+    ),
+    "items_trend": _trend(
+        "distinct items, this window against the one before",
+        "trend of different items of {of}",
     ),
     "mean_users_trend": _trend(
         "mean daily users, this window against the one before",

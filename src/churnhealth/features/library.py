@@ -10,17 +10,15 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.features.numbers import as_numbers
+from churnhealth.features.profile import attribute_specs
 from churnhealth.features.room import within_room
 from churnhealth.features.spec import Category, FeatureSpec, feature, slugs
-from churnhealth.sources.contract import FAR, EventLog, History, Ints, StateLog, Texts
+from churnhealth.sources.contract import FAR, EventLog, History, Ints, StateLog
 
 __all__ = ["MOST_FEATURES", "default_specs"]
 
 MOST_FEATURES = 200
 _MOST_STATES = 12
-_MOST_LEVELS = 8
-_LEAST_SHARE = 0.02
 _PLANNED_DAYS = 14
 
 _SPAN = 1 << 25
@@ -71,7 +69,7 @@ def default_specs(
         frame.extend(_source(history, log, windows, known_before))
     for specs in _by_rank(history, windows, top_events, known_before):
         frame.extend(specs)
-    frame.extend(_attributes(history, known_before))
+    frame.extend(attribute_specs(history, known_before))
     asked = [spec for spec in frame if wanted(spec)]
     kept = within_room(asked, most=most, middle=_middle(windows))
     named = set(also) - {spec.name for spec in kept}
@@ -92,7 +90,7 @@ def _everything(
     most = max((len(log.vocabulary) for log in history.events), default=0)
     for specs in _by_rank(history, windows, most, known_before, dense=True):
         yield from specs
-    yield from _attributes(history, known_before)
+    yield from attribute_specs(history, known_before)
 
 
 def _middle(windows: Sequence[int]) -> int:
@@ -224,12 +222,23 @@ def _people(
             yield make("automation_shift", middle)
         if seats:
             yield make("users_share", middle)
+    item = None if log.item is None else log.item[known]
+    if item is not None and _come_again(item):
+        for days in windows:
+            yield make("items", days)
+            yield make("items_trend", days)
     if log.users is not None and np.isfinite(log.users[known]).any():
         for days in windows:
             yield make("mean_users", days)
         yield make("mean_users_trend", middle)
         if seats:
             yield make("mean_users_share", middle)
+
+
+def _come_again(item: Ints) -> bool:
+    """Say whether items are met more than once: one met once is an id."""
+    given = item[item >= 0]
+    return 2 * np.unique(given).size <= given.size > 0
 
 
 def _by_rank(
@@ -355,42 +364,3 @@ def _contract_column(history: History, name: str, known_before: int) -> bool:
         return False
     known = history.contracts.known_at < known_before
     return bool(np.isfinite(getattr(history.contracts, name)[known]).any())
-
-
-def _attributes(history: History, known_before: int) -> Specs:
-    """Yield the numbers and levels of attributes, then the levels of plans."""
-    accounts, contracts = history.accounts, history.contracts
-    known = accounts.known_at < known_before
-    for name, texts in {"segment": accounts.segment, **accounts.attributes}.items():
-        yield from _profile(name, texts[known])
-    if contracts is not None:
-        signed = contracts.plan[contracts.known_at < known_before]
-        yield from _levels("contracts", "plan", signed)
-
-
-def _profile(name: str, texts: Texts) -> Specs:
-    """Yield the number of an attribute that has no other values, and its levels.
-
-    Few numbers may stand for kinds, as codes do; many are no levels.
-    """
-    given = texts[[text is not None for text in texts]]
-    numbers = np.unique(as_numbers(given))
-    scale = numbers.size > 2 and not np.isnan(numbers).any()
-    if scale:
-        yield feature("number", source="accounts", item=name, category="contract")
-    if not scale or numbers.size <= _MOST_LEVELS:
-        yield from _levels("accounts", name, texts)
-
-
-def _levels(source: str, name: str, texts: Texts) -> Specs:
-    levels = Counter(text for text in texts if text is not None)
-    if len(levels) < 2:
-        return
-    least = _LEAST_SHARE * texts.size
-    order = sorted(levels, key=lambda level: (-levels[level], level))
-    items = [f"{name}={t}" for t in order[:_MOST_LEVELS] if levels[t] >= least]
-    unique = slugs(f"{name}={text}" for text in levels)
-    for item in items:
-        yield feature(
-            "is", source=source, item=item, slug=unique[item], category="contract"
-        )

@@ -25,6 +25,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
         *("top_user_share", "top_user_silence", "automation", "automation_shift"),
         "active_users_trend",
     ),
+    "item": ("items", "items_trend"),
     "users": ("mean_users", "mean_users_share", "mean_users_trend"),
     "ended_at": (
         *("open", "oldest_open", "days_to_end", "overdue", "oldest_overdue"),

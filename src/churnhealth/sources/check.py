@@ -9,7 +9,7 @@ from churnhealth.sources.check_columns import column_findings
 from churnhealth.sources.check_dates import date_findings
 from churnhealth.sources.check_terms import term_findings
 from churnhealth.sources.contract import day_of
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding
 from churnhealth.sources.load import Loaded
 
 __all__ = ["check"]
@@ -28,13 +28,5 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         *term_findings(loaded.history, gap_days=config.question.gap_days),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
-        *_unread_items(config),
     ]
     return tuple(sorted(found, key=lambda f: (_WEIGHT[f.severity], f.code)))
-
-
-def _unread_items(config: Config) -> list[Finding]:
-    """Name the events sources whose `item` is mapped: it is read, and not counted."""
-    named = [e.name for e in config.sources.events if "item" in e.columns]
-    what = f"`item` is mapped in {', '.join(named)}, and no feature reads it"
-    return [finding("CH249", what, count=len(named), example=named[0])] if named else []

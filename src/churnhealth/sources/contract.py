@@ -241,6 +241,7 @@ class EventLog:
     user: Ints | None = None
     users: Floats | None = None
     ended_at: Days | None = None
+    item: Ints | None = None
     unrepeated: bool = False
     coverage: Coverage = Coverage()
     people: Texts | None = None
@@ -295,6 +296,7 @@ EVENT_COLUMNS = (
     "user",
     "users",
     "ended_at",
+    "item",
 )
 """What is held of every row of an `EventLog`."""
 

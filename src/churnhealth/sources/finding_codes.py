@@ -385,14 +385,5 @@ CODES: Mapping[str, Code] = {
         "use looks twice as high on those days, and falls where they end",
         "map `event_id`, load each export once, or `select distinct` in `sql`",
     ),
-    "CH249": _code(
-        "advice",
-        False,
-        "items that no feature tells apart",
-        "what the column holds changes no score: pages, features or objects are counted"
-        " together under their event",
-        "where they matter, make them part of the event in `sql`:"
-        " event || ':' || item as event",
-    ),
 }
 """Every finding we can make, by code."""

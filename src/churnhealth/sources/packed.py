@@ -267,6 +267,7 @@ class PackedLog(EventLog):
     user = property(lambda self: self._column("user"))
     users = property(lambda self: self._column("users"))
     ended_at = property(lambda self: self._column("ended_at"))
+    item = property(lambda self: self._column("item"))
 
     @property
     def size(self) -> int:

@@ -43,10 +43,10 @@ def read_events(
     """Read one events source, sorted by its total key.
 
     The key is account, happened_at, known_at (their days), event, user, count,
-    amount, users, ended_at (its day): all that is kept of a row, so rows that tie are
-    equal. Repeats of an ``event_id`` inside an account are dropped, the earliest known
-    one stays. ``decimals`` fixes the scale of the amounts; without it they are held as
-    exactly as their sum allows (at most 6 decimals).
+    amount, users, ended_at (its day), item: all that is kept of a row, so rows that
+    tie are equal. Repeats of an ``event_id`` inside an account are dropped, the
+    earliest known one stays. ``decimals`` fixes the scale of the amounts; without it
+    they are held as exactly as their sum allows (at most 6 decimals).
     """
     has = opened.columns
     word = literal(opened.name)
@@ -55,8 +55,9 @@ def read_events(
     codes["event"] = _Codes(texts=texts([opened.name]), code="0", join="")
     if "event" in has:
         codes["event"] = _encoded(con, opened, typed, "event", otherwise=word)
-    if "user_id" in has:
-        codes["user"] = _encoded(con, opened, typed, "user_id")
+    for name, column in (("user", "user_id"), ("item", "item")):
+        if column in has:
+            codes[name] = _encoded(con, opened, typed, column)
     vocabulary = codes["event"].texts
     late = f"happened_at + INTERVAL {lag} DAY"
     known = f"coalesce(known_at, {late})" if "known_at" in has else late
@@ -99,8 +100,11 @@ _KEY = (
     "amount",
     "users",
     "ended_at",
+    "item",
 )
 """The columns in the order of the sort key."""
+
+_BLANK = ("user", "item")  # -1 where there is none
 
 _VALUES = {
     "happened_at": day_number("t.happened_at"),
@@ -260,7 +264,7 @@ def _words(
     One word is sorted here, in place; of several, DuckDB sorts the rows.
     """
     coded = {
-        name: Field(name=name, low=-(name == "user"), high=max(c.texts.size - 1, 0))
+        name: Field(name=name, low=-(name in _BLANK), high=max(c.texts.size - 1, 0))
         for name, c in codes.items()
     }
     found = {**coded, **measured.fields}
@@ -324,6 +328,7 @@ def _unrepeated(rows: str, has: Mapping[str, str]) -> str:
     ]
     order += [f"{c} NULLS FIRST" for c in ("amount", "users") if c in has]
     order += ["ended_at NULLS LAST"] if "ended_at" in has else []
+    order += ["item NULLS FIRST"] if "item" in has else []
     return (
         f"SELECT * FROM ({rows}) WHERE NOT {_AGAIN} UNION ALL"  # noqa: S608
         f" SELECT * FROM ({rows}) WHERE {_AGAIN} QUALIFY row_number() OVER"

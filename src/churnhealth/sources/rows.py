@@ -77,6 +77,7 @@ class _Event(NamedTuple):
     amount: float
     users: float
     ended_at: int
+    item: str
 
 
 def history_from_rows(
@@ -225,7 +226,7 @@ class _Tables:
     def _made(self, row: Row, at: str, shape: EventsShape) -> _Event:
         happened = required(moment(row, "happened_at", at), f"{at}.happened_at")
         known = _or(moment(row, "known_at", at), happened + self._lag)
-        text(row, "item", at)
+        item = text(row, "item", at)
         user, amount = text(row, "user_id", at), number(row, "amount", at)
         users, ended = number(row, "users", at), open_moment(row, "ended_at", at)
         has = shape.columns
@@ -238,6 +239,7 @@ class _Tables:
             amount=_kept(amount if "amount" in has else math.nan, shape.decimals),
             users=_kept(users if "users" in has else math.nan, USERS_DECIMALS),
             ended_at=_or(ended, NEVER) if "ended_at" in has else NEVER,
+            item=(item or "") if "item" in has else "",
         )
 
 
@@ -257,6 +259,7 @@ def _as_columns(account: int, events: Sequence[_Event]) -> EventRows:
         amount=floats(events, lambda e: e.amount),
         users=floats(events, lambda e: e.users),
         ended_at=ints(events, lambda e: e.ended_at // DAY),
+        item=Words.of([e.item for e in events]),
     )
 
 

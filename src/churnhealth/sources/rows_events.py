@@ -75,6 +75,7 @@ class EventRows(NamedTuple):
     amount: Floats
     users: Floats
     ended_at: Ints
+    item: Words
 
 
 class _Odd(Exception):  # noqa: N818 - never leaves this file
@@ -145,7 +146,7 @@ def _rows_of(
     amount = _numbers(given("amount"), none, shape.decimals)
     users = _numbers(given("users"), none, USERS_DECIMALS)
     user = _words(given("user_id"), size)
-    _words(given("item"), size)
+    item = _words(given("item"), size)
     ids = _words(given("event_id"), size)
     if shape.unrepeated:
         _refuse_repeats(ids)
@@ -160,6 +161,7 @@ def _rows_of(
         amount=amount if "amount" in has else none,
         users=users if "users" in has else none,
         ended_at=ended if "ended_at" in has else never,
+        item=item if "item" in has else _words(None, size),
     )
 
 
@@ -249,27 +251,26 @@ def event_table(shape: EventsShape, parts: Sequence[EventRows]) -> EventLog:
     """
     vocabulary, categories = extended(shape, _all_words([p.event for p in parts]))
     code = {w: i for i, w in enumerate(vocabulary)}
-    people = sorted(_all_words([p.user for p in parts]) - {""})
-    person = {"": -1, **{u: i for i, u in enumerate(people)}}
     columns: dict[str, Any] = {
         "account": _joined([np.full(p.times.size, p.account) for p in parts]),
         "happened_at": _joined([p.happened_at for p in parts]),
         "known_at": _joined([p.known_at for p in parts]),
         "event": _joined([_recoded(p.event, code) for p in parts]),
-        "user": _joined([_recoded(p.user, person) for p in parts]),
+        "user": _by_alphabet([p.user for p in parts]),
         "count": _joined([p.times for p in parts]),
         "amount": _joined([p.amount for p in parts], np.float64),
         "users": _joined([p.users for p in parts], np.float64),
         "ended_at": _joined([p.ended_at for p in parts]),
+        "item": _by_alphabet([p.item for p in parts]),
     }
     has = shape.columns
     if "amount" in has:
         _refuse_too_large(shape, columns["amount"])
     order = _order([*columns.values()])
     columns = {name: column[order] for name, column in columns.items()}
-    for name, ours in (("user", "user_id"), ("users", "users"), ("amount", "amount")):
+    for name in ("user", "users", "amount", "ended_at", "item"):
+        ours = "user_id" if name == "user" else name
         columns[name] = columns[name] if ours in has else None
-    columns["ended_at"] = columns["ended_at"] if "ended_at" in has else None
     return EventLog(
         name=shape.name,
         planned=shape.planned,
@@ -280,6 +281,14 @@ def event_table(shape: EventsShape, parts: Sequence[EventRows]) -> EventLog:
         coverage=shape.coverage,
         **columns,
     )
+
+
+def _by_alphabet(columns: Sequence[Words]) -> Ints:
+    """Give the texts of all columns numbers by alphabet; an empty one has -1."""
+    texts = sorted(_all_words(columns) - {""})
+    place = {"": -1, **{text: i for i, text in enumerate(texts)}}
+    numbered: Ints = _joined([_recoded(column, place) for column in columns])
+    return numbered
 
 
 def _all_words(columns: Sequence[Words]) -> set[str]:

@@ -18,6 +18,7 @@ _OPTIONAL = {
     "users": "users",
     "user": "user_id",
     "ended_at": "ended_at",
+    "item": "item",
 }
 
 

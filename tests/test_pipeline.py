@@ -17,6 +17,7 @@ from churnhealth.commands.learn import (
     with_backtest,
     write_features,
 )
+from churnhealth.commands.look import check_all
 from churnhealth.commands.tell import explain_account, score_cohort, write_portfolio
 from churnhealth.config import parse_config
 from churnhealth.errors import ConfigError, RequestError, SourceError, TrainingError
@@ -95,6 +96,23 @@ def test_each_question_goes_the_whole_way(company, kind, tmp_path):
     assert moved == pytest.approx(z[0] - z[1], abs=1e-9)
     assert size > 1000
     assert account in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("data_until", ["1999-01-01", "2023-03-01"])
+def test_check_says_early_that_train_would_stop(company, data_until):
+    config = company("horizon")
+    asked = config.question.model_copy(
+        update={"data_until": date.fromisoformat(data_until)}
+    )
+    young = config.model_copy(update={"question": asked})
+    with Progress() as progress:
+        told = {f.code: f for f in check_all(young, today=TODAY, progress=progress)}
+        usual = check_all(config, today=TODAY, progress=progress)
+        with pytest.raises(TrainingError) as caught:
+            run_backtest(young, predictions=None, today=TODAY, progress=progress)
+    assert f"{caught.value.code}: {caught.value.what}" in told["CH249"].what
+    assert told["CH249"].fix == caught.value.fix
+    assert "CH249" not in {f.code for f in usual}
 
 
 def test_a_renewal_is_asked_of_accounts_whose_end_is_near_only(company, tmp_path):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
+from churnhealth.evaluate.backtest import fold_plan
 from churnhealth.evaluate.screen import screen, unread_attributes
 from churnhealth.gathering import check_sources
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
-from churnhealth.sources.findings import Finding, stopping
+from churnhealth.sources.findings import Finding, finding, stopping
 
 __all__ = ["check_all"]
 
@@ -20,14 +22,25 @@ def check_all(
 ) -> tuple[Finding, ...]:
     """Find what is wrong with the sources, and what in them tells the outcome.
 
-    The second needs snapshots with outcomes: where the first stops, or where there are
-    none, it is left out.
+    The second needs snapshots with outcomes. Where there are none, or too few to place
+    a test period, it is told what `train` would say.
     """
     loaded, findings = check_sources(config, today=today, progress=progress)
     if stopping(findings, allow=config.check.allow):
         return findings
     try:
         panel = build_panel(config, loaded.history, progress=progress)
-    except TrainingError:  # `train` says what is missing
-        return findings
-    return (*findings, *screen(panel), *unread_attributes(panel))
+    except TrainingError as error:
+        return (*findings, _no_training(error))
+    found = (*findings, *screen(panel), *unread_attributes(panel))
+    try:
+        fold_plan(panel, config)
+    except TrainingError as error:
+        return (*found, _no_training(error))
+    return found
+
+
+def _no_training(error: TrainingError) -> Finding:
+    """Tell early what stops `train`; the data may be right and merely too young."""
+    what = f"`train` and `backtest` stop with {error.code}: {error.what}"
+    return replace(finding("CH249", what, count=1), why=error.why, fix=error.fix)

@@ -385,5 +385,12 @@ CODES: Mapping[str, Code] = {
         "use looks twice as high on those days, and falls where they end",
         "map `event_id`, load each export once, or `select distinct` in `sql`",
     ),
+    "CH249": _code(
+        "warning",
+        False,
+        "no model can be trained yet",
+        "without known outcomes nothing can be learned or judged",
+        "give a longer history, or ask about a shorter time",
+    ),
 }
 """Every finding we can make, by code."""

@@ -23,4 +23,6 @@ def test_the_features_it_shows_can_be_made_of_the_simulated_company():
         "product__export__active_days__45d",
         "pulse__pulse__fresh__60d",
         "goals__all__done_by__90d",
+        "accounts__country_pl__is",
+        "contracts__all__ends_within__182d",
     ]

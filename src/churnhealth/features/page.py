@@ -82,7 +82,7 @@ days = 90
 [[features.own]]                 # a rare level; "plan=pro" of contracts
 source = "accounts"
 kind = "is"
-item = "country=FO"
+item = "country=PL"
 
 [[features.own]]                 # does the contract end within half a year?
 source = "contracts"

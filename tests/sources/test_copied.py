@@ -33,6 +33,16 @@ def test_days_that_two_exports_hold_are_told(company):
     assert warning.severity == "warning"
 
 
+def test_days_loaded_again_later_are_told_too(company):
+    text = "account_id,happened_at,event,count,known_at\n" + "".join(
+        f"a1,2025-03-01 08:{i:02d}:01,open,{i},2025-03-{loaded}\n"
+        for loaded in (10, 20)
+        for i in range(30)
+    )
+    [warning] = found(company(files={"events.csv": text}), "CH246")
+    assert (warning.count, warning.example) == (1, "2025-03-01")
+
+
 @pytest.mark.parametrize(
     "text",
     [

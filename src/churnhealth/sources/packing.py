@@ -74,7 +74,7 @@ def read_events(
     words = _words(con, rows, measured, codes)
     counts, examples = _event_counts(con, opened, typed, again=again)
     if "event_id" not in has:
-        copied = copied_days(con, typed, rows=counts["rows"])
+        copied = copied_days(con, typed, words, rows=counts["rows"])
         counts["copied"], examples["copied"] = copied
     counts["dropped"] = counts["rows"] - words.size
     counts["oversized"] = int(measured.oversized)

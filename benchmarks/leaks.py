@@ -1,4 +1,4 @@
-"""Thirteen kinds of leak, planted one at a time; and clean companies, to be let off.
+"""Seventeen kinds of leak, planted one at a time; and clean companies, to be let off.
 
 Each plant changes the files of a simulated company as careless exports do. Caught means
 that a finding names it that the clean company does not have.
@@ -24,7 +24,8 @@ from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
 from churnhealth.sources.simulate import simulate, write_company
 
-LEAKS = {"CH213", "CH214", "CH222", "CH233", *(f"CH{n}" for n in range(225, 232))}
+LEAKS = {"CH213", "CH214", "CH222", "CH233", "CH247", "CH248"}
+LEAKS |= {f"CH{n}" for n in range(225, 232)}
 END = pd.Timestamp("2025-12-31")
 
 
@@ -177,6 +178,33 @@ def groups_that_leave(f):
     f.swap('owner = "csm" }', 'owner = "csm", group = "parent" }')
 
 
+def use_of_leavers_deleted(f):
+    usage = f.read("usage")
+    f.write("usage", usage[~usage.account_id.isin(f.left.index)])
+
+
+def surveys_of_leavers_deleted(f):
+    surveys = f.read("surveys")
+    f.write("surveys", surveys[~surveys.account_id.isin(f.left.index)])
+
+
+def renewals_known_too_early(f):
+    """The day the customer signed up stands beside all of their terms."""
+    terms = f.read("subscriptions")
+    first = terms.groupby("account_id").signed_on.transform("min")
+    f.write("subscriptions", terms.assign(signed_on=first))
+
+
+def plan_of_leavers(f):
+    """Whose contract is over is moved to a plan of old ones, in most cases."""
+    terms = f.read("subscriptions")
+    last = terms.sort_values("start_date").groupby("account_id").tail(1)
+    mine = last[last.account_id.isin(f.left.index)].index
+    mine = mine[f.random.random(mine.size) < 0.6]
+    terms.loc[mine, "plan"] = "archive"
+    f.write("subscriptions", terms)
+
+
 PLANTS = {
     reason_after_churn: {"CH214", "CH225"},
     flag_of_today: {"CH213", "CH214", "CH222", "CH225"},
@@ -191,6 +219,10 @@ PLANTS = {
     dump_of_one_day: {"CH231"},
     source_that_starts_late: {"CH212"},
     groups_that_leave: {"CH230"},
+    use_of_leavers_deleted: {"CH247"},
+    surveys_of_leavers_deleted: {"CH247"},
+    renewals_known_too_early: {"CH248"},
+    plan_of_leavers: {"CH225", "CH227"},
 }
 
 

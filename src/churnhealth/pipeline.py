@@ -18,7 +18,7 @@ from churnhealth.evaluate.bags import likely_around
 from churnhealth.evaluate.choice import choose_specs
 from churnhealth.evaluate.inner import TrainingRows
 from churnhealth.evaluate.ladder import Rung, climb
-from churnhealth.evaluate.leaks import leaky_claim, shuffled_dates, timeless
+from churnhealth.evaluate.leaks import doubts, leaky_claim, shuffled_dates
 from churnhealth.evaluate.makers import (
     scorer_makers,
 )
@@ -154,6 +154,8 @@ def judge(
         claim = leaky_claim(panel, seed=config.model.seed) if leaky else None
         shuffled = shuffled_dates(panel, judged, seed=config.model.seed)
         report = backtest_report(judged, panel, config, leaky=claim, shuffled=shuffled)
+        told = doubts(panel, judged, shuffled)
+        report["verdict"]["reasons"] += [f"{f.what} ({f.code}): {f.fix}" for f in told]
     return judged, report
 
 
@@ -184,7 +186,7 @@ def train(
         with progress.stage("tune", total=tune.trials):
             config, search = tuned(config, panel, tune, advance=progress.advance)
     judged, report = judge(config, panel, progress=progress)
-    found += (told,) if (told := timeless(report["shuffled_dates"])) else ()
+    found += tuple(doubts(panel, judged, report["shuffled_dates"]))
     makers = scorer_makers(config, panel.specs)
     with progress.stage("train", total=len(makers) * 4):
         rows, _ = training_rows(panel, day)

@@ -7,7 +7,13 @@ import pytest
 from tests.made import panel_of, settings
 
 from churnhealth.config import Check, Model
-from churnhealth.evaluate.leaks import leaky_claim, shuffled_dates, timeless
+from churnhealth.evaluate.leaks import (
+    doubts,
+    leaky_claim,
+    shuffled_dates,
+    timeless,
+    within_strata,
+)
 from churnhealth.pipeline import judge
 from churnhealth.progress import Progress
 
@@ -68,7 +74,16 @@ def judged_on(column_of):
     panel = replace(seen, X=X)
     with Progress() as progress:
         judged, report = judge(config, panel, progress=progress)
+    assert all(
+        any(f"({found.code})" in reason for reason in report["verdict"]["reasons"])
+        for found in doubts(panel, judged, report["shuffled_dates"])
+    )
     return panel, judged, report["shuffled_dates"]
+
+
+def what_became_of_them(seen, left, random):
+    """A column that was written when it was over."""
+    return 8.0 * left + random.normal(size=left.size)
 
 
 def who_leaves(seen, left, random):
@@ -87,6 +102,33 @@ def test_a_ranking_that_stays_on_shuffled_dates_is_found():
     _, _, told = judged_on(who_leaves)
     assert abs(told["auc"] - told["auc_shuffled"]) < 0.02
     assert timeless(told).code == "CH232"
+
+
+def test_a_ranking_without_an_error_is_too_good_to_be_true():
+    found = [f.code for f in doubts(*judged_on(what_became_of_them))]
+    assert found == ["CH250"]
+
+
+def test_an_honest_ranking_is_believed():
+    panel, judged, told = judged_on(when_they_leave)
+    assert 0.8 < told["auc"] < 0.95
+    assert list(doubts(panel, judged, told)) == []
+
+
+def test_rows_are_ranked_among_those_of_equal_calendar():
+    random = np.random.default_rng(2)
+    p, y = random.random(60).round(1), random.integers(0, 2, 60)
+    like = random.integers(0, 5, 60).astype(float)
+    y[like == 4] = 1  # nobody to compare with
+    won = [
+        (p[i] > p[j]) + 0.5 * (p[i] == p[j])
+        for i in np.flatnonzero(y == 1)
+        for j in np.flatnonzero(y == 0)
+        if like[i] == like[j]
+    ]
+    found, compared = within_strata(p, y, like)
+    assert found == pytest.approx(np.mean(won))
+    assert set(like[~compared]) == {4.0}
 
 
 def test_a_ranking_that_rests_on_the_date_is_let_off():

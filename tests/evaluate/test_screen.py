@@ -73,6 +73,10 @@ def test_a_clean_company_is_accused_of_nothing(usual):
         leaks.ids_by_outcome,
         leaks.ends_overwritten,
         leaks.groups_that_leave,
+        leaks.use_of_leavers_deleted,
+        leaks.surveys_of_leavers_deleted,
+        leaks.renewals_known_too_early,
+        leaks.plan_of_leavers,
     ],
     ids=lambda plant: plant.__name__,
 )

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.metrics import auc, auc_gap
-from churnhealth.evaluate.panel import Panel, distinct
+from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.features.runtime import feature_table
 from churnhealth.health.draws import account_draws
 from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.snapshots.labels import YES
-from churnhealth.sources.contract import Ints
+from churnhealth.sources.contract import Floats, Ints
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["leaky_claim", "shuffled_dates", "timeless"]
+__all__ = ["doubts", "leaky_claim", "shuffled_dates", "timeless", "within_strata"]
 
 _RANKS = 0.65  # from here on a ranking is worth asking what it rests on
 _SAME = 1 / 8  # of its lead over chance: a ranking that surely loses less stays
 _FEWEST = 10  # accounts that left, with snapshots on several dates
+_TOO_GOOD = 0.95  # no honest forecast ranks so well those whose renewals are alike
+_SURELY = 2.0  # standard errors that it must lie above what an honest one reaches
+_HONEST = 0.9
 
 HOW = (
     "one row per account, features at one global cut-off after the outcomes, label ="
@@ -104,6 +107,61 @@ def _other_snapshots(account: Ints, *, seed: int) -> Ints:
     out = np.empty(account.size, dtype=np.int64)
     out[order] = np.where(np.repeat(size, size) > 1, order[after], -1)
     return out
+
+
+def doubts(
+    panel: Panel, judged: Judged, shuffled: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Find a ranking that no honest forecast could reach, or that no date can move.
+
+    ``shuffled`` is what ``shuffled_dates`` told of it.
+    """
+    if (found := _too_good(panel, judged)) is not None:
+        yield found
+    if (found := timeless(shuffled)) is not None:
+        yield found
+
+
+def _too_good(panel: Panel, judged: Judged) -> Finding | None:
+    """Judge the ranking among rows that the calendar alone cannot tell apart.
+
+    Whoever has no renewal ahead can hardly leave: of annual contracts that alone gives
+    a high AUC, and is no secret. Nor is it that silence goes on.
+    """
+    if panel.question.kind == "inactivity":
+        return None
+    p = judged.p["chosen"]
+    like = judged.p.get("calendar", np.zeros(p.size))
+    found, compared = within_strata(p, judged.y, like)
+    left = compared & (judged.y == 1)
+    leavers = distinct(judged.account[left])
+    if leavers < _FEWEST or found <= _TOO_GOOD:
+        return None
+    if found - _SURELY * np.sqrt(found * (1.0 - found) / leavers) <= _HONEST:
+        return None
+    what = (
+        f"{judged.chosen} ranks {leavers} accounts that left with an AUC of {found:.2f}"
+        " among those whose renewals are as near: too good to be true"
+    )
+    return finding("CH250", what, count=leavers)
+
+
+def within_strata(p: Floats, y: Ints, like: Floats) -> tuple[float, Flags]:
+    """Give the AUC over pairs of equal ``like``, and which rows are in any pair.
+
+    >>> p, y = np.array([0.1, 0.9, 0.6, 0.2]), np.array([0, 1, 0, 1])
+    >>> within_strata(p, y, np.array([0.0, 0.0, 1.0, 1.0]))[0]
+    0.5
+    """
+    ordered, pairs, compared = 0.0, 0, np.zeros(p.size, dtype=np.bool_)
+    for level in np.unique(like):
+        mine = like == level
+        many = int(y[mine].sum()) * int((1 - y[mine]).sum())
+        if many:
+            ordered += auc(p[mine], y[mine]) * many
+            pairs += many
+            compared |= mine
+    return ordered / max(pairs, 1), compared
 
 
 def timeless(told: Mapping[str, Any]) -> Finding | None:

@@ -10,17 +10,25 @@ question, so are events: that silence goes on is none either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from churnhealth.evaluate.lost_rows import lost_rows
 from churnhealth.evaluate.metrics import auc
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.numbers import as_numbers
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import FAR, EventLog, Floats, Ints, StateLog
+from churnhealth.sources.contract import (
+    FAR,
+    EventLog,
+    Floats,
+    Ints,
+    StateLog,
+    Texts,
+)
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["screen", "unread_attributes"]
@@ -33,6 +41,7 @@ _FEWEST = 10  # leavers: with fewer anything can look perfect
 _MOST_ROWS = 20_000  # stayers that are looked at
 _ORDERED = 0.85
 _ONLY = 0.9
+_MOST_LEFT = 0.6  # of all accounts: where most have left, so have most of any group
 _CALENDAR = ("tenure", "days_to_renewal", "ends_within", "renewals", "term_months")
 _NUMBERS = 0.5  # share of the accounts for whom an attribute is a number
 _DAYS_OFF = 2  # by which a term of whole months may miss them
@@ -62,12 +71,15 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
     if left.sum() < _FEWEST or (judged & ~left).sum() < _FEWEST:
         return drawn
     who = _Outcome(judged=judged, left=left)
+    attributes = tuple(_telling_attributes(panel, who))
+    told = {f.example for f in attributes}
     return (
         *drawn,
         *_telling_features(panel, np.flatnonzero(known), code == YES),
-        *_telling_attributes(panel, who),
+        *attributes,
         *_ordered_ids(panel, who),
-        *_leavers_sources(panel, who),
+        *_leavers_sources(panel, who, but=told),
+        *lost_rows(panel, left=who.left, judged=who.judged),
         *_shortened_ends(panel, who),
         *_backdated_states(panel, who),
         *_groups_that_leave(panel, who),
@@ -179,14 +191,19 @@ def _ordered_ids(panel: Panel, who: _Outcome) -> Iterator[Finding]:
         yield finding("CH226", what, count=int(who.judged.sum()), example="account_id")
 
 
-def _leavers_sources(panel: Panel, who: _Outcome) -> Iterator[Finding]:
-    """Find events and states that hardly anybody has but who left."""
+def _leavers_sources(
+    panel: Panel, who: _Outcome, *, but: Collection[str]
+) -> Iterator[Finding]:
+    """Find events, states, plans and levels that hardly anybody has but who left.
+
+    ``but`` names attributes that are told already.
+    """
     base = who.left[who.judged].mean()
-    for name, account in _items(panel):
+    for name, account in _items(panel, but=but):
         has = np.zeros(who.left.size, bool)
         has[account] = True
         has &= who.judged
-        if has.sum() < _FEWEST or base > 0.6:
+        if has.sum() < _FEWEST or base > _MOST_LEFT:
             continue
         share = who.left[has].mean()
         covered = (has & who.left).sum() / who.left.sum()
@@ -197,14 +214,31 @@ def _leavers_sources(panel: Panel, who: _Outcome) -> Iterator[Finding]:
             yield finding("CH227", what, count=int(has.sum()), example=name)
 
 
-def _items(panel: Panel) -> Iterator[tuple[str, Ints]]:
-    """Give each event and state with the accounts that have rows of it."""
+def _items(panel: Panel, *, but: Collection[str]) -> Iterator[tuple[str, Ints]]:
+    """Give each event, state, plan and level of an attribute with who has it."""
     for log in panel.history.events:
         for k, word in enumerate(log.vocabulary):
             yield f"{log.name}: {word}", log.account[log.event == k]
     for states in panel.history.states:
         for k, word in enumerate(states.vocabulary):
             yield f"{states.name}: {word}", states.account[states.state == k]
+    terms = panel.history.contracts
+    if terms is not None:
+        for plan, rows in _levels(terms.plan):
+            yield f"the plan {plan}", terms.account[rows]
+    for name, values in panel.history.accounts.attributes.items():
+        for level, accounts in _levels(values) if name not in but else ():
+            yield f"the {name} {level}", accounts
+
+
+def _levels(values: Texts) -> Iterator[tuple[str, Ints]]:
+    """Give each text that occurs often enough to tell, and where."""
+    given = np.flatnonzero([v is not None for v in values.tolist()])
+    found, level = np.unique(values[given].astype(str), return_inverse=True)
+    many = np.bincount(level, minlength=found.size)
+    where = np.split(given[np.argsort(level, kind="stable")], np.cumsum(many))
+    for k in np.flatnonzero(many >= _FEWEST).tolist():
+        yield str(found[k]), where[k]
 
 
 def _shortened_ends(panel: Panel, who: _Outcome) -> Iterator[Finding]:

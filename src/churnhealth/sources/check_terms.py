@@ -23,6 +23,7 @@ __all__ = ["first_id", "first_seen", "last_cover", "term_findings"]
 
 _SHARE_THAT_STOPS = 0.05
 _FEW = 10
+_NEARLY_ALL = 0.9
 _LONG_AGO = 0  # 1970-01-01
 _LONGEST_TERM = 20 * 366  # days
 _TITLE = "[sources.contracts]"
@@ -56,6 +57,7 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
         _below_zero(history, c, c.seats, "seats"),
         _below_zero(history, c, c.value, "value"),
         _placeholders(history, c),
+        _booked_early(history, c),
         _figures(c),
     ]
     return [f for f in found if f is not None]
@@ -213,6 +215,24 @@ def _placeholders(history: History, c: Contracts) -> Finding | None:
         count=count,
         example=first_id(history, c.account[old | far]),
     )
+
+
+def _booked_early(history: History, c: Contracts) -> Finding | None:
+    """See whether renewals were known before the term that they follow had begun.
+
+    Terms that were sold together are; but not nearly all of them.
+    """
+    follows = (c.account[1:] == c.account[:-1]) & (c.start[1:] > c.start[:-1])
+    early = follows & (c.known_at[1:] <= c.start[:-1])
+    count, of = int(early.sum()), int(follows.sum())
+    if count < _FEW or count < _NEARLY_ALL * of:
+        return None
+    what = (
+        f"{_TITLE}: {count} of {of} further terms were known before the term before"
+        " them had begun"
+    )
+    example = first_id(history, c.account[1:][early])
+    return finding("CH248", what, count=count, example=example)
 
 
 def _figures(c: Contracts) -> Finding | None:

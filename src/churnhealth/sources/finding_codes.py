@@ -6,31 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-__all__ = ["CODES", "Code", "Severity"]
+from churnhealth.sources.finding_code import Code, code
+from churnhealth.sources.leak_codes import LEAK_CODES
 
-Severity = Literal["error", "warning", "advice"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Code:
-    """What is the same for every finding of a kind."""
-
-    title: str
-    severity: Severity
-    stops: bool
-    why: str
-    fix: str
-
-
-def _code(severity: Severity, stops: bool, title: str, why: str, fix: str) -> Code:  # noqa: FBT001
-    return Code(title=title, severity=severity, stops=stops, why=why, fix=fix)
-
+__all__ = ["CODES"]
 
 CODES: Mapping[str, Code] = {
-    "CH201": _code(
+    **LEAK_CODES,
+    "CH201": code(
         "warning",
         False,
         "event ids that occur more than once",
@@ -38,21 +22,21 @@ CODES: Mapping[str, Code] = {
         "make `event_id` unique where the events are recorded; repeats inside one"
         " account are already dropped, the earliest known is kept",
     ),
-    "CH202": _code(
+    "CH202": code(
         "error",
         True,
         "contract dates that contradict each other",
         "the end of cover is the label: a wrong end is a wrong outcome",
         "correct the rows, or leave them out with `where`",
     ),
-    "CH203": _code(
+    "CH203": code(
         "warning",
         False,
         "the same contract row more than once",
         "a repeated term counts as a renewal that never was",
         "remove the repeats, or make the query `select distinct`",
     ),
-    "CH204": _code(
+    "CH204": code(
         "warning",
         False,
         "contracts of one account that overlap",
@@ -61,7 +45,7 @@ CODES: Mapping[str, Code] = {
         "say with `where` which rows are the base contract; overlaps that remain are"
         " merged into one period",
     ),
-    "CH205": _code(
+    "CH205": code(
         "error",
         True,
         "rows from the future",
@@ -69,7 +53,7 @@ CODES: Mapping[str, Code] = {
         " of the data",
         "correct the dates; mark sources of booked dates with `planned = true`",
     ),
-    "CH206": _code(
+    "CH206": code(
         "error",
         True,
         "use before the first contract",
@@ -78,7 +62,7 @@ CODES: Mapping[str, Code] = {
         "correct the join between use and account or the start of the contract; use in"
         " a trial may stay (as contracts, trials would be asked about too)",
     ),
-    "CH207": _code(
+    "CH207": code(
         "warning",
         False,
         "rows known before they happened",
@@ -87,7 +71,7 @@ CODES: Mapping[str, Code] = {
         "correct the clock or the mapping (`timezone` names the zone of times without"
         " an offset); mark booked dates with `planned = true`",
     ),
-    "CH208": _code(
+    "CH208": code(
         "advice",
         False,
         "rows that arrive late",
@@ -95,7 +79,7 @@ CODES: Mapping[str, Code] = {
         "nothing to mend: late rows are handled exactly; shorten the way from event"
         " to table if the lag is long",
     ),
-    "CH209": _code(
+    "CH209": code(
         "advice",
         False,
         "no known_at: the default is used",
@@ -104,21 +88,21 @@ CODES: Mapping[str, Code] = {
         "map `known_at` to the load or arrival time, or set `[sources]"
         " known_at_lag_days`",
     ),
-    "CH210": _code(
+    "CH210": code(
         "warning",
         False,
         "days or months without a single row",
         "a recording that stopped reads as customers who fell silent",
         "load the missing days again, or start the snapshots after the gap",
     ),
-    "CH211": _code(
+    "CH211": code(
         "advice",
         False,
         "how much of the time and the accounts a source covers",
         "features of a source are missing wherever it does not reach",
         "nothing to mend if it is as you expect it",
     ),
-    "CH212": _code(
+    "CH212": code(
         "warning",
         False,
         "a source that starts or stops inside the period",
@@ -126,49 +110,49 @@ CODES: Mapping[str, Code] = {
         "load the whole period, or move `[snapshots] from`; windows that are not"
         " covered are missing, not zero",
     ),
-    "CH213": _code(
+    "CH213": code(
         "warning",
         False,
         "a churn flag that contradicts the contracts",
         "one of the two is wrong, and the contracts decide the label",
         "find out which is right before you trust either",
     ),
-    "CH214": _code(
+    "CH214": code(
         "error",
         True,
         "an attribute that is filled only after churn",
         "it tells the outcome: the model would look perfect and be useless",
         "remove it from `attributes`",
     ),
-    "CH215": _code(
+    "CH215": code(
         "warning",
         False,
         "rows of accounts that are not in the accounts source",
         "their use is lost; they were left out",
         "add the accounts, or check that both sides write the id the same way",
     ),
-    "CH216": _code(
+    "CH216": code(
         "advice",
         False,
         "an attribute that tells nobody apart",
         "nothing is learned from it",
         "remove it from `attributes`; or make plain numbers or groups of it in `sql`",
     ),
-    "CH217": _code(
+    "CH217": code(
         "advice",
         False,
         "accounts without any event",
         "they can only be judged by their contract",
         "check that their ids are written alike in all sources",
     ),
-    "CH218": _code(
+    "CH218": code(
         "advice",
         False,
         "users mapped but hardly ever filled",
         "active users and lost champions cannot be seen",
         "fill `user_id`, or leave it out of `columns`",
     ),
-    "CH219": _code(
+    "CH219": code(
         "advice",
         False,
         "attributes without known_at",
@@ -176,35 +160,35 @@ CODES: Mapping[str, Code] = {
         " after the outcome",
         "keep only attributes that never change, or give changing ones as states",
     ),
-    "CH220": _code(
+    "CH220": code(
         "warning",
         False,
         "events after the last cover ended",
         "either the contract's end is wrong or someone else is counted",
         "compare the ends with the invoices; use after an end may be a late return",
     ),
-    "CH221": _code(
+    "CH221": code(
         "warning",
         False,
         "states without a value",
         "a state that is not known cannot hold; the rows were left out",
         "fill the value, or leave the rows out with `where`",
     ),
-    "CH222": _code(
+    "CH222": code(
         "advice",
         False,
         "columns that know the outcome",
         "they are not used, and must not be: they are filled in after the fact",
         "leave them out of `attributes`",
     ),
-    "CH223": _code(
+    "CH223": code(
         "advice",
         False,
         "accounts without any contract",
         "they are never covered, so they are neither trained on nor scored",
         "add their contracts, or check that `where` does not leave out too much",
     ),
-    "CH224": _code(
+    "CH224": code(
         "error",
         True,
         "outcomes are read beyond the end of the data",
@@ -212,66 +196,7 @@ CODES: Mapping[str, Code] = {
         "set [question] data_until to the day the extract reaches to, or map `known_at`"
         " of contracts that were booked ahead",
     ),
-    "CH225": _code(
-        "warning",
-        False,
-        "a feature that alone tells the outcome",
-        "a column that ranks leavers this well was most likely written after the fact:"
-        " the model would look perfect and be useless",
-        "look when the column was filled; leave it out ([features] exclude), or accept"
-        " it if it was truly known before",
-    ),
-    "CH226": _code(
-        "warning",
-        False,
-        "account ids that sort by outcome",
-        "the file was written class by class, so its order tells what it should not",
-        "take accounts from the system that creates them, not from a list of leavers",
-    ),
-    "CH227": _code(
-        "warning",
-        False,
-        "an event or state that only leavers have",
-        "it is part of leaving, not a sign before it",
-        "leave it out, or check that it is recorded before the decision",
-    ),
-    "CH228": _code(
-        "warning",
-        False,
-        "agreed ends that were overwritten with the day of leaving",
-        "the days to renewal then tell who will leave",
-        "map the agreed end to `end` and the day cover stopped to `cancelled_at`",
-    ),
-    "CH229": _code(
-        "warning",
-        False,
-        "a state that is dated back to the first day",
-        "it says what became of the account before it could be known",
-        "map `known_at` to the day the value was written",
-    ),
-    "CH230": _code(
-        "warning",
-        False,
-        "accounts of one group that leave together",
-        "a split that parts a group tests on what was learned",
-        "set [backtest] disjoint_groups = true and read that figure",
-    ),
-    "CH231": _code(
-        "warning",
-        False,
-        "a source that was all known on one day",
-        "it is a dump at one cut-off: it knows what came after every earlier date",
-        "give it as a history with the day each row was known",
-    ),
-    "CH232": _code(
-        "warning",
-        False,
-        "a ranking that does not depend on the date",
-        "it tells who leaves, not when: what never changes, or was written over"
-        " afterwards, carries it",
-        "see which features carry it; give attributes as states with their days",
-    ),
-    "CH233": _code(
+    "CH233": code(
         "warning",
         False,
         "agreed ends that only those who left have",
@@ -280,35 +205,35 @@ CODES: Mapping[str, Code] = {
         "give one row per term; or leave `end` out, map the day cover stopped to"
         " `cancelled_at`, and ask the `horizon` question",
     ),
-    "CH234": _code(
+    "CH234": code(
         "advice",
         False,
         "the store cannot be written",
         "every run reads and sorts the files again",
         "make room on the disk, or correct `[sources] store` and its permissions",
     ),
-    "CH235": _code(
+    "CH235": code(
         "advice",
         False,
         "more training rows than are learned from",
         "whole accounts are drawn by the seed, so that memory and time stay bounded",
         "nothing to mend; raise `[model] max_rows` where memory allows",
     ),
-    "CH236": _code(
+    "CH236": code(
         "advice",
         False,
         "what the contracts are worth",
         "`value` is money per month: cents or a year's price make every sum wrong",
         "if it is not what you expect: `formats` reads cents, `sql` divides by months",
     ),
-    "CH237": _code(
+    "CH237": code(
         "error",
         True,
         "ends that are the last day covered",
         "cover runs up to `end` and not over it: every renewal would count as churn",
         "set [question] gap_days to 1 or more, or give the day after as `end`",
     ),
-    "CH238": _code(
+    "CH238": code(
         "error",
         True,
         "money in several currencies",
@@ -316,7 +241,7 @@ CODES: Mapping[str, Code] = {
         "map the column to `currency` and give [company] rates = { EUR = 1, SEK ="
         " 0.088 }, or convert in `sql` and leave the column out",
     ),
-    "CH239": _code(
+    "CH239": code(
         "warning",
         False,
         "times with an offset among times without",
@@ -325,7 +250,7 @@ CODES: Mapping[str, Code] = {
         'name the zone of those without: timezone = "Asia/Tokyo" on the source; where'
         " each account has its own, make them UTC in `sql`",
     ),
-    "CH240": _code(
+    "CH240": code(
         "warning",
         False,
         "a base rate that has moved",
@@ -333,7 +258,7 @@ CODES: Mapping[str, Code] = {
         " too low or too high together",
         "see what changed; set `[calibration] base_rate` to `corrected` to follow it",
     ),
-    "CH241": _code(
+    "CH241": code(
         "advice",
         False,
         "contract rows that a later row replaced",
@@ -342,7 +267,7 @@ CODES: Mapping[str, Code] = {
         "nothing to mend if these are corrections; terms that follow each other need"
         " starts of their own",
     ),
-    "CH242": _code(
+    "CH242": code(
         "warning",
         False,
         "rows of one contract side by side",
@@ -351,7 +276,7 @@ CODES: Mapping[str, Code] = {
         "add lines up to one row per contract (`sql`), or map `known_at` so that the"
         " later of two versions holds",
     ),
-    "CH243": _code(
+    "CH243": code(
         "warning",
         False,
         "contracts of less than nothing",
@@ -360,7 +285,7 @@ CODES: Mapping[str, Code] = {
         "leave credits out with `where`, or add them to the term they belong to in"
         " `sql`",
     ),
-    "CH244": _code(
+    "CH244": code(
         "warning",
         False,
         "contract dates that look like placeholders",
@@ -369,7 +294,7 @@ CODES: Mapping[str, Code] = {
         'say what stands for nothing: missing = ["2099-12-31"] on the source; of a'
         " start give the true one",
     ),
-    "CH245": _code(
+    "CH245": code(
         "warning",
         False,
         "an event that stops for everybody",
@@ -378,14 +303,14 @@ CODES: Mapping[str, Code] = {
         " as event; what is gone for good goes into `[features] exclude`; then train"
         " again",
     ),
-    "CH246": _code(
+    "CH246": code(
         "warning",
         False,
         "days that were loaded twice",
         "use looks twice as high on those days, and falls where they end",
         "map `event_id`, load each export once, or `select distinct` in `sql`",
     ),
-    "CH249": _code(
+    "CH249": code(
         "warning",
         False,
         "no model can be trained yet",

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from churnhealth.errors import printable
-from churnhealth.sources.finding_codes import CODES, Severity
+from churnhealth.sources.finding_code import Severity
+from churnhealth.sources.finding_codes import CODES
 
 __all__ = ["CODES", "Finding", "finding", "stopping"]
 

@@ -1,0 +1,95 @@
+"""Sources that forgot who left: rows deleted, or never exported, once it was over.
+
+Somebody who never used a product leaves too, and sooner. So leavers are compared with
+what the others had by the same age: where half of those had answered a survey within
+two years, half of the leavers of two years had as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from churnhealth.evaluate.panel import Flags, Panel
+from churnhealth.sources.contract import FAR, Days, Floats, Ints
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["lost_rows"]
+
+_FEWEST = 10  # leavers with rows that are to be expected
+_LEFT_OVER = 0.1  # of these; the few who never came are more
+_MOST_LEAVERS, _MOST_OTHERS = 1_000, 4_000  # that are looked at
+
+
+def lost_rows(panel: Panel, *, left: Flags, judged: Flags) -> Iterator[Finding]:
+    """Find sources in which hardly a leaver has rows, though others had by that age.
+
+    ``left`` and ``judged`` mark accounts: ever seen leaving, and ever with an outcome.
+    """
+    begin, end = _lived(panel)
+    for name, account, day in _sources(panel):
+        if not day.size:
+            continue
+        since = np.maximum(begin, day.min())
+        first = np.full(left.size, FAR, dtype=np.int64)
+        np.minimum.at(first, account, day)
+        age, wait = end - since, first - since
+        gone, others = (
+            np.flatnonzero(who & (age > 0)) for who in (left, judged & ~left)
+        )
+        gone, others = _some(gone, _MOST_LEAVERS), _some(others, _MOST_OTHERS)
+        usual = expected_share(age[gone], age=age[others], wait=wait[others]).sum()
+        seen = int((wait[gone] < age[gone]).sum())
+        if usual >= _FEWEST and seen <= _LEFT_OVER * usual:
+            what = (
+                f"{seen} of {gone.size} accounts that left have rows of {name};"
+                f" {usual:.0f} would, had they been like the others until then"
+            )
+            yield finding("CH247", what, count=int(gone.size) - seen, example=name)
+
+
+def expected_share(until: Days, *, age: Days, wait: Days) -> Floats:
+    """Give the share of others who had a row by an age, of those who reached it.
+
+    >>> expected_share(np.array([10, 50]), age=np.array([20, 20, 60]),
+    ...                wait=np.array([5, 15, 30]))
+    array([0.33333333, 1.        ])
+    """
+    reached = age >= until[:, None]
+    had = (reached & (wait < until[:, None])).sum(axis=1)
+    return np.asarray(had / np.maximum(reached.sum(axis=1), 1))
+
+
+def _some(accounts: Ints, most: int) -> Ints:
+    return accounts[:: max(1, -(-accounts.size // most))]
+
+
+def _lived(panel: Panel) -> tuple[Days, Days]:
+    """Give the day an account began and the last day on which it was looked at."""
+    n, cohort = panel.history.accounts.ids.size, panel.cohort
+    begin, end = np.full(n, FAR, dtype=np.int64), np.full(n, -FAR, dtype=np.int64)
+    np.minimum.at(begin, cohort.account, cohort.as_of)
+    np.maximum.at(end, cohort.account, cohort.as_of)
+    terms = panel.history.contracts
+    if terms is not None:
+        np.minimum.at(begin, terms.account, terms.start)
+    return begin, end
+
+
+def _sources(panel: Panel) -> Iterator[tuple[str, Ints, Days]]:
+    """Give accounts and days of each source, of its known users, and of each state."""
+    for log in panel.history.events:
+        if log.planned:
+            continue
+        account, day = log.account, log.happened_at
+        named = None if log.user is None else log.user >= 0
+        if named is None or not named.all():
+            yield log.name, account, day
+        if named is not None:
+            yield f"{log.name} with a user", account[named], day[named]
+    for states in panel.history.states:
+        for k, word in enumerate(states.vocabulary):
+            mine = states.state == k
+            name = states.name if word == states.name else f"{states.name}: {word}"
+            yield name, states.account[mine], states.known_at[mine]

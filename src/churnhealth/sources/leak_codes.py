@@ -1,0 +1,101 @@
+"""Findings of the features and the ranking: what tells the outcome, or forgot it.
+
+A part of the list in `finding_codes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from churnhealth.sources.finding_code import Code, code
+
+__all__ = ["LEAK_CODES"]
+
+LEAK_CODES: Mapping[str, Code] = {
+    "CH225": code(
+        "warning",
+        False,
+        "a feature that alone tells the outcome",
+        "a column that ranks leavers this well was most likely written after the fact:"
+        " the model would look perfect and be useless",
+        "look when the column was filled; leave it out ([features] exclude), or accept"
+        " it if it was truly known before",
+    ),
+    "CH226": code(
+        "warning",
+        False,
+        "account ids that sort by outcome",
+        "the file was written class by class, so its order tells what it should not",
+        "take accounts from the system that creates them, not from a list of leavers",
+    ),
+    "CH227": code(
+        "warning",
+        False,
+        "an event, state, plan or level that only leavers have",
+        "it is part of leaving, not a sign before it",
+        "leave it out, or check that it is recorded before the decision",
+    ),
+    "CH228": code(
+        "warning",
+        False,
+        "agreed ends that were overwritten with the day of leaving",
+        "the days to renewal then tell who will leave",
+        "map the agreed end to `end` and the day cover stopped to `cancelled_at`",
+    ),
+    "CH229": code(
+        "warning",
+        False,
+        "a state that is dated back to the first day",
+        "it says what became of the account before it could be known",
+        "map `known_at` to the day the value was written",
+    ),
+    "CH230": code(
+        "warning",
+        False,
+        "accounts of one group that leave together",
+        "a split that parts a group tests on what was learned",
+        "set [backtest] disjoint_groups = true and read that figure",
+    ),
+    "CH231": code(
+        "warning",
+        False,
+        "a source that was all known on one day",
+        "it is a dump at one cut-off: it knows what came after every earlier date",
+        "give it as a history with the day each row was known",
+    ),
+    "CH232": code(
+        "warning",
+        False,
+        "a ranking that does not depend on the date",
+        "it tells who leaves, not when: what never changes, or was written over"
+        " afterwards, carries it",
+        "see which features carry it; give attributes as states with their days",
+    ),
+    "CH247": code(
+        "warning",
+        False,
+        "rows that leavers have lost",
+        "who left was deleted or not exported: a model learns that whoever has rows"
+        " stays, and of today's accounts all have",
+        "export the history of former customers too, or leave the source out",
+    ),
+    "CH248": code(
+        "warning",
+        False,
+        "renewals known before the term that they follow",
+        "who will renew is then known from the first day, and who has no further term"
+        " leaves",
+        "map `known_at` to the day each term was signed, not to that of the first one;"
+        " without it a term is known on its start",
+    ),
+    "CH250": code(
+        "warning",
+        False,
+        "a ranking that is too good to be true",
+        "no history of customers tells so surely who will leave: something in it was"
+        " written afterwards, and today's accounts have none of it",
+        "see which features carry it (`explain`, or the model's page); leave out what"
+        " is recorded, changed or deleted when somebody leaves",
+    ),
+}
+"""Those of leaks, by code."""

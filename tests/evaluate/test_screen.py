@@ -135,6 +135,20 @@ def test_a_telling_attribute_stops_until_it_is_allowed(panel):
     stop_at([found], allowed)
 
 
+def keeper_of_leavers(f):
+    table = f.read("accounts")
+    moved = table.churned_on.notna() & (f.random.random(len(table)) < 0.6)
+    keeper = np.where(moved, "Bo Example", "Ann Example")
+    f.write("accounts", table.assign(keeper=keeper))
+    leaks.attribute(f, "keeper")
+
+
+def test_a_level_that_only_leavers_have_is_told_without_its_text(company, usual):
+    found, _ = leaks.found_in(company, keeper_of_leavers)
+    assert ("CH227", "one level of keeper") in found - usual
+    assert not [f for f in found - usual if "Example" in f[1]]
+
+
 def test_gaps_that_only_leavers_have_are_a_feature_too(panel):
     code = panel.labels().code
     X = panel.X.copy()

@@ -227,8 +227,9 @@ def _items(panel: Panel, *, but: Collection[str]) -> Iterator[tuple[str, Ints]]:
         for plan, rows in _levels(terms.plan):
             yield f"the plan {plan}", terms.account[rows]
     for name, values in panel.history.accounts.attributes.items():
-        for level, accounts in _levels(values) if name not in but else ():
-            yield f"the {name} {level}", accounts
+        for _, accounts in _levels(values) if name not in but else ():
+            # which one is not said: levels may be names of people
+            yield f"one level of {name}", accounts
 
 
 def _levels(values: Texts) -> Iterator[tuple[str, Ints]]:

@@ -21,7 +21,7 @@ _ALIKE = ("account_id", "event", "item", "user_id", "count", "amount", "users")
 _FEWEST = 20
 _NEARLY_ALL = 0.9
 _LOOKED_AT = 1_000_000
-_TOLD_APART = 3  # of a day's rows, those that only the time of day tells apart
+_ONE_IN = 3  # rows of a day must equal another, or it was hardly told twice
 _CHUNK = 1 << 20
 
 
@@ -79,4 +79,4 @@ def _may_be_copied(words: Words) -> bool:
         again = np.logical_and.reduce([w[1:] == w[:-1] for w in part.arrays])
         every += np.bincount(day, minlength=span)
         equal += np.bincount(day[1:][again], minlength=span)
-    return bool(((equal >= _FEWEST) & (equal * _TOLD_APART >= every)).any())
+    return bool(((equal >= _FEWEST) & (equal * _ONE_IN >= every)).any())

@@ -120,9 +120,10 @@ def read_config(path: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             "CH001",
-            f"cannot read the configuration {path.name}: {type(error).__name__}",
+            f"cannot read the configuration {path}: {_unread(error)}",
             why="everything else starts from it",
-            fix="give an existing file with --config FILE",
+            fix="give the file with --config FILE; `churnhealth init FOLDER` writes a"
+            " project to begin from",
         ) from error
     try:
         raw = tomllib.loads(text)
@@ -134,6 +135,12 @@ def read_config(path: Path) -> Config:
             fix="correct the line named above; text needs quotes",
         ) from error
     return parse_config(raw, folder=path.resolve().parent)
+
+
+def _unread(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return (error.strerror or type(error).__name__).lower()
 
 
 def parse_config(raw: Mapping[str, Any], *, folder: Path) -> Config:

@@ -233,6 +233,23 @@ def test_a_mistake_is_told_with_a_code_and_no_traceback(
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_for_a_configuration_is_told_with_the_way_to_begin(demo: Path) -> None:
+    done = run("check", "--config", ".", folder=demo)
+    assert "the configuration .: is a directory" in done.stderr
+    assert "churnhealth init FOLDER" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "there"), [(("my company",), "cd 'my company', then "), ((), "")]
+)
+def test_init_says_where_to_go_next(
+    tmp_path: Path, words: tuple[str, ...], there: str
+) -> None:
+    done = run("init", *words, "--accounts", "60", folder=tmp_path)
+    last = done.stdout.splitlines()[-1]
+    assert last == f"next: {there}churnhealth check, and churnhealth backtest"
+
+
 def test_one_changed_byte_in_a_bundle_is_refused(demo: Path, tmp_path: Path) -> None:
     for name in sorted(p.name for p in (demo / "model").iterdir()):
         copy = tmp_path / name.replace(".", "_")

@@ -232,6 +232,28 @@ def test_a_report_is_one_file_that_leads_nowhere(bundle_folder, tmp_path, kind):
     assert ("Value delivered" in html) == (kind in ("review", "value"))
 
 
+def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
+    nothing = np.full(40, np.nan)
+    for day in (date(2025, 11, 1), DAY):
+        book = book_of(40, as_of=day, value=nothing, expected_loss=nothing)
+        write_scores(book, tmp_path / "scores", as_of=day)
+    save_bundle(replace(load_bundle(bundle_folder), card=CARD), tmp_path / "bundle")
+    write_portfolio(
+        tmp_path / "scores",
+        tmp_path / "board.html",
+        bundle_folder=tmp_path / "bundle",
+        kind="board",
+    )
+    html = (tmp_path / "board.html").read_text(encoding="utf-8")
+    said, _, table = html.partition("The ten accounts")
+    assert "Expected to leave" in said
+    assert "Since the run before (2025-11-01)" in said
+    assert not [
+        word for word in ("ARR", "loss", "at risk") if word in Page(said).all_text
+    ]
+    assert table
+
+
 @pytest.mark.parametrize(
     ("kind", "account_id", "code"),
     [
@@ -255,6 +277,7 @@ def test_a_report_that_cannot_be_made_leaves_no_file(
             account_id=account_id,
         )
     assert (caught.value.code, list(tmp_path.iterdir())) == (code, [])
+    assert code != "CH005" or repr(kind) in str(caught.value)
 
 
 def test_the_proof_shows_what_became_of_earlier_scores(bundle_folder, tmp_path):

@@ -81,7 +81,7 @@ _KEEP = (
 )
 _NO_CHAMPION = (
     "there is no champion yet: until one passes, `score` and `serve` with --bundle, and"
-    " tell people which promises it broke; train on more data or with other settings"
+    " tell people what stands above; train on more data or with other settings"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -34,7 +35,8 @@ def init(
 
     for name in start_project(folder, accounts=accounts, seed=seed):
         typer.echo(f"wrote {folder / name}")
-    typer.echo("next: churnhealth check, then churnhealth backtest")
+    there = "" if folder.resolve() == Path.cwd() else f"cd {quote(str(folder))}, then "
+    typer.echo(f"next: {there}churnhealth check, and churnhealth backtest")
 
 
 def demo(

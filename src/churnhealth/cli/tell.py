@@ -182,4 +182,4 @@ def report(
     if as_json:
         print_json({"schema_version": 1, "out": str(out), "bytes": size})
     else:
-        typer.echo(f"{out} ({size / 1e6:.1f} MB)")
+        typer.echo(f"{out} ({size / 1e3:,.0f} kB)")

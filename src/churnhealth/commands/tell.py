@@ -236,7 +236,7 @@ def told_account(
             f"there is no account {account!r}",
             why="a score of somebody else would be worse than none",
             fix="check the id: it is the text in the accounts source, case and zeros"
-            " included",
+            " included; a name is no id",
         )
 
     def book_of(at: int) -> ScoreBook:
@@ -313,10 +313,11 @@ def write_portfolio(
     if kind not in REPORTS or (kind in _OF_ONE) != (account_id is not None):
         raise ConfigError(
             "CH005",
-            "there is no such report",
+            f"there is no report {kind!r} {'without' if account_id is None else 'with'}"
+            " --account",
             why="another report than the one meant would be read as it",
             fix=f"use --kind {', '.join(REPORTS)};"
-            " --account goes with review and value alone",
+            " --account goes with review and value, and only with them",
         )
     card = {} if bundle_folder is None else model_card(load_bundle(bundle_folder))
     if kind == "portfolio":

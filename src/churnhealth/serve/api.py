@@ -390,5 +390,5 @@ def _no_account() -> ChurnHealthError:
         "CH503",
         "there is no such account in the stored scores",
         fix="check the id: it is the text in the accounts source, case and zeros"
-        " included",
+        " included; a name is no id",
     )

@@ -33,6 +33,7 @@ from churnhealth.sources.contract import Floats
 __all__ = ["GbmScorer"]
 
 _PATIENCE = 60  # rounds without gain on later days before a fold stops
+_WIDE = 100  # columns
 _LEAST = 40  # trees from each start; what folds say against so few is mostly noise
 
 
@@ -252,7 +253,9 @@ class GbmScorer(StandingScorer):
             "min_data_in_leaf": leaf,
             "feature_fraction": 0.5,
             "deterministic": True,
-            "force_row_wise": True,
+            # the same trees either way; with many columns one after the other is faster
+            "force_col_wise": self.used_.size > _WIDE,
+            "force_row_wise": self.used_.size <= _WIDE,
             "seed": self.seed,
             "num_threads": 1,
             "verbosity": -1,

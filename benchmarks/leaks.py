@@ -1,4 +1,4 @@
-"""Seventeen kinds of leak, planted one at a time; and clean companies, to be let off.
+"""Twenty kinds of leak, planted one at a time; and clean companies, to be let off.
 
 Each plant changes the files of a simulated company as careless exports do. Caught means
 that a finding names it that the clean company does not have.
@@ -24,7 +24,7 @@ from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
 from churnhealth.sources.simulate import simulate, write_company
 
-LEAKS = {"CH213", "CH214", "CH222", "CH233", "CH247", "CH248"}
+LEAKS = {"CH213", "CH214", "CH222", "CH233", "CH247", "CH248", "CH251", "CH252"}
 LEAKS |= {f"CH{n}" for n in range(225, 232)}
 END = pd.Timestamp("2025-12-31")
 
@@ -205,6 +205,35 @@ def plan_of_leavers(f):
     f.write("subscriptions", terms)
 
 
+def total_of_the_export(f):
+    """What was used in all stands among the facts of the account, some of it late."""
+    totals = f.read("usage").groupby("account_id")["count"].sum()
+    near = totals * (1 + 0.01 * f.random.standard_normal(totals.size))
+    table = f.read("accounts")
+    f.write("accounts", table.assign(lifetime=table.id.map(near).round()))
+    attribute(f, "lifetime")
+
+
+def number_of_contracts(f):
+    many = f.read("subscriptions").groupby("account_id").size()
+    table = f.read("accounts")
+    f.write("accounts", table.assign(times=table.id.map(many)))
+    attribute(f, "times")
+
+
+def accounts_there_twice(f):
+    """One in ten was imported again, under another id."""
+    again = f.all.index.to_series().sample(frac=0.1, random_state=3)
+    new = dict(zip(again, "X" + again, strict=True))
+    for file in f.data.glob("*.csv"):
+        table = pd.read_csv(file)
+        column = "id" if file.stem == "accounts" else "account_id"
+        if column in table:
+            more = table[table[column].isin(new)]
+            more = more.assign(**{column: more[column].map(new)})
+            pd.concat([table, more]).to_csv(file, index=False)
+
+
 PLANTS = {
     reason_after_churn: {"CH214", "CH225"},
     flag_of_today: {"CH213", "CH214", "CH222", "CH225"},
@@ -223,6 +252,9 @@ PLANTS = {
     surveys_of_leavers_deleted: {"CH247"},
     renewals_known_too_early: {"CH248"},
     plan_of_leavers: {"CH225", "CH227"},
+    total_of_the_export: {"CH251"},
+    number_of_contracts: {"CH251"},
+    accounts_there_twice: {"CH252"},
 }
 
 

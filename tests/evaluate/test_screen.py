@@ -77,6 +77,9 @@ def test_a_clean_company_is_accused_of_nothing(usual):
         leaks.surveys_of_leavers_deleted,
         leaks.renewals_known_too_early,
         leaks.plan_of_leavers,
+        leaks.total_of_the_export,
+        leaks.number_of_contracts,
+        leaks.accounts_there_twice,
     ],
     ids=lambda plant: plant.__name__,
 )

@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from churnhealth.evaluate.export_totals import export_totals
 from churnhealth.evaluate.lost_rows import lost_rows
 from churnhealth.evaluate.metrics import auc
 from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.twins import twins
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.numbers import as_numbers
 from churnhealth.snapshots.labels import NO, YES
@@ -58,8 +60,9 @@ class _Outcome(NamedTuple):
 def screen(panel: Panel) -> tuple[Finding, ...]:
     """Find what tells the outcome in the snapshots, or in the sources behind them.
 
-    Looks at every snapshot whose outcome is known; no leak is found with fewer than ten
-    accounts that left. Tells too when not all training rows are learned from.
+    Looks at every snapshot whose outcome is known; with fewer than ten accounts that
+    left only totals up to the export and accounts that are there twice are found.
+    Tells too when not all training rows are learned from.
     """
     code = panel.labels().code
     known = (code == YES) | (code == NO)
@@ -67,14 +70,14 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
     left, judged = np.zeros(n, bool), np.zeros(n, bool)
     left[panel.cohort.account[code == YES]] = True
     judged[panel.cohort.account[known]] = True
-    drawn = tuple(_not_drawn(panel))
+    anyway = (*_not_drawn(panel), *export_totals(panel), *twins(panel.history))
     if left.sum() < _FEWEST or (judged & ~left).sum() < _FEWEST:
-        return drawn
+        return anyway
     who = _Outcome(judged=judged, left=left)
     attributes = tuple(_telling_attributes(panel, who))
     told = {f.example for f in attributes}
     return (
-        *drawn,
+        *anyway,
         *_telling_features(panel, np.flatnonzero(known), code == YES),
         *attributes,
         *_ordered_ids(panel, who),

@@ -97,5 +97,23 @@ LEAK_CODES: Mapping[str, Code] = {
         "see which features carry it (`explain`, or the model's page); leave out what"
         " is recorded, changed or deleted when somebody leaves",
     ),
+    "CH251": code(
+        "warning",
+        False,
+        "an attribute that adds up a source to its last row",
+        "at every earlier date it says how much more the account was going to do: who"
+        " leaves does less, and today's accounts have no such figure",
+        "leave it out (features count the same rows as known on each date), or give it"
+        " as a state with the day each figure was known",
+    ),
+    "CH252": code(
+        "warning",
+        False,
+        "accounts that are there twice",
+        "one is learned from and its twin judged, so figures flatter; and both are"
+        " scored, called and counted",
+        "keep one of each in [sources.accounts], or map `group` to what they share and"
+        " set [backtest] disjoint_groups = true",
+    ),
 }
 """Those of leaks, by code."""

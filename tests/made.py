@@ -28,10 +28,11 @@ from churnhealth.sources.load import load
 from churnhealth.sources.schema import schema_of
 from churnhealth.sources.simulate import simulate, write_company
 
-UNTIL = date(2026, 1, 1)
+UNTIL = TODAY = date(2026, 1, 1)
 AS_OF = day_of(date(2025, 9, 1))
 RENEWAL = {"kind": "renewal", "lead_max_days": 180, "gap_days": 30}
 SILENCE = {"kind": "inactivity", "active_days": 28, "horizon_days": 28}
+QUESTIONS = {"horizon": None, "renewal": RENEWAL, "silence": SILENCE}
 FEW_FEATURES = {
     "include": [
         "contracts__all__*",
@@ -56,6 +57,18 @@ def write_files(folder, accounts=60):
     company = simulate(accounts=accounts, seed=7, until=UNTIL)
     write_company(company, folder / "data", file_format="parquet")
     return settings(folder)
+
+
+def asked_company(folder):
+    """Write a company's files; give its configuration for a question, made to order."""
+    write_files(folder, accounts=60)
+
+    def configured(kind="horizon", **sections):
+        question = QUESTIONS[kind]
+        asked = {} if question is None else {"question": question}
+        return settings(folder, **{**asked, **sections})
+
+    return configured
 
 
 @cache

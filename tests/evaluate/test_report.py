@@ -2,29 +2,25 @@
 
 import json
 from dataclasses import replace
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.made import RENEWAL, SILENCE, loaded, panel, panel_of, settings
+from tests.evaluate.reported import (
+    every_question,
+    judged_with,
+    report_of,
+    told,
+)
+from tests.made import loaded, panel, panel_of, settings
 
-from churnhealth.config import Model
 from churnhealth.evaluate.report import (
     backtest_report,
     prediction_table,
     report_text,
 )
 from churnhealth.pages.proof import proof_page, proof_told
-from churnhealth.pipeline import judge
-from churnhealth.progress import Progress
 
-SECTIONS = {
-    "horizon": {},
-    "renewal": {"question": RENEWAL},
-    "silence": {"question": SILENCE},
-}
-every_question = pytest.mark.parametrize("kind", SECTIONS)
 TOP = [
     "schema_version",
     "question",
@@ -91,23 +87,6 @@ LEAD = {
     "value_red_or_orange",
     "value_green",
 }
-
-
-def judged_with(seen, ladder=None, **sections):
-    config = settings(**sections)
-    if ladder is not None:
-        config = config.model_copy(update={"model": Model(ladder=ladder)})
-    with Progress() as progress:
-        return judge(config, seen, progress=progress)
-
-
-@cache
-def told(kind):
-    return judged_with(panel_of(kind), **SECTIONS[kind])
-
-
-def report_of(kind):
-    return told(kind)[1]
 
 
 @every_question
@@ -293,69 +272,6 @@ def test_snapshots_and_what_is_excluded_are_counted_on_one_grid():
     grew = report["data"]["snapshots"] / monthly["snapshots"]
     also = report["data"]["excluded"]["grace"] / monthly["excluded"]["grace"]
     assert also == pytest.approx(grew, rel=0.5)
-
-
-@every_question
-def test_the_verdict_follows_from_the_gain_interval(kind):
-    report = report_of(kind)
-    low, high = report["scorers"]["chosen"]["gain_interval"]
-    churned = sum(fold["outcomes_test"] for fold in report["folds"])
-    assert report["verdict"]["skill"] is (low > 0 and churned >= 10)
-    assert low <= report["scorers"]["chosen"]["log_loss_gain_over_constant"] <= high
-    said = " ".join(report["verdict"]["reasons"])
-    assert ("does not lie above zero" in said) is (low <= 0)
-    outcomes = report["folds"][0]["outcomes_test"]
-    assert f"{3 * outcomes} more accounts that leave would narrow" in said
-    assert f"interval to {(high - low) / 4:.4f} on either side" in said
-    assert (f"only {outcomes} accounts churned in the test" in said) is (outcomes < 20)
-
-
-def test_another_level_for_everybody_gains_but_is_no_skill():
-    judged, _ = told("horizon")
-    level = np.full(judged.y.size, judged.y.mean())
-    p = {"constant": np.full(judged.y.size, 0.5), "hazard": level, "chosen": level}
-    moved = replace(judged, p=p, chosen="hazard")
-    report = backtest_report(moved, panel_of(), settings(), leaky=None, shuffled={})
-    assert report["scorers"]["chosen"]["gain_interval"][0] > 0
-    assert report["verdict"]["skill"] is False
-    assert any(
-        "tells nobody apart" in reason for reason in report["verdict"]["reasons"]
-    )
-
-
-def test_random_features_show_no_skill():
-    seen = panel_of()
-    X = np.random.default_rng(3).normal(size=seen.X.shape)
-    _, report = judged_with(replace(seen, X=X))
-    assert report["verdict"]["skill"] is False
-    gain = report["scorers"]["chosen"]["log_loss_gain_over_constant"]
-    assert abs(gain) < 0.005
-    assert any("no skill" in reason for reason in report["verdict"]["reasons"])
-
-
-@pytest.mark.parametrize(("p", "told"), [(0.9, "unproven (AUC"), (0.1, "by chance")])
-def test_what_stands_in_for_a_model_without_skill_is_told_with_its_worth(p, told):
-    judged, _ = judged_with(panel_of())
-    level = np.full(judged.y.size, judged.y.mean())
-    rules = np.where(judged.y == 1, p, 1 - p)
-    moved = replace(judged, p={**judged.p, "rules": rules, "chosen": level})
-    report = backtest_report(moved, panel_of(), settings(), leaky=None, shuffled={})
-    [reason] = [
-        r for r in report["verdict"]["reasons"] if "colours are the rules'" in r
-    ]
-    assert told in reason
-
-
-def test_a_planted_signal_shows_skill():
-    seen = panel_of()
-    random = np.random.default_rng(4)
-    X = random.normal(size=seen.X.shape)
-    X[:, 5] += 2.5 * (seen.labels().code == 1)
-    _, report = judged_with(replace(seen, X=X))
-    verdict = report["verdict"]
-    assert verdict["skill"] is True
-    assert verdict["chosen"] in ("logistic", "gbm", "blend")
-    assert report["scorers"]["chosen"]["auc"] > 0.9
 
 
 def test_capacity_is_counted_on_one_date_of_training_not_on_the_test():

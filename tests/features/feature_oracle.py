@@ -5,10 +5,9 @@ import math
 from functools import lru_cache
 from itertools import pairwise
 
-import numpy as np
 from feature_histories import DECIMALS
+from table_oracle import contract, over, row_in_force, state
 
-from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.contract import FAR
 
 NAN = math.nan
@@ -30,7 +29,7 @@ def _coverage(rows):
 
 def expected(business, history, spec, account, as_of, gap_days):
     if spec.name == "contracts__plan_pro__is":
-        row = _row_in_force(history, account, as_of, gap_days)
+        row = row_in_force(history, account, as_of, gap_days)
         plan = None if row < 0 else history.contracts.plan[row]
         return NAN if plan is None else float(plan == "pro")
     if spec.kind == "number":
@@ -42,13 +41,13 @@ def expected(business, history, spec, account, as_of, gap_days):
             return NAN
         return float(spec.item.split("=")[1] == country)
     if spec.source == "surveys":
-        return _state(business, spec, account, as_of)
+        return state(business, spec, account, as_of)
     if spec.source == "contracts":
-        return _contract(history, spec.kind, account, as_of, gap_days, spec.days)
+        return contract(history, spec.kind, account, as_of, gap_days, spec.days)
     past = Past(business, spec, account, as_of)
     if spec.kind.endswith("users_share"):
-        past.seats = _contract(history, "seats", account, as_of, gap_days)
-    tenure = _contract(history, "tenure", account, as_of, gap_days)
+        past.seats = contract(history, "seats", account, as_of, gap_days)
+    tenure = contract(history, "tenure", account, as_of, gap_days)
     past.start = None if math.isnan(tenure) else as_of - tenure
     return past.value()
 
@@ -112,7 +111,7 @@ class Past:
 
     def _mean(self, days):
         given = [r for r in self.rows(days) if r.amount is not None]
-        return _over(self._sum(days), len(given))
+        return over(self._sum(days), len(given))
 
     def _active_days(self, days, skip=0):
         return len({r.happened for r in self.rows(days, skip, real=True)})
@@ -134,10 +133,10 @@ class Past:
         return len(self._users(days, days) - self._users(days))
 
     def _users_share(self, days):
-        return _over(len(self._users(days)), self.seats)
+        return over(len(self._users(days)), self.seats)
 
     def _reach(self, days):
-        return _over(len(self._users(days)), len(self._users(days, item=False)))
+        return over(len(self._users(days)), len(self._users(days, item=False)))
 
     def _peaks(self, days, skip=0):
         peaks = {}
@@ -148,19 +147,19 @@ class Past:
 
     def _mean_users(self, days):
         total, given = self._peaks(days)
-        return _over(total, given * 100)
+        return over(total, given * 100)
 
     def _mean_users_share(self, days):
-        return _over(self._mean_users(days), self.seats)
+        return over(self._mean_users(days), self.seats)
 
     def _per_user(self, days):
-        return _over(self._count(days), len(self._users(days, item=False)))
+        return over(self._count(days), len(self._users(days, item=False)))
 
     def _per_day(self, days):
-        return _over(self._count(days), self._active_days(days))
+        return over(self._count(days), self._active_days(days))
 
     def _share(self, days):
-        return _over(self._count(days), self._count(days, item=False))
+        return over(self._count(days), self._count(days, item=False))
 
     def _breadth(self, days):
         return len({r.name for r in self.rows(days, item=False, real=True)})
@@ -226,7 +225,7 @@ class Past:
 
     def _mean_gap(self, days):
         gaps = [after - before for before, after in pairwise(self._active())]
-        return _over(sum(gaps), len(gaps))
+        return over(sum(gaps), len(gaps))
 
     def _silence(self, days):
         active = self._active()
@@ -248,7 +247,7 @@ class Past:
         began = [day for day in (self.start, *real) if day is not None]
         if not began:
             return NAN
-        return _over(7 * self._count(days), min(days, self.as_of - min(began)))
+        return over(7 * self._count(days), min(days, self.as_of - min(began)))
 
     def _fading(self, days):
         return sum(self._count(days, k * days) / 2**k for k in range(8))
@@ -284,7 +283,7 @@ class Past:
 
     def _top_user_share(self, days):
         used = self._by_user(days).values()
-        return _over(max(used, default=0), sum(used))
+        return over(max(used, default=0), sum(used))
 
     def _top_user_silence(self, days):
         used = self._by_user(days)
@@ -296,7 +295,7 @@ class Past:
     def _automation(self, days, skip=0):
         rows = self.rows(days, skip)
         alone = sum(r.count for r in rows if r.user < 0)
-        return _over(alone, sum(r.count for r in rows))
+        return over(alone, sum(r.count for r in rows))
 
     def _automation_shift(self, days):
         return self._automation(days) - self._automation(days, days)
@@ -326,11 +325,11 @@ class Past:
 
     def _done_share(self, days):
         due = self.rows(FAR)
-        return _over(sum(r.ended < self.as_of for r in due), len(due))
+        return over(sum(r.ended < self.as_of for r in due), len(due))
 
     def _late_share(self, days):
         due = self.rows(FAR)
-        return _over(sum(r.ended > r.happened for r in due), len(due))
+        return over(sum(r.ended > r.happened for r in due), len(due))
 
     def _done(self):
         return [
@@ -341,7 +340,7 @@ class Past:
 
     def _mean_delay(self, days):
         took = [r.ended - r.happened for r in self._done()]
-        return _over(sum(took), len(took))
+        return over(sum(took), len(took))
 
     def _last_delay(self, days):
         took = [(r.ended, r.ended - r.happened) for r in self._done()]
@@ -349,7 +348,7 @@ class Past:
 
     def _days_to_end(self, days):
         done = [r for r in self._done() if r.ended >= self.as_of - days]
-        return _over(sum(r.ended - r.happened for r in done), len(done))
+        return over(sum(r.ended - r.happened for r in done), len(done))
 
     def _planned(self):
         return [
@@ -366,90 +365,5 @@ class Past:
         return sum(r.count for r in self._planned() if r.happened < self.as_of + days)
 
 
-def _over(above, below):
-    return NAN if below == 0 or math.isnan(below) else above / below
-
-
 def _moved(now, before):
-    return _over(now - before, abs(now) + abs(before))
-
-
-def _state(business, spec, account, as_of):
-    def known(day):
-        rows = [
-            r
-            for r in business.states
-            if r.account == account and r.name == spec.item and r.known < day
-        ]
-        return sorted(rows, key=lambda r: r.known)
-
-    rows = known(as_of)
-    if not rows:
-        return NAN
-    if spec.kind == "latest":
-        return rows[-1].value
-    if spec.kind == "fresh":
-        return rows[-1].value if rows[-1].known >= as_of - spec.days else NAN
-    if spec.kind.endswith("average"):
-        since = -FAR if spec.days is None else as_of - spec.days
-        recent = [r.value for r in rows if r.known >= since]
-        given = [value for value in recent if not math.isnan(value)]
-        return _over(round(sum(given) * 10_000), len(given) * 10_000)
-    if spec.kind == "days_since_noted":
-        return as_of - rows[-1].known
-    if spec.kind == "change":
-        past = known(as_of - spec.days)
-        return rows[-1].value - past[-1].value if past else NAN
-    moved = [
-        after.known
-        for before, after in pairwise(rows)
-        if not same(before.value, after.value)
-    ]
-    return as_of - moved[-1] if moved else NAN
-
-
-def same(one, other):
-    """Equal, missing being equal to missing."""
-    return one == other or (math.isnan(one) and math.isnan(other))
-
-
-def _contract(history, kind, account, as_of, gap_days, days=None):
-    """The cover has its own oracle; what is read from its rows is checked here."""
-    terms = history.contracts
-    cover = cover_at(
-        terms, account=np.array([account]), as_of=np.array([as_of]), gap_days=gap_days
-    )
-    row, before = int(cover.row[0]), int(cover.previous_row[0])
-    if kind == "tenure":
-        return float(as_of - cover.start[0]) if cover.covered[0] else NAN
-    if kind == "days_to_renewal":
-        known = cover.covered[0] and cover.end[0] != FAR
-        return float(cover.end[0] - as_of) if known else NAN
-    if kind == "ends_within":
-        return float(cover.end[0] - as_of < days) if cover.covered[0] else NAN
-    if row < 0:
-        return NAN
-    if kind == "renewals":
-        return float(cover.renewals[0])
-    name = kind.removesuffix("_change")
-    now = _term(terms, name, row)
-    if name == kind:
-        return now
-    return _over(now, _term(terms, name, before)) - 1.0 if before >= 0 else NAN
-
-
-def _term(terms, name, row):
-    if name == "price":
-        return _over(float(terms.value[row]), float(terms.seats[row]))
-    if name == "term_months" and math.isnan(terms.term_months[row]):
-        if terms.end[row] == FAR:
-            return NAN
-        months = int(terms.end[row] - terms.start[row]) / (365.25 / 12)
-        return float(round(months)) if months >= 0.9 else months
-    return float(getattr(terms, name)[row])
-
-
-def _row_in_force(history, account, as_of, gap_days):
-    at, day = np.array([account]), np.array([as_of])
-    cover = cover_at(history.contracts, account=at, as_of=day, gap_days=gap_days)
-    return int(cover.row[0])
+    return over(now - before, abs(now) + abs(before))

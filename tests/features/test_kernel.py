@@ -13,9 +13,10 @@ from feature_histories import (
     history_of,
     retold,
 )
-from feature_oracle import expected, same
+from feature_oracle import expected
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from table_oracle import same
 
 from churnhealth.errors import InputError
 from churnhealth.features.kernel import COMPUTED, compute

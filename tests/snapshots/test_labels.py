@@ -1,7 +1,9 @@
 """What happened next, by hand: each rule with its dates and the arithmetic beside."""
 
+from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 from tests.snapshots.oracle import NEVER, Event
 from tests.snapshots.tables import (
@@ -313,6 +315,20 @@ def test_a_booked_meeting_is_no_activity():
     past = history(None, [events("2023-01-01")], planned=booked)
     found = statuses(past, SILENT, [day("2023-06-01")])
     assert found[0, day("2023-06-01")][0] == "churned"
+
+
+def test_a_row_that_counts_zero_is_silence():
+    # A nightly table has a row for everybody, whether they did anything or not.
+    past = history(None, [events("2023-05-01", "2023-05-20", "2023-06-10")])
+    (log,) = past.events
+    nightly = replace(past, events=(replace(log, count=np.array([3, 0, 0])),))
+    day_by_day = statuses(nightly, SILENT, [day("2023-07-30"), day("2023-07-31")])
+    assert [word for word, *_ in day_by_day.values()] == ["scored", "churned"]
+    rows = [(0, day("2023-06-01"), NEVER)]
+    found = outcomes(nightly, SILENT, rows, data_until=FAR_AHEAD)
+    assert found[0][0] == "yes"
+    assert found[0][2] == day("2023-05-01")
+    assert until(nightly, SILENT) == day("2023-06-10")  # the table still reached so far
 
 
 def until(past, ask):

@@ -114,6 +114,18 @@ def test_use_long_before_the_first_contract_stops_when_it_is_more_than_a_fifth(
     assert f.severity == ("error" if stops else "warning")
 
 
+def test_rows_that_count_zero_are_no_use(company):
+    # A nightly table has a row for everybody, long before and long after.
+    files = {
+        "contracts.csv": "account_id,start,end\na1,2025-01-01,2025-02-01\n",
+        "events.csv": "account_id,happened_at,count\n"
+        "a1,2024-06-01,0\na1,2025-06-01,0\n",
+    }
+    config = company(files=files)
+    assert found(config, "CH206") == found(config, "CH220") == []
+    assert [f.count for f in found(config, "CH217")] == [1]
+
+
 def test_use_after_registration_and_before_the_start_is_no_breach(company):
     files = {
         "contracts.csv": "account_id,start,known_at\na1,2025-03-01,2024-12-01\n",

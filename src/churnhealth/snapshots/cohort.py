@@ -16,6 +16,7 @@ from churnhealth.snapshots.calendar import calendar_days
 from churnhealth.snapshots.cover import SPAN, Cover, cover_at
 from churnhealth.snapshots.labels import closing_day, contracts_of
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
+from churnhealth.sources.happened import happened
 
 __all__ = ["STATUSES", "Cohort", "cohort", "first_day", "snapshot_grid"]
 
@@ -98,17 +99,17 @@ def _active(
     """Give each snapshot of an inactivity question its status and first event."""
     last = np.full(account.size, -SPAN)
     first = np.full(account.size, FAR)
-    for log in history.events:
+    for log in map(happened, history.events):
         if log.planned or not log.account.size:
             continue
         order = np.argsort(log.account * SPAN + log.known_at, kind="stable")
         whose, known = log.account[order], log.known_at[order]
-        happened = log.happened_at[order]
+        day = log.happened_at[order]
         at = np.searchsorted(whose * SPAN + known, account * SPAN + as_of) - 1
         mine = (at >= 0) & (whose[at] == account)
         # Accounts ascend, so a running extreme of these keys never crosses accounts.
-        newest = np.maximum.accumulate(whose * SPAN + happened) - whose * SPAN
-        descending = -np.maximum.accumulate(whose * SPAN - happened) + whose * SPAN
+        newest = np.maximum.accumulate(whose * SPAN + day) - whose * SPAN
+        descending = -np.maximum.accumulate(whose * SPAN - day) + whose * SPAN
         last = np.where(mine, np.maximum(last, newest[at]), last)
         first = np.where(mine, np.minimum(first, descending[at]), first)
     status = np.full(account.size, OUT, np.int8)

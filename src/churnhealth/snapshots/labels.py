@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from churnhealth.config import Question
 from churnhealth.snapshots.cover import SPAN, endings, known_terms, merge
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
+from churnhealth.sources.happened import happened
 
 __all__ = [
     "CENSORED",
@@ -189,7 +190,7 @@ def _inactive(
         np.concatenate(
             [
                 (log.account * SPAN + log.happened_at)[log.known_at < known_before]
-                for log in history.events
+                for log in map(happened, history.events)
                 if not log.planned
             ]
         )

@@ -24,6 +24,7 @@ from churnhealth.sources.contract import (
     day_of,
 )
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.happened import happened
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
 __all__ = ["date_findings"]
@@ -58,6 +59,7 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
         *(_of_events(e) for e in history.events),
         *(_of_states(s) for s in history.states),
     ]
+    done = {e.name: _of_events(happened(e)) for e in history.events}
     found: list[Finding | None] = [_beyond(history, config)]
     for rows in sources:
         if not rows.account.size:
@@ -67,7 +69,9 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
         if rows.planned:
             continue
         if rows.event:
-            found += _against_contracts(history, rows, config.question.gap_days)
+            found += _against_contracts(
+                history, done[rows.name], config.question.gap_days
+            )
             found.append(_late(history, rows))
         found.append(_gaps(rows))
     found += _edges([r for r in sources if r.account.size and not r.planned])
@@ -300,7 +304,7 @@ def _stopped(log: EventLog) -> Finding | None:
 
 def _silent(history: History) -> Finding | None:
     has = np.zeros(history.accounts.ids.size, dtype=bool)
-    for log in history.events:
+    for log in map(happened, history.events):
         if not log.planned:
             has[log.account] = True
     silent = np.flatnonzero(~has)

@@ -84,12 +84,17 @@ def test_each_question_goes_the_whole_way(company, kind, tmp_path):
     assert account in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("data_until", ["1999-01-01", "2023-03-01"])
-def test_check_says_early_that_train_would_stop(company, data_until):
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"data_until": date(1999, 1, 1)},
+        {"data_until": date(2023, 3, 1)},
+        {"horizon_days": 1},  # nobody leaves on the days looked at: one class only
+    ],
+)
+def test_check_says_early_that_train_would_stop(company, asked):
     config = company("horizon")
-    asked = config.question.model_copy(
-        update={"data_until": date.fromisoformat(data_until)}
-    )
+    asked = config.question.model_copy(update=asked)
     young = config.model_copy(update={"question": asked})
     with Progress() as progress:
         told = {f.code: f for f in check_all(young, today=TODAY, progress=progress)}

@@ -7,7 +7,7 @@ from datetime import date
 
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.backtest import fold_plan
+from churnhealth.evaluate.backtest import can_learn
 from churnhealth.evaluate.screen import screen, unread_attributes
 from churnhealth.gathering import check_sources
 from churnhealth.pipeline import build_panel
@@ -34,7 +34,7 @@ def check_all(
         return (*findings, _no_training(error))
     found = (*findings, *screen(panel), *unread_attributes(panel))
     try:
-        fold_plan(panel, config)
+        can_learn(panel, config)
     except TrainingError as error:
         return (*found, _no_training(error))
     return found

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from churnhealth.config import Calibration, Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.inner import TrainingRows
-from churnhealth.evaluate.ladder import Ladder, climb
+from churnhealth.evaluate.ladder import Ladder, climb, needs_both
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, one_thread, rungs_kept
@@ -27,7 +27,7 @@ from churnhealth.snapshots.calendar import Fold, fold_days, newest_quarter
 from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import FAR, Days, Floats, Ints, date_of, day_of
 
-__all__ = ["Judged", "backtest", "fold_plan", "training_rows"]
+__all__ = ["Judged", "backtest", "can_learn", "fold_plan", "training_rows"]
 
 _PARTS = 3  # of the groups, when they are kept apart
 _FOUR_WEEKS = 28  # no two dates of a monthly grid lie inside
@@ -127,7 +127,34 @@ def fold_plan(panel: Panel, config: Config) -> list[Fold]:
 
 def training_rows(panel: Panel, judged_at: int) -> tuple[TrainingRows, Ints]:
     """Collect what a model judged at a day may train on, and where in the panel."""
-    code = panel.training_codes(judged_at)
+    code, row = _closed(panel, judged_at)
+    rows = TrainingRows(
+        X=panel.X[row],
+        y=(code[row] == YES).astype(np.int64),
+        account=panel.cohort.account[row],
+        as_of=panel.cohort.as_of[row],
+        codes_at=lambda day: panel.training_codes(day)[row],
+    )
+    return rows, row
+
+
+def can_learn(panel: Panel, config: Config) -> None:
+    """Refuse, as training would, outcomes from which nothing can be learned.
+
+    Raises
+    ------
+    TrainingError
+        CH301 one class only in training, CH302 no outcome, CH303 no test date, CH304
+        nothing to train on.
+    """
+    first, *_ = fold_plan(panel, config)  # later folds have more to learn from
+    code, row = _closed(panel, first.judged_at)
+    needs_both((code[row] == YES).astype(np.int64))
+
+
+def _closed(panel: Panel, judged_at: int) -> tuple[Ints, Ints]:
+    """Give the labels as they stood on a day, and the rows that had closed."""
+    code = np.asarray(panel.training_codes(judged_at), dtype=np.int64)
     row = np.flatnonzero((code == YES) | (code == NO))
     if not row.size:
         raise TrainingError(
@@ -137,14 +164,7 @@ def training_rows(panel: Panel, judged_at: int) -> tuple[TrainingRows, Ints]:
             why="a model judged then has nothing to learn from",
             fix=f"set a later [backtest] test_from, {_SOONER}, or give more history",
         )
-    rows = TrainingRows(
-        X=panel.X[row],
-        y=(code[row] == YES).astype(np.int64),
-        account=panel.cohort.account[row],
-        as_of=panel.cohort.as_of[row],
-        codes_at=lambda day: panel.training_codes(day)[row],
-    )
-    return rows, row
+    return code, row
 
 
 def backtest(

@@ -40,9 +40,9 @@ from churnhealth.health.drift import Drift, rate_drift
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, rungs_kept
-from churnhealth.sources.contract import Floats
+from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["Ladder", "Rung", "climb"]
+__all__ = ["Ladder", "Rung", "climb", "needs_both"]
 
 ORDER: tuple[str, ...] = get_args(ScorerName)
 SELF_CALIBRATED = ("constant", "recency", "calendar", "hazard")  # margins are rates
@@ -110,7 +110,7 @@ def climb(
     TrainingError
         CH301 without both outcomes among the rows, CH342 for isotonic steps with few.
     """
-    _needs_both(rows)
+    needs_both(rows.y)
     few = rows.outcomes < FEW
     made = {s().name: s for s in scorers}
     names = [n for n in ORDER[:-1] if n in made and not (few and n in _LEARNED)]
@@ -141,14 +141,15 @@ def climb(
     )
 
 
-def _needs_both(rows: TrainingRows) -> None:
-    positives = int(rows.y.sum())
-    if 0 < positives < rows.y.size:
+def needs_both(y: Ints) -> None:
+    """Refuse (CH301) outcomes that are all the same."""
+    positives = int(y.sum())
+    if 0 < positives < y.size:
         return
     what = "no churn at all" if positives == 0 else "nothing but churn"
     raise TrainingError(
         "CH301",
-        f"the {rows.y.size} training rows hold {what}",
+        f"the {y.size} training rows hold {what}",
         why="there is nothing to tell apart, so any score would be invented",
         fix="give a longer history, a longer horizon, or check the contracts source",
     )

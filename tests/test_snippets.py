@@ -10,6 +10,7 @@ import pytest
 
 from churnhealth.config import read_config
 from churnhealth.sources.check import check
+from churnhealth.sources.contract import FAR
 from churnhealth.sources.engine import connect, literal
 from churnhealth.sources.load import load
 
@@ -226,6 +227,25 @@ def test_a_configuration_of_the_page_reads_files_of_that_shape(at, tmp_path):
     assert {log.name: log.account.size for log in history.events} == events
     found = check(config, loaded, today=TODAY)
     assert [f.code for f in found if f.stops] == []
+
+
+def test_stripes_configuration_reads_periods_of_which_none_was_stopped(tmp_path):
+    # A column without a single value is text to whoever guesses at it.
+    [text] = [b for b in blocks("your-data.md", "toml") if '"From Stripe"' in b]
+    from_stripe(tmp_path)
+    for name, emptied in (
+        ("subscription_periods", "ended_at"),
+        ("invoices", "paid_at"),
+    ):
+        path = tmp_path / f"{name}.csv"
+        first, *rows = path.read_text(encoding="utf-8").splitlines()
+        at = first.split(",").index(emptied)
+        cells = [row.split(",") for row in rows]
+        rows = [",".join([*c[:at], "", *c[at + 1 :]]) for c in cells]
+        path.write_text("\n".join([first, *rows]) + "\n", encoding="utf-8")
+    (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
+    contracts = load(read_config(tmp_path / "churnhealth.toml")).history.contracts
+    assert (contracts.cancelled_at == FAR).all()
 
 
 def test_every_shape_on_the_page_has_a_test():

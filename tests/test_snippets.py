@@ -10,7 +10,7 @@ import pytest
 
 from churnhealth.config import read_config
 from churnhealth.sources.check import check
-from churnhealth.sources.contract import FAR
+from churnhealth.sources.contract import FAR, date_of
 from churnhealth.sources.engine import connect, literal
 from churnhealth.sources.load import load
 
@@ -167,6 +167,17 @@ def with_currencies_and_zones(folder):
         ("a", "Europe/Berlin"), ("b", "Asia/Tokyo"))  # fmt: skip
 
 
+def renewing_by_themselves(folder):
+    csv(folder / "contracts.csv",
+        ("customer", "begins", "months", "monthly", "renews", "given_on"),
+        ("a", "2022-01-31", 12, 90, "yes", ""),  # a term a year, on to 2026-01-31
+        ("b", "2022-01-01", 24, 90, "yes", "2025-11-01"),  # told in its second term
+        ("c", "2022-01-01", 12, 90, "yes", "2023-01-01"),  # told on the last day
+        ("d", "2022-01-01", 12, 90, "no", ""))  # fmt: skip
+    csv(folder / "usage.csv", ("customer", "ts", "feature"),
+        *[("abcd"[i % 4], day, "login") for i, day in enumerate(days(40, date(2024, 10, 1)))])  # noqa: E501  # fmt: skip
+
+
 def with_trials_and_merges(folder):
     csv(folder / "contracts.csv", ("workspace", "plan", "from", "to", "mrr"),
         ("a", "trial", "2023-12-18", "2024-01-01", 0),
@@ -197,6 +208,7 @@ SHAPES = [
     from_subscriptions,
     from_stripe,
     from_crm,
+    renewing_by_themselves,
     with_currencies_and_zones,
     with_trials_and_merges,
 ]
@@ -208,6 +220,7 @@ EXPECTED = {
     "From Stripe's subscriptions": (2, 2, {"product": 40}),
     "From Stripe": (2, 2, {"invoices": 13}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
+    "Renewing by themselves": (4, 8, {"product": 40}),
     "Two currencies": (2, 2, {"product": 40, "tickets": 8}),
     "Trials and merges": (1, 2, {"product": 40}),
 }
@@ -246,6 +259,28 @@ def test_stripes_configuration_reads_periods_of_which_none_was_stopped(tmp_path)
     (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
     contracts = load(read_config(tmp_path / "churnhealth.toml")).history.contracts
     assert (contracts.cancelled_at == FAR).all()
+
+
+def test_a_contract_that_renews_by_itself_has_a_term_until_notice_is_given(tmp_path):
+    [text] = [b for b in blocks("your-data.md", "toml") if "by themselves" in b]
+    renewing_by_themselves(tmp_path)
+    (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
+    terms = load(read_config(tmp_path / "churnhealth.toml")).history.contracts
+    rows = zip(terms.account, terms.start, terms.end, terms.notice_at, strict=True)
+    told = [
+        (int(a), str(date_of(int(s))), str(date_of(int(e))), n < FAR)
+        for a, s, e, n in rows
+    ]
+    assert told == [
+        (0, "2022-01-31", "2023-01-31", False),
+        (0, "2023-01-31", "2024-01-31", False),
+        (0, "2024-01-31", "2025-01-31", False),
+        (0, "2025-01-31", "2026-01-31", False),
+        (1, "2022-01-01", "2024-01-01", False),
+        (1, "2024-01-01", "2026-01-01", True),
+        (2, "2022-01-01", "2023-01-01", True),
+        (3, "2022-01-01", "2023-01-01", False),
+    ]
 
 
 def test_every_shape_on_the_page_has_a_test():

@@ -324,6 +324,8 @@ def test_the_page_of_text_says_what_the_dict_says(kind):
     for reason in report["verdict"]["reasons"]:
         assert f"  - {reason}" in text
     assert f"{report['folds'][0]['n_train']} rows" in text
+    apart = report["group_disjoint"]["auc"]
+    assert apart is None or f"of groups it had not seen: an AUC of {apart:.3f}" in text
     assert "nan" not in text.lower()
 
 
@@ -331,6 +333,8 @@ def test_the_text_copes_with_figures_that_do_not_exist():
     report = json.loads(json.dumps(report_of("horizon")))
     report["scorers"]["constant"].update(auc=None, calibration_slope=None)
     report["leaky"] = {"auc": None, "how": "not enough"}
+    report["group_disjoint"] = {"auc": None, "log_loss": None}
     text = report_text(report)
     assert "cheating" not in text
+    assert "groups" not in text
     assert "None" not in text

@@ -241,7 +241,9 @@ def test_events_after_the_last_cover_are_counted_beyond_the_gap(company):
         "contracts.csv": "account_id,start,end\na1,2025-01-01,2025-02-01\n",
         "events.csv": "account_id,happened_at\na1,2025-02-20\na1,2025-06-01\n",
     }
-    assert [f.count for f in found(company(files=files), "CH220")] == [1]
+    [f] = found(company(files=files), "CH220")
+    assert f.count == 1
+    assert "by 1 of the 1 accounts whose cover had ended by then" in f.what
 
 
 @pytest.fixture

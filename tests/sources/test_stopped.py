@@ -42,6 +42,25 @@ def test_an_event_that_stops_for_all_is_told_with_its_heir(log):
     assert stopped_events(events, before=before) == []
 
 
+def test_events_of_a_tool_that_was_replaced_have_an_heir_each(log):
+    older = [
+        row
+        for name in ("Bug", "Billing", "Question")
+        for row in report(range(100), name=name)
+    ]
+    newer = [
+        row
+        for name in ("bug_report", "invoice_issue", "how_to_question")
+        for row in report(range(100, 150), name=name)
+    ]
+    events, _ = log(older + newer)
+    assert {s.event: s.heir for s in stopped_events(events)} == {
+        "Bug": "bug_report",
+        "Billing": "invoice_issue",
+        "Question": "how_to_question",
+    }
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -258,6 +258,9 @@ def report_text(report: Mapping[str, Any]) -> str:
             f" {_number(row['calibration_slope'], 2):>6}"
         )
     lines += ["", *band_lines(report["bands"])]
+    apart = report["group_disjoint"]
+    if apart["auc"] is not None:
+        lines += ["", f"of groups it had not seen: an AUC of {apart['auc']:.3f}"]
     leaky = report.get("leaky")
     if leaky and leaky["auc"] is not None:
         lines += ["", f"cheating would have claimed an AUC of {leaky['auc']:.3f}"]

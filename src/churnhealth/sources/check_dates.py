@@ -127,7 +127,8 @@ def _against_contracts(
         return []
     n = history.accounts.ids.size
     first = first_seen(history.contracts, n)[rows.account]
-    last = last_cover(history.contracts, n)[rows.account]
+    ends = last_cover(history.contracts, n)
+    last = ends[rows.account]
     customer = first < FAR
     before = customer & (rows.happened_at < first)
     early = int((before & (rows.happened_at < first - _EARLY_DAYS)).sum())
@@ -143,9 +144,12 @@ def _against_contracts(
         example = first_id(history, rows.account[before])
         found.append(finding("CH206", what, count=count, example=example, stops=stops))
     if count := int(after.sum()):
+        over = (ends > -FAR) & (ends + gap_days < rows.happened_at.max())
+        ended, on = int(over.sum()), np.unique(rows.account[after]).size
         what = (
             f"{rows.title}: {count} of {after.size} rows ({_share(count, after.size)})"
-            f" happened more than {gap_days} days after the last cover ended"
+            f" happened more than {gap_days} days after the last cover ended, by {on}"
+            f" of the {ended} accounts whose cover had ended by then"
         )
         example = first_id(history, rows.account[after])
         found.append(finding("CH220", what, count=count, example=example))

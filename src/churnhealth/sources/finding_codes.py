@@ -164,8 +164,10 @@ CODES: Mapping[str, Code] = {
         "warning",
         False,
         "events after the last cover ended",
-        "either the contract's end is wrong or someone else is counted",
-        "compare the ends with the invoices; use after an end may be a late return",
+        "who goes on as before has not left: a contract that renews without a new row"
+        " reads as churn",
+        "compare the ends with the invoices; give a row for each term of what renews by"
+        " itself; use may also be somebody else's, or a late return",
     ),
     "CH221": code(
         "warning",

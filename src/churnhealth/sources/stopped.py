@@ -11,7 +11,7 @@ its heir.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -54,7 +54,7 @@ def stopped_events(log: EventLog, *, before: int = FAR) -> list[Stopped]:
     start = int(log.happened_at.min())
     days = [np.flatnonzero(row) + start for row in _seen(log, top, start, before)]
     end = max((int(d[-1]) for d in days if d.size), default=start)
-    found = []
+    found: list[tuple[str, int, list[str]]] = []
     for code, day in zip(top.tolist(), days, strict=True):
         if day.size < _STEADY_DAYS:
             continue
@@ -70,10 +70,29 @@ def stopped_events(log: EventLog, *, before: int = FAR) -> list[Stopped]:
             if begun.size and abs(int(begun[0]) - last) <= _AT_ONCE
             if begun[0] > start + _AT_ONCE
         ]
-        event = log.vocabulary[code]
-        heir = max(heirs, key=lambda h: _alike(event, h), default=None)
-        found.append(Stopped(event=event, last=last, heir=heir))
-    return found
+        found.append((log.vocabulary[code], last, heirs))
+    heir = _heirs({event: heirs for event, _, heirs in found})
+    return [Stopped(event=e, last=last, heir=heir.get(e)) for e, last, _ in found]
+
+
+def _heirs(among: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Give each event the likest of its heirs, no heir to two while there are enough.
+
+    Where a whole tool was replaced, several events go on one day and several come.
+
+    >>> _heirs({"Bug": ["bug_report", "invoice"], "Billing": ["bug_report", "invoice"]})
+    {'Bug': 'bug_report', 'Billing': 'invoice'}
+    """
+    pairs = sorted(
+        (-_alike(event, h), event, h) for event, heirs in among.items() for h in heirs
+    )
+    heir: dict[str, str] = {}
+    for _, event, h in pairs:
+        if event not in heir and h not in heir.values():
+            heir[event] = h
+    for _, event, h in pairs:
+        heir.setdefault(event, h)
+    return heir
 
 
 def _alike(one: str, other: str) -> float:

@@ -184,6 +184,7 @@ def test_scoring_long_after_a_source_ends_tells_why_colours_are_grey(
     assert done.returncode == 0, done.stderr
     assert "product ends on 2025-12-31, too long before 2026-01-25" in done.stderr
     assert "score --as-of 2026-01-01" in done.stderr
+    assert "join it with its heir or leave it out" in done.stderr
 
 
 def test_backtest_tells_what_fewer_outcomes_had_been_worth(

@@ -227,7 +227,21 @@ def test_a_source_that_stops_early_is_told(company):
         {"name": "calls", "path": "calls.csv"},
     ]
     [f] = found(company(files=files, events=events), "CH212")
-    assert "calls: stops 183 days before the last one" in f.what
+    assert f.what.endswith("calls: stops 183 days before the last one")
+
+
+def test_a_source_that_another_takes_the_place_of_is_told_with_it(company):
+    files = {
+        "events.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-06-01\n",
+        "calls.csv": "account_id,happened_at\na1,2025-06-03\na1,2025-12-01\n",
+    }
+    events = [
+        {"name": "old_tool", "path": "events.csv"},
+        {"name": "new_tool", "path": "calls.csv"},
+    ]
+    told = [f.what for f in found(company(files=files, events=events), "CH212")]
+    assert told[0].endswith("before the last one, about when new_tool begins")
+    assert "about when" not in told[1]
 
 
 def test_coverage_tells_share_and_weakest_month(company):

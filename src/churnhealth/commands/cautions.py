@@ -56,7 +56,8 @@ def _of_silence(
             yield (
                 f"{log.name} ends on {date_of(last)}, too long before {date_of(day)} to"
                 f" be measured ({grey} of the scores are grey): load its newest rows,"
-                f" or score --as-of {date_of(last + 1)}"
+                f" or score --as-of {date_of(last + 1)}; if it was replaced or given"
+                " up, join it with its heir or leave it out, and train again"
             )
             continue
         stopped = [

@@ -36,6 +36,7 @@ _STEADY = 0.6
 _MONTHLY = 0.9
 _SHORTEST_GAP = 7
 _NEAR_DAYS = 28
+_AT_ONCE = 7  # days between the end of a tool and the begin of the one after it
 _MISSED = 7  # by chance so many stay away once in a thousand times
 _BOOKED_DAYS = 45
 
@@ -285,7 +286,9 @@ def _edges(sources: list[_Rows]) -> list[Finding]:
         if late > _EDGE_DAYS:
             parts.append(f"starts {late} days after the first source")
         if early > _EDGE_DAYS:
-            parts.append(f"stops {early} days before the last one")
+            heirs = [n for n, d in begin.items() if abs(d - end[s.name]) <= _AT_ONCE]
+            then = f", about when {heirs[0]} begins" if heirs else ""
+            parts.append(f"stops {early} days before the last one{then}")
         if parts:
             day = begin[s.name] if late > _EDGE_DAYS else end[s.name]
             what = f"{s.title}: {' and '.join(parts)}"

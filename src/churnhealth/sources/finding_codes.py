@@ -108,7 +108,8 @@ CODES: Mapping[str, Code] = {
         "a source that starts or stops inside the period",
         "silence before a source began or after it stopped is not the customer's",
         "load the whole period, or move `[snapshots] from`; windows that are not"
-        " covered are missing, not zero",
+        " covered are missing, not zero; give a tool and the one that took its place as"
+        " one source",
     ),
     "CH213": code(
         "warning",

@@ -17,6 +17,7 @@ FLOOR = (
     "errors",
     "config",
     "config_sections",
+    "config_playbooks",
     "folders",
     "progress",
     "progress_cell",

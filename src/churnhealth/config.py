@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from churnhealth.config_playbooks import Playbook
 from churnhealth.config_sections import (
     AccountsSource,
     Backtest,
@@ -50,6 +51,7 @@ __all__ = [
     "Features",
     "Model",
     "OwnFeature",
+    "Playbook",
     "Question",
     "Rules",
     "ScorerName",
@@ -80,6 +82,7 @@ class Config(Section):
     check: Check = Check()
     serve: Serve = Serve()
     tracking: Tracking = Tracking()
+    playbooks: tuple[Playbook, ...] = ()
     folder: Path = Field(default=Path(), exclude=True)
 
     @property
@@ -92,6 +95,14 @@ class Config(Section):
         """The absolute folder of the sorted store, ``None`` where nothing is kept."""
         folder = self.sources.store
         return None if folder is None else (self.folder / folder).resolve()
+
+    @field_validator("playbooks")
+    @classmethod
+    def _names_once(cls, playbooks: tuple[Playbook, ...]) -> tuple[Playbook, ...]:
+        names = [book.name for book in playbooks]
+        if again := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two playbooks are named {again[0]!r}")
+        return playbooks
 
     @model_validator(mode="after")
     def _question_has_its_sources(self) -> Self:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +35,7 @@ __all__ = [
     "bands_of",
     "current_folder",
     "earlier_scores",
+    "earlier_tasks",
     "harmless",
     "history_files",
     "history_of",
@@ -60,7 +61,9 @@ _TABLES = (
     "people",
     "moves",
     "changes",
+    "tasks",
 )
+_ALSO_CSV = ("scores", "drivers", "tasks")
 _ABOUT = "run.json"
 _OUTCOMES = "outcomes.json"
 _GROUP = 8_192  # rows: one account is found by reading one group
@@ -89,7 +92,7 @@ def write_scores(
     with new_folder(folder, ours=ours | {_ABOUT}, aside=aside) as temporary:
         for name, table in tables.items():
             write_table(temporary / f"{name}.parquet", table, group_rows=_GROUP)
-            if file_format == "csv" and name in ("scores", "drivers"):
+            if file_format == "csv" and name in _ALSO_CSV:
                 write_table(temporary / f"{name}.csv", unformulated(table))
         (temporary / _ABOUT).write_text(_json_text(told), encoding="utf-8")
     flat = _flat(folder, tables)
@@ -195,6 +198,14 @@ def earlier_scores(out: Path, *, before: date) -> tuple[date, Table] | None:
     versions = ("model_version", "bands_version")
     file = out / earlier[-1] / "scores.parquet"
     return date.fromisoformat(earlier[-1]), read_table(file, columns=columns + versions)
+
+
+def earlier_tasks(out: Path, *, before: date, days: int) -> list[Table]:
+    """Give the tasks that runs of so many days before a day began, oldest first."""
+    first = str(before - timedelta(days=days))
+    files = (out / day / "tasks.parquet" for day in run_days(out)
+             if first <= day < str(before))  # fmt: skip
+    return [read_table(file) for file in files if file.is_file()]
 
 
 def history_files(out: Path) -> list[tuple[str, Path]]:

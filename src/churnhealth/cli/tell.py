@@ -23,7 +23,7 @@ from churnhealth.cli.options import (
     shown_progress,
 )
 
-__all__ = ["explain", "monitor", "report", "rules", "score"]
+__all__ = ["explain", "monitor", "report", "rules", "score", "tasks"]
 
 ScoresFolder = Annotated[
     Path, typer.Option("--scores", help="The folder of all scores.")
@@ -61,9 +61,29 @@ def score(
     else:
         bands = ", ".join(f"{n} {band}" for band, n in done["bands"].items())
         typer.echo(f"{done['scored']} scored as of {done['as_of']}: {bands}")
+        if done["tasks"]:
+            begun = ", ".join(f"{n} {name}" for name, n in done["tasks"].items())
+            typer.echo(f"tasks begun: {begun}")
         typer.echo(f"-> {done['folder']}")
     if done["warning"]:
         typer.echo(f"Warning: {done['warning']}.", err=True)
+
+
+def tasks(
+    scores: ScoresFolder,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="Only this owner's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what the playbooks of the newest run ask people to do."""
+    from churnhealth.commands.tasks import list_tasks, tasks_text
+
+    told = list_tasks(scores, owner=owner)
+    if as_json:
+        print_json(told)
+    else:
+        typer.echo(tasks_text(told))
 
 
 def explain(

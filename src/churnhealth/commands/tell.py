@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -21,6 +22,7 @@ from churnhealth.archive.runs import (
     write_outcomes,
     write_scores,
 )
+from churnhealth.archive.tasks import tasks_of_run
 from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.commands.cautions import cautions
 from churnhealth.config import Config
@@ -97,6 +99,14 @@ def score_cohort(
         if earlier:
             since, scores = earlier
             beside |= move_tables(bundle, history, book, earlier=scores, since=since)
+        if config.playbooks:
+            beside["tasks"] = tasks_of_run(
+                config.playbooks,
+                book,
+                out,
+                profile=beside["profile"],
+                as_of=date_of(day),
+            )
         folder = write_scores(
             book,
             out,
@@ -107,6 +117,7 @@ def score_cohort(
         )
     bands = [b for b in book.scores["band"].tolist() if b is not None]
     order = ("green", "yellow", "orange", "red", "grey")
+    begun = Counter(beside["tasks"]["playbook"].tolist() if config.playbooks else ())
     return {
         "schema_version": 1,
         "as_of": str(date_of(day)),
@@ -115,6 +126,7 @@ def score_cohort(
         "listed": int(book.scores["status"].size),
         "scored": len(bands),
         "bands": {band: bands.count(band) for band in order if band in bands},
+        "tasks": {book.name: begun[book.name] for book in config.playbooks},
         "warning": cautions(bundle, config, history, book, day=day),
     }
 

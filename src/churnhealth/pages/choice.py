@@ -36,6 +36,7 @@ class Choice:
     owner: str = ""
     segment: str = ""
     stage: str = ""
+    task: str = ""
     bands: tuple[str, ...] = ()
     movement: str = ""
     within: int = 0
@@ -60,6 +61,7 @@ class Choice:
             ("owner", self.owner),
             ("segment", self.segment),
             ("stage", self.stage),
+            ("task", self.task),
             *(("band", band) for band in self.bands),
             ("movement", self.movement),
             ("within", str(self.within or "")),
@@ -93,6 +95,8 @@ def choose_rows(rows: Sequence[Row], choice: Choice) -> list[Row]:
         if choice.bands and row["band"] not in choice.bands:
             return False
         if any(row[name] != value for name, value in same):
+            return False
+        if choice.task and all(t["playbook"] != choice.task for t in row["tasks"]):
             return False
         if choice.within:
             days = row["days_to_renewal"]

@@ -36,7 +36,8 @@ class Desk:
 
     ``rows`` are the flat rows, most urgent first, each with ``urgency``, ``about`` and
     ``trend`` (chances of the earlier runs, oldest first, ``None`` where there is none)
-    and ``moved`` (``since`` and ``what``, where the colour is another than then).
+    and ``moved`` (``since`` and ``what``, where the colour is another than then) and
+    ``tasks`` (that the run began).
     """
 
     rows: Sequence[Row]
@@ -74,13 +75,14 @@ def read_desk(scores: Path) -> Desk:
     runs = [(day, file) for day, file in files if day <= folder.name][-_RUNS:]
     place = {row["account_id"]: i for i, row in enumerate(rows)}
     lines, trend = _history(runs, place)
-    moves = _moves(folder)
+    moves, tasks = _moves(folder), _tasks(folder)
     for row, chances in zip(rows, trend, strict=True):
         p, days = row["churn_probability"], row["days_to_renewal"]
         row["days_to_renewal"] = None if days is None else int(days)
         row["urgency"] = urgency(p, row["value"], days)
         row["about"] = None if p is None else about(p)
         row["trend"] = chances
+        row["tasks"] = tasks.get(row["account_id"], [])
         row["moved"] = (
             moves.get(row["account_id"]) if row["movement"] in _MOVED else None
         )
@@ -93,8 +95,19 @@ def read_desk(scores: Path) -> Desk:
         choices={
             name: sorted({str(row[name]) for row in rows if row[name]})
             for name in ("owner", "segment", "stage")
-        },
+        }
+        | {"task": sorted({t["playbook"] for own in tasks.values() for t in own})},
     )
+
+
+def _tasks(folder: Path) -> dict[str, list[Row]]:
+    """Give the tasks that the run began, by account."""
+    if not (file := folder / "tasks.parquet").is_file():  # scored without playbooks
+        return {}
+    told: dict[str, list[Row]] = {}
+    for row in plain_rows(read_table(file)):
+        told.setdefault(row["account_id"], []).append(row)
+    return told
 
 
 def _moves(folder: Path) -> dict[str, Row]:

@@ -37,7 +37,7 @@ def read_dossier(
     per run, oldest first, placed on a chart), ``move`` and ``changes`` since the
     run before (``None`` without one), ``usage`` (26 weeks per event), ``every_term``,
     ``terms`` (the newest, placed on a line),
-    ``records``, ``people`` and ``profile``.
+    ``tasks``, ``records``, ``people`` and ``profile``.
     """
     folder = current_folder(scores)
     with connect() as con:
@@ -67,6 +67,7 @@ def read_dossier(
             "usage": _usage(rows("usage")),
             "every_term": (terms := rows("contracts")),
             **_terms(terms, date.fromisoformat(folder.name)),
+            "tasks": rows("tasks"),
             "records": _records(rows("records")),
             "people": _people(rows("people")),
             "profile": next(iter(rows("profile")), {}),

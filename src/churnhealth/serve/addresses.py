@@ -27,7 +27,8 @@ def choice_of(request: Request) -> Choice:
     RequestError
         CH516 a name or a value that does not exist here.
     """
-    single = ("owner", "segment", "stage", "movement", "within", "q", "sort", "page")
+    single = ("owner", "segment", "stage", "task", "movement", "within", "q", "sort",
+              "page")  # fmt: skip
     given: dict[str, str] = {}
     bands: list[str] = []
     for name, value in request.query_params.multi_items():
@@ -47,6 +48,7 @@ def choice_of(request: Request) -> Choice:
         owner=given.get("owner", ""),
         segment=given.get("segment", ""),
         stage=given.get("stage", ""),
+        task=given.get("task", ""),
         bands=tuple(b for b in (*BANDS, "grey") if b in bands),
         movement=given.get("movement", ""),
         within=int(given.get("within", "0")),

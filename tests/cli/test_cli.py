@@ -234,6 +234,24 @@ def test_a_mistake_is_told_with_a_code_and_no_traceback(
     assert "Traceback" not in done.stderr
 
 
+def test_tasks_are_listed_for_one_owner_as_text_and_json(demo: Path) -> None:
+    told = json.loads(run("tasks", "--scores", "scores", "--json", folder=demo).stdout)
+    assert told["as_of"] == "2026-01-01"
+    assert {task["playbook"] for task in told["tasks"]} <= {
+        "first-value",
+        "renewal-plan",
+        "turn-around",
+    }
+    owner = told["tasks"][0]["owner"]
+    mine = [task for task in told["tasks"] if task["owner"] == owner]
+    text = run("tasks", "--scores", "scores", "--owner", owner, folder=demo).stdout
+    assert text.splitlines()[0] == (
+        f"{len(mine)} task{'s' if len(mine) > 1 else ''} begun on 2026-01-01"
+    )
+    assert all(f"{task['account_id']} · " in text for task in mine)
+    assert all(task["because"] in text for task in mine)
+
+
 def test_a_folder_for_a_configuration_is_told_with_the_way_to_begin(demo: Path) -> None:
     done = run("check", "--config", ".", folder=demo)
     assert "the configuration .: is a directory" in done.stderr

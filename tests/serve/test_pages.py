@@ -94,6 +94,11 @@ def served(bundle_folder, folder, text):
         "people": text_table(ids, person=[text] * n, source=[text] * n)
         | {"last_seen": days(n), "days_now": np.zeros(n, int),
            "days_before": np.ones(n, int), "silent": np.ones(n, bool)},
+        "tasks": text_table(ids, playbook=["call"] * n, do=[text] * n,
+                            because=[text] * n, name=[text] * n, owner=[text] * n,
+                            band=["red"] * n)
+        | {"begun_on": days(n), "due_on": days(n), "expected_loss": nothing,
+           "renewal_date": days(n)},
         "contracts": text_table(ids, plan=[text] * n)
         | {"start": days(n), "end": days(n, "2026-11-01"),
            "cancelled_at": days(n, "NaT"), "value": np.ones(n), "seats": np.ones(n),
@@ -230,6 +235,20 @@ def test_a_report_is_one_file_that_leads_nowhere(bundle_folder, tmp_path, kind):
     assert "<script" not in html
     assert ("Open problems" in html) == (kind == "review")
     assert ("Value delivered" in html) == (kind in ("review", "value"))
+
+
+def test_tasks_stand_where_a_csm_looks_and_can_be_chosen(bundle_folder, tmp_path):
+    live, ids = served(bundle_folder, tmp_path, "calm")
+    with client_of(live) as client:
+        account = Page(client.get(f"/accounts/{ids[0]}").text).all_text
+        all_rows = client.get("/accounts.csv?task=call").text.splitlines()
+        none = client.get("/accounts.csv?task=other").text.splitlines()
+        book = Page(client.get("/").text).all_text
+        assert client.get("/?tasks=call").status_code == 400
+    assert account.index("To do") < account.index("Accounts like this")
+    assert "calm by 2025-11-01" in account
+    assert "To do by 2025-11-01: calm" in book
+    assert (len(all_rows) > 1, len(none)) == (True, 1)
 
 
 def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):

@@ -187,6 +187,20 @@ def test_what_an_account_is_asked_is_read_strictly(client, book, query, status):
     assert answer.headers["content-type"].startswith("text/html")
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("band=purple", "The address gives a `band` that does not exist here."),
+        ("band=purple", "use green, yellow, orange, red or grey"),
+        ("within=7", "use 30, 90, 180"),
+        ("colour=red", "The address asks for something that does not exist here."),
+    ],
+)
+def test_a_wrong_filter_is_named_with_what_may_be_asked(client, query, said):
+    page = Page(client.get(f"/?{query}").text)
+    assert said in page.all_text
+
+
 def test_what_if_on_the_page_is_the_services_own_answer(client, book, bundle):
     scored = book.scores["status"] == "scored"
     account_id = book.scores["account_id"][scored][0]
@@ -297,6 +311,8 @@ def test_a_report_that_cannot_be_made_leaves_no_file(
         )
     assert (caught.value.code, list(tmp_path.iterdir())) == (code, [])
     assert code != "CH005" or repr(kind) in str(caught.value)
+    forgotten = kind in ("review", "value") and account_id is None
+    assert ("without --account" in caught.value.what) is forgotten
 
 
 def test_the_proof_shows_what_became_of_earlier_scores(bundle_folder, tmp_path):

@@ -323,10 +323,10 @@ def write_portfolio(
         RequestError CH503 an account that is not in the scores.
     """
     if kind not in REPORTS or (kind in _OF_ONE) != (account_id is not None):
+        how = f" {'without' if account_id is None else 'with'} --account"
         raise ConfigError(
             "CH005",
-            f"there is no report {kind!r} {'without' if account_id is None else 'with'}"
-            " --account",
+            f"there is no report {kind!r}{how if kind in REPORTS else ''}",
             why="another report than the one meant would be read as it",
             fix=f"use --kind {', '.join(REPORTS)};"
             " --account goes with review and value, and only with them",

@@ -17,6 +17,14 @@ __all__ = ["Asked", "account_asked", "choice_of", "unknown"]
 
 _LONGEST_TEXT = 200
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_FIXES: Mapping[str, str] = {
+    "band": f"use {', '.join(BANDS)} or grey",
+    "movement": f"use {', '.join(MOVEMENTS)}",
+    "within": f"use {', '.join(map(str, WITHIN))}",
+    "sort": f"use {', '.join(ORDERS)}",
+    "page": "give a page's number, in digits",
+    "to": "give a plain number, such as 12 or 0.5",
+}
 
 
 def choice_of(request: Request) -> Choice:
@@ -96,10 +104,18 @@ def _one_of(name: str, given: Mapping[str, str], known: Any) -> None:
 
 
 def unknown(name: str) -> RequestError:
-    """Make the error of an address that asks for what does not exist."""
+    """Make the error of an address that asks for what does not exist.
+
+    >>> error = unknown("within")
+    >>> error.what.removeprefix("query.within: ")
+    'the address gives a `within` that does not exist here'
+    >>> error.fix
+    'use 30, 90, 180'
+    """
+    asked = f"gives a `{name}`" if name in _FIXES else "asks for something"
     return refused(
         "CH516",
-        "the address asks for something that does not exist here",
-        fix="start from the portfolio and choose there",
+        f"the address {asked} that does not exist here",
+        fix=_FIXES.get(name, "start from the portfolio and choose there"),
         where=f"query.{name}",
     )

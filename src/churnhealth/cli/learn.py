@@ -103,7 +103,8 @@ def train(
         kept = ", ".join(f"{k} = {v:.4g}" for k, v in search["settings"].items())
         typer.echo(f"\ntuning: {search['tried']} trials; {search['why']}")
         typer.echo(f"  [model] {kept or 'unchanged'}")
-    typer.echo("\nwhat moves the scores most (share of all movement):")
+    if done["drivers"]:
+        typer.echo("\nwhat moves the scores most (share of all movement):")
     for driver in done["drivers"][:8]:
         typer.echo(f"  {driver['share']:6.1%}  {driver['label']}")
     for told in against_expectation(done["drivers"]):

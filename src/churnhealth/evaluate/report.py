@@ -193,7 +193,7 @@ def _verdict(
             f"the gain in log loss over the constant is {gain:.4f} (95 % interval"
             f" {interval[0]:.4f} to {interval[1]:.4f}): it {side}"
         )
-    if interval is not None and outcomes:
+    if interval is not None and interval[0] < interval[1] and outcomes:
         # its width falls with the root of the outcomes
         reasons.append(
             f"{3 * outcomes} more accounts that leave would narrow that interval to"

@@ -1,10 +1,13 @@
+import json
+
 import numpy as np
 import pytest
 
 from churnhealth.scorers.lifetime import LifetimeScorer
+from churnhealth.scorers.matrix import MatrixError
 
 NAMES = tuple(
-    f"orders__all__{kind}" for kind in ("total_days", "days_lasted", "days_since_first")
+    f"orders__all__{kind}" for kind in ("total_days", "days_since", "days_since_first")
 )
 R, ALPHA, A, B = 0.8, 40.0, 0.6, 2.5  # alpha in days
 HORIZON = 90
@@ -28,14 +31,14 @@ def shop(customers, *, age, seed):
                 more += 1
             if random.random() < leaving:
                 break
-        rows.append((orders, last, told))
+        rows.append((orders, told - last, told))
         silent.append(more == 0)
     return np.array(rows, float), np.array(silent, int)
 
 
 def true_probability(X):
     """Give the textbook's closed form with the numbers the shop was played with."""
-    x, last, age = X[:, 0] - 1, X[:, 1], X[:, 2]
+    x, last, age = X[:, 0] - 1, X[:, 2] - X[:, 1], X[:, 2]
     gone = A / (B + np.maximum(x, 1) - 1) * ((ALPHA + age) / (ALPHA + last)) ** (R + x)
     alive = 1 / (1 + np.where(x > 0, gone, 0.0))
     return 1 - alive * (1 - ((ALPHA + age) / (ALPHA + age + HORIZON)) ** (R + x))
@@ -61,10 +64,10 @@ def test_it_is_as_good_as_the_truth_even_for_customers_older_than_any(scorer, ag
 
 
 def test_the_longer_the_silence_the_riskier_and_the_more_so_the_busier(scorer):
-    lasted = np.arange(300.0, 150.0, -10.0)
+    silence = np.arange(0.0, 150.0, 10.0)
     seldom, often = (
         scorer.decision_function(
-            np.column_stack([np.full(15, n), lasted, np.full(15, 300.0)])
+            np.column_stack([np.full(15, n), silence, np.full(15, 300.0)])
         )
         for n in (3.0, 20.0)
     )
@@ -80,3 +83,18 @@ def test_a_handful_of_outcomes_stays_near_the_prior():
     later, seen = shop(3000, age=200, seed=4)
     loss = log_loss(few.predict_proba(later)[:, 1], seen)
     assert loss < log_loss(seen.mean(), seen)
+
+
+def test_the_reason_of_a_silent_account_is_its_silence(scorer):
+    usual, silent = [12.0, 20.0, 300.0], [12.0, 150.0, 300.0]
+    parts = scorer.contributions(np.array([usual, silent]))
+    moved = parts[1] - parts[0]
+    assert moved[1] > 2 * np.abs(np.delete(moved, 1)).sum()
+
+
+def test_a_scorer_that_reads_the_days_lasted_is_refused(scorer):
+    saved = json.loads(json.dumps(scorer.to_json()))
+    assert LifetimeScorer.from_json(saved).columns_ == (0, 1, 2)
+    saved["feature_names"][1] = "orders__all__days_lasted"
+    with pytest.raises(MatrixError, match="train again"):
+        LifetimeScorer.from_json(saved)

@@ -15,6 +15,9 @@ evidence: ``x`` is read as ``x ** c``. The five are fitted to the outcomes thems
 each with a prior, and a level on top. What it says of accounts older than any in
 training follows from their rhythm, where a curve or a tree can only repeat the oldest
 it has seen.
+
+``T - t`` is the silence until now, and that is what is read: a reason then is "the last
+order was 50 days ago", where ``T`` and ``t`` apart would be two that cancel out.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from churnhealth.sources.contract import Floats
 
 __all__ = ["LifetimeScorer"]
 
-_NEEDED = ("total_days", "days_lasted", "days_since_first")
+_NEEDED = ("total_days", "days_since", "days_since_first")
 _PRIOR_MEAN = np.log([0.5, 1.0, 0.5, 2.0, 0.7])  # r, alpha in horizons, a, b, c
 _PRIOR_SD = np.array([1.0, 1.5, 1.0, 1.0, 0.5])
 _STEP = 1e-5  # of the numerical derivatives
@@ -42,14 +45,14 @@ _ODDS = 12.0  # log-odds beyond which nothing is believed
 
 
 class LifetimeScorer(Scorer):
-    """Churn by BG/NBD: from days of activity, their span and the age of the account.
+    """Churn by BG/NBD: from days of activity, the silence since and the account's age.
 
     ``horizon_days`` is how long the question waits for the next event. Needs the
-    features ``total_days``, ``days_lasted`` and ``days_since_first`` of one source.
+    features ``total_days``, ``days_since`` and ``days_since_first`` of one source.
 
     >>> import numpy as np
     >>> names = tuple(f"orders__all__{k}" for k in _NEEDED)
-    >>> X = np.array([[9.0, 350.0, 360.0], [9.0, 90.0, 360.0]]).repeat(50, axis=0)
+    >>> X = np.array([[9.0, 10.0, 360.0], [9.0, 270.0, 360.0]]).repeat(50, axis=0)
     >>> y = np.r_[np.arange(50) % 10 == 0, np.arange(50) % 10 != 0].astype(int)
     >>> scorer = LifetimeScorer(feature_names=names, horizon_days=90).fit(X, y)
     >>> p = scorer.predict_proba(X[[0, 99]])[:, 1]
@@ -99,7 +102,7 @@ class LifetimeScorer(Scorer):
         self.level_ = level_shift(_log_odds(self._seen(rows.X), self.shape_), rows.y)
 
     def _seen(self, X: Floats) -> Floats:
-        """Give (n, 3): days of activity, their span and the age, in horizons."""
+        """Give (n, 3): days of activity, the silence since and the age, in horizons."""
         seen = X[:, self.columns_]
         spans = np.array([1.0, self.horizon_days, self.horizon_days])
         return np.asarray(np.where(np.isnan(seen), self.usual_, seen) / spans)
@@ -138,6 +141,12 @@ class LifetimeScorer(Scorer):
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         first, second, third = (int(c) for c in state["columns"])
+        if self.names_[second].endswith("__days_lasted"):
+            raise refuse(
+                "CH322",
+                "this lifetime scorer reads `days_lasted`, which none does any more",
+                fix="train again",
+            )
         self.columns_ = first, second, third
         self.usual_ = np.array(state["usual"], np.float64)
         self.shape_ = np.array(state["shape"], np.float64)
@@ -145,7 +154,7 @@ class LifetimeScorer(Scorer):
 
 
 def _rhythms(names: Sequence[str]) -> list[tuple[int, int, int]]:
-    """List the columns (total days, days lasted, days since the first) per source."""
+    """List the columns (total days, days since the last, since the first) by source."""
     at = {name: i for i, name in enumerate(names)}
     found = []
     for name in names:
@@ -159,8 +168,9 @@ def _rhythms(names: Sequence[str]) -> list[tuple[int, int, int]]:
 def _log_odds(seen: Floats, shape: Floats) -> Floats:
     r, alpha, a, b, c = np.exp(shape)
     more = np.maximum(seen[:, 0] - 1.0, 0.0)
-    lasted = np.maximum(seen[:, 1], 0.0)
-    age = np.maximum(seen[:, 2], lasted)
+    silence = np.maximum(seen[:, 1], 0.0)
+    age = np.maximum(seen[:, 2], silence)
+    lasted = age - silence
     x = more**c
     rate = r + x
     silent = -rate * np.log1p(1.0 / (alpha + age))

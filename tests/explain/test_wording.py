@@ -241,6 +241,22 @@ GOLDEN = [
         "The term is 1 month, associated with higher risk.",
     ),
     (
+        contract("term_months"),
+        (12, 12, 12, 0.2),
+        "The term is 12 months; similar accounts have 12 months, associated with"
+        " higher risk.",
+    ),
+    (
+        state("latest"),
+        (7, 7, 7, -0.2),
+        "NPS stayed at 7; similar accounts have 7, associated with lower risk.",
+    ),
+    (
+        state("latest"),
+        (7, 8, 7, -0.2),
+        "NPS fell from 8 to 7; similar accounts have 7.",
+    ),
+    (
         feature("is", source="accounts", item="country=SE"),
         (1, 1, 0, 0.2),
         "Country is SE, associated with higher risk.",

@@ -215,9 +215,10 @@ ENDING = {
 }
 NO_ENDING = "No contract in force on record"
 ALONE = ", associated with {} risk"
-"""Said only where neither the past nor peers show on which side of normal it lies."""
+"""Said only where neither the past nor peers show on which side of normal it lies:
+they are not known, or stand where the account stands."""
 
-NINE_IN_TEN = (", nine in ten less", ", nine in ten more")
+NINE_IN_TEN = (", nine in ten of them less", ", nine in ten of them more")
 """Said where a value lies beyond nine tenths of the peers: above, below."""
 
 MODEL_MOVED = "the model is another one"

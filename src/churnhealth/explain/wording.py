@@ -139,7 +139,7 @@ def among_few(text: str, *, below: bool) -> str:
     """Add to a driver's sentence that few similar accounts are where this one is.
 
     >>> among_few("Logins stayed at 8; similar accounts have 40.", below=True)
-    'Logins stayed at 8; similar accounts have 40, nine in ten more.'
+    'Logins stayed at 8; similar accounts have 40, nine in ten of them more.'
     """
     return text.removesuffix(".") + NINE_IN_TEN[below] + "." if ";" in text else text
 
@@ -203,19 +203,20 @@ def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
         if value != value:
             return missing + _alone(effect) + "."
         told = number(value)
-        text = ""
+        text, placed = "", False
         if moved and past == past:
             before = number(past)
+            placed = before != told or peers != peers
             verb = "rose" if value > past else "fell"
             template = same if before == told else moved
             text = template.format(moved=verb, past=before, value=told, **fixed)
         else:
             text = told.join(now)
         if peers == peers:
-            text += number(peers).join(beside)
-        elif not (moved and past == past):
-            text += _alone(effect)
-        return text + "."
+            theirs = number(peers)
+            text += theirs.join(beside)
+            placed = placed or theirs != told
+        return text + ("." if placed else _alone(effect) + ".")
 
     return say
 

@@ -98,7 +98,7 @@ def _mean_delay(events: Events, items: _Items, _days: int) -> Ints | Floats:
 
 
 def _days_to_end(events: Events, items: _Items, days: int) -> Ints | Floats:
-    """Average the days from begin to end over what ended in the window."""
+    """Average the days from start to end over what ended in the window."""
     until = np.where(items.over, items.ended + days, items.ended)
     low, high = items.run(items.ended, until)
     total = items.moments.spread(low, high, items.took)

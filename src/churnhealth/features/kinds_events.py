@@ -291,8 +291,8 @@ EVENT_KINDS: Mapping[str, Kind] = {
         unit="days",
     ),
     "days_to_end": _events(
-        "mean days from begin to end of what ended in the window",
-        "days from begin to end of {what}",
+        "mean days from start to end of what ended in the window",
+        "days from start to end of {what}",
         "days",
         direction=0,
     ),

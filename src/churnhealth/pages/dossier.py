@@ -137,7 +137,7 @@ def _usage(rows: Sequence[Row]) -> list[Row]:
         told = _mean if people else _total
         lines.append(
             {
-                "event": f"{ACTIVE_USERS}, mean week" if people else row["event"],
+                "event": f"{ACTIVE_USERS} a week" if people else row["event"],
                 "source": row["source"],
                 "category": row["category"],
                 "path": bars(weeks, height=24.0),

@@ -139,6 +139,7 @@ def _environment() -> Environment:
         points=words.points,
         short=words.short,
         spark=charts.spark,
+        spoken=words.spoken,
         trend=words.trend,
     )
     made.globals.update(

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from churnhealth.archive.plain import Row
-from churnhealth.pages.words import figure, percent
+from churnhealth.pages.words import figure, percent, spoken
 
 __all__ = ["review_of"]
 
@@ -32,7 +32,7 @@ def review_of(dossier: Mapping[str, Any]) -> dict[str, Any]:
     >>> told = review_of({"usage": usage, "records": [], "people": [], "profile": {},
     ...                   "seat_share": None, "every_term": [], "as_of": "2026-01-01"})
     >>> told["ideas"]
-    ['export has grown by half and more: 30 against 20 in the 4 weeks before.']
+    ['Export rose to 30, from 20 in the 4 weeks before.']
     """
     usage, people = dossier["usage"], dossier["people"]
     seats, share = dossier["profile"].get("seats"), dossier["seat_share"]
@@ -76,7 +76,7 @@ def _problems(
     records: Sequence[Row], people: Sequence[Row], usage: Sequence[Row]
 ) -> list[str]:
     lines = [
-        f"{r['what']} ({r['source']}) is open since {r['happened_at']}."
+        f"{spoken(r['what'])} ({spoken(r['source'])}): open since {r['happened_at']}."
         for r in records
         if r["open"]
     ]
@@ -84,11 +84,7 @@ def _problems(
     if silent:
         who = "person has" if len(silent) == 1 else "people have"
         lines.append(f"{len(silent)} {who} fallen silent in the last 4 weeks.")
-    lines += [
-        f"{line['event']} has fallen: {_both(line)}."
-        for line in usage
-        if (_ratio(line) or 1.0) < _FADED
-    ]
+    lines += [_moved(line, "fell") for line in usage if (_ratio(line) or 1.0) < _FADED]
     return lines[: 2 * _MOST]
 
 
@@ -100,10 +96,9 @@ def _ideas(usage: Sequence[Row], *, share: float | None) -> list[str]:
     for line in usage:
         ratio = _ratio(line)
         if ratio is not None and ratio >= _GROWN:
-            how = "has grown by half and more" if ratio >= 1.5 else "has grown"
-            lines.append(f"{line['event']} {how}: {_both(line)}.")
+            lines.append(_moved(line, "rose"))
     used = [line for line in usage if line["category"] == "usage"]
-    unused = [x["event"] for x in used if not x["now"] and not x["before"]]
+    unused = [spoken(x["event"]) for x in used if not x["now"] and not x["before"]]
     if unused:
         lines.append(f"Not used in the last 8 weeks: {', '.join(unused[:_MOST])}.")
     return lines[:_MOST]
@@ -116,6 +111,7 @@ def _ratio(line: Row) -> float | None:
     return max(float(line["now"] / line["before"]), 1e-9)
 
 
-def _both(line: Row) -> str:
+def _moved(line: Row, verb: str) -> str:
     now, before = figure(line["now"]), figure(line["before"])
-    return f"{now} against {before} in the 4 weeks before"
+    told = f"{spoken(line['event'])} {verb} to {now}, from {before}"
+    return f"{told} in the 4 weeks before."

@@ -8,7 +8,7 @@ from functools import lru_cache
 from churnhealth.explain.numbers import about, between
 from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.features.kinds import KINDS
-from churnhealth.features.spec import parse_name
+from churnhealth.features.spec import parse_name, with_acronyms
 from churnhealth.health.bands import BANDS
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "percent",
     "points",
     "short",
+    "spoken",
     "trend",
 ]
 
@@ -167,6 +168,16 @@ def days_ahead(days: int | None) -> str:
     if days == -1:
         return "yesterday"
     return f"in {days} days" if days > 0 else f"{-days} days ago"
+
+
+def spoken(name: str | None) -> str:
+    """Say the name of an event, a state or a source as people write it.
+
+    >>> [spoken(name) for name in ("goals_met", "nps", "Login", "", None)]
+    ['Goals met', 'NPS', 'Login', '', '']
+    """
+    text = with_acronyms((name or "").replace("_", " ").strip())
+    return text[:1].upper() + text[1:]
 
 
 def trend(values: Sequence[float | None]) -> str:

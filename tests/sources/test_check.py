@@ -147,6 +147,13 @@ def test_contract_rows_that_contradict_themselves_stop(company):
     assert any("cancelled after their agreed end" in w for w in whats)
 
 
+def test_an_old_notice_without_an_end_is_told(company):
+    text = "account_id,start,notice_at\na1,2022-01-01,2022-06-01\na2,2023-07-01,\n"
+    text += "a3,2023-01-01,2023-06-01\n"  # it may still run
+    [told] = found(company(files={"contracts.csv": text}), "CH202")
+    assert "1 of 3 rows were given notice on a year ago and more" in told.what
+
+
 def test_a_registration_withdrawn_before_the_start_is_no_breach(company):
     text = (
         "account_id,start,known_at,cancelled_at\na1,2025-03-01,2025-01-01,2025-02-01\n"

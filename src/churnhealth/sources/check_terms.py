@@ -24,6 +24,7 @@ __all__ = ["first_id", "first_seen", "last_cover", "term_findings"]
 _SHARE_THAT_STOPS = 0.05
 _FEW = 10
 _NEARLY_ALL = 0.9
+_A_YEAR = 366  # days
 _LONG_AGO = 0  # 1970-01-01
 _LONGEST_TERM = 20 * 366  # days
 _TITLE = "[sources.contracts]"
@@ -49,6 +50,13 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
             c,
             (c.cancelled_at > c.end) & (c.cancelled_at < FAR),
             "are cancelled after their agreed end",
+        ),
+        _contradiction(
+            history,
+            c,
+            _never_ended(c),
+            "were given notice on a year ago and more, and say not when they ended: they"
+            " count as staying",
         ),
         _repeats(history, c),
         _overlaps(history, c),
@@ -102,6 +110,16 @@ def _contradiction(
         example=first_id(history, c.account[wrong]),
         stops=count > _SHARE_THAT_STOPS * wrong.size,
     )
+
+
+def _never_ended(c: Contracts) -> Mask:
+    """Mark open contracts whose notice is so old that they must have ended.
+
+    What was given notice on lately runs on to its day, and may not say it yet.
+    """
+    newest = np.minimum(c.start, c.known_at).max()
+    still = np.minimum(c.end, c.cancelled_at) >= FAR
+    return np.asarray(still & (c.notice_at < newest - _A_YEAR))
 
 
 def _repeats(history: History, c: Contracts) -> Finding | None:

@@ -27,7 +27,8 @@ CODES: Mapping[str, Code] = {
         True,
         "contract dates that contradict each other",
         "the end of cover is the label: a wrong end is a wrong outcome",
-        "correct the rows, or leave them out with `where`",
+        "correct the rows, or leave them out with `where`; after a notice give the day"
+        " cover stops to `cancelled_at`",
     ),
     "CH203": code(
         "warning",

@@ -55,8 +55,8 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
             history,
             c,
             _never_ended(c),
-            "were given notice on a year ago and more, and say not when they ended: they"
-            " count as staying",
+            "were given notice on a year ago and more, and say not when they ended:"
+            " they count as staying",
         ),
         _repeats(history, c),
         _overlaps(history, c),

@@ -64,7 +64,8 @@ def test_each_question_goes_the_whole_way(company, kind, tmp_path):
         json.dumps([done, told], allow_nan=False)
         scores = read_current(tmp_path / "scores").scores
         on = scores["status"] == "scored"
-        assert told["listed"] == scores["status"].size
+        assert told["listed"] == scores["status"].size == sum(told["statuses"].values())
+        assert told["statuses"]["scored"] == told["scored"]
         assert told["scored"] == on.sum() == sum(told["bands"].values()) > 20
         account = scores["account_id"][on][0]
         why = explain_account(

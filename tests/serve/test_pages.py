@@ -212,6 +212,11 @@ def test_what_if_on_the_page_is_the_services_own_answer(client, book, bundle):
     assert f"Then the chance would be <b>{chance}" in page
 
 
+def test_a_first_run_shows_renewals_before_it_says_that_nothing_moved_yet(client):
+    text = Page(client.get("/").text).all_text
+    assert text.index("Renewals ahead") < text.index("Since the run before")
+
+
 def test_without_a_backtest_the_page_says_what_to_do(client):
     answer = client.get("/backtest")
     assert (answer.status_code, "CH540" in answer.text) == (400, True)

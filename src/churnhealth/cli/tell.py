@@ -60,7 +60,12 @@ def score(
         print_json(done)
     else:
         bands = ", ".join(f"{n} {band}" for band, n in done["bands"].items())
-        typer.echo(f"{done['scored']} scored as of {done['as_of']}: {bands}")
+        listed = f" of {done['listed']}" if done["listed"] > done["scored"] else ""
+        typer.echo(f"{done['scored']}{listed} scored as of {done['as_of']}: {bands}")
+        others = [(s, n) for s, n in done["statuses"].items() if s != "scored"]
+        if others:
+            told = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in others)
+            typer.echo(f"listed without a score: {told}")
         if done["tasks"]:
             begun = ", ".join(f"{n} {name}" for name, n in done["tasks"].items())
             typer.echo(f"tasks begun: {begun}")

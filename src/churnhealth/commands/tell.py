@@ -125,6 +125,7 @@ def score_cohort(
         "model_version": bundle.model_version,
         "listed": int(book.scores["status"].size),
         "scored": len(bands),
+        "statuses": dict(sorted(Counter(book.scores["status"].tolist()).items())),
         "bands": {band: bands.count(band) for band in order if band in bands},
         "tasks": {book.name: begun[book.name] for book in config.playbooks},
         "warning": cautions(bundle, config, history, book, day=day),

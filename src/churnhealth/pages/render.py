@@ -141,6 +141,7 @@ def _environment() -> Environment:
         spark=charts.spark,
         spoken=words.spoken,
         trend=words.trend,
+        typed=words.typed,
     )
     made.globals.update(
         agreement_words=words.AGREEMENT,

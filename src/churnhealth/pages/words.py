@@ -29,6 +29,7 @@ __all__ = [
     "short",
     "spoken",
     "trend",
+    "typed",
 ]
 
 CATEGORIES = ("usage", "value", "experience", "contract")
@@ -138,6 +139,19 @@ def measure(value: float | None, feature: str | None) -> str:
         return "new"
     change = 2 * value / (1 - value)
     return f"+{percent(change)}" if change > 0 else percent(change)
+
+
+def typed(value: float | None, feature: str | None) -> str:
+    r"""Write a feature's value as one types it, and beside it as it is told elsewhere.
+
+    >>> share, trend = "app__all__users_share__28d", "app__all__trend__28d"
+    >>> [typed(v, n).replace("\xa0", " ") for v, n in ((0.14, share), (-0.6, trend))]
+    ['0.14 = 14 %', '−0.60 = −75 %']
+    >>> typed(14.0, "app__all__days_since")
+    '14'
+    """
+    plain, told = figure(value), measure(value, feature)
+    return plain if told == plain else f"{plain} = {told}"
 
 
 @lru_cache(maxsize=4096)

@@ -292,6 +292,26 @@ def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
     assert table
 
 
+def test_a_board_without_renewals_money_or_skill_ranks_nobody(bundle_folder, tmp_path):
+    nothing = np.full(40, np.nan)
+    book = book_of(40, as_of=DAY, value=nothing, expected_loss=nothing,
+                   days_to_renewal=nothing)  # fmt: skip
+    write_scores(book, tmp_path / "scores", as_of=DAY)
+    verdict = {**REPORT["verdict"], "skill": False}
+    card = {**CARD, "backtest": {**REPORT, "verdict": verdict}}
+    save_bundle(replace(load_bundle(bundle_folder), card=card), tmp_path / "bundle")
+    write_portfolio(
+        tmp_path / "scores",
+        tmp_path / "board.html",
+        bundle_folder=tmp_path / "bundle",
+        kind="board",
+    )
+    said = Page((tmp_path / "board.html").read_text(encoding="utf-8")).all_text
+    assert "the colours are unproven" in said
+    assert "Renewals ahead" not in said
+    assert "The ten accounts" not in said
+
+
 @pytest.mark.parametrize(
     ("kind", "account_id", "code"),
     [

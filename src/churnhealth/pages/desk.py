@@ -193,6 +193,7 @@ def _overview(
     yearly = np.array([12 * row["value"] for row in priced], np.float64)
     total, loss = float(yearly.sum()), float((chance * yearly).sum())
     retention = told.get("retention") or []
+    dated = any(row["days_to_renewal"] is not None for row in scored)
     return {
         "listed": len(rows),
         "scored": len(scored),
@@ -205,7 +206,7 @@ def _overview(
         "colours": _colours(scored),
         "history": list(lines),
         "movement": _movement(scored),
-        "renewals": [_renewals(scored, days) for days in _WITHIN],
+        "renewals": [_renewals(scored, days) for days in _WITHIN] if dated else [],
         "retention_lines": retention,
         "retention": retention[-1] if retention else None,
         "retention_before": retention[0] if len(retention) > 1 else None,

@@ -99,6 +99,29 @@ def test_a_sheet_of_a_workbook_is_read_as_a_table(company, workbook):
     assert loaded.contracts.plan.tolist() == ["ja", "nein"]
 
 
+def test_dates_and_numbers_of_a_workbook_may_stand_among_texts(company, tmp_path):
+    # Somebody typed, somebody pasted: only some cells are what they look like.
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["Kunde", "Beginn", "Betrag"])
+    for row in (
+        ["a1", date(2025, 1, 2), 0.125],
+        ["a2", "02.01.2025", "1.234,50 €"],
+        ["a3", date(2025, 2, 1), 1234],
+    ):
+        book.active.append(row)
+    book.save(tmp_path / "typed.xlsx")
+    source = {
+        "path": "typed.xlsx",
+        "columns": {"account_id": "Kunde", "start": "Beginn", "value": "Betrag"},
+        "formats": {"beginn": "%d.%m.%Y", "Betrag": "1.234,50"},
+    }
+    terms = load(company(contracts=source)).history.contracts
+    days = [parse_day(d) for d in ("2025-01-02", "2025-01-02", "2025-02-01")]
+    assert terms.start.tolist() == days
+    assert terms.value.tolist() == [0.125, 1234.5, 1234.0]
+
+
 def test_the_row_of_a_workbook_that_names_the_columns_is_found(company, workbook):
     source = {"path": "c.xlsx", "sheet": "Contracts", "columns": COLUMNS}
     error = refused(company(contracts=source))

@@ -159,10 +159,17 @@ def _sheets(
     files: Sequence[str], source: Source, title: str, spill: Path
 ) -> list[str] | Problem:
     spill.mkdir()
+    pattern = {folded(name): p for name, p in source.formats.items()}
     made = [spill / f"{n}.csv" for n, _ in enumerate(files)]
     try:
         for file, into in zip(files, made, strict=True):
-            write_sheet(Path(file), source.sheet, skip=source.skip, into=into)
+            write_sheet(
+                Path(file),
+                source.sheet,
+                skip=source.skip,
+                into=into,
+                pattern_of=lambda name: pattern.get(folded(name)),
+            )
     except ModuleNotFoundError:
         return Problem(
             code="CH115",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime, time
 from pathlib import Path
@@ -27,6 +27,15 @@ class NoSuchSheetError(Exception):
 def sheet_rows(file: Path, sheet: str | None) -> Iterator[list[str]]:
     """Give the rows of a sheet (the first one, when none is named) as texts.
 
+    Raises as `_cells` does.
+    """
+    for row in _cells(file, sheet):
+        yield [_text(value) for value in row]
+
+
+def _cells(file: Path, sheet: str | None) -> Iterator[tuple[Any, ...]]:
+    """Give the rows of a sheet as what they are: texts, numbers, dates.
+
     Raises
     ------
     NoSuchSheetError
@@ -42,26 +51,49 @@ def sheet_rows(file: Path, sheet: str | None) -> Iterator[list[str]]:
             raise NoSuchSheetError(", ".join(map(repr, book.sheetnames)))
         chosen = book.worksheets[0] if sheet is None else book[sheet]
         chosen.reset_dimensions()  # some programs write that a sheet is one cell large
-        for row in chosen.iter_rows(values_only=True):
-            yield [_text(value) for value in row]
+        yield from chosen.iter_rows(values_only=True)
 
 
-def write_sheet(file: Path, sheet: str | None, *, skip: int, into: Path) -> None:
+def write_sheet(
+    file: Path,
+    sheet: str | None,
+    *,
+    skip: int,
+    into: Path,
+    pattern_of: Callable[[str], str | None] = lambda _: None,
+) -> None:
     """Write the rows below the first ``skip`` ones; the next one names the columns.
 
     Empty rows, and columns without a name, are notes and spaces: they are left out.
+    ``pattern_of`` says how the texts of a column are written: what Excel knows to be a
+    date or a number is written like them, so that one pattern reads them all.
     """
-    rows = sheet_rows(file, sheet)
+    rows = _cells(file, sheet)
     for _ in range(skip):
         next(rows, None)
-    head = next(rows, [])
-    named = [i for i, name in enumerate(head) if name]
+    head = [_text(name) for name in next(rows, ())]
+    named = [(i, pattern_of(name)) for i, name in enumerate(head) if name]
     with into.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow([head[i] for i in named])
+        writer.writerow([head[i] for i, _ in named])
         for row in rows:
-            if any(row):
-                writer.writerow([row[i] if i < len(row) else "" for i in named])
+            if any(map(_text, row)):
+                writer.writerow(
+                    [_written(row[i], p) if i < len(row) else "" for i, p in named]
+                )
+
+
+def _written(value: Any, pattern: str | None) -> str:
+    """Write a cell as the texts beside it are written.
+
+    >>> _written(datetime(2025, 1, 31), "%d.%m.%Y"), _written(1234.5, "1.234,50")
+    ('31.01.2025', '1234,5')
+    """
+    if pattern and "%" in pattern and isinstance(value, date):
+        return value.strftime(pattern)
+    if pattern == "1.234,50" and isinstance(value, float):
+        return _text(value).replace(".", ",")
+    return _text(value)
 
 
 def _text(value: Any) -> str:

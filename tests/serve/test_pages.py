@@ -159,6 +159,8 @@ def test_the_proof_is_said_in_a_leaders_words(bundle_folder, tmp_path):
     for shown in ("0.0 % to 2.0 %", "segment: small", "4.0 % to 17.0 %", "2023-Q4",
                   "25.0 %", "3 months (7 scores)", "it does"):  # fmt: skip
         assert shown in told["/backtest"].replace("\xa0", " "), shown
+    assert "Red is Critical, orange At risk, green Healthy." in told["/backtest"]
+    assert "Critical and at risk" in told["/"]
     assert "0 of 1 colours kept their promise; broken: Healthy." in told["/backtest"]
     assert "Healthy broke its promise: 1.0" in told["/model"].replace("\xa0", " ")
     assert "Only 30 accounts had left" in told["/model"]

@@ -39,7 +39,7 @@ __all__ = ["page_routes"]
 
 T = TypeVar("T")
 _VIEWS = (
-    ("Red and orange", Choice(bands=("red", "orange"))),
+    ("Critical and at risk", Choice(bands=("red", "orange"))),
     ("Got worse", Choice(movement="worse")),
     ("Renewing in 90 days", Choice(within=90)),
 )

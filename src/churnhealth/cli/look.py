@@ -34,7 +34,7 @@ def check(
 ) -> None:
     """Read all sources and report every breach at once, leaks of the outcome too."""
     from churnhealth.commands.look import check_all
-    from churnhealth.sources.findings import stopping
+    from churnhealth.sources.findings import stopping, told_findings
 
     settings = read_settings(config, allow)
     with shown_progress() as progress:
@@ -42,10 +42,9 @@ def check(
     if as_json:
         print_json({"schema_version": 1, "findings": [f.to_json() for f in findings]})
     else:
-        for finding in findings:
-            accepted = finding.code in settings.check.allow
-            typer.echo(finding.told(accepted=accepted))
-        typer.echo(f"{len(findings)} findings")
+        for line in told_findings(findings, allow=settings.check.allow):
+            typer.echo(line)
+        typer.echo(f"{len(findings)} finding{'' if len(findings) == 1 else 's'}")
     broken = {f.code for f in stopping(findings, allow=settings.check.allow)}
     if strict and broken:
         raise GateError(

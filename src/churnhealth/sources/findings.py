@@ -9,7 +9,7 @@ from churnhealth.errors import printable
 from churnhealth.sources.finding_code import Severity
 from churnhealth.sources.finding_codes import CODES
 
-__all__ = ["CODES", "Finding", "finding", "stopping"]
+__all__ = ["CODES", "Finding", "finding", "stopping", "told_findings"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,16 +28,12 @@ class Finding:
     why: str
     fix: str
 
-    def told(self, *, accepted: bool) -> str:
-        """Say it as errors are said; ``accepted`` by the owner it stops nothing."""
+    def line(self, *, accepted: bool) -> str:
+        """Say what was found; ``accepted`` by the owner it stops nothing."""
         stops = ", stops training" if self.stops else ""
         stops = ", accepted" if accepted else stops
         example = f" (for example {self.example})" if self.example else ""
-        return (
-            f"[{self.code}] {self.severity}{stops}: {printable(self.what + example)}\n"
-            f"  Why it matters: {self.why}\n"
-            f"  Fix: {self.fix}"
-        )
+        return f"[{self.code}] {self.severity}{stops}: {printable(self.what + example)}"
 
     def to_json(self) -> dict[str, str | int | bool]:
         """Give the finding as plain values, in a fixed order of keys."""
@@ -89,3 +85,22 @@ def stopping(findings: Sequence[Finding], *, allow: Collection[str]) -> list[Fin
     (1, 0)
     """
     return [f for f in findings if f.stops and f.code not in allow]
+
+
+def told_findings(findings: Sequence[Finding], *, allow: Collection[str]) -> list[str]:
+    """Say findings as errors are said; neighbours alike share their why and fix.
+
+    >>> two = [finding("CH202", f"{t} ends too early", count=1) for t in "ab"]
+    >>> for line in told_findings(two, allow=["CH202"]):
+    ...     print(line[:40])
+    [CH202] error, accepted: a ends too earl
+    [CH202] error, accepted: b ends too earl
+      Why it matters: the end of cover is th
+      Fix: correct the rows, or leave them o
+    """
+    told = []
+    for here, after in zip(findings, [*findings[1:], None], strict=True):
+        told.append(here.line(accepted=here.code in allow))
+        if after is None or (here.why, here.fix) != (after.why, after.fix):
+            told += [f"  Why it matters: {here.why}", f"  Fix: {here.fix}"]
+    return told

@@ -17,7 +17,6 @@ _PARTS = (
     ("shap", "plots of drivers in notebooks", "explain"),
     ("openpyxl", "reads Excel workbooks", "excel"),
     ("optuna", "searches settings inside training", "tune"),
-    ("pyspark", "features on a cluster", "spark"),
 )
 
 

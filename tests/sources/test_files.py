@@ -116,10 +116,21 @@ def test_dates_and_numbers_of_a_workbook_may_stand_among_texts(company, tmp_path
         "columns": {"account_id": "Kunde", "start": "Beginn", "value": "Betrag"},
         "formats": {"beginn": "%d.%m.%Y", "Betrag": "1.234,50"},
     }
+    without = {**source, "formats": {"Betrag": "1.234,50"}}
+    assert 'Beginn = "%d.%m.%Y"' in refused(company(contracts=without)).fix
     terms = load(company(contracts=source)).history.contracts
     days = [parse_day(d) for d in ("2025-01-02", "2025-01-02", "2025-02-01")]
     assert terms.start.tolist() == days
     assert terms.value.tolist() == [0.125, 1234.5, 1234.0]
+
+
+def test_dates_that_are_written_in_two_ways_are_told_with_the_query_that_reads_both(
+    company,
+):
+    text = "account_id,start\na1,2025-01-02\na2,2025-02-03\na3,01/31/2025\n"
+    error = refused(company(files={"contracts.csv": text}))
+    assert error.code == "CH104"
+    assert "coalesce(try_strptime(\"start\", '%m/%d/%Y'), try_cast(" in error.fix
 
 
 def test_the_row_of_a_workbook_that_names_the_columns_is_found(company, workbook):

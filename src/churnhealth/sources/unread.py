@@ -138,6 +138,8 @@ def _unread(
         fix = f"name what stands for nothing: missing = {json.dumps(empty)}"
     elif ways:
         fix = "add to `formats`: " + ", or ".join(f'{key} = "{w}"' for w in ways)
+    elif kind in (TIME, OPEN_TIME) and (others := _other_way(con, opened, ours)):
+        fix = others
     elif kind in (TIME, OPEN_TIME):
         fix += f', or add to `formats` how they are written: {key} = "%d-%m-%Y"'
     elif opened.table == "states" and ours == "value":
@@ -149,6 +151,29 @@ def _unread(
         what=f"{opened.title}: {count} {values} not {_WORDS[kind]} in"
         f" {_named(ours, theirs)}, the first in data row {first}{_among(opened)}",
         fix=fix,
+    )
+
+
+def _other_way(con: Connection, opened: Opened, ours: str) -> str | None:
+    """Say how to read a column some of whose dates are ISO and the others not.
+
+    In a workbook the former are cells that Excel knows to be dates: they are written as
+    the format of the column says, so that it reads both.
+    """
+    theirs = opened.columns[ours]
+    q, key = quoted(theirs), toml_key(theirs)
+    if opened.kinds[theirs] != "VARCHAR" or theirs in opened.source.formats:
+        return None
+    rest = f"(SELECT * FROM {_rows(opened)} WHERE TRY_CAST({q} AS TIMESTAMP) IS NULL)"  # noqa: S608
+    ways = fitting(con, rest, theirs, "VARCHAR", FAMILIES[TIME])
+    if not ways or "%" not in ways[0]:
+        return None
+    if (opened.source.path or "").lower().endswith((".xlsx", ".xlsm")):
+        return "add to `formats`: " + ", or ".join(f'{key} = "{w}"' for w in ways)
+    return (
+        f"{theirs!r} is written in two ways: make one of it in `sql`,"
+        f" coalesce(try_strptime({q}, '{ways[0]}'), try_cast({q} as timestamp))"
+        + (f", if it is not '{ways[1]}'" if ways[1:] else "")
     )
 
 

@@ -126,6 +126,20 @@ def test_rows_that_count_zero_are_no_use(company):
     assert [f.count for f in found(config, "CH217")] == [1]
 
 
+@pytest.mark.parametrize(("kind", "told"), [("inactivity", 140), ("horizon", None)])
+def test_rows_whose_amount_is_mostly_0_are_told_where_churn_is_silence(
+    company, kind, told
+):
+    rows = [
+        f"a1,2025-{1 + i // 28:02d}-{1 + i % 28:02d},{i % 10 // 7}" for i in range(200)
+    ]
+    files = {"events.csv": "\n".join(["account_id,happened_at,amount", *rows])}
+    config = company(files=files)
+    question = config.question.model_copy(update={"kind": kind})
+    config = config.model_copy(update={"question": question})
+    assert [f.count for f in found(config, "CH253")] == ([told] if told else [])
+
+
 def test_use_after_registration_and_before_the_start_is_no_breach(company):
     files = {
         "contracts.csv": "account_id,start,known_at\na1,2025-03-01,2024-12-01\n",

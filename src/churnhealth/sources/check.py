@@ -10,6 +10,7 @@ from churnhealth.sources.check_dates import date_findings
 from churnhealth.sources.check_terms import term_findings
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.findings import Finding
+from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
 
 __all__ = ["check"]
@@ -23,10 +24,12 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
     Findings that stop training are errors; `[check] allow` is left to the caller
     (`findings.stopping`), so that the list is the same whatever is allowed.
     """
+    silence = config.question.kind == "inactivity"
     found = [
         *loaded.findings,
         *term_findings(loaded.history, gap_days=config.question.gap_days),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
+        *(empty_amounts(loaded.history) if silence else ()),
     ]
     return tuple(sorted(found, key=lambda f: (_WEIGHT[f.severity], f.code)))

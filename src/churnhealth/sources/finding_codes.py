@@ -321,5 +321,14 @@ CODES: Mapping[str, Code] = {
         "without known outcomes nothing can be learned or judged",
         "give a longer history, or ask about a shorter time",
     ),
+    "CH253": code(
+        "warning",
+        False,
+        "events with an amount of 0, where churn is silence",
+        "a row of a nightly table for who did nothing counts as an event, and nobody"
+        " ever falls silent",
+        "map that number to `count` if 0 says that nothing happened; if such rows are"
+        " real events, nothing need be done",
+    ),
 }
 """Every finding we can make, by code."""

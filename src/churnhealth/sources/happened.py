@@ -6,9 +6,15 @@ nothing. Such a row shows that the source is alive; of its account it says silen
 
 from __future__ import annotations
 
-from churnhealth.sources.contract import EventLog
+from collections.abc import Iterator
 
-__all__ = ["happened"]
+from churnhealth.sources.contract import EventLog, History
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["empty_amounts", "happened"]
+
+_MOSTLY = 0.5  # rows with an amount of 0: of free orders there are fewer
+_FEWEST = 100
 
 
 def happened(log: EventLog) -> EventLog:
@@ -24,3 +30,17 @@ def happened(log: EventLog) -> EventLog:
     """
     some = log.count > 0
     return log if some.all() else log.rows(some)
+
+
+def empty_amounts(history: History) -> Iterator[Finding]:
+    """Find sources most of whose rows count one and have an amount of 0.
+
+    Where churn is silence, such rows keep everybody active.
+    """
+    for log in history.events:
+        if log.planned or log.amount is None or log.size < _FEWEST:
+            continue
+        empty = int(((log.amount == 0) & (log.count > 0)).sum())
+        if empty > _MOSTLY * log.size:
+            what = f"{empty} of {log.size} rows of {log.name} have an amount of 0"
+            yield finding("CH253", what, count=empty, example=log.name)

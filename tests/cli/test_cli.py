@@ -174,6 +174,16 @@ def test_scoring_by_other_colours_than_those_of_training_is_told(
         assert "[bands]" not in done.stdout
 
 
+def test_scoring_a_day_that_the_model_has_seen_is_told(
+    demo: Path, tmp_path: Path
+) -> None:
+    words = ("score", "--bundle", "model", "--out", str(tmp_path), "--as-of")
+    for day, told in (("2025-12-01", True), ("2026-01-01", False)):
+        done = run(*words, day, folder=demo)
+        assert done.returncode == 0, done.stderr
+        assert ("became known until 2026-01-01" in done.stderr) is told
+
+
 def test_scoring_long_after_a_source_ends_tells_why_colours_are_grey(
     demo: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from churnhealth.archive.runs import write_outcomes, write_scores
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.commands.tell import write_portfolio
 from churnhealth.errors import ChurnHealthError
+from churnhealth.pages.proof import proof_page
 from churnhealth.serve.live import Live, make_serving
 
 DAY = date(2025, 12, 1)
@@ -292,6 +293,13 @@ def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
         word for word in ("ARR", "loss", "at risk") if word in Page(said).all_text
     ]
     assert table
+
+
+@pytest.mark.parametrize("skill", [True, False])
+def test_the_proof_says_whose_colours_it_judges_where_there_is_no_skill(skill):
+    report = {**REPORT, "verdict": {**REPORT["verdict"], "skill": skill}}
+    said = Page(proof_page(report, company="Example", since={})).all_text
+    assert ("Judged are the colours of blend" in said) is not skill
 
 
 def test_a_board_without_renewals_money_or_skill_ranks_nobody(bundle_folder, tmp_path):

@@ -21,6 +21,11 @@ def cautions(
 ) -> str | None:
     """Say what makes the scores of a day other than they look; ``None`` if nothing."""
     told = [*_of_silence(bundle, history, book, day)]
+    if day < bundle.as_of:
+        told.append(
+            f"the model has learned from what became known until"
+            f" {date_of(bundle.as_of)}: what came of these scores proves nothing"
+        )
     if _other_colours(bundle, config):
         told.append(
             "the colours are those the bundle was trained with, and [bands] says others"

@@ -54,7 +54,12 @@ class When(Section):
 
 
 class Playbook(Section):
-    """What is to be done, about whom, by when, and how often at most."""
+    """What is to be done, about whom, by when, and how often at most.
+
+    >>> book = Playbook(name="call", do="Call the sponsor", when={"band": ["red"]})
+    >>> book.within_days, book.cooldown_days, book.capacity
+    (7, 30, None)
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     do: Annotated[str, Field(min_length=1, max_length=500)]

@@ -125,7 +125,14 @@ def task_table(
 
 
 def begun_of(runs: Sequence[Table]) -> dict[tuple[str, str], date]:
-    """Say when the newest task began, of tables of tasks, oldest first."""
+    """Say when the newest task began, of tables of tasks, oldest first.
+
+    >>> def run(day):
+    ...     return {"account_id": np.array(["a1"]), "playbook": np.array(["call"]),
+    ...             "begun_on": np.array([day], "datetime64[D]")}
+    >>> begun_of([run("2025-12-01"), run("2026-01-01")])
+    {('a1', 'call'): datetime.date(2026, 1, 1)}
+    """
     return {
         (account_id, playbook): day
         for table in runs

@@ -38,7 +38,17 @@ def list_tasks(scores: Path, *, owner: str | None = None) -> dict[str, Any]:
 
 
 def tasks_text(told: dict[str, Any]) -> str:
-    """Lay the tasks out to be read: a heading per playbook, two lines per account."""
+    """Lay the tasks out to be read: a heading per playbook, two lines per account.
+
+    >>> task = {"playbook": "call", "do": "Call", "account_id": "a1", "name": "Nord",
+    ...         "owner": None, "due_on": "2026-01-08", "because": "Critical, was Watch"}
+    >>> print(tasks_text({"as_of": "2026-01-01", "tasks": [task]}))
+    1 task begun on 2026-01-01
+    <BLANKLINE>
+    call: Call
+      a1 · Nord · by 2026-01-08
+        Critical, was Watch
+    """
     tasks = told["tasks"]
     many = "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
     lines = [f"{many} begun on {told['as_of']}"]

@@ -38,11 +38,17 @@ def playbook(name="call", **more):
     return Playbook.model_validate({"name": name, "do": "Call", **more})
 
 
-def begun(table, *books, since=None, earlier=(), start=None, day=DAY):
+def begun(table, *books, since=None, earlier=(), start=None, day=DAY, moved=None):
     n = table["account_id"].size
     started = np.full(n, np.datetime64("NaT", "D")) if start is None else start
     return task_table(
-        table, started, books, as_of=day, since=since, begun=begun_of(earlier)
+        table,
+        started,
+        books,
+        as_of=day,
+        since=since,
+        begun=begun_of(earlier),
+        moved=moved or {},
     )
 
 
@@ -152,20 +158,29 @@ def test_a_first_run_looks_back_a_week():
     assert whom(begun(table, book)) == ["a1", "a2"]
 
 
-def test_a_task_says_what_by_when_and_why():
+@pytest.mark.parametrize(
+    ("movement", "why"),
+    [
+        ("worse", "Critical, was Watch: logins fell; 90 days before the renewal"),
+        ("same", "Critical; 90 days before the renewal; Logins fell from 14 to 8"),
+    ],
+)
+def test_a_task_says_what_by_when_and_why(movement, why):
     table = flat(
-        movement=["worse"],
-        previous_band=["yellow"],
+        movement=[movement],
         days_to_renewal=[88],
         driver_1=["Logins fell from 14 to 8"],
         owner=["Ann"],
     )
     when = {"reached_before_renewal": [180, 90]}
-    told = begun(table, playbook(when=when, within_days=5), since=date(2025, 12, 1))
+    told = begun(
+        table,
+        playbook(when=when, within_days=5),
+        since=date(2025, 12, 1),
+        moved={"a0": "Critical, was Watch: logins fell"},
+    )
     assert tuple(told) == TASK_COLUMNS
-    assert told["because"].tolist() == [
-        "Critical, was Watch; 90 days before the renewal; Logins fell from 14 to 8"
-    ]
+    assert told["because"].tolist() == [why]
     assert told["due_on"].astype(str).tolist() == ["2026-01-06"]
     assert told["begun_on"].astype(str).tolist() == ["2026-01-01"]
 

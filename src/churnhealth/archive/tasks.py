@@ -60,10 +60,15 @@ def tasks_of_run(
     book: ScoreBook,
     out: Path,
     *,
-    profile: Table,
+    beside: Mapping[str, Table],
     as_of: date,
 ) -> dict[str, NDArray[Any]]:
-    """Give the tasks that begin in a run that is about to be written under ``out``."""
+    """Give the tasks that begin in a run that is about to be written under ``out``.
+
+    ``beside`` are the tables beside its scores: ``profile`` and, but for a first run,
+    ``moves``.
+    """
+    profile, moves = beside["profile"], beside.get("moves")
     flat = flat_table(book.scores, book.drivers, profile=profile, run=1)
     known = dict(zip(profile["account_id"], profile["customer_since"], strict=True))
     never = np.datetime64("NaT", "D")
@@ -77,6 +82,9 @@ def tasks_of_run(
         as_of=as_of,
         since=runs[-1] if runs else None,
         begun=begun_of(earlier_tasks(out, before=as_of, days=longest)),
+        moved={}
+        if moves is None
+        else dict(zip(moves["account_id"], moves["line"], strict=True)),
     )
 
 
@@ -88,6 +96,7 @@ def task_table(
     as_of: date,
     since: date | None,
     begun: Mapping[tuple[str, str], date],
+    moved: Mapping[str, str],
 ) -> dict[str, NDArray[Any]]:
     """Give the tasks that begin in a run, a row each, in the order of the playbooks.
 
@@ -101,6 +110,9 @@ def task_table(
         The run's day and that of the run before (``None``: there is none).
     begun
         When the newest task began, by account id and playbook.
+    moved
+        What moved an account since the run before, as a line ("Critical, was Watch:
+        logins fell from 14 to 8"), by account id.
 
     Returns
     -------
@@ -120,7 +132,7 @@ def task_table(
         ][: book.capacity]:
             rows.append(row)
             due = as_of + timedelta(days=book.within_days)
-            texts.append((book.name, due, book.do, _because(flat, row, reached)))
+            texts.append((book.name, due, book.do, _because(flat, row, reached, moved)))
     return _columns(flat, rows, texts, as_of)
 
 
@@ -194,11 +206,15 @@ def _dearest(flat: Table, rows: NDArray[np.int64]) -> list[int]:
     return found
 
 
-def _because(flat: Table, row: int, reached: Sequence[str]) -> str:
-    band, before = flat["band"][row], flat["previous_band"][row]
-    moved = flat["movement"][row] in ("worse", "better")
-    told = BAND_WORDS[band] + (f", was {BAND_WORDS[before]}" if moved else "")
-    return "; ".join(t for t in (told, reached[row], flat["driver_1"][row]) if t)
+def _because(
+    flat: Table, row: int, reached: Sequence[str], moved: Mapping[str, str]
+) -> str:
+    """Tell what moved the colour; where it did not move, the main reason."""
+    line = moved.get(flat["account_id"][row])
+    if line and flat["movement"][row] in ("worse", "better"):
+        return "; ".join(text for text in (line, reached[row]) if text)
+    told = (BAND_WORDS[flat["band"][row]], reached[row], flat["driver_1"][row])
+    return "; ".join(text for text in told if text)
 
 
 def _columns(

@@ -104,7 +104,7 @@ def score_cohort(
                 config.playbooks,
                 book,
                 out,
-                profile=beside["profile"],
+                beside=beside,
                 as_of=date_of(day),
             )
         folder = write_scores(

@@ -1,0 +1,39 @@
+"""Contracts that contradict themselves or each other are told."""
+
+from tests.sources.checked import found
+
+
+def test_contract_rows_that_contradict_themselves_stop(company):
+    text = (
+        "account_id,start,end,cancelled_at\n"
+        "a1,2025-03-01,2025-02-01,\n"
+        "a2,2025-03-01,2026-01-01,2024-01-01\n"
+        "a3,2025-03-01,2025-06-01,2025-09-01\n"
+    )
+    whats = [f.what for f in found(company(files={"contracts.csv": text}), "CH202")]
+    assert any("end before they start" in w for w in whats)
+    assert any("cancelled before they start" in w for w in whats)
+    assert any("cancelled after their agreed end" in w for w in whats)
+
+
+def test_an_old_notice_without_an_end_is_told(company):
+    text = "account_id,start,notice_at\na1,2022-01-01,2022-06-01\na2,2023-07-01,\n"
+    text += "a3,2023-01-01,2023-06-01\n"  # it may still run
+    [told] = found(company(files={"contracts.csv": text}), "CH202")
+    assert "1 of 3 rows were given notice on a year ago and more" in told.what
+
+
+def test_a_registration_withdrawn_before_the_start_is_no_breach(company):
+    text = (
+        "account_id,start,known_at,cancelled_at\na1,2025-03-01,2025-01-01,2025-02-01\n"
+    )
+    assert found(company(files={"contracts.csv": text}), "CH202") == []
+
+
+def test_repeated_and_overlapping_contracts_are_counted(company):
+    row = "a1,2025-01-01,2026-01-01\n"
+    text = "account_id,start,end\n" + row * 2 + "a1,2025-06-01,2026-06-01\n"
+    text += "a2,2025-01-01,2025-06-01\na2,2025-06-01,2026-01-01\n"
+    config = company(files={"contracts.csv": text})
+    assert [f.count for f in found(config, "CH203")] == [1]
+    assert [f.count for f in found(config, "CH204")] == [2]

@@ -273,19 +273,22 @@ def test_tasks_stand_where_a_csm_looks_and_can_be_chosen(bundle_folder, tmp_path
     assert (len(all_rows) > 1, len(none)) == (True, 1)
 
 
+def board_of(folder, bundle):
+    """Write the board's page of the scores in a folder."""
+    save_bundle(bundle, folder / "bundle")
+    out = folder / "board.html"
+    write_portfolio(
+        folder / "scores", out, bundle_folder=folder / "bundle", kind="board"
+    )
+    return out.read_text(encoding="utf-8")
+
+
 def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
     nothing = np.full(40, np.nan)
     for day in (date(2025, 11, 1), DAY):
         book = book_of(40, as_of=day, value=nothing, expected_loss=nothing)
         write_scores(book, tmp_path / "scores", as_of=day)
-    save_bundle(replace(load_bundle(bundle_folder), card=CARD), tmp_path / "bundle")
-    write_portfolio(
-        tmp_path / "scores",
-        tmp_path / "board.html",
-        bundle_folder=tmp_path / "bundle",
-        kind="board",
-    )
-    html = (tmp_path / "board.html").read_text(encoding="utf-8")
+    html = board_of(tmp_path, replace(load_bundle(bundle_folder), card=CARD))
     said, _, table = html.partition("The ten accounts")
     assert "Expected to leave" in said
     assert "Since the run before (2025-11-01)" in said
@@ -295,11 +298,17 @@ def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
     assert table
 
 
-@pytest.mark.parametrize("skill", [True, False])
-def test_the_proof_says_whose_colours_it_judges_where_there_is_no_skill(skill):
-    report = {**REPORT, "verdict": {**REPORT["verdict"], "skill": skill}}
+@pytest.mark.parametrize(
+    ("skill", "chosen", "told"),
+    [(True, "blend", False), (False, "blend", True), (False, "rules", False)],
+)
+def test_the_proof_says_whose_colours_it_judges_where_they_are_not_shown(
+    skill, chosen, told
+):
+    verdict = {**REPORT["verdict"], "skill": skill, "chosen": chosen}
+    report = {**REPORT, "verdict": verdict}
     said = Page(proof_page(report, company="Example", since={})).all_text
-    assert ("Judged are the colours of blend" in said) is not skill
+    assert ("Judged are the colours of" in said) is told
 
 
 def test_a_board_without_renewals_money_or_skill_ranks_nobody(bundle_folder, tmp_path):
@@ -309,14 +318,8 @@ def test_a_board_without_renewals_money_or_skill_ranks_nobody(bundle_folder, tmp
     write_scores(book, tmp_path / "scores", as_of=DAY)
     verdict = {**REPORT["verdict"], "skill": False}
     card = {**CARD, "backtest": {**REPORT, "verdict": verdict}}
-    save_bundle(replace(load_bundle(bundle_folder), card=card), tmp_path / "bundle")
-    write_portfolio(
-        tmp_path / "scores",
-        tmp_path / "board.html",
-        bundle_folder=tmp_path / "bundle",
-        kind="board",
-    )
-    said = Page((tmp_path / "board.html").read_text(encoding="utf-8")).all_text
+    bundle = replace(load_bundle(bundle_folder), card=card)
+    said = Page(board_of(tmp_path, bundle)).all_text
     assert "the colours are unproven" in said
     assert "Renewals ahead" not in said
     assert "The ten accounts" not in said

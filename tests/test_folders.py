@@ -32,6 +32,19 @@ def test_a_folder_takes_its_name_when_everything_went_well(tmp_path):
     assert [p.name for p in target.parent.iterdir()] == ["folder"]
 
 
+def test_what_cannot_be_put_aside_stays_where_it_is(tmp_path):
+    for text in ("old", "older"):
+        with new_folder(tmp_path / text, ours=OURS) as folder:
+            fill(folder, text)
+    with (
+        pytest.raises(OSError, match="not empty"),
+        new_folder(tmp_path / "old", ours=OURS, aside=tmp_path / "older") as folder,
+    ):
+        fill(folder, "new")
+    assert contents(tmp_path / "old")["one"] == "old"
+    assert contents(tmp_path / "older")["one"] == "older"
+
+
 @pytest.mark.parametrize("before", [False, True])
 def test_after_an_error_nothing_has_changed_and_nothing_is_left(tmp_path, before):
     target = tmp_path / "folder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import shutil
 import uuid
@@ -12,7 +13,9 @@ from pathlib import Path
 
 from churnhealth.errors import ConfigError
 
-__all__ = ["new_folder", "publish", "write_text"]
+__all__ = ["locked", "new_folder", "publish", "write_text"]
+
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -46,8 +49,7 @@ def new_folder(
         if target.exists():
             _exchange(temporary, target)
             if aside is not None:
-                aside.parent.mkdir(exist_ok=True)
-                temporary.rename(aside)
+                _put_aside(temporary, aside, instead_of=target)
         else:
             temporary.rename(target)
         sync_folder(target.parent)
@@ -66,6 +68,16 @@ def _refuse_foreign(target: Path, ours: Collection[str]) -> None:
             why="writing there would delete it",
             fix="give a folder that is empty or does not exist yet",
         )
+
+
+def _put_aside(old: Path, aside: Path, *, instead_of: Path) -> None:
+    """Keep what was replaced; where it cannot be kept it takes its place again."""
+    try:
+        aside.parent.mkdir(exist_ok=True)
+        old.rename(aside)
+    except OSError:
+        _exchange(old, instead_of)
+        raise
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -98,6 +110,22 @@ def write_text(path: Path, text: str) -> None:
         publish(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder alone; the system lets go when the process ends, however.
+
+    >>> import tempfile
+    >>> home = Path(tempfile.mkdtemp())
+    >>> with locked(home / "models"):
+    ...     [p.name for p in (home / "models").iterdir()]
+    ['.lock']
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,7 +9,6 @@ replaced in one step, so a reader sees the old one or the new one.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,7 +20,7 @@ from typing import Any
 
 from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.errors import BundleError, GateError
-from churnhealth.folders import sync_folder, write_text
+from churnhealth.folders import locked, sync_folder, write_text
 
 __all__ = [
     "Champion",
@@ -36,7 +35,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-POINTER, JOURNAL, LOCK = "champion.json", "promotions.jsonl", ".lock"
+POINTER, JOURNAL = "champion.json", "promotions.jsonl"
 _REMEMBERED = 50  # former champions that a rollback can still reach
 
 
@@ -155,7 +154,7 @@ def crown(
     GateError
         CH623 when the champion changed since the comparison.
     """
-    with _locked(models):
+    with locked(models):
         reign = read_reign(models)
         now = None if reign is None else reign.champion
         if now != over:
@@ -179,7 +178,7 @@ def step_back(models: Path, *, at: datetime) -> Reign:
     BundleError
         CH624 when there is none before it; the present one stays.
     """
-    with _locked(models):
+    with locked(models):
         reign = read_reign(models)
         if reign is None or not reign.before:
             raise BundleError(
@@ -206,7 +205,7 @@ def note(
 ) -> None:
     """Add a line to the journal that changes nothing, such as a refusal."""
     with (
-        _locked(models),
+        locked(models),
         _journalled(models, action, bundle, at, before=before, evidence=evidence),
     ):
         pass
@@ -308,15 +307,6 @@ def _journalled(
 def _write_all(handle: int, content: bytes) -> None:
     while content:  # the last bytes of a disk are written before it is told to be full
         content = content[os.write(handle, content) :]
-
-
-@contextmanager
-def _locked(models: Path) -> Iterator[None]:
-    """Hold the registry alone; the system lets go when the process ends, however."""
-    models.mkdir(parents=True, exist_ok=True)
-    with (models / LOCK).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _unreadable() -> BundleError:

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -16,13 +17,14 @@ from churnhealth.archive.flat import COLUMNS, flat_table
 from churnhealth.archive.runs import (
     bands_of,
     earlier_scores,
+    history_of,
     read_current,
     write_scores,
 )
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.scoring import score_history
 from churnhealth.sources.contract import date_of
-from churnhealth.sources.engine import read_table
+from churnhealth.sources.engine import read_table, write_table
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DAY = date_of(AS_OF)
@@ -86,6 +88,61 @@ def test_what_somebody_else_put_into_a_run_is_never_moved(tmp_path):
     with pytest.raises(ConfigError):
         write_scores(book(), tmp_path, as_of=DAY)
     assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_runs_written_at_the_same_time_are_all_kept(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: write_scores(book(), tmp_path, as_of=DAY), range(4)))
+    kept = [f"2025-09-01.{n}.parquet" for n in (1, 2, 3, 4)]
+    assert names(tmp_path / "history") == kept
+    for n in (1, 2, 3):
+        told = (tmp_path / "superseded" / f"2025-09-01.{n}" / "run.json").read_text()
+        assert json.loads(told)["run"] == n
+
+
+@pytest.mark.parametrize("harm", ["deleted", "without a number"])
+def test_no_run_takes_the_number_of_another(tmp_path, harm):
+    folder = write_scores(book(), tmp_path, as_of=DAY)
+    write_scores(book(), tmp_path, as_of=DAY)
+    second = (tmp_path / "history" / "2025-09-01.2.parquet").read_bytes()
+    if harm == "deleted":
+        shutil.rmtree(folder)
+    else:
+        (folder / "run.json").write_text("{")
+    write_scores(book(now=NOW.replace(hour=9)), tmp_path, as_of=DAY)
+    assert (tmp_path / "history" / "2025-09-01.2.parquet").read_bytes() == second
+    assert json.loads((folder / "run.json").read_text())["run"] == 3
+
+
+def test_the_runs_of_a_day_are_told_in_their_order(tmp_path):
+    write_scores(book(), tmp_path, as_of=DAY)
+    flat = read_table(tmp_path / "history" / "2025-09-01.1.parquet")
+    for n in (2, 10):
+        again = {**flat, "run": np.full_like(flat["run"], n)}
+        write_table(tmp_path / "history" / f"2025-09-01.{n}.parquet", again)
+    assert history_of(tmp_path, flat["account_id"][0])["run"].tolist() == [1, 2, 10]
+
+
+def test_a_damaged_earlier_run_is_named_and_a_damaged_summary_is_written_anew(tmp_path):
+    folder = write_scores(book(), tmp_path, as_of=DAY)
+    (tmp_path / "scores_current.parquet").write_text("half a fi")
+    write_scores(book(AS_OF + 30), tmp_path, as_of=date(2025, 10, 1))
+    days = set(read_table(tmp_path / "scores_current.parquet")["as_of"])
+    assert days == {np.datetime64("2025-10-01")}
+    (folder / "scores.parquet").write_text("half a fi")
+    with pytest.raises(RequestError) as caught:
+        earlier_scores(tmp_path, before=date(2025, 10, 1))
+    assert caught.value.code == "CH528"
+    assert "2025-09-01" in caught.value.what
+
+
+def test_a_pointer_that_leads_nowhere_is_put_right_by_the_next_run(tmp_path):
+    (tmp_path / "current").write_text("yesterday\n")
+    write_scores(book(), tmp_path, as_of=DAY)
+    assert (tmp_path / "current").read_text() == "2025-09-01\n"
+    (tmp_path / "current").write_text("2025-12-01\n")  # that run was deleted
+    write_scores(book(), tmp_path, as_of=DAY)
+    assert (tmp_path / "current").read_text() == "2025-09-01\n"
 
 
 def test_what_a_killed_run_left_undone_the_next_one_mends(tmp_path):

@@ -17,7 +17,7 @@ left undone, the next one mends: the flat files are made from the folders.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from churnhealth.archive.flat import current_table, flat_table
 from churnhealth.errors import RequestError
-from churnhealth.folders import new_folder, write_text
+from churnhealth.folders import locked, new_folder, write_text
 from churnhealth.scoring import ScoreBook
 from churnhealth.sources.engine import Connection, QueryError, read_table, write_table
 
@@ -82,24 +82,45 @@ def write_scores(
 
     Parquet is always written, since the pages read it; CSV stands beside it if asked.
     ``beside`` are further tables of the run, ``about`` is what ``run.json`` says of it.
+    Of several that write at the same time one does so after the other.
     """
+    with locked(out):
+        return _write(
+            book,
+            out,
+            as_of=as_of,
+            as_csv=file_format == "csv",
+            beside=beside or {},
+            about=about or {},
+        )
+
+
+def _write(
+    book: ScoreBook,
+    out: Path,
+    *,
+    as_of: date,
+    as_csv: bool,
+    beside: Mapping[str, Table],
+    about: Mapping[str, Any],
+) -> Path:
     folder = out / str(as_of)
-    tables = _tables(book, beside or {})
+    tables = _tables(book, beside)
     ours = {f"{name}.{suffix}" for name in _TABLES for suffix in ("parquet", "csv")}
-    number = _number(folder)
+    number = _newest_number(out, folder)
     aside = out / "superseded" / f"{as_of}.{number}"
-    told = {**(about or {}), "schema_version": 1, "run": number + 1}
+    told = {**about, "schema_version": 1, "run": number + 1}
     with new_folder(folder, ours=ours | {_ABOUT}, aside=aside) as temporary:
         for name, table in tables.items():
             write_table(temporary / f"{name}.parquet", table, group_rows=_GROUP)
-            if file_format == "csv" and name in _ALSO_CSV:
+            if as_csv and name in _ALSO_CSV:
                 write_table(temporary / f"{name}.csv", unformulated(table))
         (temporary / _ABOUT).write_text(_json_text(told), encoding="utf-8")
     flat = _flat(folder, tables)
     write_table(out / "history" / f"{as_of}.{number + 1}.parquet", flat)
     _append_history(out)
     if str(as_of) >= _current(out):
-        _publish_current(out, folder, flat, as_csv=file_format == "csv")
+        _publish_current(out, folder, flat, as_csv=as_csv)
     return folder
 
 
@@ -114,8 +135,24 @@ def _tables(book: ScoreBook, beside: Mapping[str, Table]) -> dict[str, Table]:
 
 
 def _number(folder: Path) -> int:
-    """Count the runs of a day so far: 0 before the first."""
-    return int(read_about(folder).get("run", 1)) if folder.is_dir() else 0
+    """Give the number of a day's newest run."""
+    return int(read_about(folder).get("run", 1))
+
+
+def _newest_number(out: Path, folder: Path) -> int:
+    """Give the highest number that a run of the day has: 0 before the first.
+
+    Where the newest run was deleted, or says no more which it was, its number is not
+    given again: the flat file of that number is never rewritten.
+    """
+    kept = [*(out / "history").glob(f"{folder.name}.*.parquet")]
+    kept += (out / "superseded").glob(f"{folder.name}.*")
+    numbers = [int(n) for p in kept if (n := p.name.split(".")[1]).isdecimal()]
+    newest = max(numbers, default=0)
+    if not folder.is_dir():
+        return newest
+    aside = out / "superseded" / f"{folder.name}.{newest}"
+    return max(_number(folder), newest + aside.exists())
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -176,7 +213,10 @@ def _read(folder: Path) -> dict[str, Table]:
 
 def _publish_current(out: Path, folder: Path, flat: Table, *, as_csv: bool) -> None:
     target = out / "scores_current.parquet"
-    before = read_table(target) if target.is_file() else None
+    try:
+        before = read_table(target) if target.is_file() else None
+    except QueryError:  # it is written anew, and all of it is new
+        before = None
     table = current_table(flat, before)
     write_table(target, table)
     if as_csv:
@@ -197,7 +237,7 @@ def earlier_scores(out: Path, *, before: date) -> tuple[date, Table] | None:
     columns = ("account_id", "status", "churn_probability", "band")
     versions = ("model_version", "bands_version")
     file = out / earlier[-1] / "scores.parquet"
-    return date.fromisoformat(earlier[-1]), read_table(file, columns=columns + versions)
+    return date.fromisoformat(earlier[-1]), _stored(file, columns=columns + versions)
 
 
 def earlier_tasks(out: Path, *, before: date, days: int) -> list[Table]:
@@ -205,7 +245,21 @@ def earlier_tasks(out: Path, *, before: date, days: int) -> list[Table]:
     first = str(before - timedelta(days=days))
     files = (out / day / "tasks.parquet" for day in run_days(out)
              if first <= day < str(before))  # fmt: skip
-    return [read_table(file) for file in files if file.is_file()]
+    return [_stored(file) for file in files if file.is_file()]
+
+
+def _stored(file: Path, *, columns: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+    """Read a table of an earlier run, or say which run it is that is damaged."""
+    try:
+        return read_table(file, columns=columns)
+    except QueryError as error:
+        day = file.parent.name
+        raise RequestError(
+            "CH528",
+            f"{file.name} of the run of {day} is damaged, or not of this program",
+            why="what moved since that run, and which tasks it began, cannot be told",
+            fix=f"restore the folder {day} from a copy, or move it away",
+        ) from error
 
 
 def history_files(out: Path) -> list[tuple[str, Path]]:
@@ -222,7 +276,8 @@ def history_of(
     out: Path, account_id: str, *, con: Connection | None = None
 ) -> dict[str, NDArray[Any]]:
     """Give the flat rows of one account, one per run that listed it."""
-    files = sorted((out / "history").glob("*.parquet"))
+    found = (out / "history").glob(f"{_DAY}.*.parquet")
+    files = sorted(found, key=lambda p: (p.name[:10], len(p.name), p.name))
     if not files:
         return {}
     return read_table(*files, account_id=account_id, con=con)
@@ -240,8 +295,12 @@ def bands_of(scores: Table) -> dict[str, str]:
 
 
 def _current(out: Path) -> str:
-    pointer = out / "current"
-    return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
+    """Give the day that is pointed to, "" where the pointer leads to no run."""
+    try:
+        name = str(date.fromisoformat((out / "current").read_text("utf-8").strip()))
+    except (OSError, ValueError):
+        return ""
+    return name if (out / name / "scores.parquet").is_file() else ""
 
 
 def harmless(cell: Any) -> Any:
@@ -269,12 +328,9 @@ def unformulated(table: Table) -> dict[str, NDArray[Any]]:
 
 def current_folder(out: Path) -> Path:
     """Find the newest run under ``out``; raises ``RequestError`` CH501 if none is."""
-    try:
-        name = str(date.fromisoformat(_current(out)))
-        if not (out / name / "scores.parquet").is_file():
-            raise FileNotFoundError(name)
-    except (OSError, ValueError) as error:
-        raise _none(out) from error
+    name = _current(out)
+    if not name:
+        raise _none(out)
     return out / name
 
 

@@ -340,7 +340,16 @@ def test_accounts_whose_contracts_write_the_same_id_otherwise_stop(company):
     }
     [f] = found(company(files=files), "CH223")
     assert f.stops
-    assert "1 differ from one that has in leading zeros" in f.what
+    assert "1 differ from one that has only in leading zeros" in f.what
+
+
+def test_a_column_of_the_outcome_that_is_empty_is_not_named(company):
+    contracts = "account_id,start,cancelled,churned\n"
+    files = {"contracts.csv": contracts + "a1,2025-01-01,,true\na2,2025-01-01,,\n"}
+    [f] = found(company(files=files), "CH222")
+    assert f.what.endswith("not used: contracts.churned")
+    files = {"contracts.csv": contracts + "a1,2025-01-01,,\na2,2025-01-01,,\n"}
+    assert found(company(files=files), "CH222") == []
 
 
 def test_what_the_contracts_are_worth_is_told(company):

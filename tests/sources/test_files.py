@@ -6,7 +6,7 @@ from datetime import date, datetime
 import pytest
 
 from churnhealth.errors import ConfigError, SourceError
-from churnhealth.sources.contract import parse_day
+from churnhealth.sources.contract import FAR, parse_day
 from churnhealth.sources.load import load
 
 COLUMNS = {"account_id": "Kunden Nr", "start": "Beginn", "plan": "Gebühr"}
@@ -162,3 +162,24 @@ def test_a_name_is_found_however_its_umlaut_is_coded(company):
     # what a Mac writes: o and two dots, and a blank that does not break
     table = TABLE.replace("ü", "u\u0308").replace("Kunden Nr", "Kunden\u00a0Nr")
     assert load(given(company, "c.csv", table)).history.contracts.plan[0] == "50 €"
+
+
+def test_a_date_of_a_workbook_that_means_nothing_is_missing_however_written(
+    company, tmp_path
+):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["account_id", "start", "end"])
+    for end in (date(2099, 12, 31), "31.12.2099", date(2026, 1, 31), "28.02.2026"):
+        book.active.append(["a1", date(2025, 1, 31), end])
+    book.save(tmp_path / "c.xlsx")
+    config = company(
+        contracts={
+            "path": "c.xlsx",
+            "missing": ["2099-12-31"],
+            "formats": {"start": "%d.%m.%Y", "end": "%d.%m.%Y"},
+        }
+    )
+    ends = load(config).history.contracts.end.tolist()
+    days = [parse_day("2026-01-31"), parse_day("2026-02-28")]
+    assert ends == [*days, FAR, FAR]

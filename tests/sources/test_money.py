@@ -139,3 +139,38 @@ def test_a_request_gives_money_in_the_model_s_currency_and_names_none():
             Schema(contracts=True), [{"account_id": "a1", "contracts": [term]}]
         )
     assert caught.value.code == "CH522"
+
+
+SIGNED = "account_id,start,mrr\na1,2025-01-01,{}\na2,2025-01-01,{}\n"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("USD 1234.00", "USD 70"),
+        ("'1,234.00 USD'", "70"),
+        ("'US$ 1,234.00'", "US$70"),
+        ("'£1,234'", "£ 70.00"),
+    ],
+)
+def test_the_currency_beside_an_amount_is_no_part_of_it(company, one, other):
+    text = SIGNED.format(one, other).replace("'", '"')
+    source = {**contracts(UNMAPPED), "formats": {"mrr": "1,234.50"}}
+    config = company(files={"contracts.csv": text}, contracts=source)
+    assert load(config).history.contracts.value.tolist() == [1234.0, 70.0]
+
+
+def test_without_a_format_the_one_that_reads_amounts_with_a_currency_is_named(company):
+    text = SIGNED.format('"USD 1,234.00"', "USD 70.00")
+    config = company(files={"contracts.csv": text}, contracts=contracts(UNMAPPED))
+    with pytest.raises(SourceError, match=r'add to `formats`: mrr = "1,234\.50"'):
+        load(config)
+
+
+@pytest.mark.parametrize("other", ["EUR 70", "€70", "70 CHF"])
+def test_amounts_written_with_several_currencies_are_not_added_up(company, other):
+    text = SIGNED.format("USD 70", other)
+    source = {**contracts(UNMAPPED), "formats": {"mrr": "1,234.50"}}
+    config = company(files={"contracts.csv": text}, contracts=source)
+    with pytest.raises(SourceError, match=r"CH116.*written with 2 currencies"):
+        load(config)

@@ -150,11 +150,13 @@ def _separates(values: Texts, churned: Mask, covered: Mask) -> bool:
 
 
 def _outcomes(flags: Mapping[str, Ints]) -> Finding | None:
-    if not flags:
+    """Name the columns that say of anybody whether they left; an empty one does not."""
+    telling = sorted(name for name, flag in flags.items() if (flag >= 0).any())
+    if not telling:
         return None
-    names = ", ".join(sorted(flags))
+    names = ", ".join(telling)
     what = f"columns that know the outcome are there and not used: {names}"
-    return finding("CH222", what, count=len(flags), example=min(flags))
+    return finding("CH222", what, count=len(telling), example=telling[0])
 
 
 def _timeless(history: History) -> Finding | None:

@@ -17,7 +17,7 @@ from churnhealth.sources.contract import (
     date_of,
 )
 from churnhealth.sources.findings import Finding, finding
-from churnhealth.sources.joining import alike
+from churnhealth.sources.joining import WRITTEN, alike
 
 __all__ = ["first_id", "first_seen", "last_cover", "term_findings"]
 
@@ -173,7 +173,7 @@ def _without(history: History, c: Contracts) -> Finding | None:
     ids = history.accounts.ids
     near = alike(ids[without], ids[has])
     if near:
-        what += f"; {near} differ from one that has in leading zeros, '.0' or capitals"
+        what += f"; {near} differ from one that has only in {WRITTEN}"
     return finding(
         "CH223",
         what,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -13,7 +14,11 @@ from churnhealth.sources.problems import Problem
 from churnhealth.sources.tables import Part
 from churnhealth.sources.written import toml_key
 
-__all__ = ["accounts_of", "alike", "coverage_of", "place", "unmet"]
+__all__ = ["WRITTEN", "accounts_of", "alike", "coverage_of", "place", "unmet"]
+
+# an id in which capitals count, and one that three characters made safe without them
+_MIXED = r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9]{15}"
+_FIFTEEN, _EIGHTEEN = re.compile(_MIXED), re.compile(_MIXED + "[A-Z0-5]{3}")
 
 
 def accounts_of(ids: Iterable[Texts]) -> Accounts:
@@ -104,7 +109,7 @@ def _stranger(part: Part, known: Collection[str], where: str) -> Problem:
     fix = "map `account_id` to the same id on both sides, written alike"
     near = alike(part.ids, known)
     if near:
-        more = f"; {near} of them differ in leading zeros, a '.0' or capitals only"
+        more = f"; {near} of them differ only in {WRITTEN}"
         zeros = "0" * max(map(len, known))
         key = toml_key(part.opened.columns["account_id"])
         fix += f'; for leading zeros add to `formats`: {key} = "{zeros}"'
@@ -116,17 +121,33 @@ def _stranger(part: Part, known: Collection[str], where: str) -> Problem:
     )
 
 
+WRITTEN = "leading zeros, a '.0', capitals, or 15 of 18 characters (Salesforce)"
+"""What may keep ids apart that are `alike`."""
+
+
 def alike(ids: Iterable[str], others: Iterable[str]) -> int:
     """Count the ids that only a way of writing keeps from one of the others.
 
     Spreadsheets drop leading zeros, data frames turn 7 into 7.0, systems differ in
-    capitals.
+    capitals. Salesforce's ids of 15 characters do not: capitals tell them apart, and
+    three more characters that say which are capitals make ids of 18 of them.
 
     >>> alike(["7.0", "AB-1", "9"], ["007", "ab-1"])
     2
+    >>> alike(["001A0000006Vm9r", "001a0000006Vm9R"], ["001A0000006Vm9rIAC"])
+    1
     """
-    there = {_plain(i) for i in others}
-    return sum(_plain(i) in there for i in ids)
+    there = {way for i in others for way in _ways(i)}
+    return sum(not there.isdisjoint(_ways(i)) for i in ids)
+
+
+def _ways(account: str) -> tuple[str, ...]:
+    """List how an id may be written elsewhere, in one way for each kind of system."""
+    bare = account.strip()
+    if _FIFTEEN.fullmatch(bare):
+        return (bare,)
+    plain = _plain(bare)
+    return (plain, bare[:15]) if _EIGHTEEN.fullmatch(bare) else (plain,)
 
 
 def _plain(account: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.joining import WRITTEN, alike
 from churnhealth.sources.tables import Part
 
 __all__ = ["noticed"]
@@ -50,6 +51,7 @@ def noticed(
 ) -> tuple[Finding, ...]:
     """List the findings of reading, source by source."""
     found: list[Finding] = []
+    known = [i for p, _ in placed if p.opened.table == "accounts" for i in p.ids]
     for part, lost in placed:
         found += _of_rows(part)
         found += _of_times(part)
@@ -57,7 +59,7 @@ def noticed(
             what = f"{part.opened.title}: the store cannot be written"
             found.append(finding("CH234", what, count=1, example=part.opened.name))
         if lost and accounts_given:
-            found.append(_unknown(part, lost))
+            found.append(_unknown(part, lost, known))
     found += _of_money([part for part, _ in placed])
     return tuple(found)
 
@@ -146,12 +148,15 @@ def _of_times(part: Part) -> list[Finding]:
     return found
 
 
-def _unknown(part: Part, lost: int) -> Finding:
+def _unknown(part: Part, lost: int, known: Collection[str]) -> Finding:
     rows = part.counts["rows"]
     what = (
         f"{part.opened.title}: {lost} of {rows} rows belong to accounts that are not"
         " in the accounts source"
     )
+    near = alike(set(part.ids).difference(known), known)
+    if near:
+        what += f"; {near} of their ids differ from one there only in {WRITTEN}"
     example = part.examples.get("lost", "")
     stops = lost > rows / 2
     return finding("CH215", what, count=lost, example=example, stops=stops)

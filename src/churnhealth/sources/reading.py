@@ -18,12 +18,11 @@ from churnhealth.config import (
 )
 from churnhealth.errors import ConfigError
 from churnhealth.sources.contract import TABLES
+from churnhealth.sources.emptied import without_missing
 from churnhealth.sources.engine import (
     Connection,
     QueryError,
     columns_of,
-    literal,
-    quoted,
     statements,
 )
 from churnhealth.sources.files import files_of, header_line, reader
@@ -133,7 +132,7 @@ def _open(
         con.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM {origin}")  # noqa: S608
         kinds = columns_of(con, view)
         if source.missing:
-            emptied = _emptied(kinds, source.missing)
+            emptied = without_missing(con, source, kinds)
             con.execute(
                 f"CREATE OR REPLACE TEMP VIEW {view} AS {emptied} FROM {origin}"
             )
@@ -174,25 +173,6 @@ def _open(
         files=tuple(files),
         currency=looks_like_currency(kinds) if asked else None,
     )
-
-
-def _emptied(kinds: Mapping[str, str], missing: Sequence[str]) -> str:
-    """Write the columns with nothing where a text stands that means nothing.
-
-    Of a column of dates or times the text is the day: a database has no other.
-    """
-    listed = ", ".join(map(literal, missing))
-    columns = []
-    for name, kind in kinds.items():
-        q = quoted(name)
-        if kind == "VARCHAR":
-            columns.append(f"CASE WHEN trim({q}) NOT IN ({listed}) THEN {q} END AS {q}")
-        elif kind == "DATE" or kind.startswith("TIMESTAMP"):
-            day = f"CAST(CAST({q} AS DATE) AS VARCHAR)"
-            columns.append(f"CASE WHEN {day} NOT IN ({listed}) THEN {q} END AS {q}")
-        else:
-            columns.append(q)
-    return f"SELECT {', '.join(columns)}"
 
 
 def _query(con: Connection, root: Path, source: Source, title: str) -> str | Problem:

@@ -16,9 +16,11 @@ from churnhealth.sources.kinds import (
     format_of,
     wanted_columns,
 )
+from churnhealth.sources.money import MONEY
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.written import (
+    currencies_in,
     empty_words,
     fitting,
     folded,
@@ -79,7 +81,7 @@ def unconverted(
             problems.append(_blank(opened, ours, int(count), int(first)))
         else:
             problems.append(_unread(con, opened, ours, kind, (int(count), int(first))))
-    return problems or _misread(con, opened)
+    return problems or [*_misread(con, opened), *_mixed(con, opened)]
 
 
 def _misread(con: Connection, opened: Opened) -> list[Problem]:
@@ -101,6 +103,31 @@ def _misread(con: Connection, opened: Opened) -> list[Problem]:
             ' "1,234.50" if they part decimals',
         )
         for theirs in hides_thousands(con, _rows(opened), list(texts))
+    ]
+
+
+def _mixed(con: Connection, opened: Opened) -> list[Problem]:
+    """List the amounts that are written with several currencies and added up as one."""
+    ours = MONEY.get(opened.table, "")
+    theirs = opened.columns.get(ours, "")
+    if (
+        "currency" in opened.columns
+        or opened.kinds.get(theirs) != "VARCHAR"
+        or format_of(opened, theirs, NUMBER) is None
+    ):
+        return []
+    signs = currencies_in(con, _rows(opened), theirs)
+    if len(signs) < 2:
+        return []
+    return [
+        Problem(
+            code="CH116",
+            what=f"{opened.title}: {_named(ours, theirs)} is written with"
+            f" {len(signs)} currencies ({', '.join(signs[:5])})",
+            fix="make a column of the currency in `sql`, map it to `currency`, and say"
+            " what one of each is worth in [company] rates; of one currency that is"
+            " written in two ways, correct the values",
+        )
     ]
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "FIRST",
     "LAST",
     "Family",
+    "currencies_in",
     "empty_words",
     "family_of",
     "filled_up",
@@ -48,6 +49,7 @@ _NUMBERS: Mapping[str, tuple[str, str]] = {
     "1.234,50": (".", ","),
     "1,234.50": (",", "."),
 }
+_SIGN = r"[A-Z]{0,2}\p{Sc}"  # of a currency: €, US$
 _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y"),
@@ -158,8 +160,8 @@ def time_as_written(theirs: str, pattern: str) -> str:
 def number_as_written(theirs: str, native: str, pattern: str) -> str:
     """Write the number of a column; null where the pattern does not fit.
 
-    Currency signs, blanks and apostrophes are no part of a number; thousands stand in
-    threes, so that 1.23 is not taken for 123.
+    Signs and codes of a currency, blanks and apostrophes are no part of a number;
+    thousands stand in threes, so that 1.23 is not taken for 123.
     """
     q = quoted(theirs)
     if pattern == _CENTS:
@@ -167,7 +169,7 @@ def number_as_written(theirs: str, native: str, pattern: str) -> str:
     if native != "VARCHAR":
         return f"TRY_CAST({q} AS DOUBLE)"
     between, before = _NUMBERS[pattern]
-    signs = literal(r"[\s\x{A0}\x{202F}'’€$£]")
+    signs = literal(rf"[\s\x{{A0}}\x{{202F}}'’]|{_SIGN}|^\s*[A-Z]{{3}}|[A-Z]{{3}}\s*$")
     bare = f"regexp_replace({q}, {signs}, '', 'g')"
     fits = literal(rf"[+-]?(?:\d+|\d{{1,3}}(?:[{between}]\d{{3}})+)(?:[{before}]\d+)?")
     plain = f"replace(replace({bare}, {literal(between)}, ''), {literal(before)}, '.')"
@@ -175,6 +177,20 @@ def number_as_written(theirs: str, native: str, pattern: str) -> str:
         f"(CASE WHEN regexp_full_match({bare}, {fits})"
         f" THEN TRY_CAST({plain} AS DOUBLE) END)"
     )
+
+
+def currencies_in(con: Connection, rows: str, theirs: str) -> list[str]:
+    """List the signs and codes of currencies that amounts are written with.
+
+    >>> from churnhealth.sources.engine import connect
+    >>> with connect() as con:
+    ...     rows = "(SELECT unnest(['$ 5', '6', 'EUR 7', '8 EUR', 'R$ 9']) AS x)"
+    ...     currencies_in(con, rows, "x")
+    ['$', 'EUR', 'R$']
+    """
+    mark = f"regexp_extract({quoted(theirs)}, {literal(f'{_SIGN}|[A-Z]{{3}}')})"
+    sql = f"SELECT DISTINCT {mark} AS mark FROM {rows} ORDER BY mark"  # noqa: S608
+    return [str(mark) for (mark,) in con.execute(sql).fetchall() if mark]
 
 
 def filled_up(text: str, pattern: str) -> str:

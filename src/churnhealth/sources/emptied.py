@@ -1,0 +1,54 @@
+"""What stands for nothing in a source: the texts that `missing` lists become empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from churnhealth.config import Source
+from churnhealth.sources.engine import Connection, literal, quoted
+from churnhealth.sources.written import (
+    family_of,
+    folded,
+    time_as_written,
+    understood,
+)
+
+__all__ = ["without_missing"]
+
+
+def without_missing(con: Connection, source: Source, kinds: Mapping[str, str]) -> str:
+    """Write the columns with nothing where a text stands that means nothing.
+
+    Of a column of dates or times the text is the day: a database has no other, and of
+    a workbook's cells nobody sees how they are written. Where a format says how texts
+    are written as times, both will do.
+    """
+    listed = ", ".join(map(literal, source.missing))
+    dated = _dated(con, source, kinds)
+    columns = []
+    for name, kind in kinds.items():
+        q = quoted(name)
+        day = f"CAST(CAST({dated.get(name, q)} AS DATE) AS VARCHAR)"
+        means_nothing = []
+        if kind == "VARCHAR":
+            means_nothing.append(f"trim({q}) IN ({listed})")
+        if name in dated or kind == "DATE" or kind.startswith("TIMESTAMP"):
+            means_nothing.append(f"coalesce({day}, '') IN ({listed})")
+        nothing = " OR ".join(means_nothing)
+        columns.append(
+            f"CASE WHEN NOT ({nothing}) THEN {q} END AS {q}" if nothing else q
+        )
+    return f"SELECT {', '.join(columns)}"
+
+
+def _dated(con: Connection, source: Source, kinds: Mapping[str, str]) -> dict[str, str]:
+    """Write the times of the texts that a format of the source reads as times."""
+    patterns = {folded(name): p for name, p in source.formats.items()}
+    return {
+        name: time_as_written(name, pattern)
+        for name, kind in kinds.items()
+        if kind == "VARCHAR"
+        and (pattern := patterns.get(folded(name))) is not None
+        and family_of(pattern) == "dates"
+        and understood(con, pattern)
+    }

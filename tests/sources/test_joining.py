@@ -1,0 +1,32 @@
+"""Ids that are written otherwise elsewhere are told; those that differ are not."""
+
+from tests.sources.checked import found
+
+SHORT, LONG = "001A0000006Vm9r", "001A0000006Vm9rIAC"
+
+
+def test_ids_of_15_characters_that_begin_one_of_18_stop_and_are_told(company):
+    files = {
+        "contracts.csv": f"account_id,start\n{LONG},2025-01-01\na1,2025-01-01\n",
+        "events.csv": f"account_id,happened_at\n{SHORT},2025-03-01\na1,2025-03-01\n",
+    }
+    [f] = found(company(files=files), "CH223")
+    assert f.stops
+    assert "1 differ from one that has only in" in f.what
+    assert "15 of 18 characters" in f.what
+    files["accounts.csv"] = f"account_id\n{LONG}\na1\n"
+    config = company(files=files, sources={"accounts": {"path": "accounts.csv"}})
+    [f] = found(config, "CH215")
+    assert "1 of their ids differ from one there only in" in f.what
+
+
+def test_ids_of_15_characters_that_differ_in_capitals_are_different(company):
+    other = SHORT.replace("A", "a")
+    files = {
+        "contracts.csv": f"account_id,start\n{SHORT},2025-01-01\n",
+        "events.csv": f"account_id,happened_at\n{other},2025-03-01\n"
+        f"{SHORT},2025-03-01\n",
+    }
+    [f] = found(company(files=files), "CH223")
+    assert not f.stops
+    assert "differ" not in f.what

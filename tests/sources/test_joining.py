@@ -1,6 +1,9 @@
 """Ids that are written otherwise elsewhere are told; those that differ are not."""
 
+import pytest
 from tests.sources.checked import found
+
+from churnhealth.sources.joining import alike
 
 SHORT, LONG = "001A0000006Vm9r", "001A0000006Vm9rIAC"
 
@@ -30,3 +33,10 @@ def test_ids_of_15_characters_that_differ_in_capitals_are_different(company):
     [f] = found(company(files=files), "CH223")
     assert not f.stops
     assert "differ" not in f.what
+
+
+@pytest.mark.parametrize(
+    "other", ["Mu\u0308ller", "Müller\t", "MÜLLER", "Müller\u2028"]
+)
+def test_ids_that_differ_in_blanks_or_how_letters_are_coded_are_alike(other):
+    assert alike([other, "Muller"], ["Müller"]) == 1

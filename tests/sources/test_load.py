@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from churnhealth.errors import SourceError
 from churnhealth.sources.contract import FAR, Coverage, day_of
 from churnhealth.sources.engine import write_table
 from churnhealth.sources.joining import coverage_of
@@ -101,6 +102,29 @@ def test_json_lines_and_globs_are_read(company):
     h = load(company(files=files, events=events)).history
     assert h.accounts.ids.tolist() == ["007", "a1", "a2"]
     assert h.events[0].happened_at.tolist() == [day("2025-03-01"), day("2025-03-02")]
+
+
+def test_ids_that_json_writes_partly_as_numbers_are_texts_without_quotes(company):
+    rows = ('{"account_id": 1', '{"account_id": "a1"', '{"account_id": [7]')
+    text = "".join(f'{row}, "happened_at": "2025-03-01"}}\n' for row in rows)
+    config = company(
+        files={"e.jsonl": text}, events=[{"name": "product", "path": "e.jsonl"}]
+    )
+    assert load(config).history.accounts.ids.tolist() == ["1", "[7]", "a1", "a2"]
+
+
+def test_ids_that_a_float_no_longer_tells_apart_are_refused(company, tmp_path):
+    ids = np.array([2.0**53 + 2, 12.0, 2.0**60])
+    days = np.full(3, np.datetime64("2025-03-01", "D"))
+    table = {"account_id": ids, "happened_at": days}
+    write_table(tmp_path / "e.parquet", table)
+    config = company(events=[{"name": "product", "path": "e.parquet"}])
+    with pytest.raises(SourceError) as caught:
+        load(config)
+    assert "2 values are not exact" in str(caught.value)
+    assert "as text or as a whole number" in caught.value.fix
+    write_table(tmp_path / "e.parquet", {**table, "account_id": ids[[1, 1, 1]]})
+    assert "12" in load(config).history.accounts.ids
 
 
 def test_files_of_a_glob_may_order_their_columns_differently(company):

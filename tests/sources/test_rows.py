@@ -32,7 +32,7 @@ seconds = st.integers(0, 40).map(
 )  # from 2025-01-01
 maybe_seconds = st.none() | seconds
 maybe_number = st.none() | st.sampled_from([0.0, 1.5, 2.25, -3.0, 1 / 3])
-words = st.sampled_from(["login", "export", "Zoom"])
+words = st.sampled_from(["login", "export", "Zoom", "\u00a0Zoom\u3000"])
 
 event = st.fixed_dictionaries(
     {

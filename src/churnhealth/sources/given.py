@@ -16,6 +16,7 @@ from churnhealth.errors import RequestError
 from churnhealth.sources.contract import FAR
 
 __all__ = [
+    "BLANKS",
     "DAY",
     "LARGEST",
     "LONGEST",
@@ -50,6 +51,8 @@ _FIRST = -25_567 * DAY  # 1900-01-01
 _LAST = 84_006 * DAY  # 2200-01-01
 LARGEST = 1e15
 """Numbers of a request are smaller than this."""
+BLANKS = " \xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What is no part of a text at its ends: the spaces that loading trims."""
 LONGEST = 1_000
 """Texts of a request have at most so many characters."""
 
@@ -118,7 +121,7 @@ def text(row: Mapping[str, object], name: str, where: str) -> str | None:
             f"is longer than {LONGEST} characters",
             fix="give an id or a short name",
         )
-    return value.strip(" ") or None
+    return value.strip(BLANKS) or None
 
 
 def label(row: Mapping[str, object], name: str, where: str) -> str | None:

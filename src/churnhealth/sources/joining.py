@@ -12,7 +12,7 @@ from churnhealth.sources.contract import FAR, Accounts, Coverage, Days, Texts
 from churnhealth.sources.engine import texts
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.tables import Part
-from churnhealth.sources.written import toml_key
+from churnhealth.sources.written import folded, toml_key
 
 __all__ = ["WRITTEN", "accounts_of", "alike", "coverage_of", "place", "unmet"]
 
@@ -121,7 +121,10 @@ def _stranger(part: Part, known: Collection[str], where: str) -> Problem:
     )
 
 
-WRITTEN = "leading zeros, a '.0', capitals, or 15 of 18 characters (Salesforce)"
+WRITTEN = (
+    "leading zeros, a '.0', capitals, blanks, how ö is coded, or 15 of 18 characters"
+    " (Salesforce)"
+)
 """What may keep ids apart that are `alike`."""
 
 
@@ -151,7 +154,7 @@ def _ways(account: str) -> tuple[str, ...]:
 
 
 def _plain(account: str) -> str:
-    return account.strip().casefold().removesuffix(".0").lstrip("0")
+    return folded(account.strip()).removesuffix(".0").lstrip("0")
 
 
 def coverage_of(known_at: Days, happened_at: Days) -> Coverage:

@@ -23,6 +23,7 @@ from churnhealth.sources.engine import (
     Connection,
     QueryError,
     columns_of,
+    quoted,
     statements,
 )
 from churnhealth.sources.files import files_of, header_line, reader
@@ -129,13 +130,7 @@ def _open(
     if isinstance(origin, Problem):
         return [origin]
     try:
-        con.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM {origin}")  # noqa: S608
-        kinds = columns_of(con, view)
-        if source.missing:
-            emptied = without_missing(con, source, kinds)
-            con.execute(
-                f"CREATE OR REPLACE TEMP VIEW {view} AS {emptied} FROM {origin}"
-            )
+        kinds = _viewed(con, origin, source, view)
         if source.where is not None:
             con.execute(f"SELECT 1 FROM {view} WHERE ({source.where}) LIMIT 0")  # noqa: S608
     except QueryError as error:
@@ -173,6 +168,22 @@ def _open(
         files=tuple(files),
         currency=looks_like_currency(kinds) if asked else None,
     )
+
+
+def _viewed(con: Connection, origin: str, source: Source, view: str) -> dict[str, str]:
+    """Make the view of a source, without what means nothing, and name its columns."""
+    con.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM {origin}")  # noqa: S608
+    kinds = columns_of(con, view)
+    if mixed := [quoted(name) for name, kind in kinds.items() if kind == "JSON"]:
+        # texts among numbers: what JSON writes in quotes is meant without
+        plain = ", ".join(f"{q} ->> '$' AS {q}" for q in mixed)
+        origin = f"(SELECT * REPLACE ({plain}) FROM {origin})"  # noqa: S608
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM {origin}")
+        kinds = columns_of(con, view)
+    if source.missing:
+        emptied = without_missing(con, source, kinds)
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {emptied} FROM {origin}")
+    return kinds
 
 
 def _query(con: Connection, root: Path, source: Source, title: str) -> str | Problem:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from churnhealth.sources.contract import FAR, EventLog, Floats, Ints
-from churnhealth.sources.given import LARGEST, LONGEST, refuse
+from churnhealth.sources.given import BLANKS, LARGEST, LONGEST, refuse
 from churnhealth.sources.iso_days import iso_days
 from churnhealth.sources.quantised import MAX_SUM, USERS_DECIMALS, rounded
 from churnhealth.sources.schema import EventsShape, extended
@@ -197,7 +197,7 @@ def _words(column: list[Any] | None, size: int, *, otherwise: str = "") -> Words
         text = "" if value is None else str(value)
         if len(text) > LONGEST:
             raise _Odd
-        read[value] = place.setdefault(text.strip(" ") or otherwise, len(place))
+        read[value] = place.setdefault(text.strip(BLANKS) or otherwise, len(place))
     return Words([*place], _coded(column, read))
 
 

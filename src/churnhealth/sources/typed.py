@@ -44,6 +44,7 @@ from churnhealth.sources.written import (
 __all__ = ["distinct_texts", "make_typed", "raw_column"]
 
 _FLOATS = ("DOUBLE", "FLOAT")
+_EXACT = 1 << 53  # from here on a float skips whole numbers: two ids may be one
 _NEVER_BLANK = (*_FLOATS, "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DATE", "DECIMAL")
 
 
@@ -208,7 +209,8 @@ def _value(opened: Opened, theirs: str, kind: str) -> tuple[str, str]:
             "",
         )
     text = _text(theirs, native)
-    return (text if pattern is None else filled_up(text, pattern)), ""
+    lost = f"abs({quoted(theirs)}) >= {_EXACT}" if native in _FLOATS else ""
+    return (text if pattern is None else filled_up(text, pattern)), lost
 
 
 def _text(theirs: str, native: str) -> str:

@@ -11,6 +11,7 @@ from churnhealth.sources.kinds import (
     FAMILIES,
     NUMBER,
     OPEN_TIME,
+    TEXT,
     TIME,
     WHOLE,
     format_of,
@@ -36,6 +37,7 @@ _WORDS: Mapping[str, str] = {
     OPEN_TIME: "a date or time",
     NUMBER: "a number",
     WHOLE: "a whole number of 0 or more",
+    TEXT: "exact, having passed through a float of 16 digits,",
 }
 
 
@@ -169,6 +171,10 @@ def _unread(
         fix = others
     elif kind in (TIME, OPEN_TIME):
         fix += f', or add to `formats` how they are written: {key} = "%d-%m-%Y"'
+    elif kind == TEXT:
+        fix = (
+            f"write {theirs!r} as text or as a whole number; where one is missing, too"
+        )
     elif opened.table == "states" and ours == "value":
         fix += ", or say what words stand for: levels = { red = 1, green = 3 }"
     elif kind == WHOLE:

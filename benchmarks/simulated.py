@@ -16,7 +16,7 @@ import numpy as np
 
 from churnhealth.config import read_config
 from churnhealth.evaluate.metrics import auc, log_loss
-from churnhealth.evaluate.report import report_text
+from churnhealth.evaluate.report_text import report_text
 from churnhealth.pipeline import build_panel, judge
 from churnhealth.progress import Progress
 from churnhealth.sources.contract import date_of

@@ -12,7 +12,7 @@ from churnhealth.commands.serving import serve_bundle
 from churnhealth.commands.tell import score_cohort, write_portfolio
 from churnhealth.config import read_config
 from churnhealth.errors import ConfigError
-from churnhealth.evaluate.report import report_text
+from churnhealth.evaluate.report_text import report_text
 from churnhealth.folders import write_text
 from churnhealth.progress import Progress
 from churnhealth.sources.simulate import simulate, write_company

@@ -19,7 +19,7 @@ from churnhealth.archive.runs import current_folder, history_files, read_about
 from churnhealth.config import Question
 from churnhealth.evaluate.metrics import auc, log_loss
 from churnhealth.evaluate.panel import distinct
-from churnhealth.evaluate.report import band_lines
+from churnhealth.evaluate.report_text import band_lines
 from churnhealth.evaluate.slices import quadrants
 from churnhealth.health.bands import BANDS, BandCuts
 from churnhealth.health.draws import rate_interval

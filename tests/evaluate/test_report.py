@@ -14,11 +14,8 @@ from tests.evaluate.reported import (
 )
 from tests.made import loaded, panel, panel_of, settings
 
-from churnhealth.evaluate.report import (
-    backtest_report,
-    prediction_table,
-    report_text,
-)
+from churnhealth.evaluate.report import backtest_report, prediction_table
+from churnhealth.evaluate.report_text import report_text
 from churnhealth.pages.proof import proof_page, proof_told
 
 TOP = [
@@ -322,7 +319,7 @@ def test_the_page_of_text_says_what_the_dict_says(kind):
     word = "skill" if report["verdict"]["skill"] else "no skill"
     assert f"verdict: {word}, chosen {report['verdict']['chosen']}" in text
     for reason in report["verdict"]["reasons"]:
-        assert f"  - {reason}" in text
+        assert f"  - {reason[0].upper()}{reason[1:]}" in text
     assert f"{report['folds'][0]['n_train']} rows" in text
     apart = report["group_disjoint"]["auc"]
     assert apart is None or f"of groups it had not seen: an AUC of {apart:.3f}" in text
@@ -338,3 +335,14 @@ def test_the_text_copes_with_figures_that_do_not_exist():
     assert "cheating" not in text
     assert "groups" not in text
     assert "None" not in text
+
+
+def test_the_chosen_scorer_stands_once_in_the_table_and_is_marked():
+    report = report_of("horizon")
+    name = report["verdict"]["chosen"]
+    [row] = [x for x in report_text(report).splitlines() if x.startswith(f"{name} ")]
+    assert row.endswith("  chosen")
+    assert f"chosen ({name})" not in report_text(report)
+    page = proof_page(report, company="Example", since={})
+    assert page.count(f'<th scope="row">{name}<small>chosen</small></th>') == 1
+    assert '<th scope="row">chosen' not in page

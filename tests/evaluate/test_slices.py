@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from tests.made import panel_of, settings
 
-from churnhealth.evaluate.report import report_text
+from churnhealth.evaluate.report_text import report_text
 from churnhealth.evaluate.slices import slices_of
 from churnhealth.health.bands import BandCuts
+from churnhealth.pages.proof import proof_page
 from churnhealth.pipeline import judge
 from churnhealth.progress import Progress
 
@@ -198,3 +199,33 @@ def test_features_there_was_no_room_for_are_named_and_counted_by_source():
     report = {**judged()[1], "slices": found}
     assert found["crowded_out"] == list(names)
     assert "leaves no room for: product 2, tickets 1" in report_text(report)
+
+
+def test_segments_too_small_to_judge_are_counted_with_their_accounts():
+    done, seen = judged()[0], panel_of()
+    accounts = seen.history.accounts
+    segment = np.full(accounts.segment.size, "large", dtype=object)
+    tried = np.unique(done.account)
+    segment[tried[:3]], segment[tried[3:5]] = "tiny", "wee"
+    parted = replace(
+        seen, history=replace(seen.history, accounts=replace(accounts, segment=segment))
+    )
+    found = slices_of(done, parted, cuts(), seed=7)
+    assert found["too_small"] == {"segments": 2, "accounts": 5, "fewest": 30}
+    report = {**judged()[1], "slices": found}
+    said = "2 segments with 5 accounts are not judged apart: each has fewer than 30"
+    assert said in report_text(report)
+    assert said in proof_page(report, company="Example", since={})
+
+
+def test_where_the_chances_miss_the_text_says_by_how_much_and_what_to_do():
+    row = {"by": "days_to_renewal", "slice": "242 and more", "n": 999, "outcomes": 8,
+           "predicted": 0.02, "observed": 0.008, "interval": [0.002, 0.015],
+           "holds": False}  # fmt: skip
+    report = judged()[1]
+    slices = {**report["slices"], "reliability": [row]}
+    text = report_text({**report, "slices": slices})
+    assert (
+        "days to renewal 242 and more: 2.0% expected, 0.8% seen (0.2% to 1.5%)" in text
+    )
+    assert "(one in twenty misses by chance; where a miss is large, trust" in text

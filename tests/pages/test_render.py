@@ -157,7 +157,7 @@ def test_without_skill_the_page_says_unproven_and_why():
     verdict = {"skill": False, "chosen": "rules", "reasons": ["only 12 outcomes"]}
     page = Page(render_report(summarise(*portfolio(5), {**CARD, "verdict": verdict})))
     assert "Unproven." in page.all_text
-    assert "only 12 outcomes" in page.all_text
+    assert "Only 12 outcomes" in page.all_text
     assert "proven on later time" not in page.all_text
 
 

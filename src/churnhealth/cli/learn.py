@@ -46,7 +46,7 @@ def backtest(
 ) -> None:
     """Judge every scorer on the same honest folds."""
     from churnhealth.commands.learn import run_backtest, with_backtest
-    from churnhealth.evaluate.report import report_text
+    from churnhealth.evaluate.report_text import report_text
 
     settings = with_backtest(
         read_settings(config, allow), test_from=test_from, origins=origins
@@ -82,7 +82,7 @@ def train(
 ) -> None:
     """Train, judge, calibrate, and write a bundle and an MLflow run."""
     from churnhealth.commands.learn import train_bundle
-    from churnhealth.evaluate.report import report_text
+    from churnhealth.evaluate.report_text import report_text
     from churnhealth.explain.overall import against_expectation
 
     settings = read_settings(config, allow)

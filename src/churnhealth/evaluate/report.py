@@ -1,11 +1,10 @@
-"""The backtest as one plain dict (``backtest --json``), a table of predictions, a page.
+"""The backtest as one plain dict (``backtest --json``), a table of predictions.
 
-The dict comes first; text and files are renderings of it.
+The dict comes first; text (`report_text.py`) and pages are renderings of it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +30,7 @@ from churnhealth.health.promises import (
 )
 from churnhealth.sources.contract import Texts
 
-__all__ = ["backtest_report", "band_lines", "prediction_table", "report_text"]
+__all__ = ["backtest_report", "prediction_table"]
 
 _DAYS_BEFORE = (180, 120, 90, 60, 30)
 _BY_CHANCE = 0.52  # an AUC below ranks hardly anybody
@@ -243,116 +242,3 @@ def prediction_table(
         "band": cuts.band(judged.p["chosen"]),
     }
     return {name: column[order] for name, column in columns.items()}
-
-
-def report_text(report: Mapping[str, Any]) -> str:
-    """Say the backtest in a page of text."""
-    lines = [_fold_line(fold) for fold in report["folds"]]
-    head = f"{'scorer':<10} {'AUC':>6} {'log loss':>9} {'gain':>8} {'slope':>6}"
-    lines += ["", head]
-    for name, row in report["scorers"].items():
-        mark = f"{name} ({row['name']})" if name == "chosen" else name
-        lines.append(
-            f"{mark:<10} {_number(row['auc'], 3):>6} {row['log_loss']:>9.4f}"
-            f" {row['log_loss_gain_over_constant']:>8.4f}"
-            f" {_number(row['calibration_slope'], 2):>6}"
-        )
-    lines += ["", *band_lines(report["bands"])]
-    apart = report["group_disjoint"]
-    if apart["auc"] is not None:
-        lines += ["", f"of groups it had not seen: an AUC of {apart['auc']:.3f}"]
-    leaky = report.get("leaky")
-    if leaky and leaky["auc"] is not None:
-        lines += ["", f"cheating would have claimed an AUC of {leaky['auc']:.3f}"]
-    shuffled = report["shuffled_dates"]
-    if shuffled["auc"] is not None:
-        lines += [
-            f"on shuffled dates the AUC of {shuffled['auc']:.3f} is"
-            f" {shuffled['auc_shuffled']:.3f}"
-        ]
-    rate = report["base_rate"]
-    if rate and rate["beyond_noise"]:
-        done = f"corrected by {rate['corrected']:+.2f}" if rate["corrected"] else "kept"
-        lines += [
-            f"base rate: {rate['observed']:.1%} of the training rows since"
-            f" {rate['since']} churned, {rate['expected']:.1%} was expected; the level"
-            f" is {done} (log-odds)"
-        ]
-    lines += _slice_lines(report["slices"])
-    lines += _learning_lines(report.get("learning", ()))
-    skill = "skill" if report["verdict"]["skill"] else "no skill"
-    lines += ["", f"verdict: {skill}, chosen {report['verdict']['chosen']}"]
-    lines += [f"  - {reason}" for reason in report["verdict"]["reasons"]]
-    return "\n".join(lines)
-
-
-def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
-    """Say in a few lines what the slices show; all of them are in the JSON."""
-    lines = []
-    rows = slices["recurring_loss"]
-    if rows:
-        inside = sum(row["inside"] for row in rows)
-        expected, actual = (sum(r[k] for r in rows) for k in ("expected", "actual"))
-        lines.append(
-            f"recurring value lost a year: {expected:,.0f} expected, {actual:,.0f}"
-            f" actual; {inside} of {len(rows)} quarters inside their range"
-        )
-    lost = slices["value_lead"]["lost"]
-    if lost is not None:
-        lines.append(f"{lost:.0%} of the lost value was red or orange")
-    off = [row for row in slices["reliability"] if not row["holds"]]
-    if off:
-        named = ", ".join(f"{row['by']} {row['slice']}" for row in off[:4])
-        lines.append(f"predicted outside the interval of what was seen: {named}")
-    if slices["new_terms"]:
-        terms = ", ".join(f"{row['term_months']:g}" for row in slices["new_terms"])
-        lines.append(f"terms (months) due that never came up in training: {terms}")
-    if unread := slices.get("unread"):
-        lines.append(
-            f"nothing is learned from {', '.join(unread)}: too young for the first"
-            " fold, or left out by [features]"
-        )
-    if crowded := slices.get("crowded_out"):
-        per = Counter(name.partition("__")[0] for name in crowded)
-        told = ", ".join(f"{source} {many}" for source, many in per.most_common())
-        lines.append(f"features that [features] most leaves no room for: {told}")
-    return ["", *lines] if lines else []
-
-
-def _learning_lines(points: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say what the chosen scorer gained from part of the accounts."""
-    if not points:
-        return []
-    lines = ["", f"{'learned from':<24}{'gain':>8}   95 % interval"]
-    for point in points:
-        what = f"{point['outcomes']} accounts that left"
-        low, high = point["interval"] or (None, None)
-        between = f"{_number(low, 4)} to {_number(high, 4)}"
-        lines.append(f"{what:<24}{point['gain']:>8.4f}   {between}")
-    return lines
-
-
-def _fold_line(fold: Mapping[str, Any]) -> str:
-    return (
-        f"train {fold['train_from']} .. {fold['train_to']}: {fold['n_train']} rows,"
-        f" {fold['positives_train']} positive ({fold['outcomes_train']} accounts);"
-        f" test {fold['test_from']} .. {fold['test_to']}: {fold['n_test']} rows,"
-        f" {fold['positives_test']} positive ({fold['outcomes_test']} accounts)"
-    )
-
-
-def band_lines(bands: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Lay out what each colour promised, and what was seen (see ``Promise``)."""
-    head = f"{'band':<8} {'promised':>15} {'rows':>7} {'seen':>7}  kept"
-    return [head, *map(_band_line, bands)]
-
-
-def _band_line(band: Mapping[str, Any]) -> str:
-    promised = f"{band['low']:.1%} - {band['high']:.1%}"
-    seen = "" if band["observed"] is None else f"{band['observed']:.1%}"
-    kept = {True: "yes", False: "NO", None: "-"}[band["kept"]]
-    return f"{band['band']:<8} {promised:>15} {band['n']:>7} {seen:>7}  {kept}"
-
-
-def _number(value: float | None, places: int) -> str:
-    return "-" if value is None else f"{value:.{places}f}"

@@ -35,7 +35,8 @@ def slices_of(
 
     ``calibration``: predicted and observed rate per tenth of the rows, from the least
     likely up. ``reliability``: the same per segment, tenure, value and lead,
-    with the 95 % interval by account. ``recurring_loss``: expected and actual yearly
+    with the 95 % interval by account. ``too_small``: the segments left out of that, for
+    want of accounts. ``recurring_loss``: expected and actual yearly
     value lost per quarter (its first snapshot of each account), and whether the actual
     lies in the 95 % range that the probabilities give. ``leavers``: the same, counted
     instead of valued. ``value_lead``: the share of the lost value that was red or
@@ -53,6 +54,7 @@ def slices_of(
     return {
         "calibration": _calibration(p, y, judged.account, seed=seed),
         "reliability": [row for row in rows if row is not None],
+        "too_small": _too_small(judged, panel),
         "recurring_loss": _by_quarter(judged, p, y, value),
         "leavers": _by_quarter(judged, p, y, np.ones(y.size)),
         "value_lead": _value_lead(p, y, value, cuts),
@@ -162,6 +164,19 @@ def _slice(
         "observed": float(y[keep].mean()),
         "interval": [low, high],
         "holds": bool(low <= predicted <= high),
+    }
+
+
+def _too_small(judged: Judged, panel: Panel) -> dict[str, int]:
+    """Count the segments that have too few accounts to be judged apart."""
+    accounts = np.unique(judged.account)
+    segment = [name or "" for name in panel.history.accounts.segment[accounts]]
+    names, many = np.unique(segment, return_counts=True)
+    small = many[(many < _FEWEST) & (names != "")]
+    return {
+        "segments": int(small.size),
+        "accounts": int(small.sum()),
+        "fewest": _FEWEST,
     }
 
 

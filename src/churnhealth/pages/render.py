@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from churnhealth.evaluate.report_text import scorer_rows, sentence, small_segments
 from churnhealth.folders import write_text
 from churnhealth.pages import charts, words
 from churnhealth.pages.shape import Summary
@@ -137,7 +138,10 @@ def _environment() -> Environment:
         path=_path,
         percent=words.percent,
         points=words.points,
+        scorers=scorer_rows,
+        sentence=sentence,
         short=words.short,
+        small_segments=small_segments,
         spark=charts.spark,
         spoken=words.spoken,
         trend=words.trend,

@@ -27,7 +27,8 @@ from churnhealth.evaluate.plots_told import (
     scorers_plot,
     timeline_plot,
 )
-from churnhealth.evaluate.report import prediction_table, report_text
+from churnhealth.evaluate.report import prediction_table
+from churnhealth.evaluate.report_text import report_text, sentence
 from churnhealth.explain.as_shap import explanation
 from churnhealth.frames import to_frame
 from churnhealth.pages.render import render_card
@@ -123,7 +124,7 @@ class Backtest:
         verdict, rows = self.report["verdict"], self.report["scorers"]
         skill = "skill" if verdict["skill"] else "no skill shown"
         leaky = self.report["leaky"]
-        lines = list(verdict["reasons"])
+        lines = [sentence(reason) for reason in verdict["reasons"]]
         if leaky and leaky.get("auc") is not None:
             lines.append(f"Cheating would have claimed an AUC of {leaky['auc']:.3f}.")
         bars = [

@@ -16,7 +16,7 @@ from churnhealth.commands.learn import train_bundle
 from churnhealth.config import read_config
 from churnhealth.errors import BundleError
 from churnhealth.progress import Progress
-from churnhealth.registry import promotions, read_champion
+from churnhealth.registry import Champion, crown, promotions, read_champion
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 TOML = """
@@ -179,6 +179,27 @@ def test_a_rollback_needs_somebody_to_go_back_to(company, models):
     put_forward(company, "good", models)
     with pytest.raises(BundleError, match="CH624"):
         roll_back(read_config(company / "good.toml"), models=models, now=AT)
+
+
+def crowned(company, models, name, over=None):
+    bundle = load_bundle(company / "trained" / name)
+    save_bundle(bundle, models / name)
+    champion = Champion(folder=name, model_version=bundle.model_version)
+    crown(models, champion, over=over, at=AT, evidence={})
+    return champion
+
+
+def test_a_registry_alone_is_enough_to_roll_back(company, models, tmp_path):
+    first = crowned(company, models, "simple")
+    second = crowned(company, models, "good", over=first)
+    assert read_champion(models) == second
+    alone = tmp_path / "elsewhere"
+    alone.mkdir()
+    done = run(alone, "rollback", "--models", str(models))
+    assert done.returncode == 0, done.stderr
+    assert read_champion(models) == first
+    named = run(alone, "rollback", "--models", str(models), "--config", "no.toml")
+    assert "[CH001]" in named.stderr
 
 
 def test_bundles_are_listed_with_the_damaged_ones_named(company, models):

@@ -43,7 +43,10 @@ def promote(
     allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a bundle champion if it passes the gate; else exit 3 and say why."""
+    """Make a bundle champion if it passes the gate; else exit 3 and say why.
+
+    It needs the configuration: both are judged on the same later rows of its sources.
+    """
     from churnhealth.commands.gate import models_folder, promote_bundle
 
     settings = read_settings(config, allow)
@@ -90,10 +93,14 @@ def rollback(
     models: ModelsFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the champion before this one champion again."""
-    from churnhealth.commands.gate import models_folder, roll_back
+    """Make the champion before this one champion again.
 
-    settings = read_settings(config)
+    With --models it needs no configuration; without one MLflow is not told.
+    """
+    from churnhealth.commands.gate import models_folder, roll_back, untracked_settings
+
+    bare = models is not None and config == DEFAULT_CONFIG and not config.exists()
+    settings = untracked_settings() if bare else read_settings(config)
     told = roll_back(settings, models=models_folder(settings, models), now=now())
     if as_json:
         print_json(told)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
-from churnhealth.config import Calibration, Config, Model
+from churnhealth.config import Calibration, Config, Model, Tracking
 from churnhealth.errors import BundleError, ChurnHealthError, GateError
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.contest import contest
@@ -46,6 +46,7 @@ __all__ = [
     "models_folder",
     "promote_bundle",
     "roll_back",
+    "untracked_settings",
 ]
 
 SEGMENT_TOLERANCE = 0.05  # the share of log loss a segment may lose at most
@@ -129,6 +130,11 @@ def roll_back(config: Config, *, models: Path, now: datetime) -> dict[str, Any]:
         **reign.champion.to_json(),
         "mlflow": _mirror(config, reign.champion.model_version),
     }
+
+
+def untracked_settings() -> Config:
+    """Give the settings of whoever has a registry only: no sources, no MLflow."""
+    return Config(tracking=Tracking(uri=""))
 
 
 def list_models(models: Path) -> dict[str, Any]:

@@ -261,9 +261,10 @@ class Past:
 
     def _days_to_first(self, days):
         active = self._active()
-        return (
-            max(0, active[0] - self.start) if active and self.start is not None else NAN
-        )
+        seen = [first for known, first, _ in self.coverage if known < self.as_of]
+        if not active or self.start is None or self.start < min(seen):
+            return NAN
+        return max(0, active[0] - self.start)
 
     def _done_by(self, days):
         active = self._active()

@@ -128,11 +128,14 @@ def _unevenness(events: Events, item: str | None, days: int) -> Ints | Floats:
 
 
 def _days_to_first(events: Events, item: str | None, days: int) -> Ints | Floats:
-    """Count the days from the start to the first event, 0 if it came before."""
+    """Count the days from the start to the first event, 0 if it came before.
+
+    Of an account that is older than the source nobody knows when the first one was.
+    """
     del days
     start, first = events.start(), events.first_day(item)
-    never = (start == FAR) | (first == FAR)
-    return np.where(never, np.nan, np.maximum(first - start, 0))
+    unknown = (start == FAR) | (first == FAR) | ~events.seen_from.began(start)
+    return np.where(unknown, np.nan, np.maximum(first - start, 0))
 
 
 def _done_by(events: Events, item: str | None, days: int) -> Ints | Floats:

@@ -189,6 +189,15 @@ class Recorded:
             return self._alive
         return self._alive & (self._first <= self._as_of - days) & (self._delay < days)
 
+    def began(self, day: Days) -> Bools:
+        """Tell where the source was recorded from a day on, or from before it.
+
+        >>> steps = Coverage(known=(10,), first=(3,), last=(10,))
+        >>> Recorded(steps, np.array([11, 11])).began(np.array([2, 3]))
+        array([False,  True])
+        """
+        return np.asarray(self._first <= day)
+
 
 class _Steps(NamedTuple):
     """Coverage as arrays; ``until`` and ``delay`` are of the steps in ``rises``."""

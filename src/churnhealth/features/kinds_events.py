@@ -237,7 +237,8 @@ EVENT_KINDS: Mapping[str, Kind] = {
         -1,
     ),
     "days_to_first": _life(
-        "days from the start (of cover, else of the source) to the first event",
+        "days from the start (of cover, else of the source) to the first event; missing"
+        " where cover began before the source",
         "days to the first {one}",
         "days",
         actionable=False,

@@ -130,3 +130,21 @@ def test_no_cell_of_the_csv_begins_like_a_formula(desk, start):
     assert table[0]["name"] == "'" + evil["name"]
     assert table[0]["owner"].startswith("'")
     assert float(table[0]["value"]) == evil["value"]
+
+
+def test_retention_is_not_compared_with_a_year_of_a_few_customers(tmp_path):
+    def year(i, n):
+        return {"to": f"202{i}-01-01", "customers_before": n, "customers_kept": n,
+                "customer_retention": 1.0, "grr": None, "nrr": None}  # fmt: skip
+
+    def told(name, *customers):
+        day, out = date(2025, 12, 1), tmp_path / name
+        lines = [year(i, n) for i, n in enumerate(customers)]
+        about = {"retention": lines}
+        write_scores(book_of(30, as_of=day), out, as_of=day, about=about)
+        overview = read_desk(out).overview
+        return overview["retention_before"], overview["retention"]
+
+    assert told("few", 1, 300)[0] is None
+    before, now = told("more", 1, 20, 300)
+    assert (before["to"], now["to"]) == ("2021-01-01", "2022-01-01")

@@ -158,7 +158,7 @@ def test_the_proof_is_said_in_a_leaders_words(bundle_folder, tmp_path):
     assert said in told["/backtest"]
     assert said in told["/board"]
     for shown in ("0.0 % to 2.0 %", "segment: small", "4.0 % to 17.0 %", "2023-Q4",
-                  "25.0 %", "3 months (7 scores)", "it does"):  # fmt: skip
+                  "25.0 %", "3 months (7 scores)", "It does"):  # fmt: skip
         assert shown in told["/backtest"].replace("\xa0", " "), shown
     assert "Red is Critical, orange At risk, green Healthy." in told["/backtest"]
     assert "Critical and at risk" in told["/"]

@@ -19,7 +19,14 @@ from churnhealth.pages.words import BANDS, about
 from churnhealth.sources.contract import Floats
 from churnhealth.sources.engine import read_table
 
-__all__ = ["SHOWN", "Desk", "interval_of_loss", "read_desk", "urgency"]
+__all__ = [
+    "SHOWN",
+    "Desk",
+    "earlier_retention",
+    "interval_of_loss",
+    "read_desk",
+    "urgency",
+]
 
 SHOWN = ("green", "yellow", "orange", "red", "grey")
 _RUNS = 18  # earlier runs that are shown
@@ -28,6 +35,7 @@ _NEARNESS_UNKNOWN = 0.5
 _MOVED = ("worse", "better")
 _WITHIN = (30, 90, 180)
 _DRAWS = 2_000
+_LEAST_BASE = 20  # customers: a share of fewer moves by more than 5 points with each
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,6 +190,17 @@ def interval_of_loss(chance: Floats, yearly: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def earlier_retention(lines: Sequence[Row]) -> Row | None:
+    """Give the oldest earlier year whose customers are enough to compare with.
+
+    >>> years = [{"customers_before": n} for n in (1, 40, 60)]
+    >>> earlier_retention(years), earlier_retention(years[1:2])
+    ({'customers_before': 40}, None)
+    """
+    earlier = (r for r in lines[:-1] if r["customers_before"] >= _LEAST_BASE)
+    return next(earlier, None)
+
+
 def _overview(
     rows: Sequence[Row],
     scored: Sequence[Row],
@@ -209,7 +228,7 @@ def _overview(
         "renewals": [_renewals(scored, days) for days in _WITHIN] if dated else [],
         "retention_lines": retention,
         "retention": retention[-1] if retention else None,
-        "retention_before": retention[0] if len(retention) > 1 else None,
+        "retention_before": earlier_retention(retention),
         "sources": told.get("sources") or [],
     }
 

@@ -97,6 +97,8 @@ def test_a_currency_without_a_rate_is_refused(company, rates, lacking):
         load(config)
     assert caught.value.code == "CH116"
     assert f"({lacking})" in str(caught.value)
+    many = "are in 2 currencies" if "," in lacking else "is in 1 currency"
+    assert f"{many} without a rate" in str(caught.value)
 
 
 def test_an_empty_currency_is_refused_and_a_row_without_money_needs_none(company):
@@ -110,7 +112,7 @@ def test_an_empty_currency_is_refused_and_a_row_without_money_needs_none(company
     config = company(files={"contracts.csv": text.replace("50,EUR", "50,")}, **given)
     with pytest.raises(SourceError) as caught:
         load(config)
-    assert "1 rows with money" in str(caught.value)
+    assert "1 row with money" in str(caught.value)
 
 
 def test_one_currency_alone_needs_no_rate(company):

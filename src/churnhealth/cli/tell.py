@@ -110,7 +110,7 @@ def explain(
 ) -> None:
     """Say in words why one account has its score."""
     from churnhealth.commands.tell import explain_account
-    from churnhealth.explain.telling import account_text, changed_text
+    from churnhealth.explain.telling import account_text, changed_text, rule_text
 
     settings = read_settings(config)
     with shown_progress() as progress:
@@ -135,7 +135,7 @@ def explain(
         if "suggestion" in told:
             typer.echo("\n" + told["suggestion"]["sentence"])
         if told["rules"]:
-            typer.echo(f"\nThe rule: {told['rules'][0]}")
+            typer.echo("\n" + rule_text(told["rules"][0]))
         if not told["skill"]:
             typer.echo("No skill was shown: the colour is the rules', unproven.")
 

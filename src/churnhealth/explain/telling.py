@@ -25,6 +25,7 @@ __all__ = [
     "change_text",
     "changed_text",
     "points_by_category",
+    "rule_text",
     "suggestion_text",
 ]
 
@@ -284,3 +285,12 @@ def _number(row: Mapping[str, object], key: str) -> float | None:
     if value is None or value != value:
         return None
     return float(value)  # type: ignore[arg-type]
+
+
+def rule_text(reason: str) -> str:
+    """Say why the rules gave their colour; `account_text` has said which it is.
+
+    >>> rule_text("yellow because: NPS 4 (50 of 100 points)")
+    'Why the rules say so: NPS 4 (50 of 100 points)'
+    """
+    return f"Why the rules say so: {reason.partition(' because: ')[2] or reason}"

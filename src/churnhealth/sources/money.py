@@ -77,11 +77,22 @@ def unrated(
     return [
         Problem(
             code="CH116",
-            what=f"{title}: {rows} rows with money are in {len(lacking)} currencies"
-            f" without a rate{which}; an empty one counts as one",
+            what=f"{title}: {_rows_in(rows, len(lacking))} without a rate{which};"
+            " an empty one counts as one",
             fix=f"say what one of each is worth: [company] rates = {{ {given} }}",
         )
     ]
+
+
+def _rows_in(rows: int, currencies: int) -> str:
+    """Count rows and currencies in words.
+
+    >>> _rows_in(1, 1), _rows_in(3, 2)
+    ('1 row with money is in 1 currency', '3 rows with money are in 2 currencies')
+    """
+    money = "row with money is" if rows == 1 else "rows with money are"
+    kind = "currency" if currencies == 1 else "currencies"
+    return f"{rows} {money} in {currencies} {kind}"
 
 
 def seen_currencies(

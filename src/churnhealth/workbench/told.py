@@ -9,7 +9,7 @@ import numpy as np
 
 from churnhealth.evaluate.plot_style import COLOURS
 from churnhealth.explain.numbers import points
-from churnhealth.explain.telling import account_text, changed_text
+from churnhealth.explain.telling import account_text, changed_text, rule_text
 from churnhealth.frames import to_frame
 from churnhealth.pages.render import render_card
 
@@ -54,7 +54,7 @@ class Explanation:
         if "suggestion" in told:
             parts.append(told["suggestion"]["sentence"])
         if told["rules"]:
-            parts.append(f"The rule: {told['rules'][0]}")
+            parts.append(rule_text(told["rules"][0]))
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:

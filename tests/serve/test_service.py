@@ -4,6 +4,8 @@ import shutil
 import signal
 import socket
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tests.serve.process import DEADLINE, command, free_port, started
@@ -40,6 +42,36 @@ def test_a_score_over_the_wire_equals_the_batch_to_the_last_bit(service, book, r
             for name in ("feature", "value", "own_past", "effect_log_odds", "sentence"):
                 told = [d[name] for d in score["drivers"]]
                 assert told == [d[name] for d in drivers[i]]
+
+
+def pages_asked_for(service):
+    """Count the pages that all processes of the service have been handed so far."""
+    below, fresh, stats = {service.process.pid}, {service.process.pid}, {}
+    for entry in (p for p in Path("/proc").iterdir() if p.name.isdigit()):
+        with suppress(OSError):
+            stats[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2]
+    facts = {i: stat.split() for i, stat in stats.items()}
+    while fresh:
+        fresh = {i for i, fact in facts.items() if int(fact[1]) in fresh} - below
+        below |= fresh
+    return sum(int(facts[i][7]) for i in below if i in facts)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_memory_that_one_batch_gave_back_serves_the_next(service, bundle):
+    features = dict.fromkeys(bundle.names, 1.25)
+    rows = [{"account_id": f"a{i}", "features": features} for i in range(500)]
+    body = {"as_of": str(AS_OF), "rows": rows}
+
+    def ask(times):
+        for _ in range(times):
+            status, _, _ = service.ask("POST", "/v1/score/features?drivers=5", body)
+            assert status == 200
+
+    ask(4)
+    before = pages_asked_for(service)
+    ask(10)
+    assert (pages_asked_for(service) - before) / 10 < 300
 
 
 def test_readiness_names_the_model_that_the_bundle_holds(service, bundle):

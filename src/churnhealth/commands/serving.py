@@ -25,6 +25,7 @@ from churnhealth.serve.trial import try_bundle
 __all__ = ["serve_bundle"]
 
 _DOOR = 0.8  # seconds in which workers look whether to stop, and close the door
+_KEPT_BYTES = str(256 * 2**20)  # of 64 MB some was still given back
 
 
 def serve_bundle(
@@ -72,6 +73,10 @@ def serve_bundle(
     }
     # a heap for every thread holds on to what a few large batches once needed
     environment.setdefault("MALLOC_ARENA_MAX", "1")
+    # what one batch gives back serves the next: else the system hands it out again page
+    # by page, each zeroed
+    environment.setdefault("MALLOC_TRIM_THRESHOLD_", _KEPT_BYTES)
+    environment.setdefault("MALLOC_MMAP_THRESHOLD_", _KEPT_BYTES)
     # a bad bundle is told of here, not in a worker's log
     if bundle_folder is not None:
         load_bundle(bundle_folder)

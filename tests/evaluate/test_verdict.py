@@ -80,3 +80,43 @@ def test_a_planted_signal_shows_skill():
     assert verdict["skill"] is True
     assert verdict["chosen"] in ("logistic", "gbm", "blend")
     assert report["scorers"]["chosen"]["auc"] > 0.9
+
+
+def by_the_dates(chosen, low=0.005, high=0.2):
+    """Report a made-up ``chosen`` beside a hazard that knows whose term ends."""
+    judged, _ = judged_with(panel_of())
+    due = (judged.y == 1) | (np.arange(judged.y.size) % 7 == 0)
+    hazard = np.where(due, high, low)
+    level = np.full(judged.y.size, judged.y.mean())
+    p = {"constant": level, "hazard": hazard, "chosen": chosen(hazard, judged.y)}
+    moved = replace(judged, p=p, chosen="blend")
+    report = backtest_report(moved, panel_of(), settings(), leaky=None, shuffled={})
+    return report["verdict"]
+
+
+def test_skill_that_is_the_dates_of_contracts_alone_is_told_as_such():
+    noise = np.random.default_rng(5)
+
+    def noisy(p, _):
+        return p * noise.uniform(0.8, 1.2, p.size)
+
+    verdict = by_the_dates(noisy)
+    assert verdict["skill"] is True
+    [reason] = [r for r in verdict["reasons"] if "dates of the contracts" in r]
+    assert reason.endswith("and not who of them will")
+
+
+def test_skill_beyond_the_dates_of_contracts_is_told_with_its_gain():
+    verdict = by_the_dates(lambda p, y: np.where(y == 1, 0.9, p / 2))
+    [reason] = [r for r in verdict["reasons"] if "dates of the contracts" in r]
+    assert "(hazard)" in reason
+    assert reason.endswith("more is known than whose term ends")
+
+
+def test_where_cover_is_open_the_dates_of_contracts_are_not_compared():
+    def flat(p, y):
+        return np.where(y == 1, 0.9, 0.005)
+
+    verdict = by_the_dates(flat, low=0.1, high=0.1)
+    assert verdict["skill"] is True
+    assert not [r for r in verdict["reasons"] if "dates of the contracts" in r]

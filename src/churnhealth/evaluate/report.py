@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from churnhealth.config import Config, Question
 from churnhealth.evaluate.backtest import Judged, fold_rows
+from churnhealth.evaluate.beyond import beyond_dates
 from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.gains import gains_of
 from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.slices import slices_of, yearly_value
 from churnhealth.health.bands import BandCuts, band_cuts, shown_bands
-from churnhealth.health.draws import Range, account_draws
+from churnhealth.health.draws import Draws, Range, account_draws
 from churnhealth.health.drift import rate_of_today
 from churnhealth.health.promises import (
     LEVEL_DOUBT,
@@ -83,7 +84,7 @@ def backtest_report(
         "shuffled_dates": shuffled,
         "base_rate": _base_rate(judged),
         "slices": slices_of(judged, panel, cuts, seed=config.model.seed),
-        "verdict": _verdict(judged, scorers, told, config),
+        "verdict": _verdict(judged, scorers, told, config, draws),
     }
 
 
@@ -169,7 +170,11 @@ def _lead_time(
 
 
 def _verdict(
-    judged: Judged, scorers: Mapping[str, Any], told: Sequence[Promise], config: Config
+    judged: Judged,
+    scorers: Mapping[str, Any],
+    told: Sequence[Promise],
+    config: Config,
+    draws: Draws,
 ) -> dict[str, Any]:
     """Say whether there is skill: the whole gain interval above zero.
 
@@ -208,6 +213,8 @@ def _verdict(
     if config.calibration.method == "isotonic":
         reasons.append(ISOTONIC)
     if skill:
+        beyond = beyond_dates(judged.p, judged.y, draws)
+        reasons += [] if beyond is None else [beyond]
         reasons += broken(told, skill=True)
     return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}
 

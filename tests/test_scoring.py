@@ -252,6 +252,19 @@ def test_expected_loss_is_a_year_of_value_times_the_risk():
     assert np.isnan(column("expected_loss")[~on]).all()
 
 
+def test_contracts_at_once_are_at_risk_together():
+    history = loaded().history
+    terms = history.contracts
+    every = np.repeat(np.arange(terms.account.size), 2)
+    twice = terms.rows(every)
+    add_on = np.arange(every.size) % 2 == 1
+    value = np.where(add_on, 7.0, twice.value)
+    both = replace(history, contracts=replace(twice, value=value))
+    found = scored(bundle_of("gbm"), history=both).scores
+    on = has_score()
+    np.testing.assert_allclose(found["value"][on], column("value")[on] + 7.0)
+
+
 def test_the_renewal_date_is_the_known_end_and_counted_in_days():
     dated = ~np.isnat(column("renewal_date"))
     assert dated.any()

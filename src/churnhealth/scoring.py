@@ -376,16 +376,12 @@ def _score_table(
 
 
 def _value(history: History, listed: Cohort) -> Floats:
-    """Give the recurring monthly value in force, NaN where it is not known."""
+    """Give the monthly value of all terms in force, NaN where none is known."""
     if history.contracts is None:
         return np.full(listed.account.size, np.nan)
-    cover = cover_at(
+    return cover_at(
         history.contracts, account=listed.account, as_of=listed.as_of, gap_days=0
-    )
-    values = history.contracts.value
-    if not values.size:
-        return np.full(listed.account.size, np.nan)
-    return np.where(cover.row >= 0, values[cover.row], np.nan)
+    ).value
 
 
 def _top_sentences(drivers: Table) -> dict[str, str]:

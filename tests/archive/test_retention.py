@@ -31,6 +31,11 @@ def test_growth_counts_in_net_and_never_in_gross():
     assert (line["grr"], line["nrr"]) == (1.0, 1.25)
 
 
+def test_an_add_on_is_growth_and_not_the_loss_of_what_it_was_added_to():
+    line = told((0, 0, FAR, 1000), (0, 800, FAR, 20))
+    assert (line["grr"], line["nrr"]) == (1.0, 1.02)
+
+
 def test_the_lost_count_with_nothing_and_the_new_do_not_count():
     line = told((0, 0, 800, 100), (1, 0, FAR, 300), (2, 900, FAR, 999))
     assert line["customer_retention"] == 0.5

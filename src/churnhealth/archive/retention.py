@@ -38,7 +38,7 @@ def retention(
     customer retention = still customers / customers a year ago; gross revenue retention
     (GRR) counts of each account at most what it paid then, net (NRR) what it pays now.
     An account within ``gap_days`` after its end still counts, at its last value. Values
-    are those of the newest term in force, per month; ``None`` where none is known.
+    are those of all terms in force, per month; ``None`` where none is known.
 
     >>> a = np.arange(3); far = np.full(3, FAR); nan = np.full(3, np.nan)
     >>> terms = Contracts(account=a, start=a * 0, end=np.array([400, 100, 900]),
@@ -91,7 +91,4 @@ def _values(
     here = cover.covered | cover.grace
     at_end = np.where(cover.grace, cover.end, days)
     late = cover_at(contracts, account=everyone, as_of=at_end, gap_days=gap_days)
-    row = np.where(cover.row >= 0, cover.row, late.row)
-    if not contracts.value.size:
-        return here, np.full(accounts, np.nan)
-    return here, np.where(row >= 0, contracts.value[row], np.nan)
+    return here, np.where(cover.row >= 0, cover.value, late.value)

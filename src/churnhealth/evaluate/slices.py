@@ -77,11 +77,10 @@ def _unread(panel: Panel) -> list[str]:
 def yearly_value(judged: Judged, panel: Panel) -> Floats:
     """Give the yearly value in force on each test row, NaN where it is not known."""
     contracts = panel.history.contracts
-    if contracts is None or not contracts.value.size:
+    if contracts is None:
         return np.full(judged.y.size, np.nan)
     cover = cover_at(contracts, account=judged.account, as_of=judged.as_of, gap_days=0)
-    known = contracts.value[np.maximum(cover.row, 0)]
-    return np.where(cover.row >= 0, 12.0 * known, np.nan)
+    return 12.0 * cover.value
 
 
 def _calibration(

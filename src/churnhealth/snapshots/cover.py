@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.contract import FAR, Contracts, Days, Ints
+from churnhealth.sources.contract import FAR, Contracts, Days, Floats, Ints
+from churnhealth.sources.repeated import repeats
 
 __all__ = [
     "SPAN",
@@ -40,7 +41,8 @@ class Cover:
 
     ``start`` and ``end`` are those of the merged period (``FAR``: none, open-ended);
     in grace and after churn they are those of the last period. ``row`` and
-    ``previous_row`` index the contract rows in force now and before (-1: none).
+    ``previous_row`` index the contract rows in force now and before (-1: none);
+    ``value`` adds up the known values of all rows in force (NaN: none is known).
     ``announced_cancel`` and ``announced_lapse`` say that the end is known to be an
     early stop, or known not to be renewed.
     """
@@ -55,6 +57,7 @@ class Cover:
     row: Ints
     previous_row: Ints
     renewals: Ints
+    value: Floats
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -204,6 +207,7 @@ def _joined(parts: Sequence[Cover]) -> Cover:
         return Cover(
             covered=no, start=none, end=none, grace=no, ended=no, announced_cancel=no,
             announced_lapse=no, row=none, previous_row=none, renewals=none,
+            value=np.zeros(0),
         )  # fmt: skip
     names = [f.name for f in fields(Cover)]
     return Cover(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
@@ -242,7 +246,8 @@ def _cover(
     grace = has & ~covered & (as_of <= end + gap_days)
     at_end = until == p_end[period]
     told_cancel, told_lapse = _announced(at_end, period, stopped, early, head.size)
-    row, previous, renewals = _in_force(s, r, t, start, until, head[period], n)
+    runs = np.flatnonzero((start < t) & (t <= until))
+    row, previous, renewals = _in_force(s, r, runs, head[period], n)
     return Cover(
         covered=covered,
         start=np.where(has, _take(p_start, chosen), FAR),
@@ -254,6 +259,7 @@ def _cover(
         row=row,
         previous_row=previous,
         renewals=renewals,
+        value=_value(contracts, r[runs], s[runs], n),
     )
 
 
@@ -278,10 +284,9 @@ def _announced(
 
 
 def _in_force(
-    s: Ints, r: Ints, t: Days, start: Days, until: Days, head: Ints, n: int
+    s: Ints, r: Ints, runs: Ints, head: Ints, n: int
 ) -> tuple[Ints, Ints, Ints]:
     """Find the latest term in force, the one before it, and how many came before."""
-    runs = np.flatnonzero((start < t) & (t <= until))
     at = np.full(n, -1, np.int64)
     at[s[runs]] = runs  # rows are in order of start: the last one wins
     has = at >= 0
@@ -289,3 +294,12 @@ def _in_force(
     row = np.where(has, _take(r, at), -1)
     previous = np.where(earlier > 0, _take(r, np.maximum(at - 1, 0)), -1)
     return row, previous, earlier
+
+
+def _value(contracts: Contracts, row: Ints, snapshot: Ints, n: int) -> Floats:
+    """Add up the known values of the rows in force of each snapshot, repeats once."""
+    value, known = contracts.value[row], ~np.isnan(contracts.value[row])
+    if (snapshot[1:] == snapshot[:-1]).any():
+        known &= ~repeats(contracts, row)
+    paid = np.bincount(snapshot[known], weights=value[known], minlength=n)
+    return np.where(_some(snapshot, known, n), paid, np.nan)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +16,7 @@ from churnhealth.sources.contract import (
 )
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.joining import WRITTEN, alike
+from churnhealth.sources.repeated import repeats
 
 __all__ = ["first_id", "first_seen", "last_cover", "term_findings"]
 
@@ -124,18 +123,12 @@ def _never_ended(c: Contracts) -> Mask:
 
 def _repeats(history: History, c: Contracts) -> Finding | None:
     """Count rows that equal the row before them in every column."""
-    same = np.ones(c.account.size - 1, dtype=bool)
-    for f in fields(c):
-        column = getattr(c, f.name)
-        equal = column[1:] == column[:-1]
-        if column.dtype.kind == "f":
-            equal = equal | (np.isnan(column[1:]) & np.isnan(column[:-1]))
-        same &= equal
+    same = repeats(c, np.arange(c.account.size))
     count = int(same.sum())
     if not count:
         return None
     what = f"{_TITLE}: {count} of {c.account.size} rows repeat another row"
-    example = first_id(history, c.account[1:][same])
+    example = first_id(history, c.account[same])
     return finding("CH203", what, count=count, example=example)
 
 

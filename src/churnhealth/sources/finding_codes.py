@@ -41,10 +41,10 @@ CODES: Mapping[str, Code] = {
         "warning",
         False,
         "contracts of one account that overlap",
-        "an add-on that is always there hides that the base contract ended, and of rows"
-        " side by side only the value of the one that began last counts",
-        "say with `where` which rows are the base contract; overlaps that remain are"
-        " merged into one period",
+        "an add-on that is always there hides that the base contract ended, and the"
+        " values of rows side by side add up, also of a term and what replaced it",
+        "say with `where` which rows are the base contract, and end what was replaced;"
+        " overlaps that remain are merged into one period",
     ),
     "CH205": code(
         "error",
@@ -275,8 +275,8 @@ CODES: Mapping[str, Code] = {
         "warning",
         False,
         "rows of one contract side by side",
-        "cover reaches to the furthest of their ends, and only one of their values"
-        " counts",
+        "cover reaches to the furthest of their ends, and their values add up, also"
+        " where one corrects the other",
         "add lines up to one row per contract (`sql`), or map `known_at` so that the"
         " later of two versions holds",
     ),

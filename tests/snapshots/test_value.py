@@ -1,0 +1,64 @@
+"""What an account pays: all its terms in force, added up."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churnhealth.snapshots.cover import cover_at
+from churnhealth.sources.contract import FAR, Contracts
+
+DAYS = st.integers(0, 12)
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 2),  # account
+        DAYS,  # start
+        st.one_of(DAYS, st.just(FAR)),  # agreed end
+        st.one_of(DAYS, st.just(FAR)),  # cancelled_at, noticed a day before
+        DAYS,  # known_at
+        st.sampled_from([-5.0, 0.0, 20.0, 100.0, np.nan]),
+    ),
+    max_size=6,
+)
+
+
+def contracts(rows):
+    columns = [np.array(c) for c in zip(*sorted(rows, key=repr_of), strict=True)]
+    account, start, end, cancelled, known, value = columns
+    nothing = np.full(account.size, np.nan)
+    return Contracts(account=account, start=start, end=end, cancelled_at=cancelled,
+                     notice_at=np.where(cancelled < FAR, cancelled - 1, FAR),
+                     known_at=known, value=value.astype(float), seats=nothing,
+                     term_months=nothing, discount=nothing,
+                     plan=np.full(account.size, None))  # fmt: skip
+
+
+def repr_of(row):
+    return (*row[:3], row[4], row[3], str(row[5]))
+
+
+def paid(rows, account, day):
+    """Add up by hand; a row that stands there twice is one."""
+    total, any_known = 0.0, False
+    for whose, start, end, cancelled, known, value in {(*r[:5], str(r[5])) for r in
+                                                       rows}:  # fmt: skip
+        noticed = cancelled < FAR and cancelled - 1 < day
+        until = min(end, cancelled) if noticed else end
+        if whose == account and known < day and start < day <= until:
+            any_known |= value != "nan"
+            total += 0.0 if value == "nan" else float(value)
+    return total if any_known else np.nan
+
+
+@given(ROWS.filter(bool), DAYS)
+def test_the_value_is_that_of_all_known_terms_in_force(rows, day):
+    account = np.arange(3)
+    found = cover_at(contracts(rows), account=account, as_of=np.full(3, day),
+                     gap_days=2).value  # fmt: skip
+    np.testing.assert_array_equal(found, [paid(rows, a, day) for a in range(3)])
+
+
+def test_an_add_on_adds_its_value_and_a_repeated_row_does_not():
+    rows = [(0, 0, 365, FAR, 0, 1000.0)] * 2 + [(0, 100, 365, FAR, 100, 20.0)]
+    seen = cover_at(contracts(rows), account=np.zeros(2, int),
+                    as_of=np.array([50, 200]), gap_days=30)  # fmt: skip
+    assert seen.value.tolist() == [1000.0, 1020.0]

@@ -18,6 +18,7 @@ def terms(*rows):
     return Contracts(account=a, start=start, end=end, cancelled_at=cancelled,
                      notice_at=notice, known_at=start, value=value.astype(float),
                      seats=nan, term_months=nan, discount=nan,
+                     replaced_at=np.full(a.size, FAR),
                      plan=np.full(a.size, None))  # fmt: skip
 
 

@@ -119,6 +119,7 @@ def _contracts(terms):
         cancelled_at=whole(column["cancelled"]),
         notice_at=whole(column["notice"]),
         known_at=whole(column["known"]),
+        replaced_at=np.full(len(rows), FAR),
         value=real(column["value"]),
         seats=real(column["seats"]),
         term_months=none,

@@ -200,6 +200,7 @@ def contracted(history):
         end=np.array([160, 200, 300, 400, FAR]),
         cancelled_at=far,
         notice_at=far,
+        replaced_at=far,
         known_at=np.zeros(5, int),
         value=none,
         seats=none,

@@ -57,6 +57,7 @@ def contracts(rows):
         ),
         notice_at=numbers(t.learned_at for t in terms),
         known_at=numbers(t.known_at for t in terms),
+        replaced_at=np.full(len(rows), FAR),
         value=nothing,
         seats=nothing,
         term_months=nothing,

@@ -98,7 +98,7 @@ def _contracts(history: History, account: Ints, as_of: int) -> Table:
         text = np.zeros(0, dtype=object)
         return {"account_id": text, **dates, **numbers, "plan": text}
     stopped = np.where(terms.notice_at < as_of, terms.cancelled_at, np.int64(FAR))
-    known = (terms.known_at < as_of) & (stopped > terms.start)  # not withdrawn
+    known = terms.standing(as_of) & (stopped > terms.start)  # not withdrawn
     keep = known & np.isin(terms.account, account)
     rows, stopped = terms.rows(keep), stopped[keep]
     numbers = {

@@ -42,9 +42,9 @@ def retention(
 
     >>> a = np.arange(3); far = np.full(3, FAR); nan = np.full(3, np.nan)
     >>> terms = Contracts(account=a, start=a * 0, end=np.array([400, 100, 900]),
-    ...     cancelled_at=far, notice_at=far, known_at=a * 0, seats=nan,
-    ...     value=np.array([10.0, 20.0, 30.0]), term_months=nan, discount=nan,
-    ...     plan=np.full(3, None))
+    ...     cancelled_at=far, notice_at=far, known_at=a * 0, replaced_at=far,
+    ...     seats=nan, value=np.array([10.0, 20.0, 30.0]), term_months=nan,
+    ...     discount=nan, plan=np.full(3, None))
     >>> told = retention(terms, accounts=3, as_of=390, gap_days=30)
     >>> told["customers_before"], told["customers_kept"], round(told["grr"], 3)
     (3, 2, 0.667)
@@ -72,12 +72,13 @@ def retention(
 
 def _settled(contracts: Contracts, as_of: int) -> Contracts:
     """Take what is known by now as if it had always been known: this looks back."""
-    rows = contracts.rows(contracts.known_at < as_of)
+    rows = contracts.rows(contracts.standing(as_of))
     stopped = rows.notice_at < as_of
     return replace(
         rows,
         known_at=np.full(rows.start.size, -FAR, dtype=np.int64),
         notice_at=np.where(stopped, np.int64(-FAR), np.int64(FAR)),
+        replaced_at=np.full(rows.start.size, FAR, dtype=np.int64),
     )
 
 

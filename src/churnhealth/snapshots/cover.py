@@ -93,14 +93,14 @@ class Periods:
 def known_terms(contracts: Contracts, *, known_before: int) -> Terms:
     """Read the contract rows as they were known before a day.
 
-    A row that was stopped on or before its start never was cover and is left out.
+    A row that a later version had replaced, and one that was stopped on or before its
+    start (it never was cover), are left out.
     """
-    seen = contracts.known_at < known_before
     stop = np.where(
         contracts.notice_at < known_before, contracts.cancelled_at, np.int64(FAR)
     )
     until = np.minimum(contracts.end, stop)
-    keep = seen & (until > contracts.start)
+    keep = contracts.standing(known_before) & (until > contracts.start)
     account, start, until = contracts.account[keep], contracts.start[keep], until[keep]
     return Terms(
         account=account,
@@ -180,8 +180,9 @@ def cover_at(
     --------
     >>> a = np.zeros(2, np.int64); nan = np.full(2, np.nan); far = np.full(2, FAR)
     >>> terms = Contracts(account=a, start=a + [0, 40], end=a + [31, 68],
-    ...     cancelled_at=far, notice_at=far, known_at=a + [0, 40], value=nan, seats=nan,
-    ...     term_months=nan, discount=nan, plan=np.array([None, None]))
+    ...     cancelled_at=far, notice_at=far, known_at=a + [0, 40], replaced_at=far,
+    ...     value=nan, seats=nan, term_months=nan, discount=nan,
+    ...     plan=np.array([None, None]))
     >>> seen = cover_at(terms, account=np.zeros(3, np.int64),
     ...                 as_of=np.array([10, 35, 50]), gap_days=30)
     >>> seen.covered, seen.grace, seen.start, seen.end  # doctest: +NORMALIZE_WHITESPACE
@@ -224,7 +225,8 @@ def _cover(
     stopped = contracts.notice_at[r] < t
     stop = np.where(stopped, contracts.cancelled_at[r], FAR)
     until = np.minimum(contracts.end[r], stop)
-    keep = (contracts.known_at[r] < t) & (until > contracts.start[r])
+    keep = (contracts.known_at[r] < t) & (contracts.replaced_at[r] >= t)
+    keep &= until > contracts.start[r]
     s, r, t, until, stopped = s[keep], r[keep], t[keep], until[keep], stopped[keep]
     start, early = contracts.start[r], stop[keep] < contracts.end[r]
     reach = np.maximum.accumulate(s * SPAN + until) - s * SPAN

@@ -32,10 +32,13 @@ Mask = NDArray[np.bool_]
 
 
 def term_findings(history: History, *, gap_days: int) -> list[Finding]:
-    """List what the contract rows say against each other and against themselves."""
-    c = history.contracts
-    if c is None or not c.account.size:
+    """List what the contract rows say against each other and against themselves.
+
+    Rows that a later version replaced do not count.
+    """
+    if history.contracts is None or not history.contracts.account.size:
         return []
+    c = history.contracts.rows(history.contracts.replaced_at == FAR)
     found = [
         _contradiction(history, c, c.end < c.start, "end before they start"),
         _contradiction(
@@ -86,8 +89,8 @@ def first_seen(contracts: Contracts, accounts: int) -> Days:
 def last_cover(contracts: Contracts, accounts: int) -> Days:
     """Give the day each account's cover ended for the last time (``FAR`` = open)."""
     last = np.full(accounts, -FAR, dtype=np.int64)
-    end = np.minimum(contracts.end, contracts.cancelled_at)
-    np.maximum.at(last, contracts.account, end)
+    holds = contracts.rows(contracts.replaced_at == FAR)
+    np.maximum.at(last, holds.account, np.minimum(holds.end, holds.cancelled_at))
     return last
 
 

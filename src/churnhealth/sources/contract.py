@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -153,7 +153,8 @@ class Contracts:
 
     ``end`` is the agreed end (``FAR`` = open-ended); ``cancelled_at`` the day cover
     really stopped early; ``notice_at`` the day we learned that it will stop early or
-    not be renewed (``FAR`` = never).
+    not be renewed (``FAR`` = never); ``replaced_at`` the day a later version of the
+    same contract became known, which holds from then on (``FAR`` = never).
     """
 
     account: Ints
@@ -162,6 +163,7 @@ class Contracts:
     cancelled_at: Days
     notice_at: Days
     known_at: Days
+    replaced_at: Days
     value: Floats
     seats: Floats
     term_months: Floats
@@ -170,22 +172,12 @@ class Contracts:
 
     def rows(self, keep: NDArray[Any]) -> Contracts:
         """Take rows by mask, index or slice, order kept."""
-        return Contracts(**{n: getattr(self, n)[keep] for n in _CONTRACT_COLUMNS})
+        names = (f.name for f in fields(self))
+        return Contracts(**{n: getattr(self, n)[keep] for n in names})
 
-
-_CONTRACT_COLUMNS = (
-    "account",
-    "start",
-    "end",
-    "cancelled_at",
-    "notice_at",
-    "known_at",
-    "value",
-    "seats",
-    "term_months",
-    "discount",
-    "plan",
-)
+    def standing(self, day: int) -> NDArray[np.bool_]:
+        """Mark the rows known before a day that nothing had replaced before it."""
+        return (self.known_at < day) & (self.replaced_at >= day)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -340,6 +332,7 @@ def _unnoticed(rows: Contracts, day: int) -> Contracts:
     later = rows.notice_at >= day
     return replace(
         rows,
+        replaced_at=np.where(rows.replaced_at >= day, FAR, rows.replaced_at),
         notice_at=np.where(later, FAR, rows.notice_at),
         cancelled_at=np.where(later, FAR, rows.cancelled_at),
     )
@@ -364,7 +357,8 @@ class History:
     def as_known(self, day: int) -> History:
         """Give what was known before a day, as files cut on that day would hold it.
 
-        Later rows are gone; a stop, a notice or an end noticed later has not happened.
+        Later rows are gone; a stop, a notice or an end noticed later has not happened,
+        and what a later version replaced still holds.
         """
 
         def cut(table: Any) -> Any:

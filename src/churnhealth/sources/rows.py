@@ -179,6 +179,7 @@ class _Tables:
             known_at=_or(moment(row, "known_at", at), start + self._lag),
             cancelled_at=_or(cancelled, NEVER),
             notice_at=_or(None if notice == NEVER else notice, _or(cancelled, NEVER)),
+            replaced_at=NEVER,
             value=_first(number(row, "value", at)),
             seats=_first(number(row, "seats", at)),
             term_months=_first(number(row, "term_months", at)),

@@ -33,6 +33,7 @@ class ContractRow(NamedTuple):
     known_at: int
     cancelled_at: int
     notice_at: int
+    replaced_at: int
     value: float
     seats: float
     term_months: float
@@ -80,7 +81,7 @@ def floats(rows: Sequence[T], of: Callable[[T], float]) -> Floats:
 
 
 def _replaced(given: Sequence[ContractRow]) -> list[ContractRow]:
-    """Withdraw each row of a contract and start on the day a later one was known."""
+    """Say of each row of a contract and start when the next one was known."""
     known: dict[tuple[object, ...], list[int]] = {}
     for r in given:
         known.setdefault((r.account, r.contract_id, r.start), []).append(r.known_at)
@@ -89,7 +90,7 @@ def _replaced(given: Sequence[ContractRow]) -> list[ContractRow]:
         days = known[r.account, r.contract_id, r.start]
         later = [] if r.contract_id is None else [k for k in days if k > r.known_at]
         if later:
-            r = r._replace(cancelled_at=r.start, notice_at=min(later))
+            r = r._replace(replaced_at=min(later))
         settled.append(r._replace(contract_id=None))  # it is no part of the sort key
     return settled
 
@@ -100,9 +101,10 @@ def contract_table(given: Sequence[ContractRow]) -> Contracts:
     Of rows with the same account, contract id and start the one known last holds from
     when it was known, as in loading.
 
+    >>> from churnhealth.sources.given import NEVER
     >>> row = ContractRow(account=0, start=3 * DAY + 1, end=9 * DAY, known_at=3 * DAY,
-    ...     cancelled_at=9 * DAY, notice_at=9 * DAY, value=50.0, seats=-np.inf,
-    ...     term_months=12.0, discount=-np.inf, plan="")
+    ...     cancelled_at=9 * DAY, notice_at=9 * DAY, replaced_at=NEVER, value=50.0,
+    ...     seats=-np.inf, term_months=12.0, discount=-np.inf, plan="")
     >>> table = contract_table([row])
     >>> table.start, table.seats, table.plan
     (array([3]), array([nan]), array([None], dtype=object))
@@ -114,6 +116,7 @@ def contract_table(given: Sequence[ContractRow]) -> Contracts:
         end=ints(rows, lambda r: r.end // DAY),
         cancelled_at=ints(rows, lambda r: r.cancelled_at // DAY),
         notice_at=ints(rows, lambda r: r.notice_at // DAY),
+        replaced_at=ints(rows, lambda r: r.replaced_at // DAY),
         known_at=ints(rows, lambda r: r.known_at // DAY),
         value=floats(rows, lambda r: r.value),
         seats=floats(rows, lambda r: r.seats),

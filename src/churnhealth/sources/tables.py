@@ -164,10 +164,7 @@ def _versions(typed: str, known: str) -> str:
 
 
 def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> Part:
-    """Read the contracts, sorted by everything they say: account, start, end, ...
-
-    A row that was replaced is one that was withdrawn that day: it stops at its start.
-    """
+    """Read the contracts, sorted by everything they say: account, start, end, ..."""
     has = opened.columns
     ids = encode(con, typed, "account_id", "codes_account")
 
@@ -178,11 +175,9 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
     known = f"coalesce({time('known_at')}, {late})"
     cancelled = time("cancelled_at")
     notice = f"coalesce({time('notice_at')}, {cancelled})"
-    conditions = {}
+    replaced, conditions = "CAST(NULL AS TIMESTAMP)", {}
     if "contract_id" in has:
-        typed = _versions(typed, known)
-        cancelled = f"CASE WHEN replaced_at IS NULL THEN {cancelled} ELSE t.start END"
-        notice = f"coalesce(t.replaced_at, {notice})"
+        typed, replaced = _versions(typed, known), "t.replaced_at"
         conditions = {"replaced": "replaced_at IS NOT NULL", "beside": "beside"}
     times = [
         ("start", "t.start"),
@@ -190,6 +185,7 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
         ("known_at", known),
         ("cancelled_at", cancelled),
         ("notice_at", notice),
+        ("replaced_at", replaced),
     ]
     numbers = [
         (n, f"t.{n}" if n in has else "CAST(NULL AS DOUBLE)")

@@ -59,7 +59,7 @@ red = 21
 [[stages.measures]]
 label = "Goals met"
 category = "value"
-feature = "goal_share__goals_met__latest"
+feature = "goals_decided__share_of_goals_met__latest"
 green = 0.75
 red = 0.25
 

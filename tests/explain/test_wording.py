@@ -252,6 +252,17 @@ GOLDEN = [
         "NPS stayed at 7; similar accounts have 7, associated with lower risk.",
     ),
     (
+        feature("latest", source="goals", item="share_of_goals_met"),
+        (0.25, 0.5, 0.75, 0.2),
+        "Share of goals met fell from 50 % to 25 %; similar accounts have 75 %.",
+    ),
+    (
+        feature("change", source="goals", item="share_of_goals_met", days=90),
+        (-0.25, NAN, 0, 0.2),
+        "Share of goals met fell by 25 points in the last 90 days;"
+        " similar accounts 0 points.",
+    ),
+    (
         state("latest"),
         (7, 8, 7, -0.2),
         "NPS fell from 8 to 7; similar accounts have 7.",

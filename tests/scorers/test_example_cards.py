@@ -156,7 +156,7 @@ def test_adoption_is_green_with_active_users_one_key_use_and_rising_use(mailing)
     assert [colours[a] for a in ("import", "export", "letters")] == ["green"] * 3
     assert told["export"] == (
         "green because: share of users active in 4 weeks above 80 % (90 %)"
-        " AND users exporting in the last week at least 50 % (55.6 %)"
+        " AND users exporting in the last week at least 50 % (56 %)"
         " AND use is rising"
     )
 
@@ -165,7 +165,7 @@ def test_adoption_is_green_with_active_users_one_key_use_and_rising_use(mailing)
     ("account", "lacks"),
     [
         ("eighty", "share of users active in 4 weeks above 80 % (80 %)"),
-        ("few", "users exporting in the last week at least 50 % (44.4 %)"),
+        ("few", "users exporting in the last week at least 50 % (44 %)"),
         ("lately", "users importing in the last week at least 50 % (0 %)"),
         ("level", "use is rising (0 %)"),
     ],

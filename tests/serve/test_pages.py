@@ -1,5 +1,6 @@
 """The pages of the service: what was written stays text, and addresses answer."""
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -213,6 +214,32 @@ def test_what_if_on_the_page_is_the_services_own_answer(client, book, bundle):
     page = client.get(f"/accounts/{account_id}?feature={name}&to=3").text
     chance = f"{100 * told['after']['churn_probability']:.1f}"
     assert f"Then the chance would be <b>{chance}" in page
+
+
+def test_what_if_offers_only_what_a_csm_can_act_on_and_what_is_asked(
+    client, book, bundle
+):
+    acted = {spec.name for spec in bundle.specs if spec.actionable}
+    given = next(spec.name for spec in bundle.specs if not spec.actionable)
+
+    def offered(account_id, query=""):
+        text = client.get(f"/accounts/{account_id}{query}").text
+        menu = text.partition('<select name="feature">')[2].partition("</select>")[0]
+        return re.findall(r'option value="([^"]*)"', menu)
+
+    scored = book.scores["account_id"][book.scores["status"] == "scored"]
+    menus = [offered(account_id) for account_id in scored[:10]]
+    assert any(menus)
+    assert {name for menu in menus for name in menu} <= acted
+    assert given in offered(scored[0], f"?feature={given}&to=3")
+
+
+def test_the_page_says_what_a_main_reason_is_where_one_is_shown(client):
+    assert "The main reason is what raises the chance most" in squeezed(client, "/")
+
+
+def squeezed(client, path):
+    return " ".join(Page(client.get(path).text).all_text.split())
 
 
 def test_a_first_run_shows_renewals_before_it_says_that_nothing_moved_yet(client):

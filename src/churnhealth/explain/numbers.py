@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from churnhealth.features.said import minus, percent, signed_percent
 from churnhealth.sources.contract import MONTH_DAYS
 
 __all__ = [
@@ -23,7 +24,6 @@ _FRACTIONS = (
     *((1, 4), (1, 3), (2, 5), (1, 2), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10)),
     (19, 20),
 )
-_MINUS = "\u2212"
 # halves go up everywhere, or 0.525 would be 0.53 in a table and 52 % in its sentence
 _HALVES = 1 + 1e-12
 
@@ -73,31 +73,9 @@ def figure(value: float) -> str:
     ['8', '0.33', '14.3', '12,346', '−3.5', '0']
     """
     if abs(value) >= 1000 or value % 1 == 0:
-        return _minus(f"{value:,.0f}")
+        return minus(f"{value:,.0f}")
     value *= _HALVES
-    return _minus(f"{value:,.2f}" if abs(value) < 1 else f"{value:,.1f}")
-
-
-def percent(share: float) -> str:
-    """Write a share in per cent; one that rounds to nothing keeps a decimal.
-
-    >>> percent(0.184), percent(0.0042), percent(1.0), percent(-0.12)
-    ('18 %', '0.4 %', '100 %', '−12 %')
-    >>> [(figure(share), percent(share)) for share in (0.125, 0.525)]
-    [('0.13', '13 %'), ('0.53', '53 %')]
-    """
-    places = 1 if 0 < abs(share) < 0.01 else 0
-    return _minus(f"{100 * share * _HALVES:,.{places}f}") + " %"
-
-
-def signed_percent(share: float) -> str:
-    """Write a change in per cent with its sign.
-
-    >>> signed_percent(0.05), signed_percent(-0.4), signed_percent(0.0)
-    ('+5 %', '−40 %', '0 %')
-    """
-    text = percent(share)
-    return f"+{text}" if share > 0 and text[0] in "123456789" else text
+    return minus(f"{value:,.2f}" if abs(value) < 1 else f"{value:,.1f}")
 
 
 def points(value: float) -> str:
@@ -106,7 +84,7 @@ def points(value: float) -> str:
     >>> points(5.13), points(-0.4), points(0.01)
     ('+5.1', '−0.4', '0.0')
     """
-    text = _minus(f"{value:,.1f}")
+    text = minus(f"{value:,.1f}")
     return f"+{text}" if value > 0 and text != "0.0" else text
 
 
@@ -121,7 +99,7 @@ def duration(days: float) -> str:
     if abs(days) < 730:
         return count(days / MONTH_DAYS, "month")
     years = f"{days / 365.25:.1f}".removesuffix(".0")
-    return _minus(years) + " years"
+    return minus(years) + " years"
 
 
 def count(number: float, noun: str) -> str:
@@ -130,12 +108,5 @@ def count(number: float, noun: str) -> str:
     >>> count(1, "month"), count(12.2, "month")
     ('1 month', '12 months')
     """
-    text = _minus(f"{number:,.0f}")
+    text = minus(f"{number:,.0f}")
     return f"{text} {noun}" if text == "1" else f"{text} {noun}s"
-
-
-def _minus(text: str) -> str:
-    """Write a true minus sign, and none before a zero."""
-    if text[0] != "-":
-        return text
-    return text.replace("-", _MINUS) if text.strip("-0.,") else text[1:]

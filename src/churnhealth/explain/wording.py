@@ -32,6 +32,7 @@ from churnhealth.explain.phrases import (
     Move,
 )
 from churnhealth.features.kinds import KINDS
+from churnhealth.features.said import change_of
 from churnhealth.features.spec import (
     FeatureSpec,
     spoken_nouns,
@@ -59,6 +60,7 @@ Say = Callable[[float, float, float, float], str]
 
 _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "share": percent,
+    "points": lambda v: count(100 * v, "point"),
     "days": duration,
     "months": lambda v: count(v, "month"),
 }
@@ -238,9 +240,9 @@ def _move(words: Move, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
         if trend and abs(value) >= 1:
             text = (words.began if value > 0 else words.stopped).format(**fixed)
         else:
-            text = _moved_by(words, fixed, _change(value) if trend else value, number)
+            text = _moved_by(words, fixed, change_of(value) if trend else value, number)
         if peers == peers and not (trend and abs(peers) >= 1):
-            theirs = _change(peers) if trend else peers
+            theirs = change_of(peers) if trend else peers
             text += words.beside.format(peers=_signed(theirs, number))
         return text + "."
 
@@ -260,11 +262,6 @@ def _moved_by(
         return words.times.format(size=figure(round(change + 1, 1)), **fixed)
     verb = "rose" if change > 0 else "fell"
     return words.by.format(moved=verb, size=size, **fixed)
-
-
-def _change(trend: float) -> float:
-    """Turn (now - before) / (now + before) into now / before - 1."""
-    return 2 * trend / (1 - trend)
 
 
 def _signed(change: float, number: Callable[[float], str]) -> str:

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
 from churnhealth.features.kinds import KINDS
@@ -22,9 +23,11 @@ __all__ = [
     "FeatureSpec",
     "Named",
     "feature",
+    "is_share",
     "parse_name",
     "slugs",
     "spoken_nouns",
+    "unit_of",
     "window_words",
     "with_acronyms",
 ]
@@ -45,6 +48,7 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
     "actionable": (bool,),
 }
 _ITEM = "all"
+_SHARE = "share_of_"
 _LONGEST_SLUG = 40
 _NAME = re.compile(
     r"(?P<source>[a-z][a-z0-9_]*)__(?P<slug>[a-z0-9]+(?:_[a-z0-9]+)*)"
@@ -134,6 +138,40 @@ def parse_name(name: str) -> Named:
     return Named(found["source"], found["slug"], found["kind"], days)
 
 
+@lru_cache(maxsize=4096)
+def unit_of(name: str) -> str | None:
+    """Say the unit of a feature by its name; ``None`` of one of the owner's own.
+
+    A state that is named a share is told in per cent, its change in points of them.
+
+    >>> unit_of("goals__share_of_goals_met__latest"), unit_of("surveys__nps__latest")
+    ('share', 'number')
+    >>> unit_of("goals__share_of_goals_met__change__90d"), unit_of("my_own")
+    ('points', None)
+    """
+    try:
+        named = parse_name(name)
+    except ValueError:
+        return None
+    return _unit(named.kind, named.slug)
+
+
+def _unit(kind: str, slug: str) -> str:
+    unit = KINDS[kind].unit
+    if unit != "number" or not slug.startswith(_SHARE):
+        return unit
+    return "points" if kind == "change" else "share"
+
+
+def is_share(state: str) -> bool:
+    """Say whether a state's own name says that its values are shares, 1 = 100 %.
+
+    >>> is_share("Share of goals met"), is_share("nps")
+    (True, False)
+    """
+    return _slug(state).startswith(_SHARE)
+
+
 def feature(
     kind: str,
     *,
@@ -166,7 +204,7 @@ def feature(
         days=days,
         category=category,
         label=f"{words}{when}",
-        unit=about.unit,
+        unit=_unit(kind, slug or _slug(item)),
         phrase=f"{_escaped(words)}{moved}{during}",
         direction=about.direction if category in about.sure_in else 0,
         actionable=about.actionable,

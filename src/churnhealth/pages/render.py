@@ -143,6 +143,7 @@ def _environment() -> Environment:
         short=words.short,
         small_segments=small_segments,
         spark=charts.spark,
+        recorded=words.recorded,
         spoken=words.spoken,
         trend=words.trend,
         typed=words.typed,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from churnhealth.explain.numbers import about, between
 from churnhealth.explain.phrases import BAND_WORDS
-from churnhealth.features.kinds import KINDS
-from churnhealth.features.spec import parse_name, with_acronyms
+from churnhealth.features.said import change_of
+from churnhealth.features.spec import is_share, unit_of, with_acronyms
 from churnhealth.health.bands import BANDS
 
 __all__ = [
@@ -26,6 +25,7 @@ __all__ = [
     "outcome",
     "percent",
     "points",
+    "recorded",
     "short",
     "spoken",
     "trend",
@@ -130,14 +130,14 @@ def measure(value: float | None, feature: str | None) -> str:
     >>> measure(14.26, "app__all__days_since"), measure(0.5, "my_own_feature")
     ('14.3', '0.50')
     """
-    unit = _unit(feature)
-    if value is None or unit not in ("share", "trend"):
+    unit = unit_of(feature or "")
+    if value is None or unit not in ("share", "points", "trend"):
         return figure(value)
-    if unit == "share":
+    if unit != "trend":
         return percent(value)
     if value >= 1:
         return "new"
-    change = 2 * value / (1 - value)
+    change = change_of(value)
     return f"+{percent(change)}" if change > 0 else percent(change)
 
 
@@ -154,12 +154,13 @@ def typed(value: float | None, feature: str | None) -> str:
     return plain if told == plain else f"{plain} = {told}"
 
 
-@lru_cache(maxsize=4096)
-def _unit(feature: str | None) -> str | None:
-    try:
-        return KINDS[parse_name(feature or "").kind].unit
-    except ValueError:  # a feature of the owner's own
-        return None
+def recorded(value: float | None, name: str) -> str:
+    r"""Write the value of a record: of states named shares in per cent.
+
+    >>> recorded(0.25, "share_of_goals_met").replace("\xa0", " "), recorded(0.25, "fee")
+    ('25 %', '0.25')
+    """
+    return percent(value) if is_share(name) else figure(value)
 
 
 def _signed(value: float, places: int) -> str:

@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from churnhealth.features.kinds import KINDS
+from churnhealth.features.said import change_of, percent, signed_percent
 from churnhealth.features.spec import feature as spec_of
-from churnhealth.features.spec import parse_name
+from churnhealth.features.spec import parse_name, unit_of
 from churnhealth.scorers.condition_row import row_test
 from churnhealth.scorers.conditions import plain
 
-__all__ = ["Words", "spoken_value"]
+__all__ = ["Words", "spoken_limit", "spoken_value"]
 
 Row = Mapping[str, float]
 _Tell = Callable[[Row], str]
 _COUNTED = ("times", "people", "kinds", "items", "days", "weeks", "terms")
-_SHARES = ("share", "trend")
+_SHARES = ("share", "points", "trend")
+_MOST_PLACES = 3
 _OF_NUMBERS = {
     ast.Lt: "below",
     ast.LtE: "at most",
@@ -123,7 +125,8 @@ class Words:
             case ast.Compare() if holds:
                 return self._compared(node, here=True)
             case ast.Compare():
-                return _followed(self._compared(node, here=False), _values_of(node))
+                tell = self._compared(node, here=False)
+                return _followed(tell, _values_of(node), _limits_of(node))
             case _:
                 text = self.rule(node)
                 return lambda _: text
@@ -157,8 +160,8 @@ class Words:
             none = limit == 0 and kind in (ast.Eq, ast.LtE)
             told = "no" if none else f"{_OF_COUNTS[kind]} {_figure(limit)}"
             return _always(f"{told} {noun}")
-        rule = _always(f"{noun} {_OF_NUMBERS[kind]} {spoken_value(name, limit)}")
-        return _followed(rule, [name]) if here else rule
+        rule = _always(f"{noun} {_OF_NUMBERS[kind]} {spoken_limit(name, limit)}")
+        return _followed(rule, [name], [limit]) if here else rule
 
 
 def _always(text: str) -> _Tell:
@@ -169,11 +172,11 @@ def _joined(tells: Sequence[_Tell]) -> _Tell:
     return lambda row: " AND ".join(tell(row) for tell in tells)
 
 
-def _followed(tell: _Tell, names: Sequence[str]) -> _Tell:
+def _followed(tell: _Tell, names: Sequence[str], limits: Sequence[float]) -> _Tell:
     """Put a row's own values in brackets behind what is told."""
 
     def told(row: Row) -> str:
-        here = ", ".join(spoken_value(name, row[name]) for name in names)
+        here = ", ".join(spoken_value(n, row[n], beside=limits) for n in names)
         return f"{tell(row)} ({here})"
 
     return told
@@ -184,6 +187,11 @@ def _values_of(node: ast.Compare) -> list[str]:
     return [side.id for side in sides if isinstance(side, ast.Name)]
 
 
+def _limits_of(node: ast.Compare) -> list[float]:
+    sides = (node.left, *node.comparators)
+    return [ast.literal_eval(side) for side in sides if not isinstance(side, ast.Name)]
+
+
 def _bracketed(text: str, *, many: bool) -> str:
     return f"({text})" if many and (" AND " in text or " OR " in text) else text
 
@@ -192,25 +200,48 @@ def _between(op: ast.boolop) -> str:
     return " AND " if isinstance(op, ast.And) else " OR "
 
 
-def spoken_value(feature: str, value: float) -> str:
-    """Say a value in the unit of its feature.
+def spoken_value(feature: str, value: float, *, beside: Sequence[float] = ()) -> str:
+    """Say a value in the unit of its feature, as reasons and pages do.
 
-    >>> spoken_value("product__all__users_share__28d", 0.8), spoken_value("nps", 9.0)
-    ('80 %', '9')
-    >>> spoken_value("product__all__trend__28d", -0.0755)
-    '−7.55 %'
+    A share that would read as a limit ``beside`` it, and is not, has more decimals.
+
+    >>> share, trend = "product__all__users_share__28d", "product__all__trend__28d"
+    >>> spoken_value(share, 0.369), spoken_value("nps", 9.0), spoken_value(share, 0.8)
+    ('37 %', '9', '80 %')
+    >>> spoken_value(trend, -0.2), spoken_value(trend, 0.2), spoken_value(trend, 1.0)
+    ('−33 %', '+50 %', 'new')
+    >>> [spoken_value(share, x, beside=[0.3]) for x in (0.2996, 0.3)]
+    ['29.96 %', '30 %']
     >>> spoken_value("contracts__all__value", 14_792.4)
     '14,792'
     """
     if math.isnan(value):
         return "not measured"
-    if _unit(feature) in _SHARES:
-        return f"{_figure(100 * value, digits=3)} %"
-    return _figure(value)
+    unit = _unit(feature)
+    if unit not in _SHARES:
+        return _figure(value)
+    for places in range(_MOST_PLACES):
+        told = _share(unit, value, places)
+        if all(told != _share(unit, x, places) for x in beside if x != value):
+            return told
+    return _share(unit, value, _MOST_PLACES)
 
 
-def _figure(value: float, digits: int = 4) -> str:
-    text = f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+def _share(unit: str, value: float, places: int) -> str:
+    if unit != "trend":
+        return percent(value, places)
+    return "new" if value >= 1 else signed_percent(change_of(value), places)
+
+
+def spoken_limit(feature: str, value: float) -> str:
+    """Say what a card sets: a share as exactly as it is written there."""
+    if _unit(feature) == "share":
+        return f"{_figure(100 * value)} %"
+    return spoken_value(feature, value)
+
+
+def _figure(value: float) -> str:
+    text = f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     return text.replace("-", "−", 1) if value < 0 else text
 
 
@@ -228,13 +259,12 @@ def _label(feature: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _unit(feature: str) -> str:
-    try:
-        about = KINDS[parse_name(feature).kind]
-    except ValueError:
+    unit = unit_of(feature)
+    if unit is None:
         return "number"
     # an age is not a number of: "5 days since", but "age at least 5"
-    aged = about.unit == "days" and not about.subject.startswith("days ")
-    return "number" if aged else about.unit
+    subject = KINDS[parse_name(feature).kind].subject
+    return "number" if unit == "days" and not subject.startswith("days ") else unit
 
 
 _written = lru_cache(maxsize=4096)(ast.unparse)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 from churnhealth.scorers.card import Card, Flag, Measure, Stage
-from churnhealth.scorers.condition_words import Words, spoken_value
+from churnhealth.scorers.condition_words import Words, spoken_limit, spoken_value
 
 __all__ = ["card_rows", "card_text", "colour_because"]
 
@@ -124,7 +124,7 @@ def _decided(
 def _colours(line: Measure, words: Words) -> tuple[str, str, str]:
     if line.points:
         ends = ", ".join(
-            f"{spoken_value(line.feature or '', v)}: {p:g}" for v, p in line.points
+            f"{spoken_limit(line.feature or '', v)}: {p:g}" for v, p in line.points
         )
         return f"points by value: {ends}", "", ""
     if line.feature is not None:
@@ -132,9 +132,9 @@ def _colours(line: Measure, words: Words) -> tuple[str, str, str]:
         up, down = ("at least", "at most") if green > red else ("at most", "at least")
         between = "by a line between" if line.graded else "between"
         return (
-            f"{up} {spoken_value(line.feature, green)}",
+            f"{up} {spoken_limit(line.feature, green)}",
             between,
-            f"{down} {spoken_value(line.feature, red)}",
+            f"{down} {spoken_limit(line.feature, red)}",
         )
     when_green, when_red = (
         "never" if c is None else words.rule(c.tree) for c in line.conditions

@@ -6,7 +6,7 @@ its own style: nothing else may run, load or frame it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from starlette.routing import Route
 from churnhealth.archive.runs import read_outcomes
 from churnhealth.bundle import Bundle
 from churnhealth.errors import ChurnHealthError, RequestError
+from churnhealth.features.spec import FeatureSpec
 from churnhealth.pages.choice import (
     PAGE,
     Choice,
@@ -243,7 +244,7 @@ def _asked_of(
         "can_ask": account["status"] == "scored",
         "answer": None,
         "suggestion": None,
-        "asked_features": [d for d in drivers if d["feature"]],
+        "asked_features": _asked_features(served.bundle.specs, drivers, asked),
     }
     if account["status"] != "scored":
         return told
@@ -258,6 +259,24 @@ def _asked_of(
         if error.code != "CH529":
             raise
         told["can_ask"] = False
+    return told
+
+
+def _asked_features(
+    specs: Sequence[FeatureSpec], drivers: Sequence[Any], asked: Asked
+) -> list[Any]:
+    """Offer what a CSM can act on among the strongest drivers, and what is asked."""
+    known = {spec.name: spec for spec in specs}
+    told = [
+        driver
+        for driver in drivers
+        if (spec := known.get(driver["feature"]))
+        and (spec.actionable or spec.name == asked.feature)
+    ]
+    if (spec := known.get(asked.feature)) and all(
+        driver["feature"] != spec.name for driver in told
+    ):
+        told.append({"feature": spec.name, "label": spec.label, "value": None})
     return told
 
 

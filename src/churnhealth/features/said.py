@@ -1,0 +1,48 @@
+"""Shares and trends as people say them: the same in rules, reasons and pages."""
+
+from __future__ import annotations
+
+__all__ = ["change_of", "minus", "percent", "signed_percent"]
+
+_MINUS = "\u2212"
+# halves go up everywhere, or 0.525 would be 0.53 in a table and 52 % in its sentence
+_HALVES = 1 + 1e-12
+
+
+def percent(share: float, places: int = 0) -> str:
+    """Write a share in per cent; one that rounds to nothing keeps a decimal.
+
+    >>> percent(0.184), percent(0.0042), percent(1.0), percent(-0.12)
+    ('18 %', '0.4 %', '100 %', '−12 %')
+    >>> percent(0.125), percent(0.525), percent(0.365, 1)
+    ('13 %', '53 %', '36.5 %')
+    """
+    if 0 < abs(share) < 0.01:
+        places = max(places, 1)
+    return minus(f"{100 * share * _HALVES:,.{places}f}") + " %"
+
+
+def signed_percent(share: float, places: int = 0) -> str:
+    """Write a change in per cent with its sign.
+
+    >>> signed_percent(0.05), signed_percent(-0.4), signed_percent(0.0)
+    ('+5 %', '−40 %', '0 %')
+    """
+    text = percent(share, places)
+    return f"+{text}" if share > 0 and text.strip("0., %") else text
+
+
+def change_of(trend: float) -> float:
+    """Turn (now - before) / (now + before) into now / before - 1.
+
+    >>> change_of(-0.25), change_of(0.0)
+    (-0.4, 0.0)
+    """
+    return 2 * trend / (1 - trend)
+
+
+def minus(text: str) -> str:
+    """Write a true minus sign, and none before a zero."""
+    if text[0] != "-":
+        return text
+    return text.replace("-", _MINUS) if text.strip("-0.,") else text[1:]

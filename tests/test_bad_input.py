@@ -92,6 +92,16 @@ BROKEN = {
     ),
     "an unknown section": ({"toml": TOML + "[model_]\n"}, "CH003", "model"),
     "the settings of a service": ({"toml": "[serve]\n"}, "CH003", "no [sources]"),
+    "one table where there may be several": (
+        {"toml": TOML.replace("[[sources.events]]", "[sources.events]")},
+        "CH003",
+        "sources.events: there may be several; write `[[sources.events]]`",
+    ),
+    "a word where there may be several": (
+        {"toml": TOML + '[features]\nexclude = "use__*"\n'},
+        "CH003",
+        "features.exclude: there may be several; write a list, [...]",
+    ),
     "no TOML": ({"toml": "kind = = 3"}, "CH002", "TOML"),
     "a missing file": ({"events": None}, "CH1", "events.csv"),
     "a missing column": (

@@ -184,6 +184,11 @@ def parse_config(raw: Mapping[str, Any], *, folder: Path) -> Config:
 
 def _sentence(problem: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "the file"
+    if problem["type"] == "tuple_type":
+        one = (
+            f"`[[{where}]]`" if isinstance(problem["input"], dict) else "a list, [...]"
+        )
+        return f"{where}: there may be several; write {one}"
     if problem["type"] != "extra_forbidden":
         return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
     known = _keys_at(problem["loc"][:-1])

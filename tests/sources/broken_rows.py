@@ -201,6 +201,18 @@ reported(
     (CONFIG, CONFIG + '[question]\ndata_until = "2035-01-01"\n'),
 )
 reported(
+    "a stop is booked ahead, and nobody says when that was known",
+    "CH224",
+    table(
+        "contracts.csv",
+        lambda t: (
+            t.replace("note", "cancelled_at", 1)
+            .replace(WHO, "2025-12-01")
+            .replace(MAIL, "")
+        ),
+    ),
+)
+reported(
     "a churn flag contradicts the contracts",
     "CH222",
     table(

@@ -217,9 +217,5 @@ def data_until(history: History, question: Question) -> int:
         if question.kind == "inactivity" and not log.planned and log.account.size
     ]
     if question.kind != "inactivity" and history.contracts is not None:
-        rows = history.contracts
-        # A start or a stop that was booked ahead proves its booking, not its day.
-        begun = np.minimum(rows.start, rows.known_at)
-        stopped = np.minimum(rows.cancelled_at, rows.notice_at)[rows.cancelled_at < FAR]
-        newest = [int(np.concatenate([begun, stopped]).max())]
+        newest = [history.contracts.newest()]
     return min(newest)

@@ -233,17 +233,14 @@ def _beyond(history: History, config: Config) -> Finding | None:
         if e.account.size and not e.planned
     ]
     rows = history.contracts
-    begun = None if rows is None or not rows.start.size else rows
-    newest = (
-        [] if begun is None else [int(np.minimum(begun.start, begun.known_at).max())]
-    )
+    newest = [] if rows is None or not rows.start.size else [rows.newest()]
     pinned = config.question.data_until
     if pinned is not None:
         last, until = max([*seen, *newest], default=None), day_of(pinned)
         slack, named = _SHORTEST_GAP, "[question] data_until"
     elif config.question.kind != "inactivity" and seen and newest:
         last, until = max(seen), newest[0]
-        slack, named = _BOOKED_DAYS, "the newest contract start"
+        slack, named = _BOOKED_DAYS, "the newest start or stop of a contract"
     else:
         return None
     if last is None or until - last <= slack:

@@ -179,6 +179,15 @@ class Contracts:
         """Mark the rows known before a day that nothing had replaced before it."""
         return (self.known_at < day) & (self.replaced_at >= day)
 
+    def newest(self) -> int:
+        """Give the last day that a start or a stop proves to be in the data.
+
+        One that was booked ahead proves its booking, not its day.
+        """
+        begun = np.minimum(self.start, self.known_at)
+        stopped = np.minimum(self.cancelled_at, self.notice_at)
+        return int(np.concatenate([begun, stopped[self.cancelled_at < FAR]]).max())
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coverage:

@@ -198,7 +198,7 @@ CODES: Mapping[str, Code] = {
         "outcomes are read beyond the end of the data",
         "after the files stop nobody renews: everyone would be labelled as lost",
         "set [question] data_until to the day the extract reaches to, or map `known_at`"
-        " of contracts that were booked ahead",
+        " of contracts, and `notice_at` of stops, that were booked ahead",
     ),
     "CH233": code(
         "warning",

@@ -21,6 +21,7 @@ FLOOR = (
     "folders",
     "progress",
     "progress_cell",
+    "said",
 )
 ROOMS = (
     "sources",

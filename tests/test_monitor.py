@@ -94,7 +94,7 @@ def test_who_left_who_stayed_and_who_is_open_are_counted_run_by_run(tmp_path):
     assert (second["known"], second["open"]) == (0, 2)
     assert second["closes"] == "2023-08-30"  # 1 June + 60 + 30
     text = follow_up_text(told)
-    assert "1 scores are of accounts that are gone" in text
+    assert "1 score is of accounts that are gone" in text
     assert "closes on 2023-08-30" in text
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from http.client import HTTPException
 from typing import Any, Literal, TypedDict, cast
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
@@ -208,7 +209,7 @@ class Client:
         drivers: int = 0,
     ) -> Scores:
         """Score rows of features, by account; a bad one is refused alone."""
-        told = [{"account_id": i, "features": dict(row)} for i, row in rows.items()]
+        told = [{"account_id": i, "features": _known(row)} for i, row in rows.items()]
         body = {"as_of": str(as_of), "rows": told}
         found = self._ask("/v1/score/features", {"drivers": drivers}, body)
         return cast("Scores", found)
@@ -221,7 +222,7 @@ class Client:
         drivers: int = 0,
     ) -> WhatIf:
         """Score a stored account with some features changed."""
-        body = {"account_id": account_id, "changes": dict(changes)}
+        body = {"account_id": account_id, "changes": _known(changes)}
         return cast("WhatIf", self._ask("/v1/what-if", {"drivers": drivers}, body))
 
     def accounts(self, **wanted: str | int) -> Page:
@@ -267,13 +268,24 @@ class Client:
             request.data = json.dumps(body, allow_nan=False).encode()
         try:
             with urlopen(request, timeout=self.timeout) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
+                said = answer.read()
         except HTTPError as error:
             with error:
                 wait = error.headers.get("Retry-After", "")
                 seconds = float(wait) if wait.isdecimal() else None
                 raise ServiceError(error.code, seconds, error.read()) from None
+        except HTTPException as error:  # it broke off amid its answer
+            raise ConnectionError(str(error)) from error
+        try:
+            found: dict[str, Any] = json.loads(said)
+        except ValueError:  # a proxy's page, not ours
+            raise ServiceError(answer.status, None, said) from None
+        return found
+
+
+def _known(row: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Write NaN as JSON writes what was not measured."""
+    return {name: None if x is not None and x != x else x for name, x in row.items()}
 
 
 def _of(account_id: str, more: str = "") -> str:

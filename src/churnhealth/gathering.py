@@ -8,6 +8,7 @@ from datetime import date
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, SourceError
 from churnhealth.progress import Progress
+from churnhealth.said import many
 from churnhealth.sources.check import check
 from churnhealth.sources.findings import CODES, Finding, stopping
 from churnhealth.sources.load import Loaded, load
@@ -62,7 +63,7 @@ def stop_at(findings: Sequence[Finding], config: Config) -> None:
     lines = "\n".join(f"    [{f.code}] {f.what}" for f in broken)
     raise SourceError(
         "CH150",
-        f"{len(broken)} findings stop training:\n{lines}",
+        f"{many(len(broken), 'finding stops', 'findings stop')} training:\n{lines}",
         why="a model built on these data would be wrong without looking wrong",
         fix="mend the data, or accept a finding with `--allow CODE` or [check]"
         " allow; `churnhealth check` tells more",

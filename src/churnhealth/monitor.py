@@ -24,6 +24,7 @@ from churnhealth.evaluate.slices import quadrants
 from churnhealth.health.bands import BANDS, BandCuts
 from churnhealth.health.draws import rate_interval
 from churnhealth.health.promises import broken, promises, still_promised
+from churnhealth.said import many
 from churnhealth.snapshots.labels import (
     CENSORED,
     LEFT_EARLY,
@@ -278,8 +279,9 @@ def follow_up_text(told: Mapping[str, Any]) -> str:
     if gone := sum(run.get("gone", 0) for run in told["runs"]):
         lines += [
             "",
-            f"{gone} scores are of accounts that are gone from the accounts source. If"
-            " they left and were deleted, all this is too friendly: keep who left.",
+            f"{many(gone, 'score is', 'scores are')} of accounts that are gone from the"
+            " accounts source. If they left and were deleted, all this is too friendly:"
+            " keep who left.",
         ]
     waits = [run["closes"] for run in told["runs"] if run.get("closes")]
     if waits:
@@ -302,7 +304,7 @@ def _model_text(model: Mapping[str, Any]) -> list[str]:
     low, high = model["interval"]
     lines = [
         f"Model {model['model_version']}, runs of {model['from']} to {model['to']}:"
-        f" {model['accounts']} accounts, {model['churned_accounts']} left.",
+        f" {many(model['accounts'], 'account')}, {model['churned_accounts']} left.",
         f"Expected {model['predicted']:.1%}, seen {model['observed']:.1%}"
         f" ({low:.1%} to {high:.1%})"
         + (f"; AUC {model['auc']:.3f}" if model["auc"] is not None else "")

@@ -320,7 +320,7 @@ def test_the_page_of_text_says_what_the_dict_says(kind):
     assert f"verdict: {word}, chosen {report['verdict']['chosen']}" in text
     for reason in report["verdict"]["reasons"]:
         assert f"  - {reason[0].upper()}{reason[1:]}" in text
-    assert f"{report['folds'][0]['n_train']} rows" in text
+    assert f"{report['folds'][0]['n_train']:,} rows" in text
     apart = report["group_disjoint"]["auc"]
     assert apart is None or f"of groups it had not seen: an AUC of {apart:.3f}" in text
     assert "nan" not in text.lower()

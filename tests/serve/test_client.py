@@ -1,6 +1,7 @@
 """The typed client asks a real service over a socket, and is typed as it answers."""
 
 import json
+import socket
 import threading
 import time
 
@@ -75,7 +76,46 @@ def test_a_no_is_told_with_its_code_its_place_and_its_status(asked, address):
     with pytest.raises(ServiceError, match="CH530"):
         Client(base=address).model()
     with pytest.raises(ValueError, match="JSON"):  # never sent: it is no JSON
-        asked.what_if("a", {"x": float("nan")})
+        asked.what_if("a", {"x": float("inf")})
+
+
+def test_nan_is_sent_as_not_measured(asked, book):
+    scored = book.scores["status"] == "scored"
+    account_id = book.scores["account_id"][scored][0]
+    name, nan = asked.features()[0]["name"], float("nan")
+    unknown = asked.what_if(account_id, {name: None})["after"]
+    assert asked.what_if(account_id, {name: nan})["after"] == unknown
+    told = asked.score_features({"x": {name: nan}}, as_of=AS_OF)
+    assert told == asked.score_features({"x": {name: None}}, as_of=AS_OF)
+
+
+@pytest.fixture
+def answering():
+    """Answer one request with raw bytes, and give the address to ask."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer(raw):
+            def once():
+                with listening.accept()[0] as caller:
+                    caller.recv(65536)
+                    caller.sendall(raw)
+
+            threading.Thread(target=once).start()
+            return Client(base=f"http://127.0.0.1:{listening.getsockname()[1]}")
+
+        yield answer
+
+
+def test_a_page_that_came_instead_of_json_is_no_answer_of_ours(answering):
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<html>log"
+    with pytest.raises(ServiceError, match="CH541") as caught:
+        answering(page).model()
+    assert caught.value.status == 200
+
+
+def test_an_answer_that_breaks_off_is_no_answer(answering):
+    with pytest.raises(OSError, match="IncompleteRead"):
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{").model()
 
 
 @pytest.mark.parametrize("said", [b"<html>", b"[]", b'{"error": "no"}'])

@@ -14,7 +14,7 @@ from churnhealth.archive.runs import write_outcomes, write_scores
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.commands.tell import write_portfolio
 from churnhealth.errors import ChurnHealthError
-from churnhealth.pages.proof import proof_page
+from churnhealth.pages.proof import headline, proof_page
 from churnhealth.serve.live import Live, make_serving
 
 DAY = date(2025, 12, 1)
@@ -329,6 +329,14 @@ def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
     ("skill", "chosen", "told"),
     [(True, "blend", False), (False, "blend", True), (False, "rules", False)],
 )
+def test_one_account_and_one_day_are_told_in_the_singular():
+    line = {"days_before": 1, "churners": 1, "red_or_orange": 1, "green": 0}
+    report = {"verdict": {"skill": True}, "lead_time": [line]}
+    assert headline(report) == (
+        "Of 1 account that left, 1 was red or orange 1 day before, and 0 were green."
+    )
+
+
 def test_the_proof_says_whose_colours_it_judges_where_they_are_not_shown(
     skill, chosen, told
 ):

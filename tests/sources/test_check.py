@@ -232,7 +232,7 @@ def test_events_after_the_last_cover_are_counted_beyond_the_gap(company):
     }
     [f] = found(company(files=files), "CH220")
     assert f.count == 1
-    assert "by 1 of the 1 accounts whose cover had ended by then" in f.what
+    assert "by 1 of the 1 account whose cover had ended by then" in f.what
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from churnhealth.archive.flat import flat_table
 from churnhealth.archive.runs import earlier_tasks, run_days
 from churnhealth.config_playbooks import Between, Playbook, When
 from churnhealth.explain.phrases import BAND_WORDS
+from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
 
 __all__ = ["TASK_COLUMNS", "begun_of", "task_table", "tasks_of_run"]
@@ -181,10 +182,10 @@ def _holding(
     any_day = np.zeros(holds.size, dtype=np.bool_)
     for day in when.reached_after_start:
         now = (age - looked < day) & (day <= age)
-        any_day |= _say(said, now, f"{day} days after the start")
+        any_day |= _say(said, now, f"{many(day, 'day')} after the start")
     for day in when.reached_before_renewal:
         now = (ahead <= day) & (day < ahead + looked)
-        any_day |= _say(said, now, f"{day} days before the renewal")
+        any_day |= _say(said, now, f"{many(day, 'day')} before the renewal")
     if when.reached_after_start or when.reached_before_renewal:
         holds &= any_day
     return holds, said

@@ -20,6 +20,7 @@ from churnhealth.cli.options import (
     today,
 )
 from churnhealth.errors import GateError
+from churnhealth.said import many
 
 __all__ = ["check", "features"]
 
@@ -83,4 +84,4 @@ def features(
             {"schema_version": 1, "rows": rows, "features": columns, "out": str(out)}
         )
     else:
-        typer.echo(f"{rows} snapshots x {columns} features -> {out}")
+        typer.echo(f"{many(rows, 'snapshot')} x {many(columns, 'feature')} -> {out}")

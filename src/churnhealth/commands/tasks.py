@@ -9,6 +9,7 @@ from typing import Any
 from churnhealth.archive.plain import plain_rows
 from churnhealth.archive.runs import current_folder
 from churnhealth.errors import RequestError
+from churnhealth.said import many
 from churnhealth.sources.engine import read_table
 
 __all__ = ["list_tasks", "tasks_text"]
@@ -50,8 +51,7 @@ def tasks_text(told: dict[str, Any]) -> str:
         Critical, was Watch
     """
     tasks = told["tasks"]
-    many = "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
-    lines = [f"{many} begun on {told['as_of']}"]
+    lines = [f"{many(len(tasks), 'task')} begun on {told['as_of']}"]
     for (name, do), rows in groupby(
         tasks, key=lambda row: (row["playbook"], row["do"])
     ):

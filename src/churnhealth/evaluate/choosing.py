@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from churnhealth.said import many
 from churnhealth.scorers.curves import level_shift
 from churnhealth.sources.contract import Floats, Ints
 
@@ -203,8 +204,8 @@ def choose(
         what = f"rules and {prior}, held back" if left == "blend" else left
         if outcomes < FEW:
             return left, (
-                f"only {outcomes} accounts churned in training (fewer than {FEW}):"
-                f" {what} only",
+                f"only {many(outcomes, 'account')} churned in training (fewer than"
+                f" {FEW}): {what} only",
             )
         return left, (f"too few outcomes on later dates to compare scorers: {what}",)
     gains = {n: losses[nothing] - loss for n, loss in losses.items() if n != "constant"}

@@ -16,6 +16,7 @@ from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.metrics import auc, log_losses
 from churnhealth.evaluate.panel import distinct
 from churnhealth.health.draws import account_draws
+from churnhealth.said import many
 from churnhealth.sources.contract import Floats, Ints, Texts
 
 __all__ = ["LEAST_SHOWN", "contest"]
@@ -70,7 +71,7 @@ def contest(
     reasons = []
     if outcomes < LEAST_SHOWN:
         reasons.append(
-            f"only {outcomes} accounts churned in the test period: fewer than"
+            f"only {many(outcomes, 'account')} churned in the test period: fewer than"
             f" {LEAST_SHOWN} cannot show that anything is better"
         )
     for name, row in against.items():

@@ -19,6 +19,7 @@ from churnhealth.evaluate.plot_style import (
     caption,
     in_percent,
 )
+from churnhealth.said import many
 
 __all__ = [
     "drivers_plot",
@@ -41,15 +42,15 @@ def timeline_plot(folds: Sequence[Row]) -> Picture:
     ``folds`` are those of ``backtest --json``.
     """
     rows = sum(int(f["outcomes_train"]) for f in folds[-1:])
-    plural = "fold" if len(folds) == 1 else "folds"
-    title = f"{len(folds)} {plural}; the newest learns from {rows} accounts that left"
+    learnt = f"the newest learns from {many(rows, 'account')} that left"
+    title = f"{many(len(folds), 'fold')}; {learnt}"
     figure, axes = canvas(title, "snapshots", "")
     for place, fold in enumerate(folds):
         for name, colour in (("train", LINE), ("test", COLOURS["orange"])):
             low, high = _day(fold[f"{name}_from"]), _day(fold[f"{name}_to"])
             axes.barh(place, high - low + 1, left=low, height=0.5, color=colour)
             where = (low, place - 0.32)
-            axes.annotate(f"{fold[f'n_{name}']:,} rows", where, **SMALL)
+            axes.annotate(many(fold[f"n_{name}"], "row"), where, **SMALL)
     axes.set_ylim(len(folds) - 0.4, -0.6)
     axes.set_yticks(range(len(folds)), [f"fold {i + 1}" for i in range(len(folds))])
     _dates_along(axes)
@@ -158,7 +159,8 @@ def learning_plot(points: Sequence[Row]) -> Picture:
     """
     last = points[-1]
     title = (
-        f"{last['outcomes']} accounts that left: {last['gain']:+.4f} log loss gained"
+        f"{many(last['outcomes'], 'account')} that left:"
+        f" {last['gain']:+.4f} log loss gained"
     )
     figure, axes = canvas(title, "accounts that left, in training", "log loss gained")
     x = [p["outcomes"] for p in points]

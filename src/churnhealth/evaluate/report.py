@@ -29,6 +29,7 @@ from churnhealth.health.promises import (
     promised_ranges,
     promises,
 )
+from churnhealth.said import many
 from churnhealth.sources.contract import Texts
 
 __all__ = ["backtest_report", "prediction_table"]
@@ -209,7 +210,9 @@ def _verdict(
         reasons.append(f"no skill shown: colours are the rules', {_of_rules(scorers)}")
     if outcomes < FEW:
         short = "" if enough else f": fewer than {_LEAST_SHOWN} can show no skill"
-        reasons.append(f"only {outcomes} accounts churned in the test period{short}")
+        reasons.append(
+            f"only {many(outcomes, 'account')} churned in the test period{short}"
+        )
     if config.calibration.method == "isotonic":
         reasons.append(ISOTONIC)
     if skill:

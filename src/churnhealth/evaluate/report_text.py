@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churnhealth.said import many
+
 __all__ = ["band_lines", "report_text", "scorer_rows", "sentence", "small_segments"]
 
 _MOST_MISSED = 4  # groups named of those that the chances missed
@@ -135,8 +137,7 @@ def small_segments(small: Mapping[str, int]) -> str:
     '1 segment with 12 accounts is not judged apart: it has fewer than 30'
     """
     n, accounts = small["segments"], small["accounts"]
-    what = "1 segment" if n == 1 else f"{n} segments"
-    who = "1 account" if accounts == 1 else f"{accounts:,} accounts"
+    what, who = many(n, "segment"), many(accounts, "account")
     verb, each = ("is", "it") if n == 1 else ("are", "each")
     return (
         f"{what} with {who} {verb} not judged apart: {each} has fewer than"
@@ -150,7 +151,7 @@ def _learning_lines(points: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     lines = ["", f"{'learned from':<24}{'gain':>8}   95 % interval"]
     for point in points:
-        what = f"{point['outcomes']} accounts that left"
+        what = f"{many(point['outcomes'], 'account')} that left"
         low, high = point["interval"] or (None, None)
         between = f"{_number(low, 4)} to {_number(high, 4)}"
         lines.append(f"{what:<24}{point['gain']:>8.4f}   {between}")
@@ -158,12 +159,13 @@ def _learning_lines(points: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _fold_line(fold: Mapping[str, Any]) -> str:
-    return (
-        f"train {fold['train_from']} .. {fold['train_to']}: {fold['n_train']} rows,"
-        f" {fold['positives_train']} positive ({fold['outcomes_train']} accounts);"
-        f" test {fold['test_from']} .. {fold['test_to']}: {fold['n_test']} rows,"
-        f" {fold['positives_test']} positive ({fold['outcomes_test']} accounts)"
-    )
+    parts = [
+        f"{part} {fold[f'{part}_from']} .. {fold[f'{part}_to']}:"
+        f" {many(fold[f'n_{part}'], 'row')}, {fold[f'positives_{part}']} positive"
+        f" ({many(fold[f'outcomes_{part}'], 'account')})"
+        for part in ("train", "test")
+    ]
+    return "; ".join(parts)
 
 
 def band_lines(bands: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from churnhealth.features.said import minus, percent, signed_percent
+from churnhealth.said import minus, percent, signed_percent
 from churnhealth.sources.contract import MONTH_DAYS
 
 __all__ = [

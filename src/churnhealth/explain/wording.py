@@ -32,13 +32,13 @@ from churnhealth.explain.phrases import (
     Move,
 )
 from churnhealth.features.kinds import KINDS
-from churnhealth.features.said import change_of
 from churnhealth.features.spec import (
     FeatureSpec,
     spoken_nouns,
     window_words,
     with_acronyms,
 )
+from churnhealth.said import change_of
 
 __all__ = [
     "Say",

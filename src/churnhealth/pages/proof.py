@@ -8,7 +8,8 @@ from typing import Any
 from churnhealth.explain.wording import capital
 from churnhealth.pages.plots import WAYS, proof_plots
 from churnhealth.pages.render import render_page
-from churnhealth.pages.words import BAND_WORDS, amount, percent
+from churnhealth.pages.words import BAND_WORDS, percent
+from churnhealth.said import many
 
 __all__ = ["headline", "proof_page", "proof_told", "weaknesses"]
 
@@ -62,8 +63,10 @@ def headline(report: Mapping[str, Any]) -> str:
         return "The score told who leaves better than the plain base rate."
     line = max(lines, key=lambda line: line["days_before"])
     return (
-        f"Of {line['churners']} accounts that left, {line['red_or_orange']} were red or"
-        f" orange {line['days_before']} days before, and {line['green']} were green."
+        f"Of {many(line['churners'], 'account')} that left,"
+        f" {many(line['red_or_orange'], 'was', 'were')} red or orange"
+        f" {many(line['days_before'], 'day')} before, and"
+        f" {many(line['green'], 'was', 'were')} green."
     )
 
 
@@ -115,7 +118,9 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
         )
     outcomes = card["trained_on"]["outcomes"]
     if outcomes < _FEW:
-        lines.append(f"Only {outcomes} accounts had left: chances are uncertain.")
+        lines.append(
+            f"Only {many(outcomes, 'account')} had left: chances are uncertain."
+        )
     lines += [
         f"{BAND_WORDS[b['band']]} broke its promise: {_seen(b)}."
         for b in report["bands"]
@@ -124,7 +129,7 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
     slices = report.get("slices") or {}
     lines += [
         f"{capital(s['by'].replace('_', ' '))} {s['slice']}: {_seen(s)} in"
-        f" {amount(s['n'])} scores."
+        f" {many(s['n'], 'score')}."
         for s in slices.get("reliability", [])
         if s["holds"] is False
     ]
@@ -141,7 +146,7 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
         lines.append(f"Against what one would expect: {', '.join(odd[:5])}.")
     found = sum(f["severity"] != "note" for f in card.get("findings", []))
     if found:
-        told = "1 finding" if found == 1 else f"{found} findings"
+        told = many(found, "finding")
         lines.append(f"churnhealth check tells {told} of the data it learned from.")
     return lines or ["None is known; that is not the same as none."]
 

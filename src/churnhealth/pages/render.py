@@ -21,6 +21,7 @@ from churnhealth.evaluate.report_text import scorer_rows, sentence, small_segmen
 from churnhealth.folders import write_text
 from churnhealth.pages import charts, words
 from churnhealth.pages.shape import Summary
+from churnhealth.said import many
 
 __all__ = [
     "render_card",
@@ -143,6 +144,7 @@ def _environment() -> Environment:
         short=words.short,
         small_segments=small_segments,
         spark=charts.spark,
+        many=many,
         recorded=words.recorded,
         spoken=words.spoken,
         trend=words.trend,

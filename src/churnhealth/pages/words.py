@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from churnhealth.explain.numbers import about, between
 from churnhealth.explain.phrases import BAND_WORDS
-from churnhealth.features.said import change_of
 from churnhealth.features.spec import is_share, unit_of, with_acronyms
 from churnhealth.health.bands import BANDS
+from churnhealth.said import change_of, many
 
 __all__ = [
     "AGREEMENT",
@@ -207,7 +207,7 @@ def trend(values: Sequence[float | None]) -> str:
     if not known:
         return "No earlier chance"
     ends = f"{percent(known[0])} to {percent(known[-1])}"
-    return f"Chance {ends} over {len(known)} runs"
+    return f"Chance {ends} over {many(len(known), 'run')}"
 
 
 def outcome(question: Mapping[str, object]) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from churnhealth.features.kinds import KINDS
-from churnhealth.features.said import change_of, percent, signed_percent
 from churnhealth.features.spec import feature as spec_of
 from churnhealth.features.spec import parse_name, unit_of
+from churnhealth.said import change_of, percent, signed_percent
 from churnhealth.scorers.condition_row import row_test
 from churnhealth.scorers.conditions import plain
 

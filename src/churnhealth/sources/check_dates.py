@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from churnhealth.config import Config
+from churnhealth.said import many
 from churnhealth.sources.check_terms import first_id, first_seen, last_cover
 from churnhealth.sources.contract import (
     FAR,
@@ -150,7 +151,7 @@ def _against_contracts(
         what = (
             f"{rows.title}: {count} of {after.size} rows ({_share(count, after.size)})"
             f" happened more than {gap_days} days after the last cover ended, by {on}"
-            f" of the {ended} accounts whose cover had ended by then"
+            f" of the {many(ended, 'account')} whose cover had ended by then"
         )
         example = first_id(history, rows.account[after])
         found.append(finding("CH220", what, count=count, example=example))
@@ -168,8 +169,8 @@ def _late(history: History, rows: _Rows) -> Finding | None:
         return None
     q50, q90, q99 = np.quantile(lag, [0.5, 0.9, 0.99], method="lower")
     what = (
-        f"{rows.title}: rows become known {q50} days after they happened in the median,"
-        f" {q90} for the slowest tenth, {q99} for the slowest hundredth"
+        f"{rows.title}: rows become known {many(int(q50), 'day')} after they happened"
+        f" in the median, {q90} for the slowest tenth, {q99} for the slowest hundredth"
     )
     example = first_id(history, rows.account[[int(np.argmax(lag))]])
     return finding("CH208", what, count=int(late.sum()), example=example)
@@ -216,11 +217,10 @@ def _missed(rows: _Rows, last: Days, again: Days) -> Floats:
     return np.asarray(np.minimum(before, after) * (again - last - 1))
 
 
-def _gap(rows: _Rows, begin: Days, one: str, many: str) -> Finding | None:
+def _gap(rows: _Rows, begin: Days, one: str, more: str) -> Finding | None:
     if not begin.size:
         return None
-    told = f"1 {one}" if begin.size == 1 else f"{begin.size} {many}"
-    what = f"{rows.title}: {told} without a single row"
+    what = f"{rows.title}: {many(begin.size, one, more)} without a single row"
     example = f"{rows.name} {date_of(int(begin[0]))}"
     return finding("CH210", what, count=int(begin.size), example=example)
 
@@ -245,7 +245,8 @@ def _beyond(history: History, config: Config) -> Finding | None:
         return None
     if last is None or until - last <= slack:
         return None
-    what = f"{named} lies {until - last} days after the newest row of the other data"
+    late = many(until - last, "day")
+    what = f"{named} lies {late} after the newest row of the other data"
     return finding("CH224", what, count=1, example=str(date_of(until)))
 
 
@@ -256,7 +257,7 @@ def _covered(history: History, rows: _Rows) -> Finding:
     names, counts = np.unique(month, return_counts=True)
     least = int(np.argmin(counts))
     what = (
-        f"{rows.title}: {rows.account.size} rows from"
+        f"{rows.title}: {many(rows.account.size, 'row')} from"
         f" {date_of(int(rows.happened_at.min()))} to"
         f" {date_of(int(rows.happened_at.max()))}, {accounts} of {of} accounts"
         f" ({_share(accounts, of)}); fewest in {names[least]}: {counts[least]}"
@@ -298,9 +299,9 @@ def _stopped(log: EventLog) -> Finding | None:
     stopped = stopped_events(log)
     if not stopped:
         return None
-    many = "1 event stops" if len(stopped) == 1 else f"{len(stopped)} events stop"
     what = (
-        f"[[sources.events]] {log.name}: {many} while the source goes on:"
+        f"[[sources.events]] {log.name}:"
+        f" {many(len(stopped), 'event stops', 'events stop')} while the source goes on:"
         f" {told_stopped(stopped)}"
     )
     return finding("CH245", what, count=len(stopped), example=stopped[0].event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.said import many
 from churnhealth.sources.contract import (
     FAR,
     Contracts,
@@ -256,7 +257,8 @@ def _figures(c: Contracts) -> Finding | None:
         return None
     low, median, high = np.quantile(value, [0.0, 0.5, 1.0])
     what = (
-        f"{_TITLE}: {c.account.size} rows start from {date_of(int(c.start.min()))} to"
+        f"{_TITLE}: {many(c.account.size, 'row starts', 'rows start')} from"
+        f" {date_of(int(c.start.min()))} to"
         f" {date_of(int(c.start.max()))}; `value` is {median:,.2f} a month in the"
         f" median, {low:,.2f} at least and {high:,.2f} at most"
     )

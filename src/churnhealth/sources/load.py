@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from churnhealth.config import Config, EventsSource
+from churnhealth.said import many
 from churnhealth.sources.contract import (
     Accounts,
     Contracts,
@@ -187,7 +188,8 @@ def _twice(one: Opened, accounts: Accounts) -> list[Problem]:
     return [
         Problem(
             code="CH107",
-            what=f"{one.title}: {again.size} rows repeat an account_id, the first is"
+            what=f"{one.title}: {many(again.size, 'row repeats', 'rows repeat')} an"
+            f" account_id, the first is"
             f" {ids[again[0]]!r}",
             fix="give one row per account; values that change belong into states",
         )

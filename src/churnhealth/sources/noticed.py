@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from churnhealth.said import many
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.joining import WRITTEN, alike
@@ -17,8 +18,7 @@ _COUNTED = (
         "CH201",
         "repeated",
         0.0,
-        "{title}: {repeated} rows repeat an event id; {dropped} of them"
-        " repeat one of the same account and were left out",
+        "{title}: {again} an event id; {dropped} of the same account were left out",
     ),
     (
         "CH241",
@@ -92,7 +92,9 @@ def _of_money(parts: Sequence[Part]) -> list[Finding]:
 
 
 def _of_rows(part: Part) -> list[Finding]:
-    n: dict[str, object] = {"title": part.opened.title, "dropped": 0, **part.counts}
+    again = many(part.counts.get("repeated", 0), "row repeats", "rows repeat")
+    n: dict[str, object] = {"title": part.opened.title, "again": again, "dropped": 0}
+    n |= part.counts
     return [
         finding(
             code,

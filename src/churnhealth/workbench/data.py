@@ -19,6 +19,7 @@ from churnhealth.gathering import check_sources, stop_at
 from churnhealth.pages.render import render_card
 from churnhealth.pipeline import build_panel, judge, train
 from churnhealth.progress import Progress
+from churnhealth.said import many
 from churnhealth.sources.contract import History, day_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.load import Loaded
@@ -110,16 +111,16 @@ class CompanyData:
 
     def _facts(self) -> list[str]:
         history = self.history
-        facts = [f"{history.accounts.ids.size:,} accounts"]
+        facts = [many(history.accounts.ids.size, "account")]
         if history.contracts is not None:
-            facts.append(f"{history.contracts.start.size:,} contract terms")
+            facts.append(many(history.contracts.start.size, "contract term"))
         facts += [f"{log.account.size:,} {log.name}" for log in history.events]
         facts += [f"{log.account.size:,} {log.name}" for log in history.states]
         return facts
 
     def _repr_html_(self) -> str:
         stops = sum(f.stops for f in self.findings)
-        foot = f"{len(self.findings)} findings, {stops} of which stop training"
+        foot = f"{many(len(self.findings), 'finding')}, {stops} of which stop training"
         return render_card(self.config.company.name, self._facts(), foot=foot)
 
 

@@ -10,6 +10,7 @@ from churnhealth.config import Config
 from churnhealth.evaluate.panel import Panel
 from churnhealth.frames import to_frame
 from churnhealth.pages.render import render_card
+from churnhealth.said import many
 from churnhealth.snapshots.labels import CENSORED, LEFT_EARLY, NO, YES
 from churnhealth.sources.contract import FAR
 
@@ -86,10 +87,10 @@ class TrainingSet:
     def _facts(self) -> list[str]:
         counts = self.panel.counts()
         return [
-            f"{counts['snapshots']:,} rows with a known outcome",
-            f"{counts['positives']:,} churned ({counts['outcomes']:,} accounts)",
+            f"{many(counts['snapshots'], 'row')} with a known outcome",
+            f"{counts['positives']:,} churned ({many(counts['outcomes'], 'account')})",
             f"{counts['censored']:,} not knowable yet",
-            f"{len(self.panel.specs)} features",
+            many(len(self.panel.specs), "feature"),
         ]
 
     def _repr_html_(self) -> str:

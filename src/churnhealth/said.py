@@ -1,8 +1,8 @@
-"""Shares and trends as people say them: the same in rules, reasons and pages."""
+"""Counts, shares and trends as people say them: the same wherever they are told."""
 
 from __future__ import annotations
 
-__all__ = ["change_of", "minus", "percent", "signed_percent"]
+__all__ = ["change_of", "many", "minus", "percent", "signed_percent"]
 
 _MINUS = "\u2212"
 # halves go up everywhere, or 0.525 would be 0.53 in a table and 52 % in its sentence
@@ -39,6 +39,15 @@ def change_of(trend: float) -> float:
     (-0.4, 0.0)
     """
     return 2 * trend / (1 - trend)
+
+
+def many(number: int, one: str, more: str = "") -> str:
+    """Write a count before what is counted, one or more.
+
+    >>> many(1, "account"), many(1200, "account"), many(0, "person", "people")
+    ('1 account', '1,200 accounts', '0 people')
+    """
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def minus(text: str) -> str:

@@ -105,6 +105,26 @@ class Config(Section):
         return playbooks
 
     @model_validator(mode="after")
+    def _days_can_be_reached(self) -> Self:
+        asked = self.question
+        most = asked.lead_max_days if asked.kind == "renewal" else None
+        for book in self.playbooks:
+            first = min(book.when.reached_after_start, default=asked.min_age_days)
+            if first < asked.min_age_days:
+                raise ValueError(
+                    f"playbook {book.name!r} waits for day {first} after the start,"
+                    f" and nobody is scored before {asked.min_age_days}"
+                    " (`min_age_days`)"
+                )
+            last = max(book.when.reached_before_renewal, default=0)
+            if most is not None and last > most:
+                raise ValueError(
+                    f"playbook {book.name!r} waits for {last} days before the renewal,"
+                    f" and nobody is scored before {most} (`lead_max_days`)"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _question_has_its_sources(self) -> Self:
         if "sources" not in self.model_fields_set:
             return self  # a service reads no tables; who does refuses (`open_sources`)

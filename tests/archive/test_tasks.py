@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -38,7 +38,8 @@ def playbook(name="call", **more):
     return Playbook.model_validate({"name": name, "do": "Call", **more})
 
 
-def begun(table, *books, since=None, earlier=(), start=None, day=DAY, moved=None):
+def begun(table, *books, since=None, earlier=(), start=None, day=DAY, moved=None,
+          furthest=None):  # fmt: skip
     n = table["account_id"].size
     started = np.full(n, np.datetime64("NaT", "D")) if start is None else start
     return task_table(
@@ -49,6 +50,7 @@ def begun(table, *books, since=None, earlier=(), start=None, day=DAY, moved=None
         since=since,
         begun=begun_of(earlier),
         moved=moved or {},
+        furthest=furthest,
     )
 
 
@@ -152,6 +154,22 @@ def test_days_before_the_renewal_are_met_on_the_way_down(ahead, looked, who):
     assert len(whom(begun(table, book, since=since))) == who
 
 
+@given(steps=st.lists(st.integers(1, 40), min_size=1, max_size=60))
+@example(steps=[1] * 60)
+@example(steps=[20, 7, 7])
+def test_the_furthest_day_is_met_once_though_nobody_is_scored_before(steps):
+    book = playbook(when={"reached_before_renewal": [180]}, cooldown_days=0)
+    ahead, day, met = 200, DAY, 0
+    for step in steps:
+        ahead, since, day = ahead - step, day, day + timedelta(days=step)
+        scored = "scored" if 0 <= ahead < 180 else None  # lead_max_days = 180
+        table = flat(days_to_renewal=[ahead], status=[scored])
+        met += len(whom(begun(table, book, since=since, day=day, furthest=179)))
+    reached = [200 - sum(steps[: i + 1]) for i in range(len(steps))]
+    below = [a for a in reached if a < 180]
+    assert met == (bool(below) and below[0] >= 0)
+
+
 def test_a_first_run_looks_back_a_week():
     book = playbook(when={"reached_before_renewal": [90]})
     table = flat(days_to_renewal=[91, 90, 84, 83])
@@ -202,6 +220,22 @@ def test_a_playbook_that_cannot_be_meant_is_refused(given, named, tmp_path):
         parse_config(raw, folder=tmp_path)
     assert caught.value.code == "CH003"
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("when", "question", "named"),
+    [
+        ({"reached_before_renewal": [90, 181]}, {}, "181 days before the renewal"),
+        ({"reached_after_start": [45]}, {"min_age_days": 60}, "day 45 after the start"),
+    ],
+)
+def test_a_day_on_which_nobody_is_scored_is_refused(when, question, named, tmp_path):
+    one = {"name": "call", "do": "Call", "when": when}
+    raw = {"playbooks": [one], "question": {"kind": "renewal", **question}}
+    with pytest.raises(ConfigError, match=named):
+        parse_config(raw, folder=tmp_path)
+    horizon = {"kind": "horizon", "min_age_days": 45}
+    parse_config({"playbooks": [one], "question": horizon}, folder=tmp_path)
 
 
 def test_two_playbooks_of_one_name_are_refused(tmp_path):

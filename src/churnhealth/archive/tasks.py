@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from churnhealth.archive.flat import flat_table
 from churnhealth.archive.runs import earlier_tasks, run_days
+from churnhealth.config import Question
 from churnhealth.config_playbooks import Between, Playbook, When
 from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.said import many
@@ -63,6 +64,7 @@ def tasks_of_run(
     *,
     beside: Mapping[str, Table],
     as_of: date,
+    question: Question,
 ) -> dict[str, NDArray[Any]]:
     """Give the tasks that begin in a run that is about to be written under ``out``.
 
@@ -82,6 +84,8 @@ def tasks_of_run(
         playbooks,
         as_of=as_of,
         since=runs[-1] if runs else None,
+        # the first day on which an account is scored before its renewal
+        furthest=question.lead_max_days - 1 if question.kind == "renewal" else None,
         begun=begun_of(earlier_tasks(out, before=as_of, days=longest)),
         moved={}
         if moves is None
@@ -98,6 +102,7 @@ def task_table(
     since: date | None,
     begun: Mapping[tuple[str, str], date],
     moved: Mapping[str, str],
+    furthest: int | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Give the tasks that begin in a run, a row each, in the order of the playbooks.
 
@@ -114,6 +119,9 @@ def task_table(
     moved
         What moved an account since the run before, as a line ("Critical, was Watch:
         logins fell from 14 to 8"), by account id.
+    furthest
+        From how many days before its renewal on an account is scored: a day further
+        away is reached then (``None``: there is no such limit).
 
     Returns
     -------
@@ -124,7 +132,9 @@ def task_table(
     rows: list[int] = []
     texts: list[tuple[str, date, str, str]] = []
     for book in playbooks:
-        holds, reached = _holding(book.when, flat, started, as_of, looked.days)
+        holds, reached = _holding(
+            book.when, flat, started, as_of, looked=looked.days, furthest=furthest
+        )
         first = as_of - timedelta(days=book.cooldown_days)
         for row in [
             row
@@ -163,7 +173,9 @@ def _holding(
     flat: Table,
     started: NDArray[np.datetime64],
     as_of: date,
+    *,
     looked: int,
+    furthest: int | None,
 ) -> tuple[Flags, list[str]]:
     """Mark the rows that meet all conditions; say of each which day it reached."""
     holds = np.asarray(flat["status"] == "scored")
@@ -184,7 +196,8 @@ def _holding(
         now = (age - looked < day) & (day <= age)
         any_day |= _say(said, now, f"{many(day, 'day')} after the start")
     for day in when.reached_before_renewal:
-        now = (ahead <= day) & (day < ahead + looked)
+        first = day if furthest is None else min(day, furthest)
+        now = (ahead <= first) & (first < ahead + looked)
         any_day |= _say(said, now, f"{many(day, 'day')} before the renewal")
     if when.reached_after_start or when.reached_before_renewal:
         holds &= any_day

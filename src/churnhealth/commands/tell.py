@@ -106,6 +106,7 @@ def score_cohort(
                 out,
                 beside=beside,
                 as_of=date_of(day),
+                question=bundle.question,
             )
         folder = write_scores(
             book,

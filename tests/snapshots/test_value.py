@@ -28,8 +28,7 @@ def contracts(rows):
     return Contracts(account=account, start=start, end=end, cancelled_at=cancelled,
                      notice_at=np.where(cancelled < FAR, cancelled - 1, FAR),
                      replaced_at=np.full(account.size, FAR),
-                     known_at=known, replaced_at=np.full(account.size, FAR),
-                     value=value.astype(float), seats=nothing,
+                     known_at=known, value=value.astype(float), seats=nothing,
                      term_months=nothing, discount=nothing,
                      plan=np.full(account.size, None))  # fmt: skip
 

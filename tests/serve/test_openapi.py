@@ -13,6 +13,7 @@ from churnhealth.serve.openapi import openapi
 from churnhealth.serve.refusal import STATUS
 from churnhealth.sources.contract import TABLES
 
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text("utf-8")
 SCHEMAS = openapi()["components"]["schemas"]
 TYPES = {
     "string": str,
@@ -126,10 +127,24 @@ def test_it_is_served(client):
     assert client.get("/openapi.json").json() == json.loads(json.dumps(openapi()))
 
 
+def test_the_printed_question_is_answered_in_the_shape_of_the_printed_answer(client):
+    part = PAGE.partition("## POST /v1/score\n")[2]
+    asked = json.loads(part.partition("-d '")[2].partition("'")[0])
+    printed = json.loads(part.partition("```json")[2].partition("```")[0])
+    told = post(client, "/v1/score?drivers=1", asked).json()
+    check(printed, answer_of("/v1/score", "post"))
+    (score,), (real,) = printed["scores"], told["scores"]
+    assert (real["account_id"], real["status"]) == (score["account_id"], "scored")
+    worst = ["red", "orange", "yellow", "green"]
+    assert score["band"] == worst[int(score["health_score"] // 25)]
+    colours = "|".join(worst)
+    for reasons in (score["rules"]["reasons"], real["rules"]["reasons"]):
+        assert re.match(rf"({colours}|grey) because: ", reasons[0])
+
+
 def test_every_route_and_every_code_stands_on_the_page():
-    page = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text("utf-8")
     for path, methods in openapi()["paths"].items():
         for method in methods:
-            assert f"| `{method.upper()} {path}` |" in page
+            assert f"| `{method.upper()} {path}` |" in PAGE
     for code, status in STATUS.items():
-        assert re.search(rf"^\| {status} \| .*{code}", page, flags=re.MULTILINE), code
+        assert re.search(rf"^\| {status} \| .*{code}", PAGE, flags=re.MULTILINE), code

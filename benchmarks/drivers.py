@@ -139,9 +139,9 @@ def one_row(booster, tables, X):
 
 def whole(accounts):
     """Go from the features of many accounts to Parquet: scores, drivers, words."""
+    from churnhealth.assessing import score_matrix
     from churnhealth.bundle import load_bundle
     from churnhealth.explain.drivers import driver_table
-    from churnhealth.scoring import score_matrix
     from churnhealth.sources.engine import write_table
 
     with tempfile.TemporaryDirectory() as place:

@@ -6,9 +6,7 @@ from functools import cache
 import numpy as np
 from tests.made import AS_OF, bundle_of, loaded
 
-from churnhealth.scoring import (
-    score_history,
-)
+from churnhealth.scoring import score_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

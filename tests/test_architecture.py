@@ -34,6 +34,7 @@ ROOMS = (
     "explain",
     "bundle",
     "registry",
+    "assessing",
     "scoring",
     "what_if",
     "archive",

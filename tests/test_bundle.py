@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from tests.made import AS_OF, bundle_of, panel_of
 
+from churnhealth.assessing import score_matrix
 from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.rules import RuleScorer
-from churnhealth.scoring import score_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORERS = ("constant", "rules", "logistic", "gbm", "blend")

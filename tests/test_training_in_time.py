@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tests.made import QUESTIONS, RENEWAL, TODAY, asked_company
 
+from churnhealth.assessing import features_on
 from churnhealth.bundle import load_bundle
 from churnhealth.commands.learn import train_bundle
 from churnhealth.errors import TrainingError
@@ -14,7 +15,6 @@ from churnhealth.features.levels import medians
 from churnhealth.gathering import gather
 from churnhealth.pipeline import newest_day, train
 from churnhealth.progress import Progress
-from churnhealth.scoring import features_on
 from churnhealth.snapshots.cohort import cohort
 from churnhealth.sources.contract import date_of
 

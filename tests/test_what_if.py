@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from tests.made import AS_OF, bundle_of, loaded
 
+from churnhealth.assessing import features_on, score_matrix
 from churnhealth.errors import RequestError
 from churnhealth.health.bands import BANDS, BandCuts
-from churnhealth.scoring import features_on, score_history, score_matrix
+from churnhealth.scoring import score_history
 from churnhealth.what_if import changed_row, suggest
 
 

@@ -13,12 +13,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.assessing import score_matrix
 from churnhealth.bundle import Bundle
 from churnhealth.errors import RequestError
 from churnhealth.explain.telling import change_text, suggestion_text
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.health.bands import BANDS
-from churnhealth.scoring import score_matrix
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = ["Change", "Suggestion", "changed_row", "suggest"]

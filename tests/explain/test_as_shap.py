@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tests.made import bundle_of, panel_of
 
+from churnhealth.assessing import score_matrix
 from churnhealth.explain.as_shap import explanation
-from churnhealth.scoring import score_matrix
 
 mpl.use("Agg")
 

@@ -36,11 +36,14 @@ def company(seed, n):
     parts[:, -1] = -2.0
     values = random.uniform(-0.9, 3.0, (n, width)).round(1)
     values[random.random(values.shape) < 0.3] = np.nan
-    peers = random.uniform(0.0, 0.9, width).round(1)
-    peers[random.random(width) < 0.3] = np.nan
+    past = np.where(random.random(values.shape) < 0.5, np.nan, values[::-1] + 0.1)
+    shape = (n, width) if seed % 2 else width  # of each account's own, or of all
+    peers = random.uniform(0.0, 0.9, shape).round(1)
+    peers[random.random(shape) < 0.3] = np.nan
     levels = np.sort(random.uniform(0.0, 2.0, (2, 2, width)), axis=1)
     return explain_margin(parts, slope=1.0, intercept=0.0), {
         "values": values,
+        "past": past,
         "peers": peers,
         "tenths": (levels, random.integers(0, 2, n)),
         "related": random.integers(0, 4, width),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.made import bundle_of, panel_of
 
-from churnhealth.scoring import score_matrix
+from churnhealth.assessing import score_matrix
 
 TOP = 3
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.assessing import features_on, score_matrix
 from churnhealth.bundle import Bundle
 from churnhealth.explain.changes import change_table, move_lines, what_changed
-from churnhealth.scoring import ScoreBook, features_on, score_matrix
+from churnhealth.scoring import ScoreBook
 from churnhealth.sources.contract import Floats, History, Texts, day_of
 
 __all__ = ["MOVE_COLUMNS", "move_tables"]

@@ -23,6 +23,7 @@ from churnhealth.archive.runs import (
     write_scores,
 )
 from churnhealth.archive.tasks import tasks_of_run
+from churnhealth.assessing import score_matrix
 from churnhealth.bundle import Bundle, load_bundle
 from churnhealth.commands.cautions import cautions
 from churnhealth.config import Config
@@ -41,7 +42,7 @@ from churnhealth.progress import Progress
 from churnhealth.scorers.card import read_card
 from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
-from churnhealth.scoring import ScoreBook, score_history, score_matrix
+from churnhealth.scoring import ScoreBook, score_history
 from churnhealth.serve.answers import model_card
 from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.load import load

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from churnhealth.explain.columns import named_by, ranked
-from churnhealth.explain.drivers import Explained
+from churnhealth.explain.drivers import Explained, cells
 from churnhealth.explain.wording import among_few
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.sources.contract import Floats, Ints
@@ -26,6 +26,7 @@ def driver_rows(
     *,
     values: Floats,
     peers: Floats,
+    past: Floats | None = None,
     tenths: tuple[Floats, Ints] | None,
     related: Ints,
     top: int,
@@ -33,9 +34,8 @@ def driver_rows(
 ) -> list[list[dict[str, Any]]]:
     """List the ``top`` drivers of each of n accounts, strongest first.
 
-    ``values`` (n, F), ``peers`` (F,), ``tenths``, ``related`` and ``worded`` are those
-    of ``driver_table``; an account's own past is not known. Unknown numbers are
-    ``None``.
+    ``values``, ``past``, ``peers``, ``tenths``, ``related`` and ``worded`` are those of
+    ``driver_table``. Unknown numbers are ``None``.
 
     >>> import numpy as np
     >>> from churnhealth.explain.drivers import explain_margin
@@ -55,16 +55,17 @@ def driver_rows(
         low, high = levels[of_row[row], :, column].T.tolist()
     effects = explained.effects[row, column]
     points = 100.0 * explained.points[row, column]
-    cells = (row, column, related[column], values[row, column], peers[column])
+    measured = (cells(known, row, column) for known in (values, past, peers))
+    told = (row, column, related[column], *measured, effects, points)
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(values))]
     stories: list[tuple[set[int], set[int]]] = [(set(), set()) for _ in found]
-    for i, j, story, value, theirs, effect, point, below, above in zip(
-        *(cell.tolist() for cell in (*cells, effects, points)), low, high, strict=True
+    for i, j, story, value, before, theirs, effect, point, below, above in zip(
+        *(cell.tolist() for cell in told), low, high, strict=True
     ):
         sentence = None
         heard = stories[i][effect > 0]
         if story not in heard and len(heard) < worded:
-            sentence = named.say[j](value, _NAN, theirs, effect)
+            sentence = named.say[j](value, before, theirs, effect)
             if value < below or value > above:
                 sentence = among_few(sentence, below=value < below)
         heard.add(story)
@@ -74,7 +75,7 @@ def driver_rows(
                 "label": named.label[j],
                 "category": named.category[j],
                 "value": value if value == value else None,
-                "own_past": None,
+                "own_past": before if before == before else None,
                 "peers_median": theirs if theirs == theirs else None,
                 "effect_log_odds": effect,
                 "effect_points": point,

@@ -30,6 +30,7 @@ from churnhealth.sources.contract import Days, Floats, Ints, Texts
 __all__ = [
     "Explained",
     "category_log_odds",
+    "cells",
     "driver_table",
     "explain_margin",
     "probability_per_log_odds",
@@ -250,7 +251,7 @@ def driver_table(
     row, column, rank = ranked(explained.effects, specs, top=top)
     effects = explained.effects[row, column]
     given = {"value": values, "own_past": past, "peers_median": peers}
-    cells = {name: _cells(known, row, column) for name, known in given.items()}
+    measured = {name: cells(known, row, column) for name, known in given.items()}
     story = column if related is None else related[column]
     told = _within(row, effects, story, shape, most=worded)
     return {
@@ -260,7 +261,7 @@ def driver_table(
         "feature": named.name[column],
         "label": named.label[column],
         "category": named.category[column],
-        **cells,
+        **measured,
         "effect_log_odds": effects,
         "effect_points": 100.0 * explained.points[row, column],
         "sentence": _sentences(
@@ -268,8 +269,8 @@ def driver_table(
             column,
             effects,
             told,
-            **cells,
-            place=_place(cells["value"], row, column, tenths),
+            **measured,
+            place=_place(measured["value"], row, column, tenths),
         ),
     }
 
@@ -279,7 +280,7 @@ def _dates(as_of: Days | date, row: Ints) -> NDArray[np.datetime64]:
     return days[row] if days.ndim else np.full(row.size, days)
 
 
-def _cells(known: Floats | None, row: Ints, column: Ints) -> Floats:
+def cells(known: Floats | None, row: Ints, column: Ints) -> Floats:
     """Take cells of a matrix, or of a line that holds for all rows; else NaN."""
     if known is None:
         return np.full(row.size, np.nan)

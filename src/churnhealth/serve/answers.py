@@ -5,20 +5,22 @@ Numbers are not rounded: they are those of the batch, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.archive.plain import Row, plain_rows
+from churnhealth.assessing import CATEGORIES, Assessed, Scored, score_matrix
 from churnhealth.bundle import Bundle
 from churnhealth.explain.driver_rows import driver_rows
-from churnhealth.scoring import CATEGORIES, ScoreBook, score_matrix
-from churnhealth.sources.contract import Floats, Texts
+from churnhealth.scoring import ScoreBook
+from churnhealth.snapshots.cohort import STATUSES
+from churnhealth.sources.contract import Floats, History, Texts
 
 __all__ = [
     "AskedRows",
@@ -31,6 +33,7 @@ __all__ = [
 Columns = Mapping[str, NDArray[Any]]
 
 NOT_IN_QUESTION = "not_in_question"
+_SCORED = STATUSES.index("scored")
 _DRIVER = (
     "feature",
     "label",
@@ -59,19 +62,62 @@ _STORED = (
 
 
 def history_scores(
-    book: ScoreBook, *, sent: Sequence[str], as_of: date, base: float
+    bundle: Bundle,
+    history: History,
+    assessed: Assessed,
+    *,
+    asked: Sequence[int],
+    as_of: date,
+    top: int,
 ) -> list[Row]:
-    """Answer for every account of a request, in the order in which it was sent."""
-    drivers = _drivers(book.drivers)
-    found: dict[str, Row] = {}
-    reasons = iter(book.reasons or ())
-    for row in plain_rows(book.scores):
-        i = row["account_id"]
-        scored = row["status"] == "scored"
-        told = next(reasons) if scored else []
-        found[i] = _score(row, base=base if scored else None, reasons=told)
-        found[i]["drivers"] = drivers.get(i, [])
-    return [found.get(i) or _out_of_question(i, as_of) for i in sent]
+    """Answer for accounts of a history, by position, in the order they are asked in."""
+    ids, segment = history.accounts.ids, history.accounts.segment[assessed.account]
+    drivers = driver_rows(
+        assessed.scored.explained,
+        bundle.specs,
+        values=assessed.values,
+        past=assessed.past,
+        peers=bundle.peers_of(segment),
+        tenths=bundle.tenths_of(segment),
+        related=bundle.stories,
+        top=top,
+    )
+    day = str(as_of)
+    told = _scored_rows(assessed.scored, ids[assessed.account], drivers, repeat(day))
+    listed = assessed.listed
+    of_listed = zip(listed.account.tolist(), listed.status.tolist(), strict=True)
+    found = {
+        i: next(told) if status == _SCORED else _unscored(ids[i], day, STATUSES[status])
+        for i, status in of_listed
+    }
+    return [found.get(i) or _unscored(ids[i], day, NOT_IN_QUESTION) for i in asked]
+
+
+def _scored_rows(
+    scored: Scored, ids: Texts, drivers: Iterable[list[Row]], days: Iterable[str]
+) -> Iterator[Row]:
+    """Yield the answer of each row that was scored; ``days`` may go on for ever."""
+    explained = scored.explained
+    table = {
+        "account_id": ids,
+        "churn_probability": explained.probability,
+        "churn_probability_low": scored.low,
+        "churn_probability_high": scored.high,
+        "health_score": scored.health_score,
+        "band": scored.band,
+        **{f"health_{name}": scored.categories[name] for name in CATEGORIES},
+        "rules_score": scored.rules_score,
+        "rules_band": scored.rules_band,
+        "agreement": scored.agreement,
+        "coverage": scored.coverage,
+    }
+    base, reasons = explained.base_probability, scored.reasons or []
+    rows = zip(plain_rows(table), reasons, drivers, strict=True)
+    for (row, why, moved), day in zip(rows, days, strict=False):
+        row["as_of"], row["status"] = day, STATUSES[_SCORED]
+        answer = _score(row, base=base, reasons=why)
+        answer["drivers"] = moved
+        yield answer
 
 
 def _score(row: Row, *, base: float | None, reasons: list[str]) -> Row:
@@ -96,18 +142,14 @@ def _score(row: Row, *, base: float | None, reasons: list[str]) -> Row:
     }
 
 
-def _out_of_question(account_id: str, as_of: date) -> Row:
+def _unscored(account_id: str, day: str, status: str) -> Row:
     row: Row = dict.fromkeys(
         ("churn_probability", "health_score", "band", "rules_score", "rules_band")
     )
     row |= dict.fromkeys(("agreement", "coverage"))
     row |= dict.fromkeys(("churn_probability_low", "churn_probability_high"))
     row |= {f"health_{name}": None for name in CATEGORIES}
-    row |= {
-        "account_id": account_id,
-        "as_of": str(as_of),
-        "status": NOT_IN_QUESTION,
-    }
+    row |= {"account_id": account_id, "as_of": day, "status": status}
     return {**_score(row, base=None, reasons=[]), "drivers": []}
 
 
@@ -146,9 +188,8 @@ def feature_scores(
         X = np.concatenate([one.X for one in asked])
         ids = np.concatenate([one.ids for one in asked])
     scored = score_matrix(bundle, X, reasons=True)
-    explained = scored.explained
     drivers = driver_rows(
-        explained,
+        scored.explained,
         bundle.specs,
         values=X,
         peers=bundle.peers,
@@ -156,31 +197,9 @@ def feature_scores(
         related=bundle.stories,
         top=top,
     )
-    table = {
-        "account_id": ids,
-        "churn_probability": explained.probability,
-        "churn_probability_low": scored.low,
-        "churn_probability_high": scored.high,
-        "health_score": scored.health_score,
-        "band": scored.band,
-        **{f"health_{name}": scored.categories[name] for name in CATEGORIES},
-        "rules_score": scored.rules_score,
-        "rules_band": scored.rules_band,
-        "agreement": scored.agreement,
-        "coverage": scored.coverage,
-    }
-    reasons = scored.reasons or []
-    base = explained.base_probability
-    given = zip(plain_rows(table), reasons, drivers, strict=True)
-    answers = []
-    for one in asked:
-        answers.append(list[Row]())
-        day = str(one.as_of)
-        for row, why, moved in islice(given, len(one.ids)):
-            row["as_of"], row["status"] = day, "scored"
-            answers[-1].append(_score(row, base=base, reasons=why))
-            answers[-1][-1]["drivers"] = moved
-    return answers
+    days = chain.from_iterable(repeat(str(one.as_of), len(one.ids)) for one in asked)
+    told = _scored_rows(scored, ids, drivers, days)
+    return [list(islice(told, len(one.ids))) for one in asked]
 
 
 def stored_scores(

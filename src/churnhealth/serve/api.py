@@ -8,7 +8,6 @@ that an answer never mixes two models.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, time
 from functools import partial
 from typing import TypeVar
 
@@ -23,11 +22,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from churnhealth.archive.plain import Row
+from churnhealth.assessing import assess_history
 from churnhealth.bundle import Bundle
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError
 from churnhealth.health.bands import BANDS
-from churnhealth.scoring import score_history
 from churnhealth.serve.account import (
     account_history,
     account_suggestion,
@@ -173,8 +172,8 @@ class _Api:
         known_fields(given, ("as_of", "accounts"), "body")
         as_of = day_asked(given)
         accounts = some_of(given, "accounts", most=self._most)
-        bundle, base = serving.bundle, serving.card["base_probability"]
-        schema = bundle.schema.vouched(day_of(as_of), alive_at=bundle.as_of)
+        bundle, day = serving.bundle, day_of(as_of)
+        schema = bundle.schema.vouched(day, alive_at=bundle.as_of)
 
         def read(some: Sequence[object], first: int) -> tuple[list[str], History]:
             sent, named = named_accounts(some, first)
@@ -186,19 +185,14 @@ class _Api:
         for first in range(0, len(ids), _CHUNK):
             in_time()
             chunk = range(first, min(first + _CHUNK, len(ids)))
-            book = score_history(
-                bundle,
-                history,
-                as_of=day_of(as_of),
-                scored_at=datetime.combine(as_of, time(), UTC),  # not in the answer
-                only=chunk,
-                top=top,
-                reasons=True,
+            assessed = assess_history(
+                bundle, history, as_of=day, only=chunk, top=top, reasons=True
             )
-            named = [ids[i] for i in chunk]
-            told = history_scores(book, sent=named, as_of=as_of, base=base)
-            self._observer.scored(bundle, told, book.values)
-            rows.update(zip(named, told, strict=True))
+            told = history_scores(
+                bundle, history, assessed, asked=chunk, as_of=as_of, top=top
+            )
+            self._observer.scored(bundle, told, assessed.values)
+            rows.update(zip((ids[i] for i in chunk), told, strict=True))
         bad = refused_rows(faults, accounts, as_of=as_of)
         return self._told(serving, [rows[i] for i in sent], bad)
 

@@ -65,7 +65,7 @@ def faults(bundle: Bundle) -> str | None:
 
     Gives what is wrong with the answers, ``None`` if nothing is.
     """
-    from churnhealth.scoring import score_matrix  # the starter need not load it
+    from churnhealth.assessing import score_matrix  # the starter need not load it
 
     usual = bundle.peers
     empty, huge = np.full_like(usual, np.nan), np.full_like(usual, 1e12)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from churnhealth.assessing import score_matrix
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.commands.gate import promote_bundle
 from churnhealth.commands.tell import told_account
@@ -34,7 +35,7 @@ from churnhealth.frames import to_frame
 from churnhealth.pages.render import render_card
 from churnhealth.pipeline import scoring_day
 from churnhealth.progress import Progress
-from churnhealth.scoring import ScoreBook, score_history, score_matrix
+from churnhealth.scoring import ScoreBook, score_history
 from churnhealth.sources.contract import date_of, day_of
 from churnhealth.sources.load import load
 from churnhealth.workbench.told import Explanation

@@ -22,6 +22,7 @@ import pandas as pd
 
 import churnhealth as ch
 
+pd.set_option("display.max_colwidth", None)  # whole sentences in tables
 data = ch.simulate_company(accounts=300)
 data
 

@@ -45,11 +45,15 @@ rows[rows["label"] == "churned"].head()
 # ## Why is a row censored?
 #
 # If the outcome window or the gap after it ends behind the data, nobody can know yet. Such rows are scored but never learned from: files
-# that stop must not read as churn. Ask a question with a longer window, and more rows are censored.
+# that stop must not read as churn. The table above ends where the last outcome is known; ask for later days, and their rows are censored.
+# The longer the window, the more of them.
 
 # %%
-longer = data.training_set(question={"kind": "horizon", "horizon_days": 365})
-longer.rows.groupby("label").size()
+later = data.training_set(snapshots={"until": "2025-12-01"})
+longer = data.training_set(
+    question={"kind": "horizon", "horizon_days": 365}, snapshots={"until": "2025-12-01"}
+)
+[part.rows["label"].value_counts().to_dict() for part in (later, longer)]
 
 # %% [markdown]
 # ## Features of one account, by hand

@@ -20,11 +20,13 @@
 import tempfile
 from pathlib import Path
 
+import pandas as pd
+
 import churnhealth as ch
 
+models = Path(tempfile.mkdtemp()) / "models"
 data = ch.simulate_company(accounts=600, seed=11)
 data
-models = Path(tempfile.mkdtemp()) / "models"
 
 # %% [markdown]
 # ## The first model: last spring's data, a simple ladder
@@ -64,12 +66,13 @@ decision["promoted"], decision["reasons"]
 # %% [markdown]
 # ## Side by side
 #
-# The same comparison stands in MLflow when `[tracking] uri` is set: every `churnhealth train` is a run with its data digest,
+# The log loss of a backtest is of its own test period, so those of two models say little beside each other. The gate compares on the
+# same rows: the challenger with the champion, or, as long as there is none, with the rule and the constant.
+# When `[tracking] uri` is set, MLflow has both models side by side: every `churnhealth train` is a run with its data digest,
 # configuration, folds, metrics, plots and the bundle, and the alias `champion` follows the local pointer.
 
 # %%
-pairs = {"first": first, "challenger": challenger}
-{name: model.report["scorers"]["chosen"]["log_loss"] for name, model in pairs.items()}
+pd.DataFrame(decision.get("evidence", {}).get("against", {})).T
 
 # %%
 challenger.plot("bands")

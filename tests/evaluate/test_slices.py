@@ -9,6 +9,7 @@ import pytest
 from tests.made import panel_of, settings
 
 from churnhealth.evaluate.report_text import report_text
+from churnhealth.evaluate.shown import shown_colours
 from churnhealth.evaluate.slices import slices_of
 from churnhealth.health.bands import BandCuts
 from churnhealth.pages.proof import proof_page
@@ -51,6 +52,12 @@ def cuts():
     return BandCuts.from_json(judged()[1]["cuts"])
 
 
+def looked_at(done, seen, *, seed, shown=None):
+    if shown is None:
+        shown = shown_colours(done, seen, cuts(), skill=True)
+    return slices_of(done, seen, cuts(), shown=shown, seed=seed)
+
+
 def test_segments_have_their_own_rates_with_intervals():
     rows = {r["slice"]: r for r in told()["reliability"] if r["by"] == "segment"}
     groups = frame().groupby("segment")
@@ -69,7 +76,7 @@ def test_parts_by_chance_hold_every_row_once_in_the_order_of_their_chances():
     done, rows = judged()[0], frame()
     rows["p"] = done.p["rules"]
     moved = replace(done, p={**done.p, "chosen": done.p["rules"]})
-    parts = slices_of(moved, panel_of(), cuts(), seed=1)["calibration"]
+    parts = looked_at(moved, panel_of(), seed=1)["calibration"]
     assert 2 <= len(parts) <= 10
     assert sum(part["n"] for part in parts) == len(rows)
     for part, later in zip(parts, [*parts[1:], {"from": 2.0}], strict=True):
@@ -131,11 +138,12 @@ def test_the_four_quadrants_hold_every_row_and_what_happened():
 
 
 def test_the_value_that_was_seen_coming_is_a_share_of_what_was_lost():
-    rows = frame()
+    rows, done = frame(), judged()[0]
+    rows["shown"] = np.where(np.arange(len(rows)) % 3 == 0, "red", "green")
     lost = rows[rows["y"] == 1]
-    red = lost[cuts().level(lost["p"].to_numpy()) >= 2]
-    share = red["value"].sum() / lost["value"].sum()
-    assert told()["value_lead"]["lost"] == pytest.approx(share)
+    share = lost.loc[lost["shown"] == "red", "value"].sum() / lost["value"].sum()
+    found = looked_at(done, panel_of(), seed=7, shown=rows["shown"].to_numpy(object))
+    assert found["value_lead"]["lost"] == pytest.approx(share)
 
 
 def test_starts_count_accounts_not_rows():
@@ -154,7 +162,7 @@ def test_a_term_that_never_came_up_in_training_is_named():
     X = seen.X.copy()
     test = done.folds[0].test
     X[test[:40], at] = 60.0
-    found = slices_of(done, replace(seen, X=X), cuts(), seed=7)["new_terms"]
+    found = looked_at(done, replace(seen, X=X), seed=7)["new_terms"]
     due = X[test[:40], seen.names.index("contracts__all__days_to_renewal")]
     horizon = seen.question.lead_days + seen.question.horizon_days
     n = int((due < horizon).sum())
@@ -171,7 +179,7 @@ def test_the_text_says_what_the_slices_show():
 def test_without_values_and_contracts_there_is_no_money_in_it():
     done, seen = judged()[0], panel_of()
     bare = replace(seen, history=replace(seen.history, contracts=None))
-    found = slices_of(done, bare, cuts(), seed=7)
+    found = looked_at(done, bare, seed=7)
     assert found["recurring_loss"] == []
     assert found["value_lead"] == {"lost": None, "kept": None}
     assert np.isfinite([r["observed"] for r in found["starts"]]).all()
@@ -183,7 +191,7 @@ def test_a_source_that_no_feature_is_made_of_is_named():
     read = {spec.source for spec in seen.specs}
     assert told()["unread"] == sorted(names - read)
     young = tuple(spec for spec in seen.specs if spec.source != "product")
-    found = slices_of(done, replace(seen, specs=young), cuts(), seed=7)["unread"]
+    found = looked_at(done, replace(seen, specs=young), seed=7)["unread"]
     assert "product" in found
 
 
@@ -195,7 +203,7 @@ def test_features_there_was_no_room_for_are_named_and_counted_by_source():
         "product__b__trend__28d",
         "tickets__c__trend__28d",
     )
-    found = slices_of(done, replace(seen, crowded_out=names), cuts(), seed=7)
+    found = looked_at(done, replace(seen, crowded_out=names), seed=7)
     report = {**judged()[1], "slices": found}
     assert found["crowded_out"] == list(names)
     assert "leaves no room for: product 2, tickets 1" in report_text(report)
@@ -210,7 +218,7 @@ def test_segments_too_small_to_judge_are_counted_with_their_accounts():
     parted = replace(
         seen, history=replace(seen.history, accounts=replace(accounts, segment=segment))
     )
-    found = slices_of(done, parted, cuts(), seed=7)
+    found = looked_at(done, parted, seed=7)
     assert found["too_small"] == {"segments": 2, "accounts": 5, "fewest": 30}
     report = {**judged()[1], "slices": found}
     said = "2 segments with 5 accounts are not judged apart: each has fewer than 30"

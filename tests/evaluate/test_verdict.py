@@ -8,6 +8,7 @@ from tests.evaluate.reported import every_question, judged_with, report_of, told
 from tests.made import panel_of, settings
 
 from churnhealth.evaluate.report import backtest_report
+from churnhealth.pages.proof import proof_told
 
 
 @every_question
@@ -55,6 +56,20 @@ def test_random_features_show_no_skill():
     gain = report["scorers"]["chosen"]["log_loss_gain_over_constant"]
     assert abs(gain) < 0.005
     assert any("no skill" in reason for reason in report["verdict"]["reasons"])
+
+
+def test_without_skill_those_who_left_are_told_with_the_colours_that_were_shown():
+    seen = panel_of()
+    X = np.random.default_rng(3).normal(size=seen.X.shape)
+    seen = replace(seen, X=X)
+    judged, report = judged_with(seen, ladder=("constant", "rules"))
+    (fold,) = judged.folds
+    shown = fold.ladder.rungs["rules"].scorer.bands(X[fold.test])
+    assert report["verdict"]["skill"] is False
+    assert set(shown) > {"red"}
+    alarms = np.isin(shown, ("red", "orange"))[judged.y == 0].mean()
+    assert report["lead_time"][0]["false_alarm_rate"] == pytest.approx(alarms)
+    assert "kept their promise" not in " ".join(proof_told(report)["lines"])
 
 
 @pytest.mark.parametrize(("p", "told"), [(0.9, "unproven (AUC"), (0.1, "by chance")])

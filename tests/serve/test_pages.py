@@ -325,10 +325,6 @@ def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
     assert table
 
 
-@pytest.mark.parametrize(
-    ("skill", "chosen", "told"),
-    [(True, "blend", False), (False, "blend", True), (False, "rules", False)],
-)
 def test_one_account_and_one_day_are_told_in_the_singular():
     line = {"days_before": 1, "churners": 1, "red_or_orange": 1, "green": 0}
     report = {"verdict": {"skill": True}, "lead_time": [line]}
@@ -337,13 +333,17 @@ def test_one_account_and_one_day_are_told_in_the_singular():
     )
 
 
+@pytest.mark.parametrize(
+    ("skill", "chosen", "told"),
+    [(True, "blend", False), (False, "blend", True), (False, "rules", True)],
+)
 def test_the_proof_says_whose_colours_it_judges_where_they_are_not_shown(
     skill, chosen, told
 ):
     verdict = {**REPORT["verdict"], "skill": skill, "chosen": chosen}
     report = {**REPORT, "verdict": verdict}
     said = Page(proof_page(report, company="Example", since={})).all_text
-    assert ("Judged are the colours of" in said) is told
+    assert ("Judged are the chances of" in said) is told
 
 
 def test_a_board_without_renewals_money_or_skill_ranks_nobody(bundle_folder, tmp_path):

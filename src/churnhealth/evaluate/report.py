@@ -18,8 +18,9 @@ from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.gains import gains_of
 from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
+from churnhealth.evaluate.shown import shown_colours
 from churnhealth.evaluate.slices import slices_of, yearly_value
-from churnhealth.health.bands import BandCuts, band_cuts, shown_bands
+from churnhealth.health.bands import BandCuts, band_cuts
 from churnhealth.health.draws import Draws, Range, account_draws
 from churnhealth.health.drift import rate_of_today
 from churnhealth.health.promises import (
@@ -70,6 +71,8 @@ def backtest_report(
         seed=config.model.seed,
         ranges=_promised(judged, cuts, seed=config.model.seed),
     )
+    verdict = _verdict(judged, scorers, told, config, draws)
+    shown = shown_colours(judged, panel, cuts, skill=verdict["skill"])
     return {
         "schema_version": 1,
         "question": config.question.model_dump(mode="json"),
@@ -79,13 +82,13 @@ def backtest_report(
         "group_disjoint": _disjoint(judged),
         "cuts": cuts.to_json(),
         "bands": [promise.to_json() for promise in told],
-        "lead_time": _lead_time(judged, panel, cuts, config),
+        "lead_time": _lead_time(judged, panel, shown, config),
         "gains": gains_of(judged, panel, yearly_value(judged, panel), draws),
         "leaky": leaky,
         "shuffled_dates": shuffled,
         "base_rate": _base_rate(judged),
-        "slices": slices_of(judged, panel, cuts, seed=config.model.seed),
-        "verdict": _verdict(judged, scorers, told, config, draws),
+        "slices": slices_of(judged, panel, cuts, shown=shown, seed=config.model.seed),
+        "verdict": verdict,
     }
 
 
@@ -147,7 +150,7 @@ def _reach(question: Question) -> int:
 
 
 def _lead_time(
-    judged: Judged, panel: Panel, cuts: BandCuts, config: Config
+    judged: Judged, panel: Panel, shown: NDArray[np.object_], config: Config
 ) -> list[dict[str, Any]]:
     """Say what colour the churners had before they left, for the days covered."""
     every = config.snapshots.every
@@ -156,10 +159,8 @@ def _lead_time(
         return []  # a silence has no day on which it happened
     days = [d for d in _DAYS_BEFORE if d <= _reach(panel.question)]
     until = np.where(judged.outcome >= 0, judged.outcome - judged.as_of, np.nan)
-    X = panel.X[judged.row]
-    measured = np.isfinite(X).sum(axis=1) / max(X.shape[1], 1)
     rows = lead_time(
-        shown_bands(cuts.band(judged.p["chosen"]), measured),
+        shown,
         judged.y,
         judged.account,
         until,

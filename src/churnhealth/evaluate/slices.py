@@ -29,9 +29,16 @@ _TERM, _TO_GO = "contracts__all__term_months", "contracts__all__days_to_renewal"
 
 
 def slices_of(
-    judged: Judged, panel: Panel, cuts: BandCuts, *, seed: int
+    judged: Judged,
+    panel: Panel,
+    cuts: BandCuts,
+    *,
+    shown: NDArray[np.object_],
+    seed: int,
 ) -> dict[str, Any]:
     """Look at the chosen scorer's test rows from several sides.
+
+    ``shown`` is the colour that people would have seen of each (``shown_colours``).
 
     ``calibration``: predicted and observed rate per tenth of the rows, from the least
     likely up. ``reliability``: the same per segment, tenure, value and lead,
@@ -57,7 +64,7 @@ def slices_of(
         "too_small": _too_small(judged, panel),
         "recurring_loss": _by_quarter(judged, p, y, value),
         "leavers": _by_quarter(judged, p, y, np.ones(y.size)),
-        "value_lead": _value_lead(p, y, value, cuts),
+        "value_lead": _value_lead(shown, y, value),
         "agreement": _agreement(judged, p, y, cuts),
         "starts": _starts(judged, panel, p, y),
         "new_terms": _new_terms(judged, panel),
@@ -211,10 +218,10 @@ def _by_quarter(
 
 
 def _value_lead(
-    p: Floats, y: Floats, value: Floats, cuts: BandCuts
+    shown: NDArray[np.object_], y: Floats, value: Floats
 ) -> dict[str, float | None]:
     """Say how much of the lost value stood in red or orange, and of the kept one."""
-    alarm, known = cuts.level(p) >= 2, np.isfinite(value)
+    alarm, known = np.isin(shown, ("red", "orange")), np.isfinite(value)
 
     def share(outcome: int) -> float | None:
         mine = known & (y == outcome)

@@ -81,7 +81,7 @@ def proof_lines(report: Mapping[str, Any]) -> list[str]:
         )
     lines += _closer(chosen, report["scorers"]["constant"]["log_loss"])
     judged = [b for b in report["bands"] if b["kept"] is not None]
-    if judged:
+    if judged and report["verdict"]["skill"]:  # else the rule's are shown
         broken = [BAND_WORDS[b["band"]] for b in judged if not b["kept"]]
         told = f"; broken: {', '.join(broken)}" if broken else ""
         kept = len(judged) - len(broken)
@@ -124,7 +124,7 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
     lines += [
         f"{BAND_WORDS[b['band']]} broke its promise: {_seen(b)}."
         for b in report["bands"]
-        if b["kept"] is False
+        if b["kept"] is False and report["verdict"]["skill"]
     ]
     slices = report.get("slices") or {}
     lines += [

@@ -216,6 +216,15 @@ def test_what_if_on_the_page_is_the_services_own_answer(client, book, bundle):
     assert f"Then the chance would be <b>{chance}" in page
 
 
+def test_what_if_repeats_what_was_asked_as_it_is_told_elsewhere(client, book, bundle):
+    scored = book.scores["status"] == "scored"
+    account_id = book.scores["account_id"][scored][0]
+    share = next(spec for spec in bundle.specs if spec.unit == "share")
+    path = f"/accounts/{account_id}?feature={share.name}&to=50"  # meant as 50 %
+    assert re.search(rf"{share.label}: 5,000 %( instead of \d+ %)?\. Then the chance",
+                     squeezed(client, path))  # fmt: skip
+
+
 def test_what_if_offers_only_what_a_csm_can_act_on_and_what_is_asked(
     client, book, bundle
 ):

@@ -18,7 +18,7 @@ _COUNTED = (
         "CH201",
         "repeated",
         0.0,
-        "{title}: {again} an event id; {dropped} of the same account were left out",
+        "{title}: {again} an event id; {dropped:,} of the same account were left out",
     ),
     (
         "CH241",

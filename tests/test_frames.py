@@ -10,6 +10,7 @@ import pytest
 from churnhealth.errors import SourceError
 from churnhealth.frames import columns_of_frame, to_frame, written_frames
 from churnhealth.sources.engine import read_table
+from churnhealth.workbench.data import company_data
 
 
 def frame():
@@ -91,6 +92,14 @@ def test_a_frame_without_a_required_column_is_told_what_it_has(tmp_path):
 def test_what_is_no_frame_is_refused():
     with pytest.raises(SourceError, match="CH801"):
         columns_of_frame([{"account_id": "a"}], table="contracts")
+
+
+@pytest.mark.parametrize("kind", ["events", "states"])
+def test_frames_without_names_are_refused_with_how_to_name_them(kind):
+    frame = pd.DataFrame({"account_id": ["a"]})
+    with pytest.raises(SourceError, match="CH801") as caught:
+        company_data(**{kind: frame})
+    assert f'{kind}={{"product": frame}}' in str(caught.value)
 
 
 def test_tables_come_back_as_frames():

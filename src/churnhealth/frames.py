@@ -102,8 +102,8 @@ def written_frames(
     *,
     accounts: Any,
     contracts: Any,
-    events: Mapping[str, Any],
-    states: Mapping[str, Any],
+    events: Mapping[str, Any] | None,
+    states: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Write frames as Parquet files and give the ``[sources]`` that read them.
 
@@ -112,7 +112,7 @@ def written_frames(
     Raises
     ------
     SourceError
-        CH102 when a frame lacks a required column.
+        CH102 when a frame lacks a required column, CH801 when frames have no names.
     """
     sources: dict[str, Any] = {"root": str(folder), "events": [], "states": []}
     if accounts is not None:
@@ -121,10 +121,21 @@ def written_frames(
     if contracts is not None:
         sources["contracts"] = _source(folder, "contracts", "contracts", contracts)[0]
     for kind, given in (("events", events), ("states", states)):
-        for name, frame in given.items():
+        for name, frame in _named(kind, given).items():
             source, _ = _source(folder, kind, name, frame)
             sources[kind].append({"name": name, **source, **_category(source)})
     return sources
+
+
+def _named(kind: str, given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if given is None or isinstance(given, Mapping):
+        return given or {}
+    raise SourceError(
+        "CH801",
+        f"{kind}: a {type(given).__name__} is no mapping of names to data frames",
+        why="features are named after the source that they are made of",
+        fix=f'name it: {kind}={{"product": frame}}',
+    )
 
 
 def _category(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,14 @@ def test_a_constant_finds_churn_only_by_chance(tmp_path):
         ((True, True, True, True), "Every colour keeps its promise"),
         ((True, False, True, True), "Yellow breaks its promise"),
         ((True, False, True, False), "Yellow and Red break their promise"),
-        ((True, None, True, True), "3 of 4 colours can be judged, and keep"),
+        (
+            (True, None, True, True),
+            "3 of 4 colours can be judged; each keeps its promise",
+        ),
+        (
+            (None, True, None, None),
+            "1 of 4 colours can be judged; it keeps its promise",
+        ),
         ((None, None, None, None), "No colour could be judged"),
     ],
 )

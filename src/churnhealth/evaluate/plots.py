@@ -160,7 +160,9 @@ def _bands_title(promises: Sequence[Mapping[str, Any]]) -> str:
         verb = "breaks its promise" if len(broken) == 1 else "break their promise"
         return f"{' and '.join(broken)} {verb}"
     if len(judged) < len(promises):
-        return f"{len(judged)} of {len(promises)} colours can be judged, and keep"
+        each = "it" if len(judged) == 1 else "each"
+        told = f"{len(judged)} of {len(promises)} colours can be judged"
+        return f"{told}; {each} keeps its promise"
     return "Every colour keeps its promise"
 
 

@@ -164,8 +164,8 @@ def company_data(
         place,
         accounts=accounts,
         contracts=contracts,
-        events=events or {},
-        states=states or {},
+        events=events,
+        states=states,
     )
     asked = {"kind": question} if isinstance(question, str) else dict(question)
     raw = {"sources": sources, "question": asked, "tracking": {"uri": ""}, **sections}

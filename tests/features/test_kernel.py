@@ -103,6 +103,16 @@ def test_every_feature_equals_plain_python_to_the_last_bit(business):
     agrees_with_plain_python(business)
 
 
+@settings(thorough, max_examples=25)
+@given(businesses())
+def test_a_snapshot_alone_is_what_it_is_among_many_to_the_last_bit(business):
+    history = history_of(business)
+    whole = computed(history)
+    for row in range(len(GRID)):
+        alone = computed(history, ACCOUNT[row : row + 1], AS_OF[row : row + 1])
+        assert alone.tobytes() == whole[row].tobytes(), GRID[row]
+
+
 @settings(thorough, max_examples=200)
 @given(businesses(), businesses(), st.integers(-3, LAST_DAY + 10))
 def test_rows_that_become_known_later_change_no_bit(business, other, as_of):

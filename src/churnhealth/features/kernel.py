@@ -31,7 +31,13 @@ from churnhealth.features.kernel_events import (
     mean_users,
 )
 from churnhealth.features.kernel_life import LIFE_KINDS
-from churnhealth.features.kernel_moments import Moments, key_of, quotient
+from churnhealth.features.kernel_moments import (
+    Moment,
+    Moments,
+    key_of,
+    quotient,
+    where,
+)
 from churnhealth.features.kernel_people import PEOPLE_KINDS
 from churnhealth.features.kernel_plans import PLAN_KINDS
 from churnhealth.features.kernel_states import STATE_KINDS, States
@@ -107,7 +113,10 @@ def compute(
 
     def work(start: int, stop: int) -> int:
         low, high = int(account[start]), int(account[stop - 1]) + 1
-        moments = Moments(account[start:stop] - low, as_of[start:stop])
+        if stop - start == 1:
+            moments: Moments = Moment(int(as_of[start]))
+        else:
+            moments = Moments(account[start:stop] - low, as_of[start:stop])
         batch = _Batch(history.batch(low, high), moments, gap_days, plan.items)
         lines = np.empty((len(specs), stop - start))  # a feature's values side by side
         for ask in plan.asks:
@@ -215,7 +224,7 @@ class _InForce:
         if self._contracts is None:
             return None
         cover = self.terms().cover
-        return np.where(cover.covered, cover.start, FAR)
+        return where(cover.covered, cover.start, np.int64(FAR))
 
 
 class _Batch:
@@ -262,7 +271,7 @@ class _Batch:
             return self._share_of_seats(spec, days)
         if kind in STATE_KINDS:
             if self._states[spec.source].none:
-                return np.full(self._moments.key.size, np.nan)
+                return self._moments.missing()
             return STATE_KINDS[kind](self._states[spec.source], spec.item, days)
         if kind == "ends_within":
             return ends_within(self._in_force.terms(), days)
@@ -280,7 +289,7 @@ class _Batch:
         if spec.kind == "mean_users_share":
             users = mean_users(events, spec.item, days)
         elif events.log.user is None:
-            users = np.full(self._moments.key.size, np.nan)
+            users = self._moments.missing()
         else:
             users = events.recorded(days, active_users(events, spec.item, days))
         return quotient(users, terms.now(terms.contracts.seats))

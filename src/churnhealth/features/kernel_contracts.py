@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from churnhealth.features.kernel_moments import Moments, quotient
+from churnhealth.features.kernel_moments import Moment, Moments, quotient, read, where
 from churnhealth.features.numbers import as_numbers
 from churnhealth.snapshots.cover import Cover, cover_at
 from churnhealth.sources.contract import (
@@ -15,7 +15,6 @@ from churnhealth.sources.contract import (
     Accounts,
     Contracts,
     Floats,
-    Ints,
     Texts,
 )
 
@@ -39,16 +38,16 @@ class Terms:
         self, contracts: Contracts, moments: Moments, *, gap_days: int
     ) -> None:
         self.contracts, self.moments = contracts, moments
-        self.cover: Cover = cover_at(
-            contracts,
-            account=moments.account,
-            as_of=moments.as_of,
-            gap_days=gap_days,
+        alone = isinstance(moments, Moment)
+        at = moments.alone if isinstance(moments, Moment) else moments
+        cover = cover_at(
+            contracts, account=at.account, as_of=at.as_of, gap_days=gap_days
         )
+        self.cover: Cover = cover.first() if alone else cover
 
     def now(self, column: Floats) -> Floats:
         """Read a column in force at each snapshot."""
-        return _at(column, self.cover.row)
+        return read(column, self.cover.row)
 
     def price(self) -> Floats:
         """Give the value per seat of every row."""
@@ -69,15 +68,8 @@ class Terms:
 
     def change(self, column: Floats) -> Floats:
         """Compare a column with the term before: now / before - 1."""
-        before = _at(column, self.cover.previous_row)
+        before = read(column, self.cover.previous_row)
         return quotient(self.now(column), before) - 1.0
-
-
-def _at(column: Floats, row: Ints) -> Floats:
-    out = np.full(row.size, np.nan)
-    has = row >= 0
-    out[has] = column[row[has]]
-    return out
 
 
 ContractKind = Callable[[Terms], Floats]
@@ -85,24 +77,24 @@ ContractKind = Callable[[Terms], Floats]
 
 def _tenure(terms: Terms) -> Floats:
     cover = terms.cover
-    return np.where(cover.covered, terms.moments.as_of - cover.start, np.nan)
+    return where(cover.covered, terms.moments.as_of - cover.start, np.nan)
 
 
 def _days_to_renewal(terms: Terms) -> Floats:
     cover = terms.cover
     ends = cover.covered & (cover.end != FAR)
-    return np.where(ends, cover.end - terms.moments.as_of, np.nan)
+    return where(ends, cover.end - terms.moments.as_of, np.nan)
 
 
 def ends_within(terms: Terms, days: int) -> Floats:
     """Say whether a known end of cover lies in ``[as_of, as_of + days)``."""
     cover, as_of = terms.cover, terms.moments.as_of
     soon = (cover.end < as_of + days).astype(np.float64)
-    return np.where(cover.covered, soon, np.nan)
+    return where(cover.covered, soon, np.nan)
 
 
 def _renewals(terms: Terms) -> Floats:
-    return np.where(terms.cover.row >= 0, terms.cover.renewals, np.nan)
+    return where(terms.cover.row >= 0, terms.cover.renewals, np.nan)
 
 
 CONTRACT_KINDS: Mapping[str, ContractKind] = {
@@ -140,7 +132,7 @@ def _texts(accounts: Accounts, name: str) -> Texts:
 
 def _when_known(accounts: Accounts, moments: Moments, of_account: Floats) -> Floats:
     known = accounts.known_at[moments.account] < moments.as_of
-    return np.where(known, of_account[moments.account], np.nan)
+    return where(known, of_account[moments.account], np.nan)
 
 
 def on_plan(terms: Terms, item: str) -> Floats:
@@ -152,6 +144,4 @@ def on_plan(terms: Terms, item: str) -> Floats:
 
 
 def _has(texts: Texts, wanted: str) -> Floats:
-    has = np.array([text == wanted for text in texts], dtype=np.float64)
-    has[np.array([text is None for text in texts], dtype=np.bool_)] = np.nan
-    return has
+    return np.array([np.nan if t is None else t == wanted for t in texts], np.float64)

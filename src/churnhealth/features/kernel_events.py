@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from churnhealth.features.kernel_moments import Bools, Moments, quotient
+from churnhealth.features.kernel_moments import (
+    Bools,
+    Moment,
+    Moments,
+    quotient,
+    where,
+)
 from churnhealth.features.kernel_parts import Parts, PartTally, Place
 from churnhealth.features.kernel_rows import Recorded, Rows, Tally
 from churnhealth.features.kinds_events import OWN_NORM_DAYS
@@ -34,13 +41,14 @@ class Events:
         started: Callable[[], Days | None],
         items: Collection[str] = (),
     ) -> None:
+        self.prompt = not np.any(log.known_at > log.happened_at)
+        if isinstance(moments, Moment) and not self.prompt:
+            log, self.prompt = _known(log, moments), True
         self.log, self.moments, self._started = log, moments, started
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
         self._kept: dict[Hashable, Any] = {}
         self.seen_from = Recorded(log.coverage, moments.as_of)
         self._covered: dict[int | None, tuple[Bools, bool]] = {}
-        self.prompt = not np.any(log.known_at > log.happened_at)
-
         self._items = items
 
     def parts(self, item: Item) -> tuple[Parts, Place] | None:
@@ -83,7 +91,7 @@ class Events:
             covered = self.seen_from.covers(days)
             found = self._covered[days] = covered, bool(covered.all())
         covered, everywhere = found
-        return values if everywhere else np.where(covered, values, np.nan)
+        return values if everywhere else where(covered, values, np.nan)
 
     def picked(self, item: str | None) -> Ints | slice:
         """Index the rows of one event by its name; all rows for ``None``."""
@@ -196,8 +204,15 @@ class Events:
             days: Days = self.keep(which, lambda: getattr(found[0], which)())
             return days[found[1]]
         if isinstance(item, tuple):
-            return np.stack([self._day(which, name) for name in item])
+            each = np.array([self._day(which, name) for name in item])
+            return each.reshape(len(item), -1)
         return self.keep((which, item), lambda: getattr(self.active(item), which)())
+
+
+def _known(log: EventLog, moment: Moment) -> EventLog:
+    """Take the rows that are known at a snapshot, each as if it had been at once."""
+    known = log.as_arrays().rows(log.known_at < moment.as_of)
+    return replace(known, known_at=np.minimum(known.known_at, known.happened_at))
 
 
 def _places(place: Mapping[str, int], items: tuple[str, ...]) -> Place:
@@ -221,7 +236,7 @@ def trend(now: Ints, before: Ints) -> Floats:
     >>> trend(np.array([3, 0]), np.array([1, 0]))
     array([0.5, nan])
     """
-    return quotient(now - before, np.abs(now) + np.abs(before))
+    return quotient(now - before, abs(now) + abs(before))
 
 
 def _count(events: Events, item: Item, days: int) -> Ints | Floats:
@@ -244,10 +259,8 @@ def _active_days(events: Events, item: str | None, days: int) -> Ints | Floats:
 
 def _active_weeks(events: Events, item: str | None, days: int) -> Ints | Floats:
     tally = events.days(item)
-    weeks = np.zeros(events.moments.key.size, dtype=np.int64)
-    for week in range(days // 7):
-        weeks += tally.within(7, skip=7 * week) > 0
-    return events.recorded(days, weeks)
+    active = [tally.within(7, skip=7 * week) > 0 for week in range(days // 7)]
+    return events.recorded(days, np.array(active).sum(axis=0))
 
 
 def mean_users(events: Events, item: str | None, days: int) -> Ints | Floats:
@@ -289,7 +302,7 @@ def _mean_users_trend(events: Events, item: str | None, days: int) -> Ints | Flo
     now = total.within(days), given.within(days)
     before = total.within(days, skip=days), given.within(days, skip=days)
     moved = trend(now[0] * before[1], before[0] * now[1])
-    moved[(now[1] == 0) | (before[1] == 0)] = np.nan
+    moved = where((now[1] == 0) | (before[1] == 0), np.nan, moved)
     return events.recorded(2 * days, moved)
 
 
@@ -298,9 +311,8 @@ def _own_norm(events: Events, item: str | None, days: int) -> Ints | Floats:
     tally = events.count(item)
     now, before = tally.within(days), tally.within(OWN_NORM_DAYS, skip=days)
     age = events.moments.as_of - events.first_day(None)
-    lived = np.clip(age - days, 0, OWN_NORM_DAYS)
-    moved = trend(now * lived, before * days)
-    moved[lived < days] = np.nan
+    lived = np.minimum(np.maximum(age - days, 0), OWN_NORM_DAYS)
+    moved = where(lived < days, np.nan, trend(now * lived, before * days))
     return events.recorded(days, moved)
 
 
@@ -310,21 +322,21 @@ def _own_life(events: Events, item: str | None, days: int) -> Ints | Floats:
     now = tally.within(days)
     lived = events.moments.as_of - days - events.first_day(None)
     moved = trend(now * lived, (tally.within(None) - now) * days)
-    moved[lived < days] = np.nan
+    moved = where(lived < days, np.nan, moved)
     return events.recorded(days, moved)
 
 
 def _days_since(events: Events, item: Item, days: int) -> Ints | Floats:
     del days
     last = events.last_day(item)
-    since = np.where(last == FAR, np.nan, events.moments.as_of - last)
+    since = where(last == FAR, np.nan, events.moments.as_of - last)
     return events.recorded(None, since)
 
 
 def _days_since_first(events: Events, item: Item, days: int) -> Floats:
     del days
     first = events.first_day(item)
-    return np.where(first == FAR, np.nan, events.moments.as_of - first)
+    return where(first == FAR, np.nan, events.moments.as_of - first)
 
 
 EVENT_KINDS: Mapping[str, EventKind] = {

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events
-from churnhealth.features.kernel_moments import Bools, quotient
-from churnhealth.features.kernel_rows import Rows
+from churnhealth.features.kernel_moments import Bools, Moment, quotient, where
+from churnhealth.features.kernel_rows import Rows, Tally
 from churnhealth.features.kinds_events import NEWEST_GAPS
 from churnhealth.sources.contract import FAR, Days, Floats, Ints
 
@@ -37,7 +37,7 @@ def _lasted(events: Events, item: str | None) -> tuple[Ints, Ints]:
 
     def make() -> tuple[Ints, Ints]:
         last, active = events.last_day(item), events.days(item).within(None)
-        days = np.where(last == FAR, 0, last - events.first_day(item))
+        days = where(last == FAR, 0, last - events.first_day(item))
         return days, np.maximum(active - 1, 0)
 
     return events.keep(("lasted", item), make)
@@ -45,7 +45,8 @@ def _lasted(events: Events, item: str | None) -> tuple[Ints, Ints]:
 
 def _days_lasted(events: Events, item: str | None, days: int) -> Ints | Floats:
     del days
-    lasted = np.where(events.first_day(item) == FAR, np.nan, _lasted(events, item)[0])
+    first, (lasted, _) = events.first_day(item), _lasted(events, item)
+    lasted = where(first == FAR, np.nan, lasted)
     return events.recorded(None, lasted)
 
 
@@ -59,7 +60,7 @@ def _silence(events: Events, item: str | None, days: int) -> Ints | Floats:
     del days
     lasted, gaps = _lasted(events, item)
     last = events.last_day(item)
-    since = np.where(last == FAR, 0, events.moments.as_of - last)
+    since = where(last == FAR, 0, events.moments.as_of - last)
     return events.recorded(None, quotient(since * gaps, lasted))
 
 
@@ -70,9 +71,20 @@ def _longer_gaps(events: Events, item: str | None, days: int) -> Ints | Floats:
     is many mean gaps long and yet nothing new.
     """
     del days
-    tally = events.days(item)
+    longer, gaps = _own_gaps(events.days(item))
+    return events.recorded(None, quotient(2 * longer + 1, (2 * gaps + 2) * (gaps > 0)))
+
+
+def _own_gaps(tally: Tally) -> tuple[Ints, Ints]:
+    """Count the newest gaps that were as long as the silence, and all of them."""
     rows, known = tally.rows, tally.within(None)
     longer, gaps = np.zeros_like(known), np.zeros_like(known)
+    if isinstance(rows.moments, Moment):
+        newest = rows.happened[: rows.edge(0)][: -NEWEST_GAPS - 2 : -1]
+        if newest.size:
+            gap, silence = newest[:-1] - newest[1:], rows.moments.as_of - newest[0]
+            longer, gaps = (gap >= silence).sum(), longer + gap.size
+        return longer, gaps
     for low in range(0, known.size if known.any() else 0, _TOGETHER):
         part = slice(low, low + _TOGETHER)
         day, there = _newest_days(rows, part, known[part])
@@ -80,7 +92,7 @@ def _longer_gaps(events: Events, item: str | None, days: int) -> Ints | Floats:
         gap = day[:, :-1] - day[:, 1:]
         longer[part] = ((gap >= silence[:, None]) & there[:, 1:]).sum(axis=1)
         gaps[part] = there[:, 1:].sum(axis=1)
-    return events.recorded(None, quotient(2 * longer + 1, (2 * gaps + 2) * (gaps > 0)))
+    return longer, gaps
 
 
 def _newest_days(rows: Rows, part: slice, known: Ints) -> tuple[Days, Bools]:
@@ -102,27 +114,27 @@ def _newest_days(rows: Rows, part: slice, known: Ints) -> tuple[Days, Bools]:
 def _per_week(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Count per week of the window that the account has lived."""
     began = np.minimum(events.start(), events.first_day(None))
-    lived = np.clip(events.moments.as_of - began, 0, days)
+    lived = np.minimum(np.maximum(events.moments.as_of - began, 0), days)
     return events.recorded(days, quotient(7 * events.count(item).within(days), lived))
 
 
 def _fading(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Count with weights that halve with every window back, in whole steps."""
-    tally, total = events.count(item), np.zeros(events.moments.key.size, np.int64)
-    for step in range(_HALVINGS):
-        total += tally.within(days, skip=step * days) << (_HALVINGS - 1 - step)
+    tally = events.count(item)
+    total = tally.within(days) << (_HALVINGS - 1)
+    for step in range(1, _HALVINGS):
+        window = tally.within(days, skip=step * days)
+        total = total + (window << (_HALVINGS - 1 - step))
     return events.recorded(days, total / (1 << (_HALVINGS - 1)))
 
 
 def _unevenness(events: Events, item: str | None, days: int) -> Ints | Floats:
     """Divide the spread of the weekly counts of the window by their mean."""
     tally, weeks = events.count(item), days // 7
-    total = np.zeros(events.moments.key.size)
-    squares = np.zeros(events.moments.key.size)
+    total, squares = np.zeros((2, *np.shape(events.moments.key)))
     for week in range(weeks):
         count = tally.within(7, skip=7 * week).astype(np.float64)
-        total += count
-        squares += count * count
+        total, squares = total + count, squares + count * count
     spread = np.sqrt(np.maximum(weeks * squares - total * total, 0.0))
     return events.recorded(days, quotient(spread, total))
 
@@ -135,7 +147,7 @@ def _days_to_first(events: Events, item: str | None, days: int) -> Ints | Floats
     del days
     start, first = events.start(), events.first_day(item)
     unknown = (start == FAR) | (first == FAR) | ~events.seen_from.began(start)
-    return np.where(unknown, np.nan, np.maximum(first - start, 0))
+    return where(unknown, np.nan, np.maximum(first - start, 0))
 
 
 def _done_by(events: Events, item: str | None, days: int) -> Ints | Floats:
@@ -145,7 +157,7 @@ def _done_by(events: Events, item: str | None, days: int) -> Ints | Floats:
     as_of = events.moments.as_of
     covered = events.seen_from.covers(as_of - start)
     unsure = ~done & ((as_of < start + days) | ~covered)
-    return np.where(unsure | (start == FAR), np.nan, done)
+    return where(unsure | (start == FAR), np.nan, done)
 
 
 LIFE_KINDS: Mapping[str, EventKind] = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events
-from churnhealth.features.kernel_moments import Moments, quotient
+from churnhealth.features.kernel_moments import Moment, Moments, quotient, where
 from churnhealth.features.kernel_rows import Rows, Tally
-from churnhealth.features.kernel_users import by_user
+from churnhealth.features.kernel_users import OneByOne, by_user, members_of
 from churnhealth.sources.contract import FAR, Days, Floats, Ints
 
 __all__ = ["PEOPLE_KINDS"]
@@ -74,6 +74,8 @@ def _champion(events: Events, item: str | None, days: int) -> tuple[Ints, Ints, 
     """
 
     def make() -> tuple[Ints, Ints, Days]:
+        if isinstance(events.moments, Moment):
+            return _champion_of_one(events, item, days)
         size = events.moments.key.size
         total, most, last = np.zeros((3, size), dtype=np.int64)
         last -= FAR
@@ -89,9 +91,24 @@ def _champion(events: Events, item: str | None, days: int) -> tuple[Ints, Ints, 
     return events.keep(("champion", item, days), make)
 
 
+def _champion_of_one(
+    events: Events, item: str | None, days: int
+) -> tuple[Ints, Ints, Days]:
+    """Give the same at a single snapshot: a top user's last row is in the window."""
+    users = cast("OneByOne", members_of(events, item, "user"))
+    window = users.window(days)
+    whose, count = users.code[window], events.log.count[events.picked(item)][window]
+    use = np.zeros(whose.max(initial=0) + 1, dtype=np.int64)
+    np.add.at(use, whose, count)
+    use[0] = 0  # nobody's
+    most = use.max()
+    last = events.rows(item).happened[window][(use == most)[whose]][-1:]
+    return use.sum(), most, last.max(initial=-FAR)
+
+
 def _known_users(events: Events, days: int, values: Floats) -> Ints | Floats:
     if events.log.user is None:
-        return np.full(events.moments.key.size, np.nan)
+        return events.moments.missing()
     return events.recorded(days, values)
 
 
@@ -102,7 +119,7 @@ def _top_user_share(events: Events, item: str | None, days: int) -> Ints | Float
 
 def _top_user_silence(events: Events, item: str | None, days: int) -> Ints | Floats:
     _, most, last = _champion(events, item, days)
-    since = np.where(most > 0, events.moments.as_of - last, np.nan)
+    since = where(most > 0, events.moments.as_of - last, np.nan)
     return _known_users(events, days, since)
 
 

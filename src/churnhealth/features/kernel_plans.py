@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events
-from churnhealth.features.kernel_moments import SPAN, Bools, quotient
+from churnhealth.features.kernel_moments import SPAN, Bools, quotient, where
 from churnhealth.sources.contract import FAR, Days, Floats, Ints
 
 __all__ = ["PLAN_KINDS"]
@@ -45,7 +45,7 @@ def _ending(measure: Callable[[Events, _Items, int], Ints | Floats]) -> EventKin
     def of(events: Events, item: str | None, days: int) -> Ints | Floats:
         ended = events.log.ended_at
         if ended is None:
-            return np.full(events.moments.key.size, np.nan)
+            return events.moments.missing()
         items = events.keep(("items", item), lambda: _Items(events, item, ended))
         return measure(events, items, days)
 
@@ -61,7 +61,7 @@ def _open(events: Events, items: _Items, _days: int) -> Ints | Floats:
 def _oldest_open(events: Events, items: _Items, _days: int) -> Ints | Floats:
     low, high = items.run(items.due, items.ended)
     began = items.moments.lowest(low, high, items.due, none=FAR)
-    age = np.where(began == FAR, np.nan, items.moments.as_of - began)
+    age = where(began == FAR, np.nan, items.moments.as_of - began)
     return events.recorded(None, age)
 
 
@@ -112,9 +112,9 @@ def _last_delay(events: Events, items: _Items, _days: int) -> Ints | Floats:
     rank = -(items.ended * SPAN + items.took)
     best = items.moments.lowest(low, high, rank, none=FAR * SPAN)
     has = best < FAR * SPAN
-    delay = np.where(has, -best, 0)
+    delay = where(has, -best, 0)
     delay = (delay + SPAN // 2) % SPAN - SPAN // 2
-    return events.recorded(None, np.where(has, delay, np.nan))
+    return events.recorded(None, where(has, delay, np.nan))
 
 
 def _days_to_next(events: Events, item: str | None, days: int) -> Ints | Floats:
@@ -123,7 +123,7 @@ def _days_to_next(events: Events, item: str | None, days: int) -> Ints | Floats:
     account, happens = log.account[at], log.happened_at[at]
     low, high = events.moments.runs(account, log.known_at[at], happens)
     following = events.moments.lowest(low, high, happens, none=FAR)
-    wait = np.where(following == FAR, np.nan, following - events.moments.as_of)
+    wait = where(following == FAR, np.nan, following - events.moments.as_of)
     return events.recorded(None, wait)
 
 

@@ -7,7 +7,7 @@ late are then taken off again wherever they lie in the window but are not yet kn
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -89,20 +89,32 @@ class Rows:
 
     def last_day(self) -> Days:
         """Give the day of the last event known at each snapshot, ``FAR`` if none."""
+        if self.prompt:
+            now = self.edge(0)
+            return self._day(now - 1, now > self.edge(None))
         order, seen = self._by_seen()
         latest = np.maximum.accumulate(self.key[order])
         return self._at(seen, latest - self.account[order] * SPAN)
 
     def first_day(self) -> Days:
         """Give the day of the first event known at each snapshot, ``FAR`` if none."""
+        if self.prompt:
+            begin = self.edge(None)
+            return self._day(begin, self.edge(0) > begin)
         order, seen = self._by_seen()
         back = 2 * self.account[order] * SPAN  # accounts fall, so a minimum restarts
         earliest = np.minimum.accumulate(self.key[order] - back) + back
         return self._at(seen, earliest - self.account[order] * SPAN)
 
+    def _day(self, row: Ints, has: Bools) -> Days:
+        """Read the days of some rows, ``FAR`` where there is none."""
+        if not isinstance(row, np.ndarray):
+            return cast("Days", self.key[row] - SHIFT if has else np.int64(FAR))
+        out = np.full(row.shape, FAR, dtype=np.int64)
+        out[has] = self.key[row[has]] % SPAN - SHIFT
+        return out
+
     def _by_seen(self) -> tuple[Ints | slice, Ints]:
-        if self.prompt:
-            return slice(None), self.key
         seen = key_of(self.account, self.seen)
         if np.all(seen[1:] >= seen[:-1]):
             return slice(None), seen
@@ -175,7 +187,7 @@ class Recorded:
             steps = coverage.kept["steps"] = _steps(coverage)
         self._as_of = as_of
         if steps.known.size == 0:
-            self._alive = np.zeros(as_of.size, dtype=np.bool_)
+            self._alive = np.less(as_of, as_of)
             self._first = self._delay = as_of
             return
         step = steps.known.searchsorted(as_of) - 1

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnhealth.features.kernel_moments import SHIFT, SPAN, Moments, key_of, quotient
+from churnhealth.features.kernel_moments import (
+    SHIFT,
+    SPAN,
+    Moments,
+    key_of,
+    quotient,
+    read,
+    where,
+)
 from churnhealth.sources.contract import Days, Floats, Ints, StateLog
 
 __all__ = ["STATE_KINDS", "StateKind", "States"]
@@ -62,18 +70,15 @@ class States:
         """Find the row in force ``days`` before each snapshot, -1 if none."""
         if (item, days) not in self._place:
             key = self.rows(item).key
-            at = np.searchsorted(key, self.moments.key - days) - 1
+            at = key.searchsorted(self.moments.key - days) - 1
             if key.size:
-                at[key[at] < self.moments.floor] = -1
+                at = where(key[at] < self.moments.floor, -1, at)
             self._place[item, days] = at
         return self._place[item, days]
 
     def value(self, item: str | None, days: int = 0) -> Floats:
         """Give the value in force ``days`` before each snapshot."""
-        at = self.place(item, days)
-        out = np.full(at.size, np.nan)
-        out[at >= 0] = self.rows(item).value[at[at >= 0]]
-        return out
+        return read(self.rows(item).value, self.place(item, days))
 
     def average(self, item: str | None, days: int | None) -> Floats:
         """Average the values noted in the days before each snapshot, or ever."""
@@ -81,15 +86,19 @@ class States:
         if item not in self._sums:
             self._sums[item] = rows.sums()
         sums = self._sums[item]
-        high = np.searchsorted(rows.key, moments.key)
-        low = np.searchsorted(
-            rows.key, moments.floor if days is None else moments.key - days
+        high = rows.key.searchsorted(moments.key)
+        low = rows.key.searchsorted(
+            moments.floor if days is None else moments.key - days
         )
         whole, rest, count = sums[:, high] - sums[:, low]
         return quotient(whole + rest / _SCALE, count)
 
     def since(self, at: Ints, key: Ints) -> Floats:
         """Count the days since the row at each place became known."""
+        moments = self.moments
+        if not isinstance(at, np.ndarray):
+            since = at >= 0 and moments.as_of - (key[at] - moments.floor - SHIFT)
+            return since if at >= 0 else moments.missing()
         out = np.full(at.size, np.nan)
         has = at >= 0
         day: Days = key[at[has]] - self.moments.floor[has] - SHIFT
@@ -108,7 +117,7 @@ def _latest(states: States, item: str | None, days: int) -> Floats:
 def _fresh(states: States, item: str | None, days: int) -> Floats:
     """Take the latest value unless it is older than the window."""
     age = states.since(states.place(item), states.rows(item).key)
-    return np.where(age <= days, states.value(item), np.nan)
+    return where(age <= days, states.value(item), np.nan)
 
 
 def _average(states: States, item: str | None, days: int) -> Floats:
@@ -134,14 +143,14 @@ def _days_since_change(states: States, item: str | None, days: int) -> Floats:
     del days
     rows, at = states.rows(item), states.place(item)
     if not rows.key.size:
-        return np.full(at.size, np.nan)
+        return states.moments.missing()
     now, before = rows.value[1:], rows.value[:-1]
     moved = np.zeros(rows.key.size, dtype=np.bool_)
     moved[1:] = (now != before) & ~(np.isnan(now) & np.isnan(before))
     moved[1:] &= rows.key[1:] // SPAN == rows.key[:-1] // SPAN
     last = np.maximum.accumulate(np.where(moved, np.arange(moved.size), -1))
-    changed = np.where(at >= 0, last[at], -1)
-    changed[rows.key[changed] < states.moments.floor] = -1
+    changed = where(at >= 0, last[at], -1)
+    changed = where(rows.key[changed] < states.moments.floor, -1, changed)
     return states.since(changed, rows.key)
 
 

@@ -9,13 +9,14 @@ became known late need no second thought.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events, Item, trend
 from churnhealth.features.kernel_moments import (
     Bools,
+    Moment,
     differs,
     key_of,
     order_of,
@@ -24,10 +25,12 @@ from churnhealth.features.kernel_moments import (
 from churnhealth.features.kernel_rows import Rows
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = ["USER_KINDS", "active_users", "by_user"]
+__all__ = ["USER_KINDS", "OneByOne", "active_users", "by_user", "members_of"]
 
 Values: TypeAlias = "Ints | Floats"
 Column: TypeAlias = Literal["user", "item"]
+
+_SPARSE = 4  # times as many codes as rows: then they are numbered anew
 
 
 class _Members:
@@ -68,7 +71,7 @@ class _Members:
         before += self._base
         return before
 
-    def distinct(self, days: int, skip: int, parts: int) -> Ints:
+    def distinct(self, days: int, skip: int, parts: int | None) -> Ints:
         """Count the members with a row in the window, known rows only, by part."""
         start, end = self.edge(skip), self.edge(skip + days)
         reach = end
@@ -79,10 +82,46 @@ class _Members:
             reach = np.maximum.accumulate(end)
         # what earlier rows of the same member already cover is not counted again
         start = np.maximum(start, np.concatenate((start[:1], reach[:-1])))
-        size = parts * self._step
+        size = (parts or 1) * self._step
         step = np.bincount(start - self._back, minlength=size)
         step -= np.bincount(np.maximum(start, end) - self._back, minlength=size)
-        return step.reshape(parts, self._step)[:, :-1].cumsum(axis=1)
+        found = step.reshape(-1, self._step)[:, :-1].cumsum(axis=1)
+        return found[0] if parts is None else found
+
+
+class OneByOne:
+    """The same at a single snapshot, of rows that are all known: by their places.
+
+    ``code`` tells each row's part and member, from 1 on; 0 stands for none.
+    """
+
+    def __init__(self, rows: Rows, whose: _Whose) -> None:
+        member = whose.member
+        if member.max(initial=0) > _SPARSE * (member.size + 1):
+            member = np.unique(member, return_inverse=True)[1]
+        self._rows, self._width = rows, int(member.max(initial=0)) + 1
+        self.code = np.zeros(rows.key.size, dtype=np.int64)
+        part = 0 if whose.part is None else whose.part * self._width
+        self.code[whose.row] = 1 + part + member
+
+    def window(self, days: int, skip: int = 0) -> slice:
+        """Find the rows of ``[as_of - skip - days, as_of - skip)``."""
+        return slice(self._rows.edge(skip + days), self._rows.edge(skip))
+
+    def distinct(self, days: int, skip: int, parts: int | None) -> Ints:
+        """Count the members with a row in the window, by part."""
+        code, size = self.code[self.window(days, skip)], (parts or 1) * self._width
+        there = np.bincount(code, minlength=1 + size)[1:] > 0
+        found = there.reshape(-1, self._width).sum(axis=1)
+        return cast("Ints", found[0]) if parts is None else found[:, None]
+
+
+class _Whose(NamedTuple):
+    """The rows that tell of a member: their places, their member, and its part."""
+
+    row: Ints
+    member: Ints
+    part: Ints | None = None
 
 
 def by_user(events: Events, item: Item) -> tuple[Ints, Bools, Ints | None]:
@@ -98,26 +137,30 @@ def _by_member(
     events: Events, item: Item, column: Column
 ) -> tuple[Ints, Bools, Ints | None]:
     def make() -> tuple[Ints, Bools, Ints | None]:
-        one = None if isinstance(item, tuple) else item
-        rows, member, part = events.rows(one), getattr(events.log, column), None
-        if member is None:
-            none = np.zeros(0, dtype=np.int64)
-            return none, none.astype(np.bool_), None
-        member = member[events.picked(one)]
-        given = events.real(one) & (member >= 0)
-        if isinstance(item, tuple):
-            part = events.part_of(item)
-            given &= part >= 0
-        keep = given.nonzero()[0]
-        key = rows.account[keep]
+        keep, member, part = _whose(events, item, column)
+        key = events.rows(None if isinstance(item, tuple) else item).account[keep]
         if part is not None:
-            part = part[keep]
             key = key + part * (key.max(initial=0) + 1)
-        key = key * (member.max(initial=0) + 1) + member[keep]
+        key = key * (member.max(initial=0) + 1) + member
         order = order_of(key)
         return keep[order], differs(key[order]), None if part is None else part[order]
 
     return events.keep(("by", column, item), make)
+
+
+def _whose(events: Events, item: Item, column: Column) -> _Whose:
+    one, part = None if isinstance(item, tuple) else item, None
+    member = getattr(events.log, column)
+    if member is None:
+        none = np.zeros(0, dtype=np.int64)
+        return _Whose(none, none)
+    member = member[events.picked(one)]
+    given = events.real(one) & (member >= 0)
+    if isinstance(item, tuple):
+        part = events.part_of(item)
+        given &= part >= 0
+    keep = given.nonzero()[0]
+    return _Whose(keep, member[keep], None if part is None else part[keep])
 
 
 def active_users(events: Events, item: Item, days: int, *, skip: int = 0) -> Ints:
@@ -127,26 +170,30 @@ def active_users(events: Events, item: Item, days: int, *, skip: int = 0) -> Int
 
 def _distinct(events: Events, item: Item, column: Column, days: int, skip: int) -> Ints:
     def make() -> Ints:
-        several = isinstance(item, tuple)
-        parts = len(item) if isinstance(item, tuple) else 1
-        found = _members_of(events, item, column).distinct(days, skip, parts)
-        return found if several else found[0]
+        parts = len(item) if isinstance(item, tuple) else None
+        return members_of(events, item, column).distinct(days, skip, parts)
 
     return events.keep(("distinct", column, item, days, skip), make)
 
 
-def _members_of(events: Events, item: Item, column: Column) -> _Members:
-    rows = events.rows(None if isinstance(item, tuple) else item)
-    return events.keep(
-        ("members_of", column, item),
-        lambda: _Members(rows, *_by_member(events, item, column)),
-    )
+def members_of(events: Events, item: Item, column: Column) -> _Members | OneByOne:
+    """Take the rows of an event, or of several, by their members."""
+
+    def make() -> _Members | OneByOne:
+        rows = events.rows(None if isinstance(item, tuple) else item)
+        if isinstance(events.moments, Moment):
+            return OneByOne(rows, _whose(events, item, column))
+        return _Members(rows, *_by_member(events, item, column))
+
+    return events.keep(("members_of", column, item), make)
 
 
-def _kinds_of(events: Events) -> _Members:
-    def make() -> _Members:
+def _kinds_of(events: Events) -> _Members | OneByOne:
+    def make() -> _Members | OneByOne:
         rows, keep = events.rows(None), events.real(None).nonzero()[0]
         event = events.log.event[keep]
+        if isinstance(events.moments, Moment):
+            return OneByOne(rows, _Whose(keep, event))
         key = rows.account[keep] * len(events.log.vocabulary) + event
         order = order_of(key)
         return _Members(rows, keep[order], differs(key[order]), None)
@@ -160,7 +207,7 @@ def _active_users(events: Events, item: str | None, days: int) -> Values:
 
 def _with_users(events: Events, days: int, values: Values) -> Values:
     if events.log.user is None:
-        return np.full(events.moments.key.size, np.nan)
+        return events.moments.missing()
     return events.recorded(days, values)
 
 
@@ -188,20 +235,20 @@ def _per_user(events: Events, item: str | None, days: int) -> Values:
 
 def _items(events: Events, item: str | None, days: int) -> Values:
     if events.log.item is None:
-        return np.full(events.moments.key.size, np.nan)
+        return events.moments.missing()
     return events.recorded(days, _distinct(events, item, "item", days, 0))
 
 
 def _items_trend(events: Events, item: str | None, days: int) -> Values:
     if events.log.item is None:
-        return np.full(events.moments.key.size, np.nan)
+        return events.moments.missing()
     now, before = (_distinct(events, item, "item", days, skip) for skip in (0, days))
     return events.recorded(2 * days, trend(now, before))
 
 
 def _breadth(events: Events, item: str | None, days: int) -> Values:
     del item
-    return events.recorded(days, _kinds_of(events).distinct(days, 0, 1)[0])
+    return events.recorded(days, _kinds_of(events).distinct(days, 0, None))
 
 
 USER_KINDS: Mapping[str, EventKind] = {

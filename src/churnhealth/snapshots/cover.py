@@ -59,6 +59,13 @@ class Cover:
     renewals: Ints
     value: Floats
 
+    def first(self) -> Cover:
+        """Give the first snapshot alone, as numbers instead of columns."""
+        return Cover(**{n: getattr(self, n)[0] for n in _COVER})
+
+
+_COVER = tuple(f.name for f in fields(Cover))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Terms:
@@ -210,8 +217,9 @@ def _joined(parts: Sequence[Cover]) -> Cover:
             announced_lapse=no, row=none, previous_row=none, renewals=none,
             value=np.zeros(0),
         )  # fmt: skip
-    names = [f.name for f in fields(Cover)]
-    return Cover(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
+    if len(parts) == 1:
+        return parts[0]
+    return Cover(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in _COVER})
 
 
 def _cover(

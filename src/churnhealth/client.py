@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
-from churnhealth.errors import ChurnHealthError
+from churnhealth.errors import ChurnHealthError, RequestError
 
 __all__ = [
     "Client",
@@ -262,7 +262,7 @@ class Client:
             address += f"?{urlencode(wanted)}"
         request = Request(address)
         if self.key is not None:
-            request.add_header("Authorization", f"Bearer {self.key}")
+            request.add_header("Authorization", _shown(self.key))
         if body is not None:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(body, allow_nan=False).encode()
@@ -281,6 +281,19 @@ class Client:
         except ValueError:  # a proxy's page, not ours
             raise ServiceError(answer.status, None, said) from None
         return found
+
+
+def _shown(key: str) -> Any:
+    """Write the header of a key; a file's last line break is no part of it."""
+    if not key.strip().isprintable():  # http.client would repeat the key
+        raise RequestError(
+            "CH530",
+            "the key holds a line break, or what cannot be printed",
+            why="a header carries one line",
+            fix="give the key alone, as the keys' file has it",
+            where="key",
+        )
+    return f"Bearer {key.strip()}".encode()
 
 
 def _known(row: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -11,16 +11,18 @@ from tests.serve.served import AS_OF, SETTINGS
 
 import churnhealth.client as typed
 from churnhealth.client import Client, ServiceError
+from churnhealth.errors import RequestError
 from churnhealth.serve.api import create_app
 from churnhealth.serve.keys import read_keys
 from churnhealth.serve.openapi import openapi
 
 KEY = "a-key-of-more-than-twenty-letters"
+LETTERS = "nyckel-på-mer-än-tjugo-bokstäver"
 
 
 @pytest.fixture(scope="module")
 def address(live):
-    keys = read_keys(None, {"CHURNHEALTH_KEYS": f"test:score:{KEY}"})
+    keys = read_keys(None, {"CHURNHEALTH_KEYS": f"test:score:{KEY},sv:read:{LETTERS}"})
     app = create_app(live, SETTINGS, keys=keys)
     config = uvicorn.Config(app, port=0, lifespan="off", log_level="critical")
     server = uvicorn.Server(config)
@@ -142,6 +144,21 @@ def test_the_types_name_the_fields_that_are_described(name):
     made = getattr(typed, name)
     assert set(made.__annotations__) == set(described["properties"])
     assert made.__required_keys__ == set(described["required"])
+
+
+def test_a_key_read_with_its_line_break_is_the_key(address):
+    assert Client(base=address, key=f"{KEY}\n").model()["skill"] is not None
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nX: y", "\x00" + KEY])
+def test_a_key_that_no_header_carries_is_refused_and_not_repeated(address, key):
+    with pytest.raises(RequestError, match="CH530") as caught:
+        Client(base=address, key=key).model()
+    assert KEY not in str(caught.value)
+
+
+def test_a_key_may_hold_any_letter(address):
+    assert Client(base=address, key=LETTERS).model()["skill"] is not None
 
 
 def test_the_key_is_not_shown(asked):

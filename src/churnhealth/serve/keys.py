@@ -91,7 +91,7 @@ def _secret(authorization: str | None) -> bytes:
     """Take the key out of the header; anything else is no key."""
     scheme, _, value = (authorization or "").partition(" ")
     if scheme.lower() == "bearer":
-        return value.strip().encode("utf-8", "replace")
+        return value.strip().encode("latin-1", "replace")  # the bytes that were sent
     if scheme.lower() == "basic":
         try:
             pair = base64.b64decode(value.strip(), validate=True)

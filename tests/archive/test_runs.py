@@ -159,6 +159,25 @@ def test_what_a_killed_run_left_undone_the_next_one_mends(tmp_path):
                                            "2025-10-01.1.parquet"]  # fmt: skip
 
 
+def test_a_run_that_was_being_replaced_when_its_heir_was_killed_is_kept(tmp_path):
+    day, history = tmp_path / "2025-09-01", tmp_path / "history"
+    write_scores(book(), tmp_path, as_of=DAY)
+    first = (day / "scores.parquet").read_bytes()
+    write_scores(book(), tmp_path, as_of=DAY)
+    # killed after the second had taken its place, before the first was put aside
+    (tmp_path / "superseded" / "2025-09-01.1").rename(tmp_path / ".0123.tmp")
+    (history / "2025-09-01.2.parquet").unlink()
+    (history / ".4567.tmp").write_text("half")
+    (tmp_path / ".89ab.tmp").mkdir()  # and another one before it was whole
+    write_scores(book(), tmp_path, as_of=DAY)
+    aside = sorted(p.name for p in (tmp_path / "superseded").iterdir())
+    assert aside == ["2025-09-01.1", "2025-09-01.2"]
+    kept = tmp_path / "superseded" / "2025-09-01.1" / "scores.parquet"
+    assert kept.read_bytes() == first
+    assert names(history) == [f"2025-09-01.{n}.parquet" for n in (1, 2, 3)]
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
 def test_the_flat_tables_have_the_promised_columns_and_one_row_per_account(tmp_path):
     write_scores(book(), tmp_path, as_of=DAY)
     part = read_table(tmp_path / "history" / "2025-09-01.1.parquet")

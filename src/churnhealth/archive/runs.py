@@ -17,6 +17,7 @@ left undone, the next one mends: the flat files are made from the folders.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -104,12 +105,13 @@ def _write(
     beside: Mapping[str, Table],
     about: Mapping[str, Any],
 ) -> Path:
+    _mend(out)
     folder = out / str(as_of)
     tables = _tables(book, beside)
     ours = {f"{name}.{suffix}" for name in _TABLES for suffix in ("parquet", "csv")}
     number = _newest_number(out, folder)
     aside = out / "superseded" / f"{as_of}.{number}"
-    told = {**about, "schema_version": 1, "run": number + 1}
+    told = {**about, "as_of": str(as_of), "schema_version": 1, "run": number + 1}
     with new_folder(folder, ours=ours | {_ABOUT}, aside=aside) as temporary:
         for name, table in tables.items():
             write_table(temporary / f"{name}.parquet", table, group_rows=_GROUP)
@@ -118,7 +120,6 @@ def _write(
         (temporary / _ABOUT).write_text(_json_text(told), encoding="utf-8")
     flat = _flat(folder, tables)
     write_table(out / "history" / f"{as_of}.{number + 1}.parquet", flat)
-    _append_history(out)
     if str(as_of) >= _current(out):
         _publish_current(out, folder, flat, as_csv=as_csv)
     return folder
@@ -183,8 +184,23 @@ def _json_text(told: Mapping[str, Any]) -> str:
     return json.dumps(told, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
-def _append_history(out: Path) -> None:
-    """Add the flat file of every run that does not have one yet."""
+def _mend(out: Path) -> None:
+    """Put away what killed runs left, and add the flat files that they did not write.
+
+    A temporary folder holds half a run, or the one that was just replaced: its number
+    lies below the one that has its place.
+    """
+    for left in out.glob(".*.tmp/"):
+        told = read_about(left)
+        day, number = str(told.get("as_of", "")), int(told.get("run", 0))
+        aside = out / "superseded" / f"{day}.{number}"
+        if 0 < number < _number(out / day) and not aside.exists():
+            aside.parent.mkdir(exist_ok=True)
+            left.rename(aside)
+        else:
+            shutil.rmtree(left)
+    for half in (out / "history").glob(".*.tmp"):
+        half.unlink()
     for name in run_days(out):
         target = out / "history" / f"{name}.{_number(out / name)}.parquet"
         if not target.exists():

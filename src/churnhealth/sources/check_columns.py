@@ -85,7 +85,9 @@ def _ends_of_leavers(history: History, ended: _Ended) -> Finding | None:
     words = f"none of {count} agreed ends lies ahead of the data, and {without} rows"
     words += " have no end"
     if moved:
-        words = f"{renewed} of {count} agreed ends that have passed were followed by"
+        words = (
+            f"{renewed:,} of {count:,} agreed ends that have passed were followed by"
+        )
         words += f" another contract, and {ahead} lie ahead"
     example = first_id(history, c.account[past])
     what = f"[sources.contracts]: {words}"
@@ -101,9 +103,9 @@ def _contradicting(
     if not wrong.size:
         return None
     what = (
-        f"{name}: false for {int(quiet.sum())} of {int(ended.churned.sum())} accounts"
-        f" whose cover has ended, true for {int(loud.sum())} of"
-        f" {int(ended.covered.sum())} that are still covered"
+        f"{name}: false for {int(quiet.sum()):,} of {int(ended.churned.sum()):,}"
+        f" accounts whose cover has ended, true for {int(loud.sum()):,} of"
+        f" {int(ended.covered.sum()):,} that are still covered"
     )
     return finding(
         "CH213",

@@ -115,7 +115,7 @@ def _future(history: History, rows: _Rows, today: int) -> Finding | None:
         return None
     return finding(
         "CH205",
-        f"{rows.title}: {count} of {ahead.size} rows lie after {date_of(today)}",
+        f"{rows.title}: {count:,} of {ahead.size:,} rows lie after {date_of(today)}",
         count=count,
         example=first_id(history, rows.account[ahead]),
     )
@@ -138,7 +138,7 @@ def _against_contracts(
     found: list[Finding | None] = []
     if count := int(before.sum()):
         what = (
-            f"{rows.title}: {count} of {before.size} rows"
+            f"{rows.title}: {count:,} of {before.size:,} rows"
             f" ({_share(count, before.size)}) happened before their account's first"
             f" contract, {early} of them more than {_EARLY_DAYS} days before"
         )
@@ -149,9 +149,10 @@ def _against_contracts(
         over = (ends > -FAR) & (ends + gap_days < rows.happened_at.max())
         ended, on = int(over.sum()), np.unique(rows.account[after]).size
         what = (
-            f"{rows.title}: {count} of {after.size} rows ({_share(count, after.size)})"
-            f" happened more than {gap_days} days after the last cover ended, by {on}"
-            f" of the {many(ended, 'account')} whose cover had ended by then"
+            f"{rows.title}: {count:,} of {after.size:,} rows"
+            f" ({_share(count, after.size)}) happened more than {gap_days} days"
+            f" after the last cover ended, by {on:,} of the"
+            f" {many(ended, 'account')} whose cover had ended by then"
         )
         example = first_id(history, rows.account[after])
         found.append(finding("CH220", what, count=count, example=example))
@@ -259,8 +260,8 @@ def _covered(history: History, rows: _Rows) -> Finding:
     what = (
         f"{rows.title}: {many(rows.account.size, 'row')} from"
         f" {date_of(int(rows.happened_at.min()))} to"
-        f" {date_of(int(rows.happened_at.max()))}, {accounts} of {of} accounts"
-        f" ({_share(accounts, of)}); fewest in {names[least]}: {counts[least]}"
+        f" {date_of(int(rows.happened_at.max()))}, {accounts:,} of {of:,} accounts"
+        f" ({_share(accounts, of)}); fewest in {names[least]}: {counts[least]:,}"
     )
     return finding(
         "CH211",
@@ -315,6 +316,6 @@ def _silent(history: History) -> Finding | None:
     silent = np.flatnonzero(~has)
     if not silent.size or not history.events:
         return None
-    what = f"{silent.size} of {has.size} accounts have no event in any source"
+    what = f"{silent.size:,} of {has.size:,} accounts have no event in any source"
     example = first_id(history, silent)
     return finding("CH217", what, count=int(silent.size), example=example)

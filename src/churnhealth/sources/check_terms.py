@@ -108,7 +108,7 @@ def _contradiction(
         return None
     return finding(
         "CH202",
-        f"{_TITLE}: {count} of {wrong.size} rows {words}",
+        f"{_TITLE}: {count:,} of {wrong.size:,} rows {words}",
         count=count,
         example=first_id(history, c.account[wrong]),
         stops=count > _SHARE_THAT_STOPS * wrong.size,
@@ -131,7 +131,7 @@ def _repeats(history: History, c: Contracts) -> Finding | None:
     count = int(same.sum())
     if not count:
         return None
-    what = f"{_TITLE}: {count} of {c.account.size} rows repeat another row"
+    what = f"{_TITLE}: {count:,} of {c.account.size:,} rows repeat another row"
     example = first_id(history, c.account[same])
     return finding("CH203", what, count=count, example=example)
 
@@ -153,8 +153,8 @@ def _overlaps(history: History, c: Contracts) -> Finding | None:
     if not count:
         return None
     what = (
-        f"{_TITLE}: {count} of {c.account.size} rows start before an earlier contract"
-        " of the account has ended"
+        f"{_TITLE}: {count:,} of {c.account.size:,} rows start before an earlier"
+        " contract of the account has ended"
     )
     example = first_id(history, c.account[1:][inside])
     return finding("CH204", what, count=count, example=example)
@@ -166,7 +166,7 @@ def _without(history: History, c: Contracts) -> Finding | None:
     without = np.flatnonzero(~has)
     if not without.size:
         return None
-    what = f"{without.size} of {has.size} accounts have no contract"
+    what = f"{without.size:,} of {has.size:,} accounts have no contract"
     ids = history.accounts.ids
     near = alike(ids[without], ids[has])
     if near:
@@ -188,8 +188,8 @@ def _last_days(history: History, c: Contracts) -> Finding | None:
     if count < _FEW or 2 * count < follows.sum():
         return None
     what = (
-        f"{_TITLE}: {count} of {int(follows.sum())} further terms start the day after"
-        " the one before ended, and `gap_days` is 0"
+        f"{_TITLE}: {count:,} of {int(follows.sum()):,} further terms start the day"
+        " after the one before ended, and `gap_days` is 0"
     )
     example = first_id(history, c.account[1:][next_day])
     return finding("CH237", what, count=count, example=example)
@@ -205,7 +205,7 @@ def _below_zero(
         return None
     return finding(
         "CH243",
-        f"{_TITLE}: `{name}` is below zero in {count} of {wrong.size} rows",
+        f"{_TITLE}: `{name}` is below zero in {count:,} of {wrong.size:,} rows",
         count=count,
         example=first_id(history, c.account[wrong]),
         stops=count > _SHARE_THAT_STOPS * wrong.size,
@@ -243,7 +243,7 @@ def _booked_early(history: History, c: Contracts) -> Finding | None:
     if count < _FEW or count < _NEARLY_ALL * of:
         return None
     what = (
-        f"{_TITLE}: {count} of {of} further terms were known before the term before"
+        f"{_TITLE}: {count:,} of {of:,} further terms were known before the term before"
         " them had begun"
     )
     example = first_id(history, c.account[1:][early])

@@ -42,5 +42,5 @@ def empty_amounts(history: History) -> Iterator[Finding]:
             continue
         empty = int(((log.amount == 0) & (log.count > 0)).sum())
         if empty > _MOSTLY * log.size:
-            what = f"{empty} of {log.size} rows of {log.name} have an amount of 0"
+            what = f"{empty:,} of {log.size:,} rows of {log.name} have an amount of 0"
             yield finding("CH253", what, count=empty, example=log.name)

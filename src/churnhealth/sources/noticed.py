@@ -24,14 +24,14 @@ _COUNTED = (
         "CH241",
         "replaced",
         0.0,
-        "{title}: {replaced} of {rows} rows were replaced by a row of"
+        "{title}: {replaced:,} of {rows:,} rows were replaced by a row of"
         " the same contract and start that was known later",
     ),
     (
         "CH242",
         "beside",
         0.0,
-        "{title}: {beside} of {rows} rows share contract, start and the"
+        "{title}: {beside:,} of {rows:,} rows share contract, start and the"
         " day they were known with another row",
     ),
     (
@@ -41,8 +41,8 @@ _COUNTED = (
         "{title}: days on which nearly every row stands there twice or more, alike in"
         " all that is mapped: {copied}",
     ),
-    ("CH221", "empty", 0.0, "{title}: {empty} of {rows} rows have no value"),
-    ("CH218", "no_user", 0.5, "{title}: {no_user} of {rows} rows have no user"),
+    ("CH221", "empty", 0.0, "{title}: {empty:,} of {rows:,} rows have no value"),
+    ("CH218", "no_user", 0.5, "{title}: {no_user:,} of {rows:,} rows have no user"),
 )
 
 
@@ -78,8 +78,8 @@ def _of_money(parts: Sequence[Part]) -> list[Finding]:
         if "currencies" not in n or (of_accounts and (told or not valued)):
             continue
         what = (
-            f"{part.opened.title}: {n['foreign']} of {n['rows']} rows are of another"
-            f" currency than most, by the column {part.opened.currency!r}"
+            f"{part.opened.title}: {n['foreign']:,} of {n['rows']:,} rows are of"
+            f" another currency than most, by the column {part.opened.currency!r}"
             f" ({part.examples['currencies']}), and all money is added up as one"
         )
         stops = part.opened.table == "contracts"
@@ -113,7 +113,8 @@ def _of_times(part: Part) -> list[Finding]:
     planned = getattr(part.opened.source, "planned", False)
     if n.get("skew") and not planned:
         what = (
-            f"{title}: {n['skew']} of {n['rows']} rows were known before they happened"
+            f"{title}: {n['skew']:,} of {n['rows']:,} rows were known before they"
+            " happened"
         )
         if part.opened.source.timezone is None and not n.get("far_skew", 1):
             what += (
@@ -126,7 +127,7 @@ def _of_times(part: Part) -> list[Finding]:
         local, placed = n.get(f"local {ours}", 0), n.get(f"placed {ours}", 0)
         if local and placed:
             what = (
-                f"{title}: {local} of {n['rows']} rows say no offset in"
+                f"{title}: {local:,} of {n['rows']:,} rows say no offset in"
                 f" {part.opened.columns[ours]!r} (our `{ours}`) and are read as UTC,"
                 f" {placed} say one"
             )
@@ -141,7 +142,7 @@ def _of_times(part: Part) -> list[Finding]:
         if missing:
             own = "start" if part.opened.table == "contracts" else "happened_at"
             what = (
-                f"{title}: {missing} of {n['rows']} rows say not when they became"
+                f"{title}: {missing:,} of {n['rows']:,} rows say not when they became"
                 f" known; `{own}` plus known_at_lag_days is used"
             )
             found.append(
@@ -153,8 +154,8 @@ def _of_times(part: Part) -> list[Finding]:
 def _unknown(part: Part, lost: int, known: Collection[str]) -> Finding:
     rows = part.counts["rows"]
     what = (
-        f"{part.opened.title}: {lost} of {rows} rows belong to accounts that are not"
-        " in the accounts source"
+        f"{part.opened.title}: {lost:,} of {rows:,} rows belong to accounts that are"
+        " not in the accounts source"
     )
     near = alike(set(part.ids).difference(known), known)
     if near:

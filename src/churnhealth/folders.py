@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import os
 import shutil
+import threading
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from churnhealth.errors import ConfigError
 __all__ = ["locked", "new_folder", "publish", "write_text"]
 
 _LOCK = ".lock"
+_HELD = threading.local()
 
 
 @contextmanager
@@ -116,6 +118,8 @@ def write_text(path: Path, text: str) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder alone; the system lets go when the process ends, however.
 
+    Whoever holds it already, in the same thread, goes on.
+
     >>> import tempfile
     >>> home = Path(tempfile.mkdtemp())
     >>> with locked(home / "models"):
@@ -123,9 +127,17 @@ def locked(folder: Path) -> Iterator[None]:
     ['.lock']
     """
     folder.mkdir(parents=True, exist_ok=True)
+    held: set[Path] = _HELD.__dict__.setdefault("folders", set())
+    if (here := folder.resolve()) in held:
+        yield
+        return
     with (folder / _LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        held.add(here)
+        try:
+            yield
+        finally:
+            held.remove(here)
 
 
 def sync_folder(folder: Path) -> None:

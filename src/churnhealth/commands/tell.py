@@ -29,6 +29,7 @@ from churnhealth.commands.cautions import cautions
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.explain.drivers import Explained, roll_up
+from churnhealth.folders import locked
 from churnhealth.monitor import follow_up
 from churnhealth.pages.desk import read_desk
 from churnhealth.pages.dossier import read_dossier
@@ -49,7 +50,6 @@ from churnhealth.sources.load import load
 from churnhealth.what_if import suggest
 
 _STALE_DAYS = 31  # scoring this long after the newest data is still plain
-
 __all__ = [
     "explain_account",
     "look_back",
@@ -78,45 +78,50 @@ def score_cohort(
             fix="use --format parquet or --format csv",
         )
     bundle, history, day = _ready(config, bundle_folder, as_of, progress)
-    earlier = earlier_scores(out, before=date_of(day))
-    with progress.stage("score"):
-        book = score_history(
-            bundle,
-            history,
-            as_of=day,
-            scored_at=now,
-            previous=bands_of(earlier[1]) if earlier else None,
-            hysteresis=config.bands.hysteresis,
-        )
-    if not (book.scores["status"] == "scored").any():
-        raise RequestError(
-            "CH506",
-            f"nobody is in question on {date_of(day)}",
-            why="an empty run would replace the scores that people look at",
-            fix="give another --as-of, or check [question] and the contracts",
-        )
-    with progress.stage("write"):
-        beside = beside_tables(bundle, history, book, as_of=day)
-        if earlier:
-            since, scores = earlier
-            beside |= move_tables(bundle, history, book, earlier=scores, since=since)
-        if config.playbooks:
-            beside["tasks"] = tasks_of_run(
-                config.playbooks,
+    with locked(out):  # a run of another day that ends meanwhile would not be seen
+        earlier = earlier_scores(out, before=date_of(day))
+        with progress.stage("score"):
+            book = score_history(
+                bundle,
+                history,
+                as_of=day,
+                scored_at=now,
+                previous=bands_of(earlier[1]) if earlier else None,
+                hysteresis=config.bands.hysteresis,
+            )
+        if not (book.scores["status"] == "scored").any():
+            raise RequestError(
+                "CH506",
+                f"nobody is in question on {date_of(day)}",
+                why="an empty run would replace the scores that people look at",
+                fix="give another --as-of, or check [question] and the contracts",
+            )
+        with progress.stage("write"):
+            beside = beside_tables(bundle, history, book, as_of=day)
+            if earlier:
+                since, scores = earlier
+                beside |= move_tables(
+                    bundle, history, book, earlier=scores, since=since
+                )
+            if config.playbooks:
+                beside["tasks"] = tasks_of_run(
+                    config.playbooks,
+                    book,
+                    out,
+                    beside=beside,
+                    as_of=date_of(day),
+                    question=bundle.question,
+                )
+            folder = write_scores(
                 book,
                 out,
-                beside=beside,
                 as_of=date_of(day),
-                question=bundle.question,
+                file_format="csv" if file_format == "csv" else "parquet",
+                beside=beside,
+                about=about_run(
+                    bundle, history, as_of=day, company=config.company.name
+                ),
             )
-        folder = write_scores(
-            book,
-            out,
-            as_of=date_of(day),
-            file_format="csv" if file_format == "csv" else "parquet",
-            beside=beside,
-            about=about_run(bundle, history, as_of=day, company=config.company.name),
-        )
     bands = [b for b in book.scores["band"].tolist() if b is not None]
     order = ("green", "yellow", "orange", "red", "grey")
     begun = Counter(beside["tasks"]["playbook"].tolist() if config.playbooks else ())

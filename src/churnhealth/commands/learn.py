@@ -151,6 +151,7 @@ def run_backtest(
                 panel,
                 fold_plan(panel, config)[-1],
                 scorer_makers(config, panel.specs),
+                calibration=config.calibration,
                 seed=config.model.seed,
             )
     if html is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from churnhealth.config import Calibration
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import training_rows
 from churnhealth.evaluate.inner import TrainingRows
@@ -30,6 +31,7 @@ def learning_curve(
     fold: Fold,
     scorers: Sequence[Callable[[], Scorer]],
     *,
+    calibration: Calibration,
     shares: Sequence[float] = _SHARES,
     seed: int,
 ) -> list[dict[str, Any]]:
@@ -53,7 +55,7 @@ def learning_curve(
     for share in shares:
         part = _part(rows, rank < share)
         try:
-            ladder = climb(part, scorers)
+            ladder = climb(part, scorers, calibration=calibration)
         except TrainingError:
             continue
         told = figures(

@@ -100,7 +100,13 @@ class Backtest:
     def _learning(self) -> list[dict[str, Any]]:
         fold = self.judged.folds[-1].fold
         makers = scorer_makers(self.config, self.panel.specs)
-        return learning_curve(self.panel, fold, makers, seed=self.config.model.seed)
+        return learning_curve(
+            self.panel,
+            fold,
+            makers,
+            calibration=self.config.calibration,
+            seed=self.config.model.seed,
+        )
 
     def plot(self, name: str = "scorers") -> Picture:
         """Draw folds, scorers, calibration, lift, bands, lead_time or learning."""

@@ -173,6 +173,19 @@ def test_columns_that_are_optional_may_be_absent():
     assert "about 1 in 5" in page.all_text
 
 
+def test_the_main_reason_is_one_that_raises_the_risk():
+    scores = {"account_id": ["a"], "as_of": ["2026-01-01"], "status": ["scored"],
+              "churn_probability": [0.2], "band": ["orange"],
+              "top_driver": ["The term is 1 month."]}  # fmt: skip
+    drivers = {"account_id": ["a", "a"], "label": ["Term", "Logins"],
+               "feature": ["contracts__all__term_months", "app__all__count__28d"],
+               "effect_points": [-9.0, 3.0],
+               "sentence": ["The term is 1 month.", "Logins fell."]}  # fmt: skip
+    row = render_report(summarise(scores, drivers, {})).partition('id="details"')[0]
+    assert "Logins fell." in row
+    assert "The term is 1 month." not in row
+
+
 def test_writing_replaces_the_old_page_and_leaves_nothing_beside_it(tmp_path):
     file = tmp_path / "out" / "report.html"
     write_report(file, "old")

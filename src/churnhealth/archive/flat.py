@@ -7,7 +7,7 @@ and types are promised in docs/scores.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from churnhealth.features.spec import parse_name
 from churnhealth.health.bands import BANDS
 
-__all__ = ["COLUMNS", "current_table", "flat_table", "movement"]
+__all__ = ["COLUMNS", "current_table", "flat_table", "main_reason", "movement"]
 
 Table = Mapping[str, NDArray[Any]]
 
@@ -113,9 +113,7 @@ def _at(sentences: Any, place: int) -> str | None:
 def _raising(drivers: Table) -> dict[str, list[str]]:
     """Collect each account's sentences of what raises its risk, strongest first.
 
-    What is written in the contract or the profile stands behind what happened: nearly
-    every account near its renewal has it as its strongest, and whoever reads the row
-    sees the date already. What happened has to weigh something to go before it.
+    What comes after the rest (`_behind`) stands behind it.
     """
     rows = (drivers["effect_points"] > 0) & (drivers["sentence"] != None)  # noqa: E711
     told: dict[str, list[tuple[bool, str]]] = {}
@@ -125,12 +123,45 @@ def _raising(drivers: Table) -> dict[str, list[str]]:
         *(drivers[name][rows].tolist() for name in names), strict=True
     ):
         most = strongest.setdefault(account_id, effect)
-        behind = _kind(feature) in _WRITTEN or effect < _ENOUGH * most
+        behind = _behind(feature, effect, most)
         told.setdefault(account_id, []).append((behind, sentence))
     return {
         i: [sentence for _, sentence in sorted(of, key=lambda one: one[0])[:TOLD]]
         for i, of in told.items()
     }
+
+
+def main_reason(raising: Sequence[Mapping[str, Any]]) -> str | None:
+    """Give the sentence of what raises a risk most, as the flat table has it first.
+
+    ``raising`` are drivers with ``feature``, ``effect_points`` and ``sentence``, the
+    strongest first.
+
+    >>> near = {"feature": "contracts__all__days_to_renewal", "effect_points": 4.4,
+    ...         "sentence": "The renewal is 2 days away."}
+    >>> fell = {"feature": "product__login__count__28d", "effect_points": 2.5,
+    ...         "sentence": "Logins fell from 14 to 8."}
+    >>> main_reason([near, fell])
+    'Logins fell from 14 to 8.'
+    >>> main_reason([near, {**fell, "effect_points": 0.1}]), main_reason([])
+    ('The renewal is 2 days away.', None)
+    """
+    told = [row for row in raising if row["sentence"]]
+    if not told:
+        return None
+    most = told[0]["effect_points"]
+    first = (r for r in told if not _behind(r["feature"], r["effect_points"], most))
+    return str(next(first, told[0])["sentence"])
+
+
+def _behind(feature: str | None, effect: float, most: float) -> bool:
+    """Say whether a driver comes after the others of its account.
+
+    What is written in the contract or the profile stands behind what happened: nearly
+    every account near its renewal has it as its strongest, and whoever reads the row
+    sees the date already. What happened has to weigh something to go before it.
+    """
+    return _kind(feature or "") in _WRITTEN or effect < _ENOUGH * most
 
 
 @lru_cache(maxsize=4096)

@@ -70,6 +70,7 @@ class Account(TypedDict):
     coverage: float | None
     warnings: list[str]
     top_driver: str | None
+    main_reason: str | None
     raising: list[Driver]
     lowering: list[Driver]
     points: Points | None

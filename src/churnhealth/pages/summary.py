@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.archive.flat import main_reason, movement
 from churnhealth.errors import InputError
 from churnhealth.explain.telling import points_by_category
 from churnhealth.pages.shape import (
@@ -180,7 +181,7 @@ def _account(
         between=between(*(row.get(f"churn_probability_{end}") for end in _ENDS)),
         health_score=row.get("health_score"),
         previous_band=row.get("previous_band"),
-        move=_move(row.get("previous_band"), band),
+        move=movement(row.get("previous_band"), band),
         renewal_date=row.get("renewal_date"),
         days_to_renewal=_days_to_renewal(row),
         expected_loss=loss,
@@ -190,6 +191,7 @@ def _account(
         coverage=row.get("coverage"),
         warnings=_warnings(row),
         top_driver=row.get("top_driver"),
+        main_reason=main_reason(_sides(drivers, len(drivers))[0]),
         raising=raising,
         lowering=lowering,
         points=_points(start, p, raising, lowering),
@@ -238,13 +240,6 @@ def _points(
         other=100 * (end - start) - up - down,
         end=100 * end,
     )
-
-
-def _move(before: str | None, now: str | None) -> str | None:
-    if before not in BANDS or now not in BANDS:
-        return None
-    step = BANDS.index(now) - BANDS.index(before)
-    return "worse" if step > 0 else "better" if step < 0 else "same"
 
 
 def _days_to_renewal(row: Row) -> int | None:

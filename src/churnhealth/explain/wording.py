@@ -70,6 +70,7 @@ _FACTS = {
     "done_by": (DONE, NO_DONE),
 }
 _MANY_TIMES = 3.0
+_MEDIANS = 64  # of similar accounts: a segment has one
 
 
 def probability_words(p: float) -> str:
@@ -198,6 +199,7 @@ def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
     number = number_of(spec, labelled=own)
     moved = with_acronyms(clean(spec.phrase)) if own else words.moved or ""
     same, missing = words.same, words.missing.format(**fixed)
+    of_peers = lru_cache(maxsize=_MEDIANS)(number)
     now = _around("value", words.now, fixed)
     beside = _around("peers", words.beside, fixed)
 
@@ -215,7 +217,7 @@ def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
         else:
             text = told.join(now)
         if peers == peers:
-            theirs = number(peers)
+            theirs = of_peers(peers)
             text += theirs.join(beside)
             placed = placed or theirs != told
         return text + ("." if placed else _alone(effect) + ".")

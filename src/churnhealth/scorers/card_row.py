@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import compress
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ import numpy as np
 from churnhealth.scorers.card import Card, Flag, Measure, Stage
 from churnhealth.scorers.card_points import Scoring, rule_band
 from churnhealth.scorers.condition_row import row_test
-from churnhealth.scorers.condition_words import Words, spoken_value
+from churnhealth.scorers.condition_words import Words, value_speaker
 from churnhealth.scorers.conditions import Condition
 from churnhealth.scorers.rule_words import colour_because
 from churnhealth.sources.contract import Floats
@@ -47,6 +48,7 @@ class _Line(NamedTuple):
     full: float
     earns: _Earns
     feature: str | None  # the one it reads, if it reads no condition
+    speaks: Callable[[float], str]  # how that one's values are said
     columns: tuple[int, ...]
     unmeasured: str
 
@@ -242,18 +244,22 @@ def _reasons(
         if got != got:
             unmeasured.append(line.unmeasured)
             continue
-        own = line.feature
-        value = "" if own is None else f" {spoken_value(own, row[own])}"
-        text = (
-            f"{line.label}{value}: {line_colour(got)}"
-            f" ({worth * got:.0f} of {100 * worth:.0f} points)"
-        )
+        text = line.label
+        if line.feature is not None:
+            text += " " + line.speaks(row[line.feature])
+        text += _points_words(got, worth)
         told.append((worth * (got - 100.0), text))
     flags = [
         f"Red flag: {flag.told.label} (at most {flag.ceiling:g} points)"
         for flag in raised
     ]
     return [*flags, *(text for _, text in sorted(told)), *unmeasured]
+
+
+@lru_cache(maxsize=4096)  # most lines have one of three points
+def _points_words(got: float, worth: float) -> str:
+    points = f"{worth * got:.0f} of {100 * worth:.0f} points"
+    return f": {line_colour(got)} ({points})"
 
 
 def _stage(card: Card, stage: Stage, at: Mapping[str, int]) -> _Stage:
@@ -272,6 +278,7 @@ def _stage(card: Card, stage: Stage, at: Mapping[str, int]) -> _Stage:
             full=float(share),
             earns=_earns(m),
             feature=m.feature,
+            speaks=value_speaker(m.feature or ""),
             columns=tuple(at[f] for f in m.features),
             unmeasured=f"{m.label}: not measured, its weight goes to others",
         )

@@ -50,6 +50,7 @@ from churnhealth.serve.asked import (
     query,
     some_of,
 )
+from churnhealth.serve.asked_plainly import asked_plainly
 from churnhealth.serve.guard import LOOPBACK, Guard
 from churnhealth.serve.keys import Keys
 from churnhealth.serve.live import Live, Serving
@@ -214,6 +215,8 @@ class _Api:
         return self._scored_rows(serving, top, [rows])[0]
 
     def _asked_rows(self, bundle: Bundle, body: bytes) -> AskedRows:
+        if (plain := asked_plainly(bundle, body, most=self._most)) is not None:
+            return plain
         given = object_of(strict_json(body), "body")
         known_fields(given, ("as_of", "rows"), "body")
         as_of = day_asked(given)

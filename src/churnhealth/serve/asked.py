@@ -34,6 +34,7 @@ __all__ = [
     "id_of",
     "named_accounts",
     "one_of",
+    "plain_numbers",
     "query",
     "some_of",
 ]
@@ -150,7 +151,7 @@ def feature_matrix(
         ids[account_id] = None
         given.append(row.get("features"))
     X = np.full((len(rows), len(bundle.names)), np.nan)
-    if not _plain_numbers(given, bundle.column_of, X):
+    if not plain_numbers(given, bundle.column_of, X):
         for i, value in enumerate(given):
             where = f"rows[{first + i}].features"
             _told_numbers(object_of(value, where), bundle.column_of, X[i], where)
@@ -160,9 +161,7 @@ def feature_matrix(
 _NUMBERS = {float, int, type(None)}
 
 
-def _plain_numbers(
-    given: Sequence[Any], column: Mapping[str, int], out: Floats
-) -> bool:
+def plain_numbers(given: Sequence[Any], column: Mapping[str, int], out: Floats) -> bool:
     """Write rows in which everything is as it should be; else leave them to be told.
 
     Nothing but the same known names, numbers and nulls may be there, all below the
@@ -170,8 +169,8 @@ def _plain_numbers(
     """
     if set(map(type, given)) != {dict}:
         return False
-    names = tuple(given[0])
-    if not names or any(tuple(row) != names for row in given):
+    names, *others = set(map(tuple, given))
+    if others or not names:
         return False
     values = [*chain.from_iterable(map(dict.values, given))]
     if not _NUMBERS.issuperset(map(type, values)):

@@ -1,6 +1,7 @@
 """States and contract terms once more, in plain Python, one snapshot at a time."""
 
 import math
+from dataclasses import fields
 from itertools import pairwise
 
 import numpy as np
@@ -73,10 +74,32 @@ def contract(history, kind, account, as_of, gap_days, days=None):
     if kind == "renewals":
         return float(cover.renewals[0])
     name = kind.removesuffix("_change")
+    if name == "value":
+        now, then = _paid(terms, account, as_of, row, before)
+        return now if kind == "value" else over(now, then) - 1.0
     now = _term(terms, name, row)
     if name == kind:
         return now
     return over(now, _term(terms, name, before)) - 1.0 if before >= 0 else NAN
+
+
+def _paid(terms, account, as_of, row, before):
+    """Add up what was in force on the day, and when the newest row began."""
+    seen = {}
+    for i in np.flatnonzero(terms.account == account):
+        until = int(terms.end[i])
+        if terms.notice_at[i] < as_of:
+            until = min(until, int(terms.cancelled_at[i]))
+        known = terms.known_at[i] < as_of <= terms.replaced_at[i]
+        if known and until > terms.start[i]:
+            columns = (getattr(terms, f.name)[i] for f in fields(terms))
+            alike = str([*map(str, columns)])
+            seen[alike] = (int(terms.start[i]), until, float(terms.value[i]))
+    began = int(terms.start[row])
+    now = [v for a, b, v in seen.values() if a < as_of <= b and v == v]
+    then = [v for a, b, v in seen.values() if a < began <= b and v == v]
+    alone = float(terms.value[before]) if before >= 0 else NAN
+    return (sum(now) if now else NAN), (sum(then) if then else alone)
 
 
 def _term(terms, name, row):

@@ -63,3 +63,13 @@ def test_an_add_on_adds_its_value_and_a_repeated_row_does_not():
     seen = cover_at(contracts(rows), account=np.zeros(2, int),
                     as_of=np.array([50, 200]), gap_days=30)  # fmt: skip
     assert seen.value.tolist() == [1000.0, 1020.0]
+
+
+def test_what_was_paid_before_is_all_that_ran_when_the_newest_term_began():
+    rows = [(0, 0, 100, FAR, 0, 1000.0), (0, 50, 365, FAR, 50, 20.0),
+            (0, 100, 365, FAR, 100, 1100.0), (1, 0, 100, FAR, 0, 5.0),
+            (1, 110, 365, FAR, 110, 7.0)]  # fmt: skip
+    seen = cover_at(contracts(rows), account=np.array([0, 0, 0, 1]),
+                    as_of=np.array([20, 60, 200, 200]), gap_days=30)  # fmt: skip
+    assert seen.value.tolist() == [1000.0, 1020.0, 1120.0, 7.0]
+    np.testing.assert_array_equal(seen.value_before, [np.nan, 1000.0, 1020.0, 5.0])

@@ -97,12 +97,17 @@ def _renewals(terms: Terms) -> Floats:
     return where(terms.cover.row >= 0, terms.cover.renewals, np.nan)
 
 
+def _value_change(terms: Terms) -> Floats:
+    """Compare all terms in force with those when the newest began."""
+    return quotient(terms.cover.value, terms.cover.value_before) - 1.0
+
+
 CONTRACT_KINDS: Mapping[str, ContractKind] = {
     "tenure": _tenure,
     "days_to_renewal": _days_to_renewal,
     "renewals": _renewals,
-    "value": lambda terms: terms.now(terms.contracts.value),
-    "value_change": lambda terms: terms.change(terms.contracts.value),
+    "value": lambda terms: terms.cover.value,
+    "value_change": _value_change,
     "seats": lambda terms: terms.now(terms.contracts.seats),
     "seats_change": lambda terms: terms.change(terms.contracts.seats),
     "price": lambda terms: terms.now(terms.price()),

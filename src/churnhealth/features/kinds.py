@@ -82,9 +82,11 @@ KINDS: Mapping[str, Kind] = {
         moves=False,
     ),
     "renewals": _contract("terms before this one", "renewals so far", "terms"),
-    "value": _contract("monthly value in force", "monthly value", "money"),
+    "value": _contract("monthly value of all terms in force", "monthly value", "money"),
     "value_change": _contract(
-        "value in force / value of the term before - 1", "change of value", "share"
+        "value in force / value when the newest term began - 1",
+        "change of value",
+        "share",
     ),
     "seats": _contract("seats in force", "seats", "number"),
     "seats_change": _contract(

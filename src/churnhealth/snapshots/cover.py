@@ -42,7 +42,8 @@ class Cover:
     ``start`` and ``end`` are those of the merged period (``FAR``: none, open-ended);
     in grace and after churn they are those of the last period. ``row`` and
     ``previous_row`` index the contract rows in force now and before (-1: none);
-    ``value`` adds up the known values of all rows in force (NaN: none is known).
+    ``value`` adds up the known values of all rows in force (NaN: none is known), and
+    ``value_before`` of those in force when ``row`` began, or of the row before.
     ``announced_cancel`` and ``announced_lapse`` say that the end is known to be an
     early stop, or known not to be renewed.
     """
@@ -58,6 +59,7 @@ class Cover:
     previous_row: Ints
     renewals: Ints
     value: Floats
+    value_before: Floats
 
     def first(self) -> Cover:
         """Give the first snapshot alone, as numbers instead of columns."""
@@ -215,7 +217,7 @@ def _joined(parts: Sequence[Cover]) -> Cover:
         return Cover(
             covered=no, start=none, end=none, grace=no, ended=no, announced_cancel=no,
             announced_lapse=no, row=none, previous_row=none, renewals=none,
-            value=np.zeros(0),
+            value=np.zeros(0), value_before=np.zeros(0),
         )  # fmt: skip
     if len(parts) == 1:
         return parts[0]
@@ -258,6 +260,9 @@ def _cover(
     told_cancel, told_lapse = _announced(at_end, period, stopped, early, head.size)
     runs = np.flatnonzero((start < t) & (t <= until))
     row, previous, renewals = _in_force(s, r, runs, head[period], n)
+    began = np.full(n, FAR)
+    began[s[runs]] = start[runs]
+    prior = np.flatnonzero((start < began[s]) & (began[s] <= until))
     return Cover(
         covered=covered,
         start=np.where(has, _take(p_start, chosen), FAR),
@@ -270,6 +275,7 @@ def _cover(
         previous_row=previous,
         renewals=renewals,
         value=_value(contracts, r[runs], s[runs], n),
+        value_before=_value(contracts, r[prior], s[prior], n, otherwise=previous),
     )
 
 
@@ -306,10 +312,22 @@ def _in_force(
     return row, previous, earlier
 
 
-def _value(contracts: Contracts, row: Ints, snapshot: Ints, n: int) -> Floats:
-    """Add up the known values of the rows in force of each snapshot, repeats once."""
+def _value(
+    contracts: Contracts,
+    row: Ints,
+    snapshot: Ints,
+    n: int,
+    otherwise: Ints | None = None,
+) -> Floats:
+    """Add up the known values of the rows of each snapshot, repeats once.
+
+    Where none is known it is that of the row ``otherwise``, if there is one.
+    """
     value, known = contracts.value[row], ~np.isnan(contracts.value[row])
     if (snapshot[1:] == snapshot[:-1]).any():
         known &= ~repeats(contracts, row)
     paid = np.bincount(snapshot[known], weights=value[known], minlength=n)
-    return np.where(_some(snapshot, known, n), paid, np.nan)
+    nothing: Floats = np.full(n, np.nan)
+    if otherwise is not None:
+        nothing = np.where(otherwise >= 0, _take(contracts.value, otherwise), np.nan)
+    return np.where(_some(snapshot, known, n), paid, nothing)

@@ -1,5 +1,6 @@
 """The portfolio's figures, told again from the flat tables by other means."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -92,6 +93,22 @@ def test_the_most_urgent_come_first_and_the_unscored_last(desk):
     assert ranks == sorted(ranks, reverse=True)
     states = [r["status"] == "scored" for r in desk.rows]
     assert states == sorted(states, reverse=True)
+
+
+def test_whose_value_is_missing_is_as_urgent_as_with_the_usual_one(tmp_path):
+    book = book_of(41, as_of="2025-12-01", seed=4)
+    scores = {**book.scores, "value": book.scores["value"].astype(float)}
+    scored = np.flatnonzero(scores["status"] == "scored")
+    riskiest = scored[np.argmax(scores["churn_probability"][scored])]
+    scores["value"][riskiest] = np.nan
+    write_scores(replace(book, scores=scores), tmp_path, as_of=date(2025, 12, 1))
+    found = {r["account_id"]: r for r in read_desk(tmp_path).rows}
+    row = found[scores["account_id"][riskiest]]
+    usual = np.nanmedian(scores["value"][scored])
+    assert row["value"] is None
+    assert row["urgency"] == urgency(
+        row["churn_probability"], usual, row["days_to_renewal"]
+    )
 
 
 def test_moves_add_up_and_are_those_of_the_colours(desk):

@@ -60,7 +60,8 @@ def urgency(
     """Weigh risk by value and by how near the renewal is: what to look at first.
 
     chance x value of a year x 90 / (90 + days to renewal). Unknown days count half;
-    where nothing is known of value, risk and nearness decide.
+    where nothing is known of value, risk and nearness decide (an account whose value
+    alone is missing is given the usual one).
 
     >>> urgency(0.5, 100.0, 0), urgency(0.5, 100.0, 90), urgency(0.5, 100.0, None)
     (600.0, 300.0, 300.0)
@@ -84,10 +85,13 @@ def read_desk(scores: Path) -> Desk:
     place = {row["account_id"]: i for i, row in enumerate(rows)}
     lines, trend = _history(runs, place)
     moves, tasks = _moves(folder), _tasks(folder)
+    usual = _usual_value(rows)
     for row, chances in zip(rows, trend, strict=True):
         p, days = row["churn_probability"], row["days_to_renewal"]
         row["days_to_renewal"] = None if days is None else int(days)
-        row["urgency"] = urgency(p, row["value"], days)
+        row["urgency"] = urgency(
+            p, usual if row["value"] is None else row["value"], days
+        )
         row["about"] = None if p is None else about(p)
         row["trend"] = chances
         row["tasks"] = tasks.get(row["account_id"], [])
@@ -106,6 +110,16 @@ def read_desk(scores: Path) -> Desk:
         }
         | {"task": sorted({t["playbook"] for own in tasks.values() for t in own})},
     )
+
+
+def _usual_value(rows: Sequence[Row]) -> float | None:
+    """Give the median of the known values: what is not known is no reason to wait."""
+    known = [
+        row["value"]
+        for row in rows
+        if row["status"] == "scored" and row["value"] is not None
+    ]
+    return float(np.median(known)) if known else None
 
 
 def _tasks(folder: Path) -> dict[str, list[Row]]:

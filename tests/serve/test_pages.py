@@ -15,6 +15,7 @@ from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.commands.tell import write_portfolio
 from churnhealth.errors import ChurnHealthError
 from churnhealth.pages.proof import headline, proof_page
+from churnhealth.pages.review import review_of
 from churnhealth.serve.live import Live, make_serving
 
 DAY = date(2025, 12, 1)
@@ -332,6 +333,41 @@ def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
         word for word in ("ARR", "loss", "at risk") if word in Page(said).all_text
     ]
     assert table
+    assert "ARR" not in Page(table).all_text
+
+
+def test_a_portfolio_has_no_column_and_no_filter_for_what_nobody_knows(
+    bundle_folder, tmp_path
+):
+    nothing, never = np.full(9, np.nan), np.full(9, np.datetime64("NaT"))
+    missing = {"owner": np.full(9, None), "renewal_date": never}
+    missing |= dict.fromkeys(("value", "expected_loss", "days_to_renewal"), nothing)
+    write_scores(book_of(9, as_of=DAY, **missing), tmp_path, as_of=DAY)
+    live = Live(serving=make_serving(load_bundle(bundle_folder), scores=tmp_path))
+    with client_of(live) as client:
+        bare = squeezed(client, "/").partition("Skip to the content")[2]
+        asked = client.get("/?within=30").text
+    assert "most urgent first (risk)" in bare
+    assert not [w for w in ("Renew", "ARR", "Owner", "loss", "Urgency") if w in bare]
+    assert 'name="within"' in asked  # who came by an old address sees what it asks
+
+
+def review_with(usage):
+    empty = {"records": [], "people": [], "profile": {}, "seat_share": None,
+             "every_term": [], "as_of": "2026-01-01"}  # fmt: skip
+    rows = [{"source": "app", "category": "usage", "event": event, "now": now,
+             "before": before} for event, now, before in usage]  # fmt: skip
+    return review_of({**empty, "usage": rows})
+
+
+def test_a_review_calls_the_end_of_all_use_a_problem_and_no_idea():
+    people = ("active users a week", 0.0, 0.0)
+    told = review_with([("login", 0.0, 0.0), people])
+    assert told["problems"] == ["Nothing was used in the last 4 weeks."]
+    assert told["ideas"] == []
+    told = review_with([("login", 4.0, 4.0), ("export", 0.0, 0.0), people])
+    assert told["problems"] == []
+    assert told["ideas"] == ["Not used in the last 8 weeks: Export."]
 
 
 def test_one_account_and_one_day_are_told_in_the_singular():

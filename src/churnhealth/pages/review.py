@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from churnhealth.archive.plain import Row
+from churnhealth.archive.timeline import ACTIVE_USERS
 from churnhealth.pages.words import figure, percent, spoken
 
 __all__ = ["review_of"]
@@ -84,6 +85,8 @@ def _problems(
     if silent:
         who = "person has" if len(silent) == 1 else "people have"
         lines.append(f"{len(silent)} {who} fallen silent in the last 4 weeks.")
+    if _idle(usage):
+        lines.append("Nothing was used in the last 4 weeks.")
     lines += [_moved(line, "fell") for line in usage if (_ratio(line) or 1.0) < _FADED]
     return lines[: 2 * _MOST]
 
@@ -97,11 +100,26 @@ def _ideas(usage: Sequence[Row], *, share: float | None) -> list[str]:
         ratio = _ratio(line)
         if ratio is not None and ratio >= _GROWN:
             lines.append(_moved(line, "rose"))
-    used = [line for line in usage if line["category"] == "usage"]
-    unused = [spoken(x["event"]) for x in used if not x["now"] and not x["before"]]
-    if unused:
-        lines.append(f"Not used in the last 8 weeks: {', '.join(unused[:_MOST])}.")
+    unused = [x for x in _used(usage) if not x["now"] and not x["before"]]
+    if unused and not _idle(usage):
+        told = ", ".join(spoken(line["event"]) for line in unused[:_MOST])
+        lines.append(f"Not used in the last 8 weeks: {told}.")
     return lines[:_MOST]
+
+
+def _used(usage: Sequence[Row]) -> list[Row]:
+    """Take what is used: people who come are counted beside it."""
+    return [
+        line
+        for line in usage
+        if line["category"] == "usage" and not line["event"].startswith(ACTIVE_USERS)
+    ]
+
+
+def _idle(usage: Sequence[Row]) -> bool:
+    """Say whether all use has stopped, which is no idea for more of it."""
+    used = _used(usage)
+    return bool(used) and all(line["now"] == 0 for line in used)
 
 
 def _ratio(line: Row) -> float | None:

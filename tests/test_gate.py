@@ -212,6 +212,9 @@ def test_bundles_are_listed_with_the_damaged_ones_named(company, models):
     assert rows[told["folder"]]["chosen"] == "logistic"
     assert rows["broken"]["model_version"] is None
     assert rows["broken"]["error"].startswith("CH4")
+    said = run(company, "models", "--models", str(models)).stdout
+    assert said.startswith("  broken                   damaged: CH4")
+    assert "own test period" in said.splitlines()[-1]
 
 
 def run(company, *words):

@@ -20,6 +20,7 @@ from churnhealth.cli.options import (
     today,
 )
 from churnhealth.errors import GateError
+from churnhealth.said import many
 
 __all__ = ["models", "promote", "rollback"]
 
@@ -124,8 +125,12 @@ def models(
         return
     for row in told["models"]:
         typer.echo(_line(row))
-    n = len(told["models"])
-    typer.echo("1 bundle" if n == 1 else f"{n} bundles")
+    typer.echo(many(len(told["models"]), "bundle"))
+    if any(row.get("log_loss") is not None for row in told["models"]):
+        typer.echo(
+            "* champion, - was champion; a log loss is of the bundle's own test"
+            " period: `promote` compares on the same rows"
+        )
 
 
 def _line(row: dict[str, Any]) -> str:

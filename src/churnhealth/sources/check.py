@@ -12,6 +12,7 @@ from churnhealth.sources.contract import day_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
+from churnhealth.sources.taken_over import taken_over
 
 __all__ = ["check"]
 
@@ -25,9 +26,12 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
     (`findings.stopping`), so that the list is the same whatever is allowed.
     """
     silence = config.question.kind == "inactivity"
+    gap_days = config.question.gap_days
+    heirs = taken_over(loaded.history, gap_days=gap_days)
     found = [
         *loaded.findings,
-        *term_findings(loaded.history, gap_days=config.question.gap_days),
+        *term_findings(loaded.history, gap_days=gap_days),
+        *(() if heirs is None else (heirs,)),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
         *(empty_amounts(loaded.history) if silence else ()),

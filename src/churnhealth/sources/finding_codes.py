@@ -330,5 +330,14 @@ CODES: Mapping[str, Code] = {
         "map that number to `count` if 0 says that nothing happened; if such rows are"
         " real events, nothing need be done",
     ),
+    "CH254": code(
+        "warning",
+        False,
+        "accounts that another takes over on the day they end",
+        "one customer under a new id, or merged into another, is learned as lost and as"
+        " new, and its past is forgotten",
+        "give all rows of both the id of the one that goes on, in the `sql` of every"
+        " source; if they are different customers, nothing need be done",
+    ),
 }
 """Every finding we can make, by code."""

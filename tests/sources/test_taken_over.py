@@ -59,11 +59,13 @@ def test_where_all_begin_and_end_on_one_day_it_says_nothing():
     account = np.arange(n)
     left = account % 2 == 0  # to the end of the year, and the other half from then on
     rows = c.rows(np.zeros(n, int))
+    begun = np.where(left, 19_000, 19_365)
+    begun[-1] = 19_500  # so that the ends are known to be ends
     never = np.full(n, FAR)
-    terms = replace(rows, account=account, start=np.where(left, 19_000, 19_365),
+    terms = replace(rows, account=account, start=begun,
                     end=np.where(left, 19_365, 20_500), cancelled_at=never,
                     notice_at=never, replaced_at=never,
-                    known_at=np.where(left, 19_000, 19_365))  # fmt: skip
+                    known_at=begun)  # fmt: skip
     group = np.array([f"g{i // 2}" for i in range(n)], dtype=object)
     accounts = replace(history.accounts, group=group)
     year = replace(history, accounts=accounts, contracts=terms)

@@ -153,6 +153,14 @@ def test_every_link_between_the_pages_leads_somewhere(bundle_folder, tmp_path):
                     assert client.get(address).status_code == 200, address
 
 
+def test_no_page_leaves_out_a_level_of_its_headings(bundle_folder, tmp_path):
+    live, ids = served(bundle_folder, tmp_path, "calm")
+    for path, answer in pages_of(live, ids[0]):
+        levels = [int(n) for n in re.findall(r"<h([1-6])", answer.text)]
+        deeper = [b - a for a, b in zip([0, *levels], levels, strict=False)]
+        assert (levels.count(1), max(deeper)) == (1, 1), path
+
+
 def test_the_proof_is_said_in_a_leaders_words(bundle_folder, tmp_path):
     live, ids = served(bundle_folder, tmp_path, "calm")
     told = {path: Page(answer.text).all_text for path, answer in pages_of(live, ids[0])}

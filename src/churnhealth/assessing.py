@@ -210,8 +210,8 @@ class _Features:
         past = np.full((n, len(specs)), np.nan)
         back = np.array([specs[i].days or PAST_DAYS for i in columns], dtype=np.int64)
         apart = [np.flatnonzero(back == days) for days in np.unique(back)]
-        # a few snapshots cost little more than one: then all columns at all days
-        few = 0 < n * len(apart) <= _FEW
+        # of several, a few more cost little: then all columns at all days
+        few = n > 1 and n * len(apart) <= _FEW
         for at in [np.arange(back.size)] if few else apart:
             days, which = np.unique(back[at], return_inverse=True)
             found = self._values(

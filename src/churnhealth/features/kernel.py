@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from churnhealth.features.kernel_events import (
     EVENT_KINDS,
     SIDE_BY_SIDE,
     Events,
+    Item,
     mean_users,
 )
 from churnhealth.features.kernel_life import LIFE_KINDS
@@ -55,6 +57,9 @@ _EVENT_KINDS = {
     **USER_KINDS,
     **PEOPLE_KINDS,
 }
+T = TypeVar("T")
+_Answer: TypeAlias = "Callable[[_Batch], Ints | Floats]"
+
 _SEAT_KINDS = ("users_share", "mean_users_share")
 _ALONE = ("ends_within", "number", "is")
 
@@ -119,8 +124,10 @@ def compute(
             moments = Moments(account[start:stop] - low, as_of[start:stop])
         batch = _Batch(history.batch(low, high), moments, gap_days, plan.items)
         lines = np.empty((len(specs), stop - start))  # a feature's values side by side
-        for ask in plan.asks:
-            batch.fill(ask, lines)
+        for column, answer in plan.alone:
+            lines[column] = answer(batch)
+        for asked in plan.together:
+            batch.fill(asked, lines)
         out[slice(start, stop) if order is None else order[start:stop]] = lines.T
         return stop - start
 
@@ -133,19 +140,21 @@ def compute(
     return out
 
 
-class _Ask(NamedTuple):
-    """Features of one kind, source and window, and their columns: an event each."""
+class _Together(NamedTuple):
+    """Features of one kind, source and window, an event each, and their columns."""
 
-    specs: tuple[FeatureSpec, ...]
+    source: str
     columns: tuple[int, ...]
-    items: tuple[str, ...] = ()
+    answer: _Answer
+    alone: tuple[tuple[int, _Answer], ...]
 
 
 class _Plan(NamedTuple):
-    """What is asked, in the order of asking; of which sources, by which names."""
+    """What is asked of a batch, and how; of which sources, by which names."""
 
     specs: Sequence[FeatureSpec]
-    asks: tuple[_Ask, ...]
+    alone: tuple[tuple[int, _Answer], ...]
+    together: tuple[_Together, ...]
     needs: frozenset[tuple[str, str]]
     items: Mapping[str, Collection[str]]
 
@@ -166,16 +175,58 @@ def _plan(specs: Sequence[FeatureSpec]) -> _Plan:
         several = spec.item is not None and spec.kind in SIDE_BY_SIDE
         group = (spec.source, spec.kind, spec.days) if several else column
         groups.setdefault(group, []).append(column)
-    asks = []
-    for columns in groups.values():
-        asked = tuple(specs[column] for column in columns)
-        names = tuple(spec.item for spec in asked if spec.item is not None)
-        asks.append(_Ask(asked, tuple(columns), names if len(columns) > 1 else ()))
-    needs = frozenset(need for spec in specs for need in _needs(spec))
-    plan = _Plan(specs, tuple(asks), needs, items)
+    plan = _Plan(
+        specs,
+        tuple((c[0], _asked(specs[c[0]])) for c in groups.values() if len(c) == 1),
+        tuple(_together(specs, c) for c in groups.values() if len(c) > 1),
+        frozenset(need for spec in specs for need in _needs(spec)),
+        items,
+    )
     if isinstance(specs, tuple):  # a list may be changed by its owner
         _planned[:] = [plan]
     return plan
+
+
+def _together(specs: Sequence[FeatureSpec], columns: Sequence[int]) -> _Together:
+    first = specs[columns[0]]
+    names = tuple(specs[column].item or "" for column in columns)
+    return _Together(
+        first.source,
+        tuple(columns),
+        _asked_of_events(first, names),
+        tuple((column, _asked(specs[column])) for column in columns),
+    )
+
+
+def _asked(spec: FeatureSpec) -> _Answer:
+    """Prepare to ask a batch for one feature at every snapshot."""
+    kind, source, item, days = spec.kind, spec.source, spec.item or "", spec.days or 0
+    if kind in _EVENT_KINDS:
+        return _asked_of_events(spec, spec.item)
+    if kind in _SEAT_KINDS:
+        return lambda batch: batch.share_of_seats(spec, days)
+    if kind in STATE_KINDS:
+        held, state = STATE_KINDS[kind], spec.item
+        return lambda batch: (
+            batch.moments.missing()
+            if batch.states[source].none
+            else held(batch.states[source], state, days)
+        )
+    if kind == "ends_within":
+        return lambda batch: ends_within(batch.terms(), days)
+    if kind in CONTRACT_KINDS:
+        of_terms = CONTRACT_KINDS[kind]
+        return lambda batch: of_terms(batch.terms())
+    if kind == "number":
+        return lambda batch: number_noted(batch.accounts, batch.moments, item)
+    if source == "contracts":
+        return lambda batch: on_plan(batch.terms(), item)
+    return lambda batch: level(batch.accounts, batch.moments, item)
+
+
+def _asked_of_events(spec: FeatureSpec, item: Item) -> _Answer:
+    of_events, source, days = _EVENT_KINDS[spec.kind], spec.source, spec.days or 0
+    return lambda batch: batch.events[source].ask(of_events, item, days)
 
 
 def _batches(history: History, account: Ints, rows: int) -> list[tuple[int, int]]:
@@ -227,6 +278,18 @@ class _InForce:
         return where(cover.covered, cover.start, np.int64(FAR))
 
 
+class _Asked(dict[str, T]):
+    """Sources by name, each made when something is first asked of it."""
+
+    def __init__(self, make: Mapping[str, Callable[[], T]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, name: str) -> T:
+        made = self[name] = self._make[name]()
+        return made
+
+
 class _Batch:
     """The tables of a run of accounts; what specs share is computed once.
 
@@ -240,56 +303,37 @@ class _Batch:
         gap_days: int,
         items: Mapping[str, Collection[str]],
     ) -> None:
-        self._accounts, self._moments = history.accounts, moments
-        self._in_force = _InForce(history, moments, gap_days)
-        started = self._in_force.started
-        self._events = {
-            log.name: Events(
-                log, moments, started=started, items=items.get(log.name, ())
-            )
-            for log in history.events
-        }
-        self._states = {log.name: States(log, moments) for log in history.states}
+        self.accounts, self.moments = history.accounts, moments
+        in_force = _InForce(history, moments, gap_days)
+        self.terms, started = in_force.terms, in_force.started
+        self.events = _Asked(
+            {
+                log.name: partial(
+                    Events, log, moments, started=started, items=items.get(log.name, ())
+                )
+                for log in history.events
+            }
+        )
+        self.states = _Asked(
+            {log.name: partial(States, log, moments) for log in history.states}
+        )
 
-    def fill(self, ask: _Ask, lines: Floats) -> None:
-        """Compute features at every snapshot of the batch, each into its line."""
-        spec = ask.specs[0]
-        if ask.items and self._events[spec.source].prompt:
-            events, days = self._events[spec.source], spec.days or 0
-            values = _EVENT_KINDS[spec.kind](events, ask.items, days)
-            lines[ask.columns, :] = values
+    def fill(self, asked: _Together, lines: Floats) -> None:
+        """Compute features of several events at every snapshot, each into its line."""
+        if self.events[asked.source].prompt:
+            lines[asked.columns, :] = asked.answer(self)
             return
-        for column, spec in zip(ask.columns, ask.specs, strict=True):
-            lines[column] = self.column(spec)
+        for column, answer in asked.alone:
+            lines[column] = answer(self)
 
-    def column(self, spec: FeatureSpec) -> Ints | Floats:
-        """Compute one feature at every snapshot of the batch."""
-        kind, days = spec.kind, spec.days or 0
-        if kind in _EVENT_KINDS:
-            return _EVENT_KINDS[kind](self._events[spec.source], spec.item, days)
-        if kind in _SEAT_KINDS:
-            return self._share_of_seats(spec, days)
-        if kind in STATE_KINDS:
-            if self._states[spec.source].none:
-                return self._moments.missing()
-            return STATE_KINDS[kind](self._states[spec.source], spec.item, days)
-        if kind == "ends_within":
-            return ends_within(self._in_force.terms(), days)
-        if kind in CONTRACT_KINDS:
-            return CONTRACT_KINDS[kind](self._in_force.terms())
-        if kind == "number":
-            return number_noted(self._accounts, self._moments, spec.item or "")
-        if spec.source == "contracts":
-            return on_plan(self._in_force.terms(), spec.item or "")
-        return level(self._accounts, self._moments, spec.item or "")
-
-    def _share_of_seats(self, spec: FeatureSpec, days: int) -> Floats:
-        events, terms = self._events[spec.source], self._in_force.terms()
+    def share_of_seats(self, spec: FeatureSpec, days: int) -> Floats:
+        """Divide the users of a window by the seats in force."""
+        events, terms = self.events[spec.source], self.terms()
         users: Ints | Floats
         if spec.kind == "mean_users_share":
             users = mean_users(events, spec.item, days)
         elif events.log.user is None:
-            users = self._moments.missing()
+            users = self.moments.missing()
         else:
             users = events.recorded(days, active_users(events, spec.item, days))
         return quotient(users, terms.now(terms.contracts.seats))

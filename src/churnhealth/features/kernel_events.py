@@ -28,6 +28,7 @@ Item: TypeAlias = "str | tuple[str, ...] | None"
 
 _USERS_SCALE = 100  # `users` may be a daily mean: two decimals are kept
 _MOST_USERS = 1 << 30
+_MOST_DAYS = 64
 
 
 class Events:
@@ -50,6 +51,23 @@ class Events:
         self.seen_from = Recorded(log.coverage, moments.as_of)
         self._covered: dict[int | None, tuple[Bools, bool]] = {}
         self._items = items
+        alone = isinstance(moments, Moment) and not log.size
+        self._silence = _silence(log, int(moments.as_of)) if alone else None
+
+    def ask(self, of: EventKind, item: Item, days: int) -> Ints | Floats:
+        """Answer for a feature.
+
+        A source that is silent about the account says the same of all such on a day:
+        that is kept, unless the account's own start was asked for.
+        """
+        if self._silence is None:
+            return of(self, item, days)
+        answer = self._silence.get((of, item, days))
+        if answer is None:
+            answer = of(self, item, days)
+            if "start" not in self._kept:
+                self._silence[of, item, days] = answer
+        return answer
 
     def parts(self, item: Item) -> tuple[Parts, Place] | None:
         """Find events among those that are asked for side by side, if they are."""
@@ -207,6 +225,17 @@ class Events:
             each = np.array([self._day(which, name) for name in item])
             return each.reshape(len(item), -1)
         return self.keep((which, item), lambda: getattr(self.active(item), which)())
+
+
+def _silence(log: EventLog, day: int) -> dict[Hashable, Any]:
+    """Find what is kept of a silent source and day; a few days are."""
+    columns = (log.amount, log.user, log.users, log.ended_at, log.item)
+    of = (day, *(column is None for column in columns))
+    kept: dict[Hashable, dict[Hashable, Any]]
+    kept = log.coverage.kept.setdefault("silence", {})
+    if of not in kept and len(kept) >= _MOST_DAYS:
+        kept.clear()
+    return kept.setdefault(of, {})
 
 
 def _known(log: EventLog, moment: Moment) -> EventLog:

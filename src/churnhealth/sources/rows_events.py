@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from churnhealth.sources.contract import FAR, EventLog, Floats, Ints
+from churnhealth.sources.contract import EVENT_COLUMNS, FAR, EventLog, Floats, Ints
 from churnhealth.sources.given import BLANKS, LARGEST, LONGEST, refuse
 from churnhealth.sources.iso_days import iso_days
 from churnhealth.sources.quantised import MAX_SUM, USERS_DECIMALS, rounded
@@ -40,6 +40,11 @@ EVENT_FIELDS = frozenset(
 
 _MOST_SHAPES = 16  # sets of fields in one list; more is not "all alike"
 _PACKED = 1 << 62  # sort keys stay below
+_OPTIONAL = ("user", "users", "amount", "ended_at", "item")
+_NO_ROWS: Mapping[str, Any] = {
+    name: np.empty(0, np.float64 if name in ("amount", "users") else np.int64)
+    for name in EVENT_COLUMNS
+}
 
 
 class Words(NamedTuple):
@@ -249,28 +254,12 @@ def event_table(shape: EventsShape, parts: Sequence[EventRows]) -> EventLog:
     RequestError
         CH526: the amounts are too large to be added up exactly.
     """
-    vocabulary, categories = extended(shape, _all_words([p.event for p in parts]))
-    code = {w: i for i, w in enumerate(vocabulary)}
-    columns: dict[str, Any] = {
-        "account": _joined([np.full(p.times.size, p.account) for p in parts]),
-        "happened_at": _joined([p.happened_at for p in parts]),
-        "known_at": _joined([p.known_at for p in parts]),
-        "event": _joined([_recoded(p.event, code) for p in parts]),
-        "user": _by_alphabet([p.user for p in parts]),
-        "count": _joined([p.times for p in parts]),
-        "amount": _joined([p.amount for p in parts], np.float64),
-        "users": _joined([p.users for p in parts], np.float64),
-        "ended_at": _joined([p.ended_at for p in parts]),
-        "item": _by_alphabet([p.item for p in parts]),
-    }
-    has = shape.columns
-    if "amount" in has:
-        _refuse_too_large(shape, columns["amount"])
-    order = _order([*columns.values()])
-    columns = {name: column[order] for name, column in columns.items()}
-    for name in ("user", "users", "amount", "ended_at", "item"):
-        ours = "user_id" if name == "user" else name
-        columns[name] = columns[name] if ours in has else None
+    vocabulary, categories, columns = shape.vocabulary, shape.categories, _NO_ROWS
+    if parts:
+        vocabulary, categories = extended(shape, _all_words([p.event for p in parts]))
+        columns = _sorted(shape, parts, {w: i for i, w in enumerate(vocabulary)})
+    has = (*shape.columns, *(("user",) if "user_id" in shape.columns else ()))
+    absent = [name for name in _OPTIONAL if name not in has]
     return EventLog(
         name=shape.name,
         planned=shape.planned,
@@ -279,8 +268,29 @@ def event_table(shape: EventsShape, parts: Sequence[EventRows]) -> EventLog:
         decimals=shape.decimals,
         unrepeated=shape.unrepeated,
         coverage=shape.coverage,
-        **columns,
+        **{**columns, **dict.fromkeys(absent)},
     )
+
+
+def _sorted(
+    shape: EventsShape, parts: Sequence[EventRows], code: Mapping[str, int]
+) -> Mapping[str, Any]:
+    columns: dict[str, Any] = {
+        "account": _joined([np.full(p.times.size, p.account) for p in parts]),
+        "happened_at": _joined([p.happened_at for p in parts]),
+        "known_at": _joined([p.known_at for p in parts]),
+        "event": _joined([_recoded(p.event, code) for p in parts]),
+        "user": _by_alphabet([p.user for p in parts]),
+        "count": _joined([p.times for p in parts]),
+        "amount": _joined([p.amount for p in parts]),
+        "users": _joined([p.users for p in parts]),
+        "ended_at": _joined([p.ended_at for p in parts]),
+        "item": _by_alphabet([p.item for p in parts]),
+    }
+    if "amount" in shape.columns:
+        _refuse_too_large(shape, columns["amount"])
+    order = _order([*columns.values()])
+    return {name: column[order] for name, column in columns.items()}
 
 
 def _by_alphabet(columns: Sequence[Words]) -> Ints:
@@ -299,8 +309,8 @@ def _recoded(column: Words, place: Mapping[str, int]) -> Ints:
     return _coded(column.words, place)[column.code]
 
 
-def _joined(parts: Sequence[Any], kind: type = np.int64) -> Any:
-    return np.concatenate(parts) if parts else np.empty(0, kind)
+def _joined(parts: Sequence[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _order(columns: Sequence[Any]) -> Ints | slice:

@@ -23,6 +23,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+_NONE = np.empty(0, dtype=np.int64)
+
 
 class ContractRow(NamedTuple):
     """One contract to the microsecond; a missing number is -inf, so that rows sort."""
@@ -76,7 +78,7 @@ def floats(rows: Sequence[T], of: Callable[[T], float]) -> Floats:
     array([2.5, nan])
     """
     found = np.fromiter((of(r) for r in rows), dtype=np.float64, count=len(rows))
-    found[np.isneginf(found)] = np.nan
+    found[found == -np.inf] = np.nan
     return found
 
 
@@ -138,6 +140,17 @@ def state_table(shape: StatesShape, given: Sequence[StateRow]) -> StateLog:
     >>> table.vocabulary, table.state
     (('nps', 'csm'), array([1, 0]))
     """
+    if not given:
+        return StateLog(
+            name=shape.name,
+            vocabulary=shape.vocabulary,
+            categories=shape.categories,
+            account=_NONE,
+            known_at=_NONE,
+            state=_NONE,
+            value=_NONE.astype(np.float64),
+            coverage=shape.coverage,
+        )
     rows = sorted(given)
     vocabulary, categories = extended(shape, {r.state for r in rows})
     code = {word: i for i, word in enumerate(vocabulary)}

@@ -164,17 +164,22 @@ class CardRow:
         coverage: float,
     ) -> Opinion:
         band = rule_band(points, coverage, least=self._card.least_measured)
+        here = [
+            "" if line.feature is None else line.speaks(row[line.feature])
+            for line in stage.lines
+        ]
         because = colour_because(
             self._card,
             stage.told,
             row,
+            here=here,
             earned=earned,
             weight=weight,
             raised=[flag.told for flag in flags],
             words=self._words,
             band=band,
         )
-        lines = _reasons(stage, row, earned, weight, flags)
+        lines = _reasons(stage, here, earned, weight, flags)
         return Opinion(points, coverage, band, [because, *lines])
 
     def _spread(
@@ -232,7 +237,7 @@ def _weighed(stage: _Stage, earned: list[float]) -> tuple[list[float], float]:
 
 def _reasons(
     stage: _Stage,
-    row: Row,
+    here: Sequence[str],
     earned: list[float],
     weight: list[float],
     raised: Sequence[_Flag],
@@ -240,15 +245,13 @@ def _reasons(
     """Tell red flags first, then lines, most points lost first."""
     told: list[tuple[float, str]] = []
     unmeasured: list[str] = []
-    for line, got, worth in zip(stage.lines, earned, weight, strict=True):
+    lines = zip(stage.lines, here, earned, weight, strict=True)
+    for line, value, got, worth in lines:
         if got != got:
             unmeasured.append(line.unmeasured)
             continue
-        text = line.label
-        if line.feature is not None:
-            text += " " + line.speaks(row[line.feature])
-        text += _points_words(got, worth)
-        told.append((worth * (got - 100.0), text))
+        text = f"{line.label} {value}" if value else line.label
+        told.append((worth * (got - 100.0), text + _points_words(got, worth)))
     flags = [
         f"Red flag: {flag.told.label} (at most {flag.ceiling:g} points)"
         for flag in raised

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 from churnhealth.scorers.card import Card, Flag, Measure, Stage
-from churnhealth.scorers.condition_words import Words, spoken_limit, spoken_value
+from churnhealth.scorers.condition_words import Words, spoken_limit
 
 __all__ = ["card_rows", "card_text", "colour_because"]
 
@@ -65,6 +65,7 @@ def colour_because(
     stage: Stage,
     row: Mapping[str, float],
     *,
+    here: Sequence[str],
     earned: Sequence[float],
     weight: Sequence[float],
     raised: Sequence[Flag],
@@ -73,7 +74,8 @@ def colour_because(
 ) -> str:
     """Say one account's colour and why, as one sentence.
 
-    ``row`` holds its features, ``earned`` and ``weight`` each line's points and share,
+    ``row`` holds its features, ``here`` says the value of each line that reads one,
+    ``earned`` and ``weight`` are the lines' points and shares,
     ``raised`` the red flags that hold. A red flag says it all; where one line alone
     decides, its rule is said; else the lines that took most points.
     """
@@ -88,7 +90,7 @@ def colour_because(
     counted = [i for i, share in enumerate(weight) if share > 0]
     if len(counted) == 1 or card.mode_of(stage) == "worst":
         told = " AND ".join(
-            _decided(stage.measures[i], float(earned[i]), words, row) for i in counted
+            _decided(stage.measures[i], earned[i], here[i], words, row) for i in counted
         )
         return f"{band} because: {told}"
     short = [i for i in counted if earned[i] < 75.0] if band != "green" else []
@@ -96,17 +98,16 @@ def colour_because(
     chosen = (short or counted)[:_MOST_LINES]
     points = sum([weight[i] * earned[i] for i in counted])
     told = "; ".join(
-        _decided(stage.measures[i], float(earned[i]), words, row) for i in chosen
+        _decided(stage.measures[i], earned[i], here[i], words, row) for i in chosen
     )
     return f"{band} because: {told} ({points:.0f} of 100 points)"
 
 
 def _decided(
-    line: Measure, points: float, words: Words, row: Mapping[str, float]
+    line: Measure, points: float, here: str, words: Words, row: Mapping[str, float]
 ) -> str:
     """Say why one line has its points."""
     if line.feature is not None:
-        here = spoken_value(line.feature, row[line.feature])
         return f"{line.label} {here}"
     green, red = line.conditions
     if points == 0.0 and red is not None:

@@ -33,6 +33,7 @@ __all__ = [
 Columns = Mapping[str, NDArray[Any]]
 
 NOT_IN_QUESTION = "not_in_question"
+_HEALTH = tuple((name, f"health_{name}") for name in CATEGORIES)
 _SCORED = STATUSES.index("scored")
 _DRIVER = (
     "feature",
@@ -131,7 +132,7 @@ def _score(row: Row, *, base: float | None, reasons: list[str]) -> Row:
         "base_probability": base,
         "health_score": row["health_score"],
         "band": row["band"],
-        "categories": {name: row[f"health_{name}"] for name in CATEGORIES},
+        "categories": {name: row[column] for name, column in _HEALTH},
         "rules": {
             "score": row["rules_score"],
             "band": row["rules_band"],

@@ -189,12 +189,16 @@ class Moment(Moments):
     Its tables hold no row that was not yet known.
     """
 
-    __slots__ = ("alone",)
+    __slots__ = ()
 
     def __init__(self, as_of: int) -> None:
         number: Any = np.int64
         super().__init__(number(0), number(as_of))
-        self.alone = Moments(np.zeros(1, np.int64), np.array([as_of], np.int64))
+
+    @property
+    def alone(self) -> Moments:
+        """The same as columns of one."""
+        return Moments(np.zeros(1, np.int64), np.array([self.as_of], np.int64))
 
     def missing(self) -> Floats:
         """Give a value that is missing."""

@@ -126,7 +126,7 @@ def from_subscriptions(folder):
 
 def from_stripe(folder):
     start, end = seconds(date(2024, 1, 1)), seconds(date(2025, 1, 1))
-    stop = seconds(date(2024, 6, 1))
+    stop = seconds(date(2024, 2, 1))
     csv(folder / "subscription_periods.csv",
         ("customer", "current_period_start", "current_period_end", "ended_at",
          "amount", "interval", "quantity"),

@@ -22,8 +22,11 @@
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
+
 import churnhealth as ch
 
+pd.set_option("display.max_colwidth", None)  # whole sentences in tables
 example = next(
     folder / "examples" / "oulad.toml"
     for folder in [Path.cwd(), *Path.cwd().parents]

@@ -202,7 +202,7 @@ def _verdict(
     if interval is not None and interval[0] < interval[1] and outcomes:
         # its width falls with the root of the outcomes
         reasons.append(
-            f"{3 * outcomes} more accounts that leave would narrow that interval to"
+            f"{3 * outcomes:,} more accounts that leave would narrow that interval to"
             f" {(interval[1] - interval[0]) / 4.0:.4f} on either side"
         )
     if not apart:

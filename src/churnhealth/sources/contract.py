@@ -180,10 +180,7 @@ class Contracts:
         return (self.known_at < day) & (self.replaced_at >= day)
 
     def newest(self) -> int:
-        """Give the last day that a start or a stop proves to be in the data.
-
-        One that was booked ahead proves its booking, not its day.
-        """
+        """Give the last day a row proves: what was booked ahead, only its booking."""
         begun = np.minimum(self.start, self.known_at)
         stopped = np.minimum(self.cancelled_at, self.notice_at)
         return int(np.concatenate([begun, stopped[self.cancelled_at < FAR]]).max())

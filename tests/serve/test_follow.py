@@ -107,6 +107,32 @@ def test_an_unreadable_pointer_is_said_once_and_changes_nothing(models, tmp_path
     assert live.serving.bundle.model_version == models[1]["first"].model_version
 
 
+def test_a_worker_that_starts_anew_serves_what_the_others_do(models, tmp_path):
+    folder, known = copied(models, tmp_path), models[1]
+    told = {"models": folder, "good": tmp_path / "good", "observer": Seen()}
+    crowned(models, folder, "first", None)
+    Follower(Live(), **told).look()
+    (folder / "second" / "model.txt").write_text("damaged")
+    crowned(models, folder, "second", "first")
+
+    live = Live()
+    follower = Follower(live, **told)
+    follower.look()
+    follower.look()
+    assert live.serving.bundle.model_version == known["first"].model_version
+    assert live.refusal.code == "CH402"
+
+    alone = Live()
+    Follower(alone, models=folder, observer=Seen()).look()
+    assert alone.serving is None  # of another service nothing is known
+
+    shutil.rmtree(folder / "second")
+    shutil.copytree(models[0] / "second", folder / "second")
+    follower.look()
+    assert live.serving.bundle.model_version == known["second"].model_version
+    assert live.refusal is None
+
+
 def test_a_trial_tells_the_version_or_what_is_wrong(models, tmp_path):
     first = models[0] / "first"
     assert try_bundle(first) == models[1]["first"].model_version

@@ -106,6 +106,7 @@ def _run(
         command = [*command, "--working-dir", place]  # whose files can be imported
         stop, tried = Path(place) / "stop", Path(place) / "tried"
         environment["CHURNHEALTH_STOP"] = str(stop)
+        environment["CHURNHEALTH_GOOD"] = str(Path(place) / "good")
         if bundle_folder is not None:
             environment["CHURNHEALTH_TRIED"] = str(tried)
         process = subprocess.Popen(command, env=environment)

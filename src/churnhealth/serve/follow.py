@@ -1,7 +1,8 @@
 """Which model serves: the one that a folder or the champion's pointer names, soon.
 
 A new one is tried in a process that may die, loaded beside the one that serves, and
-put in its place in one step. A bad one changes nothing: what served goes on serving.
+put in its place in one step. A bad one changes nothing: what served goes on serving,
+in a worker that starts anew too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from churnhealth.bundle import Bundle, load_bundle, seal
 from churnhealth.errors import BundleError, ChurnHealthError
+from churnhealth.folders import write_text
 from churnhealth.registry import Champion, load_champion, read_champion
 from churnhealth.serve.guard import log
 from churnhealth.serve.live import Live, make_serving
@@ -25,7 +27,8 @@ _Mark = tuple[Champion | None, _Stamp]
 class Follower:
     """Keeps ``live`` at the bundle in ``folder``, or at the champion of ``models``.
 
-    ``tried`` is the seal of a bundle that need not be tried again.
+    ``tried`` is the seal of a bundle that need not be tried again; ``good`` a file in
+    which the workers of one service note the last champion that one of them served.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Follower:
         scores: Path | None = None,
         observer: Observer,
         tried: str = "",
+        good: Path | None = None,
     ) -> None:
         self._live = live
         self._folder = folder
@@ -44,6 +48,7 @@ class Follower:
         self._scores = scores
         self._observer = observer
         self._tried = {tried}
+        self._good = good
         self._seen: _Mark | str | None = None
 
     def look(self) -> None:
@@ -61,6 +66,7 @@ class Follower:
         except ChurnHealthError as error:
             if self._seen != error.code:  # say it once, not every second
                 self._refuse(error)
+                self._fall_back()
             if error.code == "CH620":
                 self._seen = error.code
 
@@ -94,6 +100,12 @@ class Follower:
             try_bundle(folder)
             self._tried.add(sealed)
         bundle = self._load(folder)
+        self._serve(folder, bundle, sealed)
+        self._live.refusal = None
+        if self._good is not None and self._models is not None:
+            write_text(self._good, folder.name)
+
+    def _serve(self, folder: Path, bundle: Bundle, sealed: str) -> None:
         if seal(folder) != sealed:
             raise BundleError(
                 "CH406",
@@ -102,7 +114,6 @@ class Follower:
                 fix="wait: the new one is tried next",
             )
         self._live.serving = make_serving(bundle, scores=self._scores)
-        self._live.refusal = None
         self._observer.serves(bundle)
         log.info("ready: model %s", bundle.model_version)
 
@@ -117,6 +128,20 @@ class Follower:
         kept = self._live.serving
         after = f"; {kept.bundle.model_version} goes on serving" if kept else ""
         log.error("not served: [%s] %s%s", error.code, error.what, after)
+
+    def _fall_back(self) -> None:
+        """Serve what the others of this service still do, where nothing is served."""
+        if self._live.serving or self._models is None:
+            return
+        if self._good is None or not self._good.exists():
+            return
+        folder = self._models / self._good.read_text(encoding="utf-8")
+        try:
+            sealed = seal(folder)
+            try_bundle(folder)
+            self._serve(folder, load_bundle(folder), sealed)
+        except ChurnHealthError as error:
+            log.error("not served instead: [%s] %s", error.code, error.what)
 
 
 def no_bundle() -> BundleError:

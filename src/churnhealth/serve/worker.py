@@ -3,7 +3,8 @@
 Settings come from the environment: CHURNHEALTH_BUNDLE (a folder) or
 CHURNHEALTH_CHAMPION (the folder of the models), CHURNHEALTH_SCORES (a folder; may be
 absent), CHURNHEALTH_TRIED (a file that will hold the seal of the bundle when it was
-tried; may be absent), CHURNHEALTH_STARTER (the process id of ``churnhealth serve``),
+tried; may be absent), CHURNHEALTH_GOOD (a file for the last champion that served; may
+be absent), CHURNHEALTH_STARTER (the process id of ``churnhealth serve``),
 CHURNHEALTH_STOP (a file that is there when it is to stop) and CHURNHEALTH_KEYS (keys;
 may be absent).
 """
@@ -83,6 +84,7 @@ class Worker:
                 ("folder", "CHURNHEALTH_BUNDLE"),
                 ("models", "CHURNHEALTH_CHAMPION"),
                 ("scores", "CHURNHEALTH_SCORES"),
+                ("good", "CHURNHEALTH_GOOD"),
             )
             if os.environ.get(key)
         }

@@ -5,7 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from tests.serve.test_pages import REPORT
+from tests.serve.paged import REPORT
 
 from churnhealth.pages.proof import proof_page
 

@@ -17,7 +17,7 @@ from tests.pages.plotted import (
     read_off,
     ticks,
 )
-from tests.serve.test_pages import REPORT
+from tests.serve.paged import REPORT
 
 from churnhealth.pages.proof import proof_page
 

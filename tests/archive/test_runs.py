@@ -165,17 +165,18 @@ def test_a_run_that_was_being_replaced_when_its_heir_was_killed_is_kept(tmp_path
     first = (day / "scores.parquet").read_bytes()
     write_scores(book(), tmp_path, as_of=DAY)
     # killed after the second had taken its place, before the first was put aside
-    (tmp_path / "superseded" / "2025-09-01.1").rename(tmp_path / ".0123.tmp")
+    (tmp_path / "superseded" / "2025-09-01.1").rename(tmp_path / f".{'0123' * 8}.tmp")
     (history / "2025-09-01.2.parquet").unlink()
-    (history / ".4567.tmp").write_text("half")
-    (tmp_path / ".89ab.tmp").mkdir()  # and another one before it was whole
+    (history / f".{'4567' * 8}.tmp").write_text("half")
+    (tmp_path / ".notes.tmp").mkdir()  # of somebody else
+    (tmp_path / f".{'89ab' * 8}.tmp").mkdir()  # and another one before it was whole
     write_scores(book(), tmp_path, as_of=DAY)
     aside = sorted(p.name for p in (tmp_path / "superseded").iterdir())
     assert aside == ["2025-09-01.1", "2025-09-01.2"]
     kept = tmp_path / "superseded" / "2025-09-01.1" / "scores.parquet"
     assert kept.read_bytes() == first
     assert names(history) == [f"2025-09-01.{n}.parquet" for n in (1, 2, 3)]
-    assert not list(tmp_path.glob(".*.tmp"))
+    assert [p.name for p in tmp_path.glob(".*.tmp")] == [".notes.tmp"]
 
 
 def test_the_flat_tables_have_the_promised_columns_and_one_row_per_account(tmp_path):

@@ -190,7 +190,8 @@ def _mend(out: Path) -> None:
     A temporary folder holds half a run, or the one that was just replaced: its number
     lies below the one that has its place.
     """
-    for left in out.glob(".*.tmp/"):
+    ours = f".{'[0-9a-f]' * 32}.tmp"  # nobody else's folder is taken for one of these
+    for left in out.glob(f"{ours}/"):
         told = read_about(left)
         day, number = str(told.get("as_of", "")), int(told.get("run", 0))
         aside = out / "superseded" / f"{day}.{number}"
@@ -199,7 +200,7 @@ def _mend(out: Path) -> None:
             left.rename(aside)
         else:
             shutil.rmtree(left)
-    for half in (out / "history").glob(".*.tmp"):
+    for half in (out / "history").glob(ours):
         half.unlink()
     for name in run_days(out):
         target = out / "history" / f"{name}.{_number(out / name)}.parquet"

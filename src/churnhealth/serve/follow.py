@@ -48,7 +48,7 @@ class Follower:
         self._scores = scores
         self._observer = observer
         self._tried = {tried}
-        self._good = good
+        self._good = None if models is None else good
         self._seen: _Mark | str | None = None
 
     def look(self) -> None:
@@ -102,8 +102,8 @@ class Follower:
         bundle = self._load(folder)
         self._serve(folder, bundle, sealed)
         self._live.refusal = None
-        if self._good is not None and self._models is not None:
-            write_text(self._good, folder.name)
+        if self._good is not None:
+            write_text(self._good, str(folder))
 
     def _serve(self, folder: Path, bundle: Bundle, sealed: str) -> None:
         if seal(folder) != sealed:
@@ -131,11 +131,9 @@ class Follower:
 
     def _fall_back(self) -> None:
         """Serve what the others of this service still do, where nothing is served."""
-        if self._live.serving or self._models is None:
+        if self._live.serving or self._good is None or not self._good.exists():
             return
-        if self._good is None or not self._good.exists():
-            return
-        folder = self._models / self._good.read_text(encoding="utf-8")
+        folder = Path(self._good.read_text(encoding="utf-8"))
         try:
             sealed = seal(folder)
             try_bundle(folder)

@@ -61,7 +61,7 @@ def contract(history, kind, account, as_of, gap_days, days=None):
     cover = cover_at(
         terms, account=np.array([account]), as_of=np.array([as_of]), gap_days=gap_days
     )
-    row, before = int(cover.row[0]), int(cover.previous_row[0])
+    row = int(cover.row[0])
     if kind == "tenure":
         return float(as_of - cover.start[0]) if cover.covered[0] else NAN
     if kind == "days_to_renewal":
@@ -74,16 +74,19 @@ def contract(history, kind, account, as_of, gap_days, days=None):
     if kind == "renewals":
         return float(cover.renewals[0])
     name = kind.removesuffix("_change")
-    if name == "value":
-        now, then = _paid(terms, account, as_of, row, before)
-        return now if kind == "value" else over(now, then) - 1.0
-    now = _term(terms, name, row)
-    if name == kind:
-        return now
-    return over(now, _term(terms, name, before)) - 1.0 if before >= 0 else NAN
+    if name == "price":
+        value, seats = (
+            _paid(terms, n, account, as_of, gap_days) for n in ("value", "seats")
+        )
+        now, then = (over(*both) for both in zip(value, seats, strict=True))
+    elif name in ("value", "seats"):
+        now, then = _paid(terms, name, account, as_of, gap_days)
+    else:
+        return _term(terms, name, row)
+    return now if name == kind else over(now, then) - 1.0
 
 
-def _paid(terms, account, as_of, row, before):
+def _paid(terms, name, account, as_of, gap_days):
     """Add up what was in force on the day, and when the newest row began."""
     seen = {}
     for i in np.flatnonzero(terms.account == account):
@@ -94,17 +97,25 @@ def _paid(terms, account, as_of, row, before):
         if known and until > terms.start[i]:
             columns = (getattr(terms, f.name)[i] for f in fields(terms))
             alike = str([*map(str, columns)])
-            seen[alike] = (int(terms.start[i]), until, float(terms.value[i]))
-    began = int(terms.start[row])
-    now = [v for a, b, v in seen.values() if a < as_of <= b and v == v]
-    then = [v for a, b, v in seen.values() if a < began <= b and v == v]
-    alone = float(terms.value[before]) if before >= 0 else NAN
-    return (sum(now) if now else NAN), (sum(then) if then else alone)
+            seen[alike] = (int(terms.start[i]), until, float(getattr(terms, name)[i]))
+    known = [*seen.values()]
+    newest = max(k for k, (a, b, _) in enumerate(known) if a < as_of <= b)
+    began = known[newest][0]
+    now = [v for a, b, v in known if a < as_of <= b and v == v]
+    then = [v for a, b, v in known if a < began <= b and v == v]
+    before = _just_before(known, newest, gap_days)
+    return (sum(now) if now else NAN), (sum(then) if then else before)
+
+
+def _just_before(known, newest, gap_days):
+    """Read the row before the newest, if it belongs to the same period of cover."""
+    if newest == 0:
+        return NAN
+    reach = max(b for _, b, _ in known[:newest])
+    return known[newest - 1][2] if known[newest][0] <= reach + gap_days else NAN
 
 
 def _term(terms, name, row):
-    if name == "price":
-        return over(float(terms.value[row]), float(terms.seats[row]))
     if name == "term_months" and math.isnan(terms.term_months[row]):
         if terms.end[row] == FAR:
             return NAN

@@ -73,7 +73,8 @@ def _profile(
         gap_days=bundle.question.gap_days or 0,
     )
     row, has = np.maximum(cover.row, 0), cover.row >= 0
-    for name in ("seats", "term_months", "discount"):
+    table["seats"] = cover.seats
+    for name in ("term_months", "discount"):
         table[name] = np.where(has, getattr(history.contracts, name)[row], np.nan)
     nothing = np.full(n, None, dtype=object)
     table["plan"] = np.where(has, history.contracts.plan[row], nothing)

@@ -336,7 +336,7 @@ class _Batch:
             users = self.moments.missing()
         else:
             users = events.recorded(days, active_users(events, spec.item, days))
-        return quotient(users, terms.now(terms.contracts.seats))
+        return quotient(users, terms.cover.seats)
 
 
 def _refuse_unknown_sources(

@@ -46,12 +46,8 @@ class Terms:
         self.cover: Cover = cover.first() if alone else cover
 
     def now(self, column: Floats) -> Floats:
-        """Read a column in force at each snapshot."""
+        """Read a column of the main contract in force at each snapshot."""
         return read(column, self.cover.row)
-
-    def price(self) -> Floats:
-        """Give the value per seat of every row."""
-        return quotient(self.contracts.value, self.contracts.seats)
 
     def months(self) -> Floats:
         """Give the term of every row: as written, or from its agreed days.
@@ -65,11 +61,6 @@ class Terms:
         agreed = np.where(agreed >= _WHOLE, np.round(agreed), agreed)
         written = self.contracts.term_months
         return np.where(np.isnan(written), agreed, written)
-
-    def change(self, column: Floats) -> Floats:
-        """Compare a column with the term before: now / before - 1."""
-        before = read(column, self.cover.previous_row)
-        return quotient(self.now(column), before) - 1.0
 
 
 ContractKind = Callable[[Terms], Floats]
@@ -97,9 +88,17 @@ def _renewals(terms: Terms) -> Floats:
     return where(terms.cover.row >= 0, terms.cover.renewals, np.nan)
 
 
-def _value_change(terms: Terms) -> Floats:
+def _price(terms: Terms) -> Floats:
+    return quotient(terms.cover.value, terms.cover.seats)
+
+
+def _price_before(terms: Terms) -> Floats:
+    return quotient(terms.cover.value_before, terms.cover.seats_before)
+
+
+def _change(now: Floats, before: Floats) -> Floats:
     """Compare all terms in force with those when the newest began."""
-    return quotient(terms.cover.value, terms.cover.value_before) - 1.0
+    return quotient(now, before) - 1.0
 
 
 CONTRACT_KINDS: Mapping[str, ContractKind] = {
@@ -107,11 +106,11 @@ CONTRACT_KINDS: Mapping[str, ContractKind] = {
     "days_to_renewal": _days_to_renewal,
     "renewals": _renewals,
     "value": lambda terms: terms.cover.value,
-    "value_change": _value_change,
-    "seats": lambda terms: terms.now(terms.contracts.seats),
-    "seats_change": lambda terms: terms.change(terms.contracts.seats),
-    "price": lambda terms: terms.now(terms.price()),
-    "price_change": lambda terms: terms.change(terms.price()),
+    "value_change": lambda t: _change(t.cover.value, t.cover.value_before),
+    "seats": lambda terms: terms.cover.seats,
+    "seats_change": lambda t: _change(t.cover.seats, t.cover.seats_before),
+    "price": _price,
+    "price_change": lambda terms: _change(_price(terms), _price_before(terms)),
     "term_months": lambda terms: terms.now(terms.months()),
     "discount": lambda terms: terms.now(terms.contracts.discount),
 }

@@ -81,25 +81,31 @@ KINDS: Mapping[str, Kind] = {
         during="within",
         moves=False,
     ),
-    "renewals": _contract("terms before this one", "renewals so far", "terms"),
+    "renewals": _contract(
+        "terms before this one; an add-on is none", "renewals so far", "terms"
+    ),
     "value": _contract("monthly value of all terms in force", "monthly value", "money"),
     "value_change": _contract(
         "value in force / value when the newest term began - 1",
         "change of value",
         "share",
     ),
-    "seats": _contract("seats in force", "seats", "number"),
+    "seats": _contract("seats of all terms in force", "seats", "number"),
     "seats_change": _contract(
-        "seats in force / seats of the term before - 1", "change of seats", "share"
+        "seats in force / seats when the newest term began - 1",
+        "change of seats",
+        "share",
     ),
-    "price": _contract("monthly value / seats", "price of a seat", "money"),
+    "price": _contract(
+        "monthly value / seats, both of all terms in force", "price of a seat", "money"
+    ),
     "price_change": _contract(
-        "price of a seat / price of the term before - 1",
+        "price of a seat / price when the newest term began - 1",
         "change of the price of a seat",
         "share",
     ),
-    "term_months": _contract("months of the term in force", "term", "months"),
-    "discount": _contract("discount in force", "discount", "number"),
+    "term_months": _contract("months of the main term in force", "term", "months"),
+    "discount": _contract("discount of the main term in force", "discount", "number"),
     "number": Kind(
         family="accounts",
         means="the attribute's number, as the profile has it",
@@ -110,8 +116,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "is": Kind(
         family="accounts",
-        means="1 if the account has this level of an attribute, or its contract in"
-        " force this plan; 0 if another",
+        means="1 if the account has this level of an attribute, or its main"
+        " contract in force this plan; 0 if another",
         subject="{what}",
         unit="yes",
         actionable=False,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,12 @@ class Cover:
     """One row per snapshot, from what was known before its ``as_of``.
 
     ``start`` and ``end`` are those of the merged period (``FAR``: none, open-ended);
-    in grace and after churn they are those of the last period. ``row`` and
-    ``previous_row`` index the contract rows in force now and before (-1: none);
-    ``value`` adds up the known values of all rows in force (NaN: none is known), and
-    ``value_before`` of those in force when ``row`` began, or of the row before.
+    in grace and after churn they are those of the last period. ``row`` indexes the
+    main contract in force (-1: none): the one worth most, of equals the newest.
+    ``renewals`` counts the terms of the period that cover was prolonged from: an add-on
+    that ends with, or before, what it was added to is none. ``value`` and ``seats`` add
+    up what is known of all rows in force (NaN: nothing), ``value_before`` and
+    ``seats_before`` of those in force when the newest began, or of the row before it.
     ``announced_cancel`` and ``announced_lapse`` say that the end is known to be an
     early stop, or known not to be renewed.
     """
@@ -56,10 +59,11 @@ class Cover:
     announced_cancel: Flags
     announced_lapse: Flags
     row: Ints
-    previous_row: Ints
     renewals: Ints
     value: Floats
     value_before: Floats
+    seats: Floats
+    seats_before: Floats
 
     def first(self) -> Cover:
         """Give the first snapshot alone, as numbers instead of columns."""
@@ -216,8 +220,8 @@ def _joined(parts: Sequence[Cover]) -> Cover:
         none, no = np.zeros(0, np.int64), np.zeros(0, bool)
         return Cover(
             covered=no, start=none, end=none, grace=no, ended=no, announced_cancel=no,
-            announced_lapse=no, row=none, previous_row=none, renewals=none,
-            value=np.zeros(0), value_before=np.zeros(0),
+            announced_lapse=no, row=none, renewals=none, value=np.zeros(0),
+            value_before=np.zeros(0), seats=np.zeros(0), seats_before=np.zeros(0),
         )  # fmt: skip
     if len(parts) == 1:
         return parts[0]
@@ -259,10 +263,12 @@ def _cover(
     at_end = until == p_end[period]
     told_cancel, told_lapse = _announced(at_end, period, stopped, early, head.size)
     runs = np.flatnonzero((start < t) & (t <= until))
-    row, previous, renewals = _in_force(s, r, runs, head[period], n)
-    began = np.full(n, FAR)
-    began[s[runs]] = start[runs]
+    newest = np.full(n, -1, np.int64)
+    newest[s[runs]] = runs  # rows are in order of start: the last one wins
+    began = np.where(newest >= 0, _take(start, newest), FAR)
     prior = np.flatnonzero((start < began[s]) & (began[s] <= until))
+    before_it = np.where(newest > _take(head[period], newest), newest - 1, -1)
+    summed = partial(_summed, contracts, r, s, n)
     return Cover(
         covered=covered,
         start=np.where(has, _take(p_start, chosen), FAR),
@@ -271,11 +277,14 @@ def _cover(
         ended=has & ~covered & ~grace,
         announced_cancel=covered & _take(told_cancel, chosen),
         announced_lapse=covered & _take(told_lapse, chosen),
-        row=row,
-        previous_row=previous,
-        renewals=renewals,
-        value=_value(contracts, r[runs], s[runs], n),
-        value_before=_value(contracts, r[prior], s[prior], n, otherwise=previous),
+        row=_main(contracts, r[runs], s[runs], n),
+        renewals=np.where(
+            newest >= 0, _take(_prolonged(begins, start, reach), newest), 0
+        ),
+        value=summed("value", runs),
+        value_before=summed("value", prior, otherwise=before_it),
+        seats=summed("seats", runs),
+        seats_before=summed("seats", prior, otherwise=before_it),
     )
 
 
@@ -299,35 +308,53 @@ def _announced(
     return announced & at_once, announced & _some(period, at_end & ~early, n)
 
 
-def _in_force(
-    s: Ints, r: Ints, runs: Ints, head: Ints, n: int
-) -> tuple[Ints, Ints, Ints]:
-    """Find the latest term in force, the one before it, and how many came before."""
-    at = np.full(n, -1, np.int64)
-    at[s[runs]] = runs  # rows are in order of start: the last one wins
-    has = at >= 0
-    earlier = np.where(has, at - _take(head, at), 0)
-    row = np.where(has, _take(r, at), -1)
-    previous = np.where(earlier > 0, _take(r, np.maximum(at - 1, 0)), -1)
-    return row, previous, earlier
+def _main(contracts: Contracts, row: Ints, snapshot: Ints, n: int) -> Ints:
+    """Find the row worth most among those in force, of equals the newest."""
+    worth = np.nan_to_num(contracts.value[row], nan=-np.inf)
+    order = np.lexsort((worth, snapshot))
+    found = np.full(n, -1, np.int64)
+    found[snapshot[order]] = row[order]  # the last one wins
+    return found
 
 
-def _value(
+def _prolonged(begins: Flags, start: Days, reach: Days) -> Ints:
+    """Count for each row the terms before it that cover went on from.
+
+    A row that reaches no further than those before it, or began with them, goes on
+    from nothing.
+
+    >>> begins = np.array([True, False, False, True])
+    >>> _prolonged(begins, np.array([0, 5, 9, 50]), np.array([9, 9, 20, 60]))
+    array([0, 0, 1, 0])
+    """
+    further = np.zeros(start.size, np.int64)
+    further[1:] = (reach[1:] > reach[:-1]) & (start[1:] > start[:-1])
+    so_far = np.cumsum(np.where(begins, 0, further))
+    head = np.maximum.accumulate(np.where(begins, np.arange(start.size), 0))
+    return so_far - _take(so_far, head)
+
+
+def _summed(
     contracts: Contracts,
-    row: Ints,
-    snapshot: Ints,
+    r: Ints,
+    s: Ints,
     n: int,
+    name: str,
+    chosen: Ints,
+    *,
     otherwise: Ints | None = None,
 ) -> Floats:
-    """Add up the known values of the rows of each snapshot, repeats once.
+    """Add up what is known of a column in the chosen rows of each snapshot.
 
-    Where none is known it is that of the row ``otherwise``, if there is one.
+    What stands there twice counts once. Where nothing is known it is that of the row
+    ``otherwise``, if there is one.
     """
-    value, known = contracts.value[row], ~np.isnan(contracts.value[row])
+    column, row, snapshot = getattr(contracts, name), r[chosen], s[chosen]
+    known = ~np.isnan(column[row])
     if (snapshot[1:] == snapshot[:-1]).any():
         known &= ~repeats(contracts, row)
-    paid = np.bincount(snapshot[known], weights=value[known], minlength=n)
+    total = np.bincount(snapshot[known], weights=column[row[known]], minlength=n)
     nothing: Floats = np.full(n, np.nan)
     if otherwise is not None:
-        nothing = np.where(otherwise >= 0, _take(contracts.value, otherwise), np.nan)
-    return np.where(_some(snapshot, known, n), paid, nothing)
+        nothing = np.where(otherwise >= 0, _take(column, _take(r, otherwise)), np.nan)
+    return np.where(_some(snapshot, known, n), total, nothing)

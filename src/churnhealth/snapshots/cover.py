@@ -331,7 +331,8 @@ def _prolonged(begins: Flags, start: Days, reach: Days) -> Ints:
     further[1:] = (reach[1:] > reach[:-1]) & (start[1:] > start[:-1])
     so_far = np.cumsum(np.where(begins, 0, further))
     head = np.maximum.accumulate(np.where(begins, np.arange(start.size), 0))
-    return so_far - _take(so_far, head)
+    before: Ints = so_far[head]
+    return so_far - before
 
 
 def _summed(

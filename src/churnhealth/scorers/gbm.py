@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -108,8 +109,9 @@ class GbmScorer(StandingScorer):
         levels = [level_shift(start, rows.y) for start in starts]
         self.start_ = float(np.mean(levels))
         levelled = [a + b for a, b in zip(starts, levels, strict=True)]
+        known = self._known(rows, everyone)
         booster = self._boost(
-            rows, everyone, levelled, self.rounds_, random_cuts=self.random_cuts_
+            rows, everyone, known, levelled, self.rounds_, random_cuts=self.random_cuts_
         )
         self.model_text_ = booster.model_to_string()
         self._booster()
@@ -151,18 +153,26 @@ class GbmScorer(StandingScorer):
 
     def _curves(self, rows: Training, fit: Mask, judge: Mask) -> list[Floats]:
         """Give the log loss on the judged rows after each tree, start by start."""
+        import lightgbm as lgb
+
         below = self._base_on(rows, fit)
         starts = [starts_of(below, rows.X[at]) for at in (fit, judge)]
         first, *others = zip(*starts, strict=True)
         tried = [(first, cuts) for cuts in self._cuts()]
         tried += [(start, False) for start in others]
-        return [self._curve(rows, fit, judge, s, random_cuts=c) for s, c in tried]
+        known = self._known(rows, fit)
+        later = lgb.Dataset(
+            rows.X[np.ix_(judge, self.used_)], rows.y[judge], reference=known
+        )
+        curve = partial(self._curve, rows, fit, known, later)
+        return [curve(start, random_cuts=cuts) for start, cuts in tried]
 
     def _curve(
         self,
         rows: Training,
         fit: Mask,
-        judge: Mask,
+        known: Any,
+        later: Any,
         start: tuple[Floats, Floats],
         *,
         random_cuts: bool,
@@ -170,17 +180,14 @@ class GbmScorer(StandingScorer):
         import lightgbm as lgb
 
         losses: dict[str, dict[str, list[float]]] = {}
-        known, judged = start
-        level = level_shift(known, rows.y[fit])
-        later = lgb.Dataset(
-            rows.X[np.ix_(judge, self.used_)],
-            rows.y[judge],
-            init_score=judged + level,
-        )
+        level = level_shift(start[0], rows.y[fit])
+        judged = start[1] + level
+        later.set_init_score(judged)
         self._boost(
             rows,
             fit,
-            [known + level],
+            known,
+            [start[0] + level],
             [int(np.clip(2 * rows.outcomes, 20, max(self.max_rounds, 20)))],
             random_cuts=random_cuts,
             valid_sets=[later],
@@ -191,13 +198,26 @@ class GbmScorer(StandingScorer):
             ],
         )
         if not losses:  # nothing to split: no tree changes anything
-            return np.array([levelled_loss(judged + level, rows.y[judge])])
+            return np.array([levelled_loss(judged, later.get_label())])
         return np.array(losses["valid_0"]["log_loss"])
+
+    def _known(self, rows: Training, fit: Mask) -> Any:
+        """Bin the rows that trees are grown on, once for all that grow on them."""
+        import lightgbm as lgb
+
+        y = rows.y[fit]
+        return lgb.Dataset(
+            rows.X[np.ix_(fit, self.used_)],
+            y,
+            feature_name=[f"f{j}" for j in self.used_],
+            params=self._settings(y),
+        ).construct()
 
     def _boost(
         self,
         rows: Training,
         fit: Mask,
+        known: Any,
         starts: Sequence[Floats],
         rounds: Sequence[int],
         *,
@@ -208,17 +228,9 @@ class GbmScorer(StandingScorer):
         import lightgbm as lgb
 
         y = rows.y[fit]
-        settings = self._settings(y)
-        known = lgb.Dataset(
-            rows.X[np.ix_(fit, self.used_)],
-            y,
-            feature_name=[f"f{j}" for j in self.used_],
-            params=settings,
-        ).construct()
         if not any(map(known.feature_num_bin, range(self.used_.size))):
             return self._one_leaf(y)  # LightGBM would end with a fault
-        for later in more.get("valid_sets", ()):
-            later.set_reference(known)
+        settings = self._settings(y)
         bag = AccountBag(rows.groups[fit], starts, rounds, seed=self.seed)
         settings["objective"] = bag.slopes
         settings["learning_rate"] = self.learning_rate / len(starts)

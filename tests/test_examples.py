@@ -137,8 +137,7 @@ def test_the_sample_in_the_repository_runs_to_the_end():
     assert not {"logistic", "gbm"} & set(report["scorers"])
 
 
-@pytest.mark.slow
-def test_oulad_counts_and_figures_are_as_pinned(example):
+def test_oulad_counts_are_as_pinned(example):
     config, panel = example("oulad")
     day = fold_plan(panel, config)[0].judged_at
     rows, at = training_rows(panel, day)
@@ -147,14 +146,21 @@ def test_oulad_counts_and_figures_are_as_pinned(example):
     assert panel.cohort.as_of[at].max() + 7 <= day
     keys = rows.account * 100_000 + rows.as_of
     assert np.unique(keys).size == keys.size
+
+
+@pytest.mark.slow
+def test_oulad_learned_from_every_fourth_week_tells_who_leaves(example):
+    # from every week it takes four times as long: benchmarks/quality.py does that
+    config, panel = example("oulad", train_every=28)
     with Progress() as progress:
         _, report = judge(config, panel, progress=progress, leaky=False)
-    assert fold_counts(report) == (145_448, 1_128, 304_358, 1_850)
+    assert fold_counts(report) == (38_296, 286, 304_358, 1_850)
     scorers = report["scorers"]
     constant = scorers["constant"]["log_loss"]
     assert constant == pytest.approx(0.0373, abs=0.0001)
+    # a regularised LightGBM learned from four times as many: 0.791
     assert scorers["gbm"]["auc"] >= 0.79
-    assert scorers["gbm"]["log_loss"] <= 0.90 * constant
+    assert scorers["gbm"]["log_loss"] <= 0.92 * constant
     assert report["verdict"]["skill"] is True
     assert report["lead_time"] == []  # a week ahead covers none of the days
     rates = [band["observed"] for band in report["bands"] if band["n"]]

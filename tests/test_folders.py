@@ -8,7 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from churnhealth.errors import ConfigError
-from churnhealth.folders import new_folder, publish, write_text
+from churnhealth.folders import (
+    folder_while_running,
+    new_folder,
+    publish,
+    write_text,
+)
 
 OURS = {"one", "two", "three"}
 
@@ -202,3 +207,35 @@ def test_killed_at_any_moment_a_text_is_the_old_or_the_new(tmp_path):
     lines = done.stdout.split("\n")[:-1]
     assert set(lines) == {"old 3", "new 3000"}
     assert lines.count("old 3") >= 2
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from churnhealth.folders import folder_while_running
+with folder_while_running(Path(sys.argv[1]), "run-") as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_run_left_goes_and_what_is_in_use_stays(tmp_path):
+    (tmp_path / "run-by-somebody").mkdir()  # held by nobody, and never was ours
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with (
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as killed,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as running,
+    ):
+        left, used = (p.stdout.readline().strip() for p in (killed, running))
+        assert left != used
+        killed.kill()
+        killed.wait(60)
+        names = {p.name for p in tmp_path.iterdir()}
+        assert len(names) == 3  # a kill leaves its folder
+        with folder_while_running(tmp_path, "run-") as mine:
+            there = {str(p) for p in tmp_path.iterdir()}
+            assert there == {str(tmp_path / "run-by-somebody"), used, str(mine)}
+        running.communicate()
+        assert running.returncode == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["run-by-somebody"]

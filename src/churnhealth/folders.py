@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import os
 import shutil
+import tempfile
 import threading
 import uuid
 from collections.abc import Collection, Iterator
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from churnhealth.errors import ConfigError
 
-__all__ = ["locked", "new_folder", "publish", "write_text"]
+__all__ = ["folder_while_running", "locked", "new_folder", "publish", "write_text"]
 
 _LOCK = ".lock"
+_HOLDS = "held"
 _HELD = threading.local()
 
 
@@ -138,6 +140,42 @@ def locked(folder: Path) -> Iterator[None]:
             yield
         finally:
             held.remove(here)
+
+
+@contextmanager
+def folder_while_running(root: Path, prefix: str) -> Iterator[Path]:
+    """Give a folder of a random name that goes when the block ends.
+
+    Folders of the same prefix whose process was killed go before: whoever uses one
+    holds the lock of a file in it, which ends with the process, however that ends.
+
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> with folder_while_running(root, "a-") as folder:
+    ...     folder.is_dir(), len(list(root.glob("a-*")))
+    (True, 1)
+    >>> list(root.iterdir())
+    []
+    """
+    for left in root.glob(f"{prefix}*"):
+        _put_away_if_left(left)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=root) as place:
+        new = Path(place) / "new"
+        with new.open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            new.rename(new.with_name(_HOLDS))  # never there without its lock
+            yield Path(place)
+
+
+def _put_away_if_left(folder: Path) -> None:
+    try:
+        if folder.lstat().st_uid != os.getuid():
+            return
+        with (folder / _HOLDS).open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:  # in use, gone meanwhile, or none of these folders
+        return
 
 
 def sync_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from churnhealth.bundle import load_bundle, seal
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError, ConfigError
-from churnhealth.folders import write_text
+from churnhealth.folders import folder_while_running, write_text
 from churnhealth.registry import load_champion
 from churnhealth.serve.guard import LOOPBACK
 from churnhealth.serve.keys import read_keys
@@ -101,12 +101,13 @@ def _run(
     command: Sequence[str], environment: dict[str, str], bundle_folder: Path | None
 ) -> int:
     """Start the service while its bundle is tried; keep it until it is stopped."""
-    with tempfile.TemporaryDirectory(prefix="churnhealth-", dir=_memory()) as place:
-        environment["BENTOML_HOME"] = place
-        command = [*command, "--working-dir", place]  # whose files can be imported
-        stop, tried = Path(place) / "stop", Path(place) / "tried"
+    with folder_while_running(_memory(), "churnhealth-") as place:
+        environment["BENTOML_HOME"] = str(place)
+        # whose files can be imported
+        command = [*command, "--working-dir", str(place)]
+        stop, tried = place / "stop", place / "tried"
         environment["CHURNHEALTH_STOP"] = str(stop)
-        environment["CHURNHEALTH_GOOD"] = str(Path(place) / "good")
+        environment["CHURNHEALTH_GOOD"] = str(place / "good")
         if bundle_folder is not None:
             environment["CHURNHEALTH_TRIED"] = str(tried)
         process = subprocess.Popen(command, env=environment)
@@ -135,14 +136,15 @@ def _run(
             signal.signal(signal.SIGTERM, before)
 
 
-def _memory() -> str | None:
+def _memory() -> Path:
     """Find a place for the few notes of a running service that no disk can fill up.
 
     Counts for /metrics are written into mapped files: where a disk is full, the system
     ends the process that writes them, and every one that takes its place.
     """
-    shared = "/dev/shm"
-    return shared if os.access(shared, os.W_OK | os.X_OK) else None
+    shared = Path("/dev/shm")
+    writable = os.access(shared, os.W_OK | os.X_OK)
+    return shared if writable else Path(tempfile.gettempdir())
 
 
 def _refuse_busy(address: str, port: int) -> None:

@@ -25,6 +25,7 @@ from churnhealth.evaluate.makers import (
 from churnhealth.evaluate.panel import Flags, Panel, distinct, snapshot_panel
 from churnhealth.evaluate.report import backtest_report
 from churnhealth.evaluate.screen import screen
+from churnhealth.evaluate.terms import terms_due, terms_seen
 from churnhealth.evaluate.tuning import Budget, tuned
 from churnhealth.explain.overall import overall_drivers
 from churnhealth.explain.related import related_features
@@ -227,6 +228,7 @@ def train(
             "base_rate": None if best.drift is None else best.drift.to_json(),
             "tuning": search,
             "drivers": _drivers(panel, day, best, judged, chosen),
+            "terms_seen": terms_seen(terms_due(rows.X, panel.names, panel.question)),
         },
     )
     return Trained(bundle=bundle, report=report, judged=judged)

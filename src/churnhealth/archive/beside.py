@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from churnhealth.archive.retention import retention_history
 from churnhealth.archive.timeline import people_table, records_table, usage_table
 from churnhealth.bundle import Bundle
+from churnhealth.evaluate.terms import terms_due, unseen_terms
 from churnhealth.scoring import ScoreBook
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.contract import (
@@ -22,7 +23,7 @@ from churnhealth.sources.contract import (
     date_of,
 )
 
-__all__ = ["about_run", "beside_tables"]
+__all__ = ["about_run", "beside_tables", "novel_terms"]
 
 Table = dict[str, NDArray[Any]]
 
@@ -51,10 +52,11 @@ def _profile(
 ) -> Table:
     ids = history.accounts.ids[account]
     n = account.size
+    scored = book.scores["account_id"][book.scores["status"] == "scored"]
+    unseen = dict(zip(scored, novel_terms(bundle, book), strict=True))
     stages: dict[str, str] = {}
     staged = len(bundle.rules.card_.stages) > 1  # one card for everyone is no stage
     if staged and book.values is not None and len(book.values):
-        scored = book.scores["account_id"][book.scores["status"] == "scored"]
         stages = dict(zip(scored, bundle.rules.stages(book.values), strict=True))
     table: Table = {
         "account_id": ids,
@@ -63,6 +65,7 @@ def _profile(
         "plan": np.full(n, None, dtype=object),
         **{name: np.full(n, np.nan) for name in ("seats", "term_months", "discount")},
         "renewals": np.full(n, np.nan),
+        "unseen_term": np.array([unseen.get(i, np.nan) for i in ids], np.float64),
     }
     if history.contracts is None or not history.contracts.start.size:
         return table
@@ -81,6 +84,17 @@ def _profile(
     table["customer_since"] = _dates(cover.start)
     table["renewals"] = cover.renewals.astype(np.float64)
     return table
+
+
+def novel_terms(bundle: Bundle, book: ScoreBook) -> Floats:
+    """Give the term of each scored account that is due, if training saw none like it.
+
+    NaN elsewhere, and where the model decides nothing.
+    """
+    seen = bundle.card.get("terms_seen")
+    if book.values is None or not (bundle.skill and seen):
+        return np.full(int((book.scores["status"] == "scored").sum()), np.nan)
+    return unseen_terms(terms_due(book.values, book.names, bundle.question), seen)
 
 
 def _dates(day: Ints) -> NDArray[np.datetime64]:

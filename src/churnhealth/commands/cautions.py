@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from churnhealth.archive.beside import novel_terms
 from churnhealth.bundle import Bundle
 from churnhealth.config import Config
+from churnhealth.evaluate.terms import terms_seen
 from churnhealth.features.kernel_rows import Recorded
+from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
 from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.stopped import stopped_events, told_stopped
@@ -21,6 +24,7 @@ def cautions(
 ) -> str | None:
     """Say what makes the scores of a day other than they look; ``None`` if nothing."""
     told = [*_of_silence(bundle, history, book, day)]
+    told += _of_terms(bundle, book)
     if day < bundle.as_of:
         told.append(
             f"the model has learned from what became known until"
@@ -41,6 +45,18 @@ def _other_colours(bundle: Bundle, config: Config) -> bool:
     return trained is not None and any(
         trained.get(k) != v for k, v in asked.items() if k != "hysteresis"
     )
+
+
+def _of_terms(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
+    """Name terms that come up for renewal and never did in training."""
+    due = novel_terms(bundle, book)
+    if terms := terms_seen(due):
+        yield (
+            f"{many(int(np.isfinite(due).sum()), 'account')} with a term of"
+            f" {', '.join(f'{t:.0f}' for t in terms)} months to renew, and the model"
+            " has seen none like it renewed or not: it carries over what it saw of"
+            " other terms"
+        )
 
 
 def _of_silence(

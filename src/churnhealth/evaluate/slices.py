@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.terms import terms_due, terms_seen, unseen_terms
 from churnhealth.health.bands import BandCuts
 from churnhealth.health.draws import rate_interval
 from churnhealth.snapshots.cover import cover_at
@@ -25,7 +26,6 @@ _FEWEST = 30  # accounts of a slice
 _MOST_SEGMENTS = 8
 _PARTS, _OUTCOMES_A_PART = 10, 5
 _Z = 1.959964
-_TERM, _TO_GO = "contracts__all__term_months", "contracts__all__days_to_renewal"
 
 
 def slices_of(
@@ -49,8 +49,8 @@ def slices_of(
     instead of valued. ``value_lead``: the share of the lost value that was red or
     orange. ``agreement``: where the rules and the scorer agree or not, and what
     happened. ``starts``: by the quarter of the start. ``new_terms``: terms coming up
-    for renewal that never did in training. ``unread``: sources that no feature is made
-    of. ``crowded_out``: features beyond the most.
+    for renewal like none that did in training. ``unread``: sources that no feature is
+    made of. ``crowded_out``: features beyond the most.
     """
     p, y = judged.p["chosen"], judged.y.astype(np.float64)
     value = yearly_value(judged, panel)
@@ -285,27 +285,13 @@ def _starts(judged: Judged, panel: Panel, p: Floats, y: Floats) -> list[dict[str
 
 
 def _new_terms(judged: Judged, panel: Panel) -> list[dict[str, Any]]:
-    if not {_TERM, _TO_GO} <= set(panel.names):
-        return []
-    term = np.round(panel.X[:, panel.names.index(_TERM)])
-    question = panel.question
-    reach = (
-        question.lead_max_days
-        if question.kind == "renewal"
-        else question.lead_days + question.horizon_days
-    )
-    due = panel.X[:, panel.names.index(_TO_GO)] < reach
-    rows = []
+    due = terms_due(panel.X, panel.names, panel.question)
+    rows: list[dict[str, Any]] = []
     for result in judged.folds:
         trained = result.train[np.isin(result.train_codes, (NO, YES))]
-        seen = np.unique(term[trained][due[trained]])
-        asked = _of(term, result.test, due)
-        for months in np.unique(asked[~np.isin(asked, seen)]):
-            if np.isfinite(months):
-                n = int((asked == months).sum())
-                rows.append({"term_months": float(months), "n": n})
+        new = unseen_terms(due[result.test], terms_seen(due[trained]))
+        rows += [
+            {"term_months": months, "n": int((new == months).sum())}
+            for months in terms_seen(new)
+        ]
     return rows
-
-
-def _of(term: Floats, rows: NDArray[np.int64], due: Flags) -> Floats:
-    return term[rows][due[rows]]

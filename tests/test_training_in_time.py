@@ -40,6 +40,7 @@ def test_training_as_of_a_day_knows_nothing_of_later_days(company, tmp_path):
     assert bundle.model_version.startswith("2025-06-01-")
     # 90 days of window and 30 of gap must have passed before that day
     assert bundle.card["trained_on"]["to"] <= "2025-02-01"
+    assert 12.0 in bundle.card["terms_seen"]
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)

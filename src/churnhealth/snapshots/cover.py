@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -268,7 +267,9 @@ def _cover(
     began = np.where(newest >= 0, _take(start, newest), FAR)
     prior = np.flatnonzero((start < began[s]) & (began[s] <= until))
     before_it = np.where(newest > _take(head[period], newest), newest - 1, -1)
-    summed = partial(_summed, contracts, r, s, n)
+    in_force = _Rows.of(r[runs], s[runs], n)
+    before = _Rows.of(r[prior], s[prior], n)
+    otherwise = np.where(before_it >= 0, _take(r, before_it), -1)
     return Cover(
         covered=covered,
         start=np.where(has, _take(p_start, chosen), FAR),
@@ -277,14 +278,14 @@ def _cover(
         ended=has & ~covered & ~grace,
         announced_cancel=covered & _take(told_cancel, chosen),
         announced_lapse=covered & _take(told_lapse, chosen),
-        row=_main(contracts, r[runs], s[runs], n),
+        row=_main(contracts, in_force, n),
         renewals=np.where(
             newest >= 0, _take(_prolonged(begins, start, reach), newest), 0
         ),
-        value=summed("value", runs),
-        value_before=summed("value", prior, otherwise=before_it),
-        seats=summed("seats", runs),
-        seats_before=summed("seats", prior, otherwise=before_it),
+        value=_summed(contracts, "value", in_force, n),
+        value_before=_summed(contracts, "value", before, n, otherwise=otherwise),
+        seats=_summed(contracts, "seats", in_force, n),
+        seats_before=_summed(contracts, "seats", before, n, otherwise=otherwise),
     )
 
 
@@ -308,12 +309,33 @@ def _announced(
     return announced & at_once, announced & _some(period, at_end & ~early, n)
 
 
-def _main(contracts: Contracts, row: Ints, snapshot: Ints, n: int) -> Ints:
-    """Find the row worth most among those in force, of equals the newest."""
-    worth = np.nan_to_num(contracts.value[row], nan=-np.inf)
-    order = np.lexsort((worth, snapshot))
+class _Rows(NamedTuple):
+    """Some contract rows of each snapshot, in order.
+
+    ``last`` (n,) is the last of each snapshot (-1: none), and ``alone`` says that it is
+    the only one everywhere, which needs no adding up.
+    """
+
+    row: Ints
+    snapshot: Ints
+    last: Ints
+    alone: bool
+
+    @classmethod
+    def of(cls, row: Ints, snapshot: Ints, n: int) -> _Rows:
+        last = np.full(n, -1, np.int64)
+        last[snapshot] = row
+        return cls(row, snapshot, last, row.size == np.count_nonzero(last >= 0))
+
+
+def _main(contracts: Contracts, rows: _Rows, n: int) -> Ints:
+    """Find the row worth most among those of each snapshot, of equals the newest."""
+    if rows.alone:
+        return rows.last
+    worth = np.nan_to_num(contracts.value[rows.row], nan=-np.inf)
+    order = np.lexsort((worth, rows.snapshot))
     found = np.full(n, -1, np.int64)
-    found[snapshot[order]] = row[order]  # the last one wins
+    found[rows.snapshot[order]] = rows.row[order]  # the last one wins
     return found
 
 
@@ -336,26 +358,22 @@ def _prolonged(begins: Flags, start: Days, reach: Days) -> Ints:
 
 
 def _summed(
-    contracts: Contracts,
-    r: Ints,
-    s: Ints,
-    n: int,
-    name: str,
-    chosen: Ints,
-    *,
-    otherwise: Ints | None = None,
+    contracts: Contracts, name: str, rows: _Rows, n: int, otherwise: Ints | None = None
 ) -> Floats:
-    """Add up what is known of a column in the chosen rows of each snapshot.
+    """Add up what is known of a column in some rows of each snapshot.
 
     What stands there twice counts once. Where nothing is known it is that of the row
     ``otherwise``, if there is one.
     """
-    column, row, snapshot = getattr(contracts, name), r[chosen], s[chosen]
-    known = ~np.isnan(column[row])
-    if (snapshot[1:] == snapshot[:-1]).any():
-        known &= ~repeats(contracts, row)
-    total = np.bincount(snapshot[known], weights=column[row[known]], minlength=n)
-    nothing: Floats = np.full(n, np.nan)
-    if otherwise is not None:
-        nothing = np.where(otherwise >= 0, _take(column, _take(r, otherwise)), np.nan)
-    return np.where(_some(snapshot, known, n), total, nothing)
+    column: Floats = getattr(contracts, name)
+    if rows.alone:
+        total = np.where(rows.last >= 0, _take(column, rows.last), np.nan)
+    else:
+        known = ~np.isnan(column[rows.row]) & ~repeats(contracts, rows.row)
+        snapshot, weights = rows.snapshot[known], column[rows.row[known]]
+        total = np.bincount(snapshot, weights=weights, minlength=n)
+        total = np.where(_some(rows.snapshot, known, n), total, np.nan)
+    if otherwise is None:
+        return total
+    spare = np.where(otherwise >= 0, _take(column, otherwise), np.nan)
+    return np.where(np.isnan(total), spare, total)

@@ -74,20 +74,24 @@ def contract(history, kind, account, as_of, gap_days, days=None):
     if kind == "renewals":
         return float(cover.renewals[0])
     name = kind.removesuffix("_change")
-    if name == "price":
-        value, seats = (
-            _paid(terms, n, account, as_of, gap_days) for n in ("value", "seats")
-        )
-        now, then = (over(*both) for both in zip(value, seats, strict=True))
-    elif name in ("value", "seats"):
-        now, then = _paid(terms, name, account, as_of, gap_days)
-    else:
+    if name not in ("value", "seats", "price"):
         return _term(terms, name, row)
+    now, then = (_sum(name, rows) for rows in _beside(terms, account, as_of, gap_days))
     return now if name == kind else over(now, then) - 1.0
 
 
-def _paid(terms, name, account, as_of, gap_days):
-    """Add up what was in force on the day, and when the newest row began."""
+def _sum(name, rows):
+    """Add up what is known; the price is of rows that have value and seats."""
+    if name == "price":
+        rows = [row for row in rows if row["value"] == row["value"]]
+        rows = [row for row in rows if row["seats"] == row["seats"]]
+        return over(_sum("value", rows), _sum("seats", rows))
+    known = [row[name] for row in rows if row[name] == row[name]]
+    return sum(known) if known else NAN
+
+
+def _beside(terms, account, as_of, gap_days):
+    """List what was in force on the day, and what was before the newest row began."""
     seen = {}
     for i in np.flatnonzero(terms.account == account):
         until = int(terms.end[i])
@@ -95,24 +99,19 @@ def _paid(terms, name, account, as_of, gap_days):
             until = min(until, int(terms.cancelled_at[i]))
         known = terms.known_at[i] < as_of <= terms.replaced_at[i]
         if known and until > terms.start[i]:
-            columns = (getattr(terms, f.name)[i] for f in fields(terms))
-            alike = str([*map(str, columns)])
-            seen[alike] = (int(terms.start[i]), until, float(getattr(terms, name)[i]))
-    known = [*seen.values()]
-    newest = max(k for k, (a, b, _) in enumerate(known) if a < as_of <= b)
-    began = known[newest][0]
-    now = [v for a, b, v in known if a < as_of <= b and v == v]
-    then = [v for a, b, v in known if a < began <= b and v == v]
-    before = _just_before(known, newest, gap_days)
-    return (sum(now) if now else NAN), (sum(then) if then else before)
-
-
-def _just_before(known, newest, gap_days):
-    """Read the row before the newest, if it belongs to the same period of cover."""
-    if newest == 0:
-        return NAN
-    reach = max(b for _, b, _ in known[:newest])
-    return known[newest - 1][2] if known[newest][0] <= reach + gap_days else NAN
+            columns = {f.name: getattr(terms, f.name)[i] for f in fields(terms)}
+            alike = str([*map(str, columns.values())])
+            seen[alike] = {"from": int(terms.start[i]), "until": until} | {
+                name: float(columns[name]) for name in ("value", "seats")
+            }
+    rows = [*seen.values()]
+    now = [row for row in rows if row["from"] < as_of <= row["until"]]
+    began = now[-1]["from"]
+    earlier = [row for row in rows if row["from"] < began]
+    reach = max((row["until"] for row in earlier), default=-FAR)
+    if began > reach + gap_days:
+        return now, []
+    return now, [row for row in earlier if row["until"] >= min(began, reach)]
 
 
 def _term(terms, name, row):

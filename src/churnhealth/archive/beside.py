@@ -92,7 +92,7 @@ def novel_terms(bundle: Bundle, book: ScoreBook) -> Floats:
     NaN elsewhere, and where the model decides nothing.
     """
     seen = bundle.card.get("terms_seen")
-    if book.values is None or not (bundle.skill and seen):
+    if book.values is None or seen is None or not bundle.skill:
         return np.full(int((book.scores["status"] == "scored").sum()), np.nan)
     return unseen_terms(terms_due(book.values, book.names, bundle.question), seen)
 

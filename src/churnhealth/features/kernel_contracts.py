@@ -88,16 +88,8 @@ def _renewals(terms: Terms) -> Floats:
     return where(terms.cover.row >= 0, terms.cover.renewals, np.nan)
 
 
-def _price(terms: Terms) -> Floats:
-    return quotient(terms.cover.value, terms.cover.seats)
-
-
-def _price_before(terms: Terms) -> Floats:
-    return quotient(terms.cover.value_before, terms.cover.seats_before)
-
-
 def _change(now: Floats, before: Floats) -> Floats:
-    """Compare all terms in force with those when the newest began."""
+    """Compare what is in force with what was when the newest term began."""
     return quotient(now, before) - 1.0
 
 
@@ -109,8 +101,8 @@ CONTRACT_KINDS: Mapping[str, ContractKind] = {
     "value_change": lambda t: _change(t.cover.value, t.cover.value_before),
     "seats": lambda terms: terms.cover.seats,
     "seats_change": lambda t: _change(t.cover.seats, t.cover.seats_before),
-    "price": _price,
-    "price_change": lambda terms: _change(_price(terms), _price_before(terms)),
+    "price": lambda terms: terms.cover.price,
+    "price_change": lambda t: _change(t.cover.price, t.cover.price_before),
     "term_months": lambda terms: terms.now(terms.months()),
     "discount": lambda terms: terms.now(terms.contracts.discount),
 }

@@ -82,7 +82,9 @@ KINDS: Mapping[str, Kind] = {
         moves=False,
     ),
     "renewals": _contract(
-        "terms before this one; an add-on is none", "renewals so far", "terms"
+        "terms before this one; what began beside a contract of more value is none",
+        "renewals so far",
+        "terms",
     ),
     "value": _contract("monthly value of all terms in force", "monthly value", "money"),
     "value_change": _contract(
@@ -97,7 +99,9 @@ KINDS: Mapping[str, Kind] = {
         "share",
     ),
     "price": _contract(
-        "monthly value / seats, both of all terms in force", "price of a seat", "money"
+        "monthly value / seats, of the terms in force that have both",
+        "price of a seat",
+        "money",
     ),
     "price_change": _contract(
         "price of a seat / price when the newest term began - 1",

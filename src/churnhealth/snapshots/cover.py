@@ -10,13 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.snapshots.in_force import (
+    Rows,
+    added_up,
+    day_before,
+    main_rows,
+    some,
+    take,
+    terms_before,
+    worth_of,
+)
 from churnhealth.sources.contract import FAR, Contracts, Days, Floats, Ints
-from churnhealth.sources.repeated import repeats
 
 __all__ = [
     "SPAN",
@@ -41,11 +49,12 @@ class Cover:
 
     ``start`` and ``end`` are those of the merged period (``FAR``: none, open-ended);
     in grace and after churn they are those of the last period. ``row`` indexes the
-    main contract in force (-1: none): the one worth most, of equals the newest.
-    ``renewals`` counts the terms of the period that cover was prolonged from: an add-on
-    that ends with, or before, what it was added to is none. ``value`` and ``seats`` add
-    up what is known of all rows in force (NaN: nothing), ``value_before`` and
-    ``seats_before`` of those in force when the newest began, or of the row before it.
+    main contract in force (-1: none): the one worth most, of equals the one with most
+    seats, then the newest. ``renewals`` counts the terms before it in the period; what
+    began beside a contract of more value is an add-on, and none. ``value`` and
+    ``seats`` add up what is known of all rows in force (NaN: nothing), ``price`` is
+    value / seats of the rows that have both; ``..._before`` are those of the rows in
+    force when the newest began, or when cover ended before it.
     ``announced_cancel`` and ``announced_lapse`` say that the end is known to be an
     early stop, or known not to be renewed.
     """
@@ -63,6 +72,8 @@ class Cover:
     value_before: Floats
     seats: Floats
     seats_before: Floats
+    price: Floats
+    price_before: Floats
 
     def first(self) -> Cover:
         """Give the first snapshot alone, as numbers instead of columns."""
@@ -142,14 +153,9 @@ def merge(terms: Terms, *, gap_days: int) -> Periods:
         account=terms.account[head],
         start=terms.start[head],
         end=end,
-        early=_some(period, reaches & terms.early, head.size),
-        agreed=_some(period, reaches & ~terms.early, head.size),
+        early=some(period, reaches & terms.early, head.size),
+        agreed=some(period, reaches & ~terms.early, head.size),
     )
-
-
-def _some(group: Ints, rows: Flags, n: int) -> Flags:
-    """Say for each group whether it has any of these rows."""
-    return np.bincount(group[rows], minlength=n) > 0
 
 
 def endings(terms: Terms) -> tuple[Flags, Flags]:
@@ -161,8 +167,8 @@ def endings(terms: Terms) -> tuple[Flags, Flags]:
     group = np.cumsum(fresh) - 1
     n = int(group[-1]) + 1 if group.size else 0
     reaches = terms.until == terms.reach
-    early = _some(group, reaches & terms.early, n)
-    agreed = _some(group, reaches & ~terms.early, n)
+    early = some(group, reaches & terms.early, n)
+    agreed = some(group, reaches & ~terms.early, n)
     return early[group], agreed[group]
 
 
@@ -221,6 +227,7 @@ def _joined(parts: Sequence[Cover]) -> Cover:
             covered=no, start=none, end=none, grace=no, ended=no, announced_cancel=no,
             announced_lapse=no, row=none, renewals=none, value=np.zeros(0),
             value_before=np.zeros(0), seats=np.zeros(0), seats_before=np.zeros(0),
+            price=np.zeros(0), price_before=np.zeros(0),
         )  # fmt: skip
     if len(parts) == 1:
         return parts[0]
@@ -257,41 +264,33 @@ def _cover(
     covered = np.zeros(n, bool)
     covered[p_snap[here]] = True
     has = chosen >= 0
-    end = np.where(has, _take(p_end, chosen), FAR)
+    end = np.where(has, take(p_end, chosen), FAR)
     grace = has & ~covered & (as_of <= end + gap_days)
     at_end = until == p_end[period]
     told_cancel, told_lapse = _announced(at_end, period, stopped, early, head.size)
     runs = np.flatnonzero((start < t) & (t <= until))
     newest = np.full(n, -1, np.int64)
     newest[s[runs]] = runs  # rows are in order of start: the last one wins
-    began = np.where(newest >= 0, _take(start, newest), FAR)
-    prior = np.flatnonzero((start < began[s]) & (began[s] <= until))
-    before_it = np.where(newest > _take(head[period], newest), newest - 1, -1)
-    in_force = _Rows.of(r[runs], s[runs], n)
-    before = _Rows.of(r[prior], s[prior], n)
-    otherwise = np.where(before_it >= 0, _take(r, before_it), -1)
+    has_row = newest >= 0
+    day = np.where(has_row, take(day_before(start, reach, begins), newest), FAR)
+    began = np.where(has_row, take(start, newest), FAR)
+    prior = np.flatnonzero((start < began[s]) & (until >= day[s]))
+    in_force = Rows.of(r[runs], s[runs], n)
+    before = added_up(contracts, Rows.of(r[prior], s[prior], n), n)
+    terms = terms_before(s, start, until, reach, begins, worth_of(contracts, r))
     return Cover(
         covered=covered,
-        start=np.where(has, _take(p_start, chosen), FAR),
+        start=np.where(has, take(p_start, chosen), FAR),
         end=end,
         grace=grace,
         ended=has & ~covered & ~grace,
-        announced_cancel=covered & _take(told_cancel, chosen),
-        announced_lapse=covered & _take(told_lapse, chosen),
-        row=_main(contracts, in_force, n),
-        renewals=np.where(
-            newest >= 0, _take(_prolonged(begins, start, reach), newest), 0
-        ),
-        value=_summed(contracts, "value", in_force, n),
-        value_before=_summed(contracts, "value", before, n, otherwise=otherwise),
-        seats=_summed(contracts, "seats", in_force, n),
-        seats_before=_summed(contracts, "seats", before, n, otherwise=otherwise),
+        announced_cancel=covered & take(told_cancel, chosen),
+        announced_lapse=covered & take(told_lapse, chosen),
+        row=main_rows(contracts, in_force, n),
+        renewals=np.where(has_row, take(terms, newest), 0),
+        **added_up(contracts, in_force, n),
+        **{f"{name}_before": column for name, column in before.items()},
     )
-
-
-def _take(values: NDArray[Any], index: Ints) -> NDArray[Any]:
-    """Take with -1 meaning "none": the caller masks those."""
-    return values[index] if values.size else np.zeros(index.size, values.dtype)
 
 
 def _announced(
@@ -305,75 +304,5 @@ def _announced(
     ends = np.bincount(period[at_end], minlength=n)
     told = np.bincount(period[at_end & stopped], minlength=n)
     announced = (ends > 0) & (told == ends)
-    at_once = _some(period, at_end & early, n)
-    return announced & at_once, announced & _some(period, at_end & ~early, n)
-
-
-class _Rows(NamedTuple):
-    """Some contract rows of each snapshot, in order.
-
-    ``last`` (n,) is the last of each snapshot (-1: none), and ``alone`` says that it is
-    the only one everywhere, which needs no adding up.
-    """
-
-    row: Ints
-    snapshot: Ints
-    last: Ints
-    alone: bool
-
-    @classmethod
-    def of(cls, row: Ints, snapshot: Ints, n: int) -> _Rows:
-        last = np.full(n, -1, np.int64)
-        last[snapshot] = row
-        return cls(row, snapshot, last, row.size == np.count_nonzero(last >= 0))
-
-
-def _main(contracts: Contracts, rows: _Rows, n: int) -> Ints:
-    """Find the row worth most among those of each snapshot, of equals the newest."""
-    if rows.alone:
-        return rows.last
-    worth = np.nan_to_num(contracts.value[rows.row], nan=-np.inf)
-    order = np.lexsort((worth, rows.snapshot))
-    found = np.full(n, -1, np.int64)
-    found[rows.snapshot[order]] = rows.row[order]  # the last one wins
-    return found
-
-
-def _prolonged(begins: Flags, start: Days, reach: Days) -> Ints:
-    """Count for each row the terms before it that cover went on from.
-
-    A row that reaches no further than those before it, or began with them, goes on
-    from nothing.
-
-    >>> begins = np.array([True, False, False, True])
-    >>> _prolonged(begins, np.array([0, 5, 9, 50]), np.array([9, 9, 20, 60]))
-    array([0, 0, 1, 0])
-    """
-    further = np.zeros(start.size, np.int64)
-    further[1:] = (reach[1:] > reach[:-1]) & (start[1:] > start[:-1])
-    so_far = np.cumsum(np.where(begins, 0, further))
-    head = np.maximum.accumulate(np.where(begins, np.arange(start.size), 0))
-    before: Ints = so_far[head]
-    return so_far - before
-
-
-def _summed(
-    contracts: Contracts, name: str, rows: _Rows, n: int, otherwise: Ints | None = None
-) -> Floats:
-    """Add up what is known of a column in some rows of each snapshot.
-
-    What stands there twice counts once. Where nothing is known it is that of the row
-    ``otherwise``, if there is one.
-    """
-    column: Floats = getattr(contracts, name)
-    if rows.alone:
-        total = np.where(rows.last >= 0, _take(column, rows.last), np.nan)
-    else:
-        known = ~np.isnan(column[rows.row]) & ~repeats(contracts, rows.row)
-        snapshot, weights = rows.snapshot[known], column[rows.row[known]]
-        total = np.bincount(snapshot, weights=weights, minlength=n)
-        total = np.where(_some(rows.snapshot, known, n), total, np.nan)
-    if otherwise is None:
-        return total
-    spare = np.where(otherwise >= 0, _take(column, otherwise), np.nan)
-    return np.where(np.isnan(total), spare, total)
+    at_once = some(period, at_end & early, n)
+    return announced & at_once, announced & some(period, at_end & ~early, n)

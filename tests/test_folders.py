@@ -1,9 +1,11 @@
 """Folders and files appear whole or not at all, whatever happens on the way."""
 
 import os
+import select
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -210,18 +212,21 @@ def test_killed_at_any_moment_a_text_is_the_old_or_the_new(tmp_path):
 
 
 HOLDER = """
-import sys
+import subprocess, sys
 from pathlib import Path
 from churnhealth.folders import folder_while_running
-with folder_while_running(Path(sys.argv[1]), "run-") as folder:
+with folder_while_running(Path(sys.argv[1]), "run-") as (folder, lock):
     print(folder, flush=True)
-    sys.stdin.read()
+    if sys.argv[2] == "alone":
+        sys.stdin.read()
+    else:
+        subprocess.run([sys.executable, "-c", "input()"], pass_fds=[lock])
 """
 
 
 def test_what_a_killed_run_left_goes_and_what_is_in_use_stays(tmp_path):
     (tmp_path / "run-by-somebody").mkdir()  # held by nobody, and never was ours
-    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    command = [sys.executable, "-c", HOLDER, str(tmp_path), "alone"]
     pipe = subprocess.PIPE
     with (
         subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as killed,
@@ -233,9 +238,29 @@ def test_what_a_killed_run_left_goes_and_what_is_in_use_stays(tmp_path):
         killed.wait(60)
         names = {p.name for p in tmp_path.iterdir()}
         assert len(names) == 3  # a kill leaves its folder
-        with folder_while_running(tmp_path, "run-") as mine:
+        with folder_while_running(tmp_path, "run-") as (mine, _):
             there = {str(p) for p in tmp_path.iterdir()}
             assert there == {str(tmp_path / "run-by-somebody"), used, str(mine)}
         running.communicate()
         assert running.returncode == 0
     assert [p.name for p in tmp_path.iterdir()] == ["run-by-somebody"]
+
+
+def test_a_folder_stays_while_a_process_that_its_owner_started_goes_on(tmp_path):
+    command = [sys.executable, "-c", HOLDER, str(tmp_path), "with a child"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as killed:
+        used = killed.stdout.readline().strip()
+        children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children")
+        while not (child := children.read_text().split()):
+            os.sched_yield()
+        watched = os.pidfd_open(int(child[0]))
+        killed.kill()
+        killed.wait(60)
+        with folder_while_running(tmp_path, "run-"):
+            assert Path(used).is_dir()
+        killed.stdin.close()  # the child ends
+        assert select.select([watched], [], [], 60)[0]
+        os.close(watched)
+    with folder_while_running(tmp_path, "run-"):
+        assert not Path(used).exists()

@@ -143,15 +143,16 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def folder_while_running(root: Path, prefix: str) -> Iterator[Path]:
-    """Give a folder of a random name that goes when the block ends.
+def folder_while_running(root: Path, prefix: str) -> Iterator[tuple[Path, int]]:
+    """Give a folder of a random name that goes when the block ends, and its lock.
 
-    Folders of the same prefix whose process was killed go before: whoever uses one
-    holds the lock of a file in it, which ends with the process, however that ends.
+    Folders of the same prefix that were left by a kill go before: whoever uses one
+    holds the lock of a file in it, which ends with the last process that has it open,
+    however that ends. The lock is a file descriptor, for processes to inherit.
 
     >>> import tempfile
     >>> root = Path(tempfile.mkdtemp())
-    >>> with folder_while_running(root, "a-") as folder:
+    >>> with folder_while_running(root, "a-") as (folder, _):
     ...     folder.is_dir(), len(list(root.glob("a-*")))
     (True, 1)
     >>> list(root.iterdir())
@@ -164,7 +165,7 @@ def folder_while_running(root: Path, prefix: str) -> Iterator[Path]:
         with new.open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             new.rename(new.with_name(_HOLDS))  # never there without its lock
-            yield Path(place)
+            yield Path(place), stream.fileno()
 
 
 def _put_away_if_left(folder: Path) -> None:

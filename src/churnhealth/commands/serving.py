@@ -101,7 +101,7 @@ def _run(
     command: Sequence[str], environment: dict[str, str], bundle_folder: Path | None
 ) -> int:
     """Start the service while its bundle is tried; keep it until it is stopped."""
-    with folder_while_running(_memory(), "churnhealth-") as place:
+    with folder_while_running(_memory(), "churnhealth-") as (place, lock):
         environment["BENTOML_HOME"] = str(place)
         # whose files can be imported
         command = [*command, "--working-dir", str(place)]
@@ -110,7 +110,7 @@ def _run(
         environment["CHURNHEALTH_GOOD"] = str(place / "good")
         if bundle_folder is not None:
             environment["CHURNHEALTH_TRIED"] = str(tried)
-        process = subprocess.Popen(command, env=environment)
+        process = subprocess.Popen(command, env=environment, pass_fds=[lock])
 
         def end(*_: object) -> None:
             """Whoever stops us means the service; its door closes before it does."""

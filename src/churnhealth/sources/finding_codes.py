@@ -42,7 +42,8 @@ CODES: Mapping[str, Code] = {
         False,
         "contracts of one account that overlap",
         "an add-on that is always there hides that the base contract ended, and the"
-        " values of rows side by side add up, also of a term and what replaced it",
+        " values and seats of rows side by side add up, also of a term and what"
+        " replaced it",
         "say with `where` which rows are the base contract, and end what was replaced;"
         " overlaps that remain are merged into one period",
     ),

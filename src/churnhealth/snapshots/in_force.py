@@ -33,7 +33,7 @@ def some(group: Ints, rows: Flags, n: int) -> Flags:
 
 
 def take(values: NDArray[Any], index: Ints) -> NDArray[Any]:
-    """Take with -1 meaning "none": the caller masks those."""
+    """Take rows; -1 means none and gives any value, which the caller masks."""
     return values[index] if values.size else np.zeros(index.size, values.dtype)
 
 

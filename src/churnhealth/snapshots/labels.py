@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from churnhealth.config import Question
 from churnhealth.snapshots.cover import SPAN, endings, known_terms, merge
+from churnhealth.snapshots.in_force import take
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
 from churnhealth.sources.happened import happened
 
@@ -138,9 +139,9 @@ def _horizon(
     at = _last_before(
         periods.account, periods.start, snapshots.account, snapshots.as_of
     )
-    stop = np.where(at >= 0, _take(periods.end, at), -1)
+    stop = np.where(at >= 0, take(periods.end, at), -1)
     from_, to = _window(question, snapshots.as_of)
-    early, agreed = _take(periods.early, at), _take(periods.agreed, at)
+    early, agreed = take(periods.early, at), take(periods.agreed, at)
     counts = _counts(question, early, agreed)
     churned = (from_ <= stop) & (stop < to) & counts
     return np.where(stop < from_, LEFT_EARLY, np.where(churned, YES, NO)), stop
@@ -153,8 +154,8 @@ def _renewal(
     terms = known_terms(contracts, known_before=known_before)
     latest = snapshots.end + question.gap_days + 1
     at = _last_before(terms.account, terms.start, snapshots.account, latest)
-    reach = np.where(at >= 0, _take(terms.reach, at), -1)
-    early, agreed = (_take(ending, at) for ending in endings(terms))
+    reach = np.where(at >= 0, take(terms.reach, at), -1)
+    early, agreed = (take(ending, at) for ending in endings(terms))
     short = reach < snapshots.end  # the end that was known was not reached
     counts = _counts(question, short | early, ~short & agreed)
     return np.where((reach <= snapshots.end) & counts, YES, NO), snapshots.end
@@ -163,12 +164,7 @@ def _renewal(
 def _last_before(account: Ints, start: Days, whose: Ints, day: Days) -> Ints:
     """Find each account's last row that starts before a day; -1 where there is none."""
     at = np.searchsorted(account * SPAN + start, whose * SPAN + day) - 1
-    return np.where((at >= 0) & (_take(account, at) == whose), at, -1)
-
-
-def _take(values: NDArray[Any], index: Ints) -> NDArray[Any]:
-    """Take rows; -1 means none and gives any value, which the caller masks."""
-    return values[index] if values.size else np.zeros(index.size, values.dtype)
+    return np.where((at >= 0) & (take(account, at) == whose), at, -1)
 
 
 def _window(question: Question, as_of: Days) -> tuple[Days, Days]:
@@ -198,7 +194,7 @@ def _inactive(
     from_, to = _window(question, snapshots.as_of)
     mine = snapshots.account * SPAN
     low, high = np.searchsorted(keys, mine + from_), np.searchsorted(keys, mine + to)
-    return np.where(high > low, NO, YES), _take(keys, low - 1) - mine
+    return np.where(high > low, NO, YES), take(keys, low - 1) - mine
 
 
 def data_until(history: History, question: Question) -> int:

@@ -79,4 +79,5 @@ def test_history_has_one_row_a_day_the_last_word_of_each(
         answer = client.get(path).json()
         check(answer, answer_of("/v1/accounts/{account_id}/history"))
         assert [row["run"] for row in answer["history"]] == [2]
+        assert {type(row["days_to_renewal"]) for row in answer["history"]} == {int}
         assert client.get("/v1/accounts/nobody/history").status_code == 404

@@ -16,7 +16,7 @@ import numpy as np
 from churnhealth.archive.plain import Row, plain_rows
 from churnhealth.archive.runs import current_folder, history_of
 from churnhealth.bundle import Bundle
-from churnhealth.serve.answers import AskedRows, feature_scores
+from churnhealth.serve.answers import AskedRows, count_days, feature_scores
 from churnhealth.serve.refusal import refused
 from churnhealth.sources.contract import Floats
 from churnhealth.sources.engine import QueryError, read_table, texts
@@ -31,6 +31,8 @@ _LARGEST_HISTORY = 400
 def account_history(scores: Path, account_id: str) -> list[Row]:
     """Give an account's row of every run, oldest first, the last word on each day."""
     rows = plain_rows(history_of(scores, account_id))
+    for row in rows:
+        count_days(row)
     newest = {row["as_of"]: row for row in sorted(rows, key=lambda r: r["run"])}
     return [newest[day] for day in sorted(newest)][-_LARGEST_HISTORY:]
 

@@ -24,6 +24,7 @@ from churnhealth.sources.contract import Floats, History, Texts
 
 __all__ = [
     "AskedRows",
+    "count_days",
     "feature_scores",
     "history_scores",
     "model_card",
@@ -215,10 +216,15 @@ def stored_scores(
     for row in plain_rows(book.scores):
         start = base(row["model_version"]) if row["status"] == "scored" else None
         answer = _score(row, base=start, reasons=[])
-        if row["days_to_renewal"] is not None:
-            row["days_to_renewal"] = int(row["days_to_renewal"])
+        count_days(row)
         rows.append(answer | {name: row[name] for name in _STORED})
     return rows, _drivers(book.drivers)
+
+
+def count_days(row: Row) -> None:
+    """Write the days to the renewal as the whole number they are (in a table: NaN)."""
+    if row["days_to_renewal"] is not None:
+        row["days_to_renewal"] = int(row["days_to_renewal"])
 
 
 def model_card(bundle: Bundle) -> Row:

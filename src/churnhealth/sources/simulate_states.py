@@ -33,7 +33,6 @@ EFFECTS: Mapping[str, float] = {
     "late_payment": 0.62,  # strain: 15 days late on an invoice is 1
     "price_rise": 4.50,  # share by which the price rose in the last year
 }
-LOWEST, HIGHEST = -3.0, 3.0  # the state parts together multiply by 0.05 to 20 at most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

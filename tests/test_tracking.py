@@ -44,7 +44,8 @@ def log(home: Path, **more) -> TrackedRun:
 
 @pytest.fixture(scope="module")
 def first(home):
-    return log(home, data={"data_digest": "abc123", "events": 12})
+    data = {"data_digest": "abc123", "events": 12}
+    return log(home, data=data, description="* GBM gains 0.01")
 
 
 @pytest.fixture
@@ -77,6 +78,12 @@ def test_the_bundle_is_kept_as_the_files_it_is(client, first, home, tmp_path):
 def test_the_data_it_learned_from_is_on_record(client, first, tmp_path):
     kept = Path(client.download_artifacts(first.run_id, "data.json", str(tmp_path)))
     assert json.loads(kept.read_text()) == {"data_digest": "abc123", "events": 12}
+
+
+def test_the_verdict_stands_on_the_pages_of_the_run_and_of_its_version(client, first):
+    told = client.get_run(first.run_id).data.tags["mlflow.note.content"]
+    version = client.get_model_version("acme", first.model_version)
+    assert told == version.description == "* GBM gains 0.01"
 
 
 def test_the_alias_moves_to_the_newest_version(client, first, home):

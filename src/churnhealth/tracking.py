@@ -29,6 +29,7 @@ BUNDLE_PATH = "bundle"
 """Where the bundle's files lie among the artifacts of a run."""
 
 _SQLITE = "sqlite:///"
+_NOTE = "mlflow.note.content"  # the tag MLflow shows as a run's description
 _BATCH = 100  # what MLflow takes at once of parameters and tags
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -74,12 +75,14 @@ def log_training(
     register_as: str | None = None,
     alias: str | None = None,
     data: Mapping[str, object] | None = None,
+    description: str = "",
     folder: Path = Path(),
 ) -> TrackedRun:
     """Log one training, and register its bundle as a version under an alias.
 
     ``artifacts`` are files and at most one folder: the bundle. ``data`` says what was
     learned from; it is kept as ``data.json`` (the tag ``data_digest`` when not given).
+    ``description`` (Markdown) stands on the pages of the run and of its version.
     A relative SQLite ``uri`` is resolved against ``folder``; its artifacts lie beside
     it in ``mlartifacts``. Metrics that are not finite are left out.
 
@@ -98,7 +101,8 @@ def log_training(
         experiment_id = _experiment(client, experiment, uri=uri, folder=folder)
         with _running(client, experiment_id, run_name) as run:
             run_id: str = run.info.run_id
-            _log_numbers(client, run_id, params=params, metrics=metrics, tags=tags)
+            noted = {**tags, _NOTE: description} if description else tags
+            _log_numbers(client, run_id, params=params, metrics=metrics, tags=noted)
             client.log_dict(run_id, dict(lineage), "data.json")
             for file in files:
                 client.log_artifact(run_id, str(file))
@@ -106,7 +110,14 @@ def log_training(
             if bundle is not None:
                 client.log_artifacts(run_id, str(bundle), artifact_path=BUNDLE_PATH)
             if register_as:
-                version = _register(client, run, register_as, alias=alias, tags=tags)
+                version = _register(
+                    client,
+                    run,
+                    register_as,
+                    alias=alias,
+                    tags=tags,
+                    description=description,
+                )
     return TrackedRun(run_id=run_id, experiment_id=experiment_id, model_version=version)
 
 
@@ -221,6 +232,7 @@ def _register(
     *,
     alias: str | None,
     tags: Mapping[str, str],
+    description: str,
 ) -> str:
     """Make a version of the logged bundle, and let the alias point at it."""
     from mlflow.exceptions import MlflowException
@@ -235,6 +247,7 @@ def _register(
         source=f"{run.info.artifact_uri}/{BUNDLE_PATH}",
         run_id=run.info.run_id,
         tags={k: str(v) for k, v in tags.items()},
+        description=description or None,
     )
     if alias:
         client.set_registered_model_alias(name, alias, str(made.version))

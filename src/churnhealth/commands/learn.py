@@ -20,6 +20,7 @@ from churnhealth.evaluate.choice import choose_specs
 from churnhealth.evaluate.learning import learning_curve
 from churnhealth.evaluate.makers import scorer_makers
 from churnhealth.evaluate.report import prediction_table
+from churnhealth.evaluate.report_text import sentence
 from churnhealth.evaluate.tuning import Budget
 from churnhealth.features.runtime import feature_table
 from churnhealth.gathering import gather
@@ -234,6 +235,9 @@ def _track(config: Config, trained: Trained, folder: Path) -> dict[str, str | No
                 "trained_on": bundle.card["trained_on"],
                 "counts": trained.report["data"],
             },
+            description="\n".join(
+                f"* {sentence(why)}" for why in trained.report["verdict"]["reasons"]
+            ),
             artifacts=[*plots, *files, folder],
             register_as=config.tracking.experiment,
             alias="challenger",

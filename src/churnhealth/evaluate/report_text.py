@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churnhealth.features.spec import with_acronyms
 from churnhealth.said import many
 
 __all__ = ["band_lines", "report_text", "scorer_rows", "sentence", "small_segments"]
@@ -31,10 +32,10 @@ def scorer_rows(
 def sentence(reason: str) -> str:
     """Begin a reason as a sentence begins.
 
-    >>> sentence("blend gains 0.01")
-    'Blend gains 0.01'
+    >>> sentence("blend gains 0.01"), sentence("gbm gains 0.01")
+    ('Blend gains 0.01', 'GBM gains 0.01')
     """
-    return reason[:1].upper() + reason[1:]
+    return with_acronyms(reason[:1].upper() + reason[1:])
 
 
 def report_text(report: Mapping[str, Any]) -> str:

@@ -234,7 +234,7 @@ def spoken_nouns(kind: str, *, source: str, item: str | None) -> Nouns:
 
 
 _ACRONYM = re.compile(
-    r"\b(API|ARR|CRM|CSAT|CSM|FAQ|MRR|NPS|ROI|SLA|SMS|SSO|URL|VLE)\b", re.IGNORECASE
+    r"\b(API|ARR|CRM|CSAT|CSM|FAQ|GBM|MRR|NPS|ROI|SLA|SMS|SSO|URL|VLE)\b", re.IGNORECASE
 )
 
 

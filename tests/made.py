@@ -2,7 +2,7 @@
 
 import tempfile
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -69,6 +69,25 @@ def asked_company(folder):
         return settings(folder, **{**asked, **sections})
 
     return configured
+
+
+def contents(folder):
+    """Read all that a folder holds, to see later that nobody wrote into it."""
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def read_only(told):
+    """Let nobody write into the arrays of a frozen value that several tests read."""
+    if isinstance(told, np.ndarray):
+        told.flags.writeable = False
+    elif is_dataclass(told):
+        for field in fields(told):
+            read_only(getattr(told, field.name))
+    elif isinstance(told, tuple):
+        for part in told:
+            read_only(part)
+    return told
 
 
 @cache

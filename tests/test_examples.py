@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.made import read_only
 
 from churnhealth.config import read_config
 from churnhealth.evaluate.backtest import fold_plan, training_rows
+from churnhealth.evaluate.panel import snapshot_panel
 from churnhealth.gathering import gather
 from churnhealth.pipeline import build_panel, judge
 from churnhealth.progress import Progress
@@ -18,17 +20,19 @@ TODAY = date(2026, 1, 1)
 
 @pytest.fixture(scope="module")
 def example(shared_data):
-    """Give an example's configuration over its data, and its panel."""
+    """Give an example's configuration over its data, and its history, read once."""
+    done = {}
 
     def read(name, **snapshots):
         config = read_config(ROOT / "examples" / f"{name}.toml")
-        placed = config.snapshots.model_copy(update=snapshots)
-        config = config.model_copy(update={"snapshots": placed})
         sources = config.sources.model_copy(update={"root": str(shared_data(name))})
         config = config.model_copy(update={"sources": sources})
-        with Progress() as progress:
-            loaded, _ = gather(config, today=TODAY, progress=progress)
-            return config, build_panel(config, loaded.history, progress=progress)
+        if name not in done:
+            with Progress() as progress:
+                loaded, _ = gather(config, today=TODAY, progress=progress)
+            done[name] = read_only(loaded.history)
+        placed = config.snapshots.model_copy(update=snapshots)
+        return config.model_copy(update={"snapshots": placed}), done[name]
 
     return read
 
@@ -39,8 +43,9 @@ def judged(example):
 
     def report(name, **snapshots):
         if name not in done:
-            config, panel = example(name, **snapshots)
+            config, history = example(name, **snapshots)
             with Progress() as progress:
+                panel = build_panel(config, history, progress=progress)
                 done[name] = judge(config, panel, progress=progress)[1]
         return done[name]
 
@@ -80,7 +85,8 @@ def test_crm5_lead_time_is_told_for_30_days_only(judged):
     ("name", "pinned"), [("openstack", (1600, 705)), ("cdnow", (71221, 50162))]
 )
 def test_training_on_the_test_grid_has_the_pinned_counts(example, name, pinned):
-    config, panel = example(name, train_every=None)
+    config, history = example(name, train_every=None)
+    panel = snapshot_panel(config, history)
     rows, _ = training_rows(panel, fold_plan(panel, config)[0].judged_at)
     assert (rows.y.size, int(rows.y.sum())) == pinned
 
@@ -139,7 +145,8 @@ def test_the_sample_in_the_repository_runs_to_the_end():
 
 
 def test_oulad_counts_are_as_pinned(example):
-    config, panel = example("oulad")
+    config, history = example("oulad")
+    panel = snapshot_panel(config, history)
     day = fold_plan(panel, config)[0].judged_at
     rows, at = training_rows(panel, day)
     assert (rows.y.size, int(rows.y.sum())) == (145_448, 1_128)
@@ -152,8 +159,9 @@ def test_oulad_counts_are_as_pinned(example):
 @pytest.mark.slow
 def test_oulad_learned_from_every_fourth_week_tells_who_leaves(example):
     # from every week it takes four times as long: benchmarks/quality.py does that
-    config, panel = example("oulad", train_every=28)
+    config, history = example("oulad", train_every=28)
     with Progress() as progress:
+        panel = build_panel(config, history, progress=progress)
         _, report = judge(config, panel, progress=progress, leaky=False)
     assert fold_counts(report) == (38_296, 286, 304_358, 1_850)
     scorers = report["scorers"]

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
-from tests.made import QUESTIONS, TODAY, asked_company, loaded
+from tests.made import QUESTIONS, TODAY, asked_company, contents, loaded
 
 from churnhealth.archive.runs import read_current
 from churnhealth.bundle import load_bundle
@@ -36,16 +36,36 @@ def company(tmp_path_factory):
     return asked_company(tmp_path_factory.mktemp("company"))
 
 
+@pytest.fixture(scope="module")
+def trained(company, tmp_path_factory):
+    """Train once for each question: (folder, what was told); nobody writes into it."""
+    folder, told, before = tmp_path_factory.mktemp("trained"), {}, {}
+
+    def once(kind="horizon"):
+        if kind not in told:
+            with Progress() as progress:
+                told[kind] = train_bundle(
+                    company(kind),
+                    out=folder / kind,
+                    as_of=None,
+                    today=TODAY,
+                    progress=progress,
+                )
+            before[kind] = contents(folder / kind)
+        return folder / kind, told[kind]
+
+    yield once
+    assert {kind: contents(folder / kind) for kind in told} == before
+
+
 @pytest.mark.parametrize("kind", QUESTIONS)
-def test_each_question_goes_the_whole_way(company, kind, tmp_path):
+def test_each_question_goes_the_whole_way(company, trained, kind, tmp_path):
     config = company(kind)
+    model, done = trained(kind)
     with Progress() as progress:
-        done = train_bundle(
-            config, out=tmp_path / "model", as_of=None, today=TODAY, progress=progress
-        )
         told = score_cohort(
             config,
-            bundle_folder=tmp_path / "model",
+            bundle_folder=model,
             out=tmp_path / "scores",
             as_of=None,
             file_format="parquet",
@@ -55,9 +75,9 @@ def test_each_question_goes_the_whole_way(company, kind, tmp_path):
         size = write_portfolio(
             tmp_path / "scores",
             tmp_path / "report.html",
-            bundle_folder=tmp_path / "model",
+            bundle_folder=model,
         )
-        bundle = load_bundle(tmp_path / "model")
+        bundle = load_bundle(model)
         assert done["model_version"] == told["model_version"] == bundle.model_version
         assert bundle.question.kind == done["backtest"]["question"]["kind"]
         assert (done["run_id"], done["registered_version"]) == (None, None)
@@ -71,7 +91,7 @@ def test_each_question_goes_the_whole_way(company, kind, tmp_path):
         why = explain_account(
             config,
             account,
-            bundle_folder=tmp_path / "model",
+            bundle_folder=model,
             as_of=None,
             now=NOW,
             progress=progress,
@@ -107,15 +127,13 @@ def test_check_says_early_that_train_would_stop(company, asked):
     assert "CH249" not in {f.code for f in usual}
 
 
-def test_a_renewal_is_asked_of_accounts_whose_end_is_near_only(company, tmp_path):
-    config = company("renewal")
+def test_a_renewal_is_asked_of_accounts_whose_end_is_near_only(
+    company, trained, tmp_path
+):
     with Progress() as progress:
-        train_bundle(
-            config, out=tmp_path / "model", as_of=None, today=TODAY, progress=progress
-        )
         score_cohort(
-            config,
-            bundle_folder=tmp_path / "model",
+            company("renewal"),
+            bundle_folder=trained("renewal")[0],
             out=tmp_path / "scores",
             as_of=None,
             file_format="parquet",
@@ -128,16 +146,12 @@ def test_a_renewal_is_asked_of_accounts_whose_end_is_near_only(company, tmp_path
     assert days.max() < 180
 
 
-def test_the_band_of_the_run_before_is_carried_over(company, tmp_path):
-    config = company()
+def test_the_band_of_the_run_before_is_carried_over(company, trained, tmp_path):
     with Progress() as progress:
-        train_bundle(
-            config, out=tmp_path / "model", as_of=None, today=TODAY, progress=progress
-        )
         for day in (date(2025, 10, 1), date(2025, 11, 1), date(2025, 12, 1)):
             score_cohort(
-                config,
-                bundle_folder=tmp_path / "model",
+                company(),
+                bundle_folder=trained()[0],
                 out=tmp_path / "scores",
                 as_of=(day - date(1970, 1, 1)).days,
                 file_format="parquet",
@@ -231,37 +245,29 @@ def test_a_wrong_suffix_is_told_before_the_work(company, tmp_path):
 
 
 @pytest.mark.parametrize("account", ["A00001 ", "a00001", "1", ""])
-def test_an_account_is_found_by_its_exact_id_only(company, tmp_path, account):
-    with Progress() as progress:
-        train_bundle(
-            company(), out=tmp_path / "m", as_of=None, today=TODAY, progress=progress
+def test_an_account_is_found_by_its_exact_id_only(company, trained, account):
+    with Progress() as progress, pytest.raises(RequestError) as caught:
+        explain_account(
+            company(),
+            account,
+            bundle_folder=trained()[0],
+            as_of=None,
+            now=NOW,
+            progress=progress,
         )
-        with pytest.raises(RequestError) as caught:
-            explain_account(
-                company(),
-                account,
-                bundle_folder=tmp_path / "m",
-                as_of=None,
-                now=NOW,
-                progress=progress,
-            )
     assert caught.value.code == "CH503"
 
 
-def test_an_account_that_is_not_in_question_is_told_so(company, tmp_path):
-    with Progress() as progress:
-        train_bundle(
-            company(), out=tmp_path / "m", as_of=None, today=TODAY, progress=progress
+def test_an_account_that_is_not_in_question_is_told_so(company, trained):
+    with Progress() as progress, pytest.raises(RequestError) as caught:
+        explain_account(
+            company(),
+            "A00001",
+            bundle_folder=trained()[0],
+            as_of=1000,
+            now=NOW,
+            progress=progress,
         )
-        with pytest.raises(RequestError) as caught:
-            explain_account(
-                company(),
-                "A00001",
-                bundle_folder=tmp_path / "m",
-                as_of=1000,
-                now=NOW,
-                progress=progress,
-            )
     assert caught.value.code == "CH504"
 
 
@@ -272,17 +278,13 @@ def test_a_finding_that_does_not_exist_cannot_be_allowed(company):
 
 
 @pytest.mark.parametrize("name", [".0123.tmp", "1-copy"])
-def test_a_folder_that_is_no_date_is_no_run_before(company, tmp_path, name):
-    config = company()
+def test_a_folder_that_is_no_date_is_no_run_before(company, trained, tmp_path, name):
     with Progress() as progress:
-        train_bundle(
-            config, out=tmp_path / "m", as_of=None, today=TODAY, progress=progress
-        )
 
         def score(out):
             score_cohort(
-                config,
-                bundle_folder=tmp_path / "m",
+                company(),
+                bundle_folder=trained()[0],
                 out=out,
                 as_of=None,
                 file_format="parquet",

@@ -1,39 +1,54 @@
 """A CSM's morning in a real browser, against a real service."""
 
-import subprocess
-import sys
+from datetime import UTC, date, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from tests.pages.test_browser import FLAGS
 from tests.serve.process import started
 
+from churnhealth.commands.learn import train_bundle
+from churnhealth.commands.tell import score_cohort
+from churnhealth.config import read_config
+from churnhealth.demo import start_project
+from churnhealth.progress import Progress
+from churnhealth.sources.contract import day_of
+
 pytestmark = pytest.mark.browser
 PAGES = ("/", "/board", "/backtest", "/model")
 
 
-def program(*words, folder):
-    done = subprocess.run(
-        [sys.executable, "-m", "churnhealth.cli", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def scored(folder):
+    """Learn from a small company and score it on two days, as its owner would."""
+    start_project(folder, accounts=150, seed=7)
+    config = read_config(folder / "churnhealth.toml")
+    untracked = config.tracking.model_copy(update={"uri": ""})
+    config = config.model_copy(update={"tracking": untracked})
+    with Progress() as progress:
+        train_bundle(
+            config,
+            out=folder / "model",
+            as_of=None,
+            today=date(2026, 1, 1),
+            progress=progress,
+        )
+        for day in (date(2025, 12, 1), date(2026, 1, 1)):
+            score_cohort(
+                config,
+                bundle_folder=folder / "model",
+                out=folder / "runs",
+                as_of=day_of(day),
+                file_format="parquet",
+                now=datetime(2026, 1, 1, tzinfo=UTC),
+                progress=progress,
+            )
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """A small company, scored on two days, served."""
     folder = tmp_path_factory.mktemp("walk")
-    program("demo", "--no-serve", "--accounts", "150", "--dir", "d", folder=folder)
-    for day in ("2025-12-01", "2026-01-01"):
-        program(
-            *("score", "--bundle", "model", "--out", "runs", "--as-of", day),
-            *("--config", "churnhealth.toml"),
-            folder=folder / "d",
-        )
+    scored(folder / "d")
     with started(
         folder, "--bundle", folder / "d/model", "--scores", folder / "d/runs"
     ) as running:

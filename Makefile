@@ -49,10 +49,12 @@ lint: venv
 	@$(STEPS); echo "$$summary"; exit $$status
 
 # OpenMP threads that wait must not spin: two workers share two cores. Files are
-# taken in the order of tests/conftest.py, the longest first.
+# taken in the order of tests/conftest.py, the longest first. Tests start a hundred
+# processes: what these import is compiled once and kept, whatever the machine's habit.
 test: venv
 	@$(STEPS); \
-	step "pytest" env OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --quiet \
+	step "pytest" env OMP_WAIT_POLICY=passive PYTHONDONTWRITEBYTECODE= \
+	  $(BIN)/python -m pytest --quiet \
 	  -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 -rfEs; \
 	echo "$$summary"; exit $$status
 

@@ -10,6 +10,7 @@ from tests.serve.served import client_of
 
 from churnhealth.archive.beside import beside_tables
 from churnhealth.archive.runs import write_scores
+from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.commands.cautions import cautions
 from churnhealth.evaluate.terms import terms_due, terms_seen
 from churnhealth.serve.live import Live, make_serving
@@ -77,7 +78,8 @@ def test_the_page_of_the_account_says_so_and_no_other(tmp_path):
     write_scores(book(), tmp_path / "s", as_of=date_of(AS_OF), beside=beside)
     new = np.isfinite(beside["profile"]["unseen_term"])
     ids = beside["profile"]["account_id"]
-    live = Live(serving=make_serving(bundle, scores=tmp_path / "s"))
+    served = load_bundle(save_bundle(bundle, tmp_path / "b"))  # it is set for serving
+    live = Live(serving=make_serving(served, scores=tmp_path / "s"))
     with client_of(live) as client:
         first = client.get(f"/accounts/{ids[new][0]}").text
         other = client.get(f"/accounts/{ids[~new][0]}").text

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -55,12 +56,16 @@ def state(business, spec, account, as_of):
     return as_of - moved[-1] if moved else NAN
 
 
+@lru_cache  # hundreds of features of one snapshot ask for the same
+def cover_of(terms, account, as_of, gap_days):
+    at, day = np.array([account]), np.array([as_of])
+    return cover_at(terms, account=at, as_of=day, gap_days=gap_days)
+
+
 def contract(history, kind, account, as_of, gap_days, days=None):
     """The cover has its own oracle; what is read from its rows is checked here."""
     terms = history.contracts
-    cover = cover_at(
-        terms, account=np.array([account]), as_of=np.array([as_of]), gap_days=gap_days
-    )
+    cover = cover_of(terms, account, as_of, gap_days)
     row = int(cover.row[0])
     if kind == "tenure":
         return float(as_of - cover.start[0]) if cover.covered[0] else NAN
@@ -124,6 +129,4 @@ def _term(terms, name, row):
 
 
 def row_in_force(history, account, as_of, gap_days):
-    at, day = np.array([account]), np.array([as_of])
-    cover = cover_at(history.contracts, account=at, as_of=day, gap_days=gap_days)
-    return int(cover.row[0])
+    return int(cover_of(history.contracts, account, as_of, gap_days).row[0])

@@ -15,6 +15,7 @@ from tests.snapshots.tables import Ask, day, history, question, term
 
 from churnhealth.archive.beside import about_run
 from churnhealth.archive.runs import write_scores
+from churnhealth.config_sections import Company
 from churnhealth.errors import RequestError
 from churnhealth.monitor import follow_up, follow_up_text
 from churnhealth.scoring import _SCORE_COLUMNS, ScoreBook, score_history
@@ -221,7 +222,7 @@ def test_a_run_of_a_real_bundle_keeps_what_is_needed_and_is_plain_json(tmp_path)
     past = loaded().history
     now = datetime(2026, 1, 2, tzinfo=UTC)
     book = score_history(bundle, past, as_of=AS_OF, scored_at=now)
-    about = about_run(bundle, past, as_of=AS_OF, company="Example")
+    about = about_run(bundle, past, as_of=AS_OF, company=Company(name="Example"))
     write_scores(book, tmp_path, as_of=date(2025, 9, 1), about=about)
     told = follow_up(past, bundle.question, tmp_path)
     json.dumps(told, allow_nan=False)

@@ -49,9 +49,13 @@ class Section(BaseModel):
 
 
 class Company(Section):
-    """Whose data this is; ``rates`` say what one of each currency is worth."""
+    """Whose data this is; ``rates`` say what one of each currency is worth.
+
+    Of all recurring value less than ``at_risk_goal`` should be expected to be lost.
+    """
 
     name: str = "Company"
+    at_risk_goal: Annotated[float, Field(gt=0, le=1)] = 0.05
     rates: Mapping[str, Annotated[float, Field(gt=0, lt=1e9)]] = Field(
         default_factory=dict
     )

@@ -21,6 +21,7 @@ from churnhealth.archive.runs import (
     read_current,
     write_scores,
 )
+from churnhealth.config_sections import Company
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.scoring import score_history
 from churnhealth.sources.contract import date_of
@@ -275,7 +276,12 @@ def test_what_stands_beside_the_scores_is_kept_with_them(tmp_path):
         tmp_path,
         as_of=DAY,
         beside=beside_tables(bundle, history, book(), as_of=AS_OF),
-        about=about_run(bundle, history, as_of=AS_OF, company="Example"),
+        about=about_run(
+            bundle,
+            history,
+            as_of=AS_OF,
+            company=Company(name="Example", at_risk_goal=0.03),
+        ),
     )
     listed = book().scores["account_id"].tolist()
     profile = read_table(folder / "profile.parquet")
@@ -288,6 +294,7 @@ def test_what_stands_beside_the_scores_is_kept_with_them(tmp_path):
         assert set(ids) <= set(listed)
     told = json.loads((folder / "run.json").read_text())
     assert (told["run"], told["company"], told["as_of"]) == (1, "Example", str(DAY))
+    assert told["at_risk_goal"] == 0.03
     features = read_table(folder / "features.parquet", account_id=listed[0])
     scored = book().scores["account_id"][book().scores["status"] == "scored"]
     assert list(features) == ["account_id", *bundle.names]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from churnhealth.archive.retention import retention_history
 from churnhealth.archive.timeline import people_table, records_table, usage_table
 from churnhealth.bundle import Bundle
+from churnhealth.config_sections import Company
 from churnhealth.evaluate.terms import terms_due, unseen_terms
 from churnhealth.scoring import ScoreBook
 from churnhealth.snapshots.cover import cover_at
@@ -140,12 +141,11 @@ def about_run(
     history: History,
     *,
     as_of: int,
-    company: str,
-    at_risk_goal: float = 0.05,
+    company: Company,
 ) -> dict[str, Any]:
     """Say what is true of a run as a whole: sources, retention, goal, question."""
     told: dict[str, Any] = {
-        "company": company,
+        "company": company.name,
         "as_of": str(date_of(as_of)),
         "model_version": bundle.model_version,
         "bands_version": bundle.bands_version,
@@ -157,7 +157,7 @@ def about_run(
         "promises": [
             [band["low"], band["high"]] for band in bundle.card.get("bands", ())
         ],
-        "at_risk_goal": at_risk_goal,
+        "at_risk_goal": company.at_risk_goal,
         "sources": _sources(history, as_of),
         "retention": [],
     }

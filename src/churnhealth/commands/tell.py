@@ -118,9 +118,7 @@ def score_cohort(
                 as_of=date_of(day),
                 file_format="csv" if file_format == "csv" else "parquet",
                 beside=beside,
-                about=about_run(
-                    bundle, history, as_of=day, company=config.company.name
-                ),
+                about=about_run(bundle, history, as_of=day, company=config.company),
             )
     bands = [b for b in book.scores["band"].tolist() if b is not None]
     order = ("green", "yellow", "orange", "red", "grey")

@@ -125,12 +125,47 @@ def test_a_file_holds_keys_or_only_their_digests(tmp_path):
     assert SCORE not in repr(keys)
 
 
+@pytest.fixture
+def signed_on(tmp_path):
+    """Write the key of a proxy, shown in a header of its own."""
+    file = tmp_path / "keys.toml"
+    file.write_text(
+        '[[keys]]\nname = "sign-on"\nrole = "read"\n'
+        f'header = "X-Sign-On"\nkey = "{READ}"\n'
+    )
+    return read_keys(file, {ENVIRONMENT: f"crm:score:{SCORE}"})
+
+
+def test_a_proxy_that_signs_people_in_opens_pages_with_a_header_of_its_own(
+    live, signed_on
+):
+    from tests.serve.served import TestClient
+
+    app = create_app(live, SETTINGS, keys=signed_on)
+    with TestClient(app, base_url="http://127.0.0.1:3000") as client:
+        theirs = {"x-sign-on": READ, "authorization": "Basic of-the-proxy"}
+        assert client.get("/", headers=theirs).status_code == 200
+        for headers in (
+            bearer(READ),  # it is no key anywhere else
+            {"x-sign-on": SCORE},
+            {"x-sign-on": ""},
+            [("x-sign-on", READ), ("x-sign-on", READ)],
+        ):
+            assert client.get("/", headers=headers).status_code == 401
+        assert client.get("/", headers=bearer(SCORE)).status_code == 200
+        body = {"content-type": "application/json", "x-sign-on": READ}
+        answer = client.post("/v1/score", content="{}", headers=body)
+        assert answer.json()["error"]["code"] == "CH531"
+
+
 FILES = {
     "no TOML": "keys = [",
     "something else": "[serve]\nport = 1",
     "no key": "",
     "a short key": '[[keys]]\nname = "a"\nrole = "read"\nkey = "short-secret"',
     "no such role": f'[[keys]]\nname = "a"\nrole = "root"\nkey = "{READ}"',
+    "a header of others": '[[keys]]\nname = "a"\nrole = "read"\nheader = "Cookie"\n'
+    f'key = "{READ}"',
     "no name": f'[[keys]]\nrole = "read"\nkey = "{READ}"',
     "both": f'[[keys]]\nname = "a"\nrole = "read"\nkey = "{READ}"\nsha256 = "00"',
     "neither": '[[keys]]\nname = "a"\nrole = "read"',

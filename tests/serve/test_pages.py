@@ -208,6 +208,19 @@ def test_a_report_is_one_file_that_leads_nowhere(bundle_folder, tmp_path, kind):
     assert ("Value delivered" in html) == (kind in ("review", "value"))
 
 
+@pytest.mark.parametrize("kind", ["portfolio", "review"])
+def test_a_report_is_headed_by_the_company_even_without_a_bundle(tmp_path, kind):
+    book = book_of(40, as_of=DAY)
+    about = {"company": "Lamps & Sons"}
+    write_scores(book, tmp_path / "scores", as_of=DAY, about=about)
+    account = book.scores["account_id"][0] if kind == "review" else None
+    out = tmp_path / "report.html"
+    write_portfolio(
+        tmp_path / "scores", out, bundle_folder=None, kind=kind, account_id=account
+    )
+    assert "Lamps &amp; Sons" in out.read_text(encoding="utf-8")
+
+
 def test_tasks_stand_where_a_csm_looks_and_can_be_chosen(bundle_folder, tmp_path):
     live, ids = served(bundle_folder, tmp_path, "calm")
     with client_of(live) as client:

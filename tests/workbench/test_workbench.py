@@ -167,6 +167,13 @@ def test_everything_shows_itself_and_nothing_in_it_can_run(data, result, model):
     assert min(bars) >= 2
 
 
+def test_a_notebook_says_how_much_a_segment_may_lose(data, model, tmp_path):
+    model.save(tmp_path / "mine")
+    given = {"models": tmp_path / "models", "segment_tolerance": 0.2}
+    told = model.promote(data, tmp_path / "mine", **given)
+    assert told["evidence"]["segment_tolerance"] == 0.2
+
+
 def test_sections_are_held_to_the_rules_of_the_configuration(data):
     with pytest.raises(ConfigError, match="CH003"):
         data.backtest(question={"kind": "renewal", "lead_max": 90})

@@ -34,6 +34,7 @@ from churnhealth.sources.engine import Connection, QueryError, read_table, write
 
 __all__ = [
     "bands_of",
+    "company_of",
     "current_folder",
     "earlier_scores",
     "earlier_tasks",
@@ -159,6 +160,12 @@ def _newest_number(out: Path, folder: Path) -> int:
 def read_about(folder: Path) -> dict[str, Any]:
     """Read what a run says of itself; nothing where it says nothing."""
     return _read_json(folder / _ABOUT)
+
+
+def company_of(out: Path) -> str | None:
+    """Name whose scores the newest are; raises ``RequestError`` CH501 if none is."""
+    name = read_about(current_folder(out)).get("company")
+    return name if isinstance(name, str) and name else None
 
 
 def write_outcomes(out: Path, told: Mapping[str, Any]) -> None:

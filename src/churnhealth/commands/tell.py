@@ -16,6 +16,7 @@ from churnhealth.archive.moves import move_tables
 from churnhealth.archive.plain import plain_rows
 from churnhealth.archive.runs import (
     bands_of,
+    company_of,
     earlier_scores,
     read_current,
     read_outcomes,
@@ -338,6 +339,7 @@ def write_portfolio(
             " --account goes with review and value, and only with them",
         )
     card = {} if bundle_folder is None else model_card(load_bundle(bundle_folder))
+    card = {**card, "company": company_of(scores) or card.get("company")}
     if kind == "portfolio":
         book = read_current(scores)
         html = render_report(summarise(book.scores, book.drivers, card))

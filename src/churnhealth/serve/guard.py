@@ -179,7 +179,11 @@ class Guard:
     def _caller(self, scope: Scope, found: _Found) -> str | None:
         """Give the name of the key that was shown; nothing is read before."""
         needs = "score" if found.reads else "read"
-        return self.keys.let_in(_only(scope, b"authorization"), needs=needs)
+        return self.keys.let_in(
+            _only(scope, b"authorization"),
+            needs=needs,
+            shown=lambda name: _only(scope, name.encode()),
+        )
 
     def _is_busy(self, scope: Scope, found: _Found) -> bool:
         path, size = found.route.path, _announced(scope)

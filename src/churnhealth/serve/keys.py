@@ -13,8 +13,8 @@ import hashlib
 import hmac
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,23 @@ OPEN = ("/livez", "/readyz")
 """Routes that answer without a key: they say nothing of anybody."""
 
 _SHORTEST = 20  # characters
+_FIELDS = {"name", "role", "header", "key", "sha256"}
+_HEADER = re.compile(r"[Xx]-[A-Za-z0-9-]{1,60}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Key:
-    """A key by its name and role; ``digest`` is its SHA-256."""
+    """A key by its name and role; ``digest`` is its SHA-256.
+
+    With ``header`` it is shown in the header of that name and nowhere else: by a
+    reverse proxy that has asked people who they are in its own way.
+    """
 
     name: str
     role: str
     digest: bytes
+    header: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +56,18 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self.keys)
 
-    def let_in(self, authorization: str | None, *, needs: str) -> str | None:
+    def let_in(
+        self,
+        authorization: str | None,
+        *,
+        needs: str,
+        shown: Callable[[str], str | None] = lambda _: None,
+    ) -> str | None:
         """Give the name of whoever asks; ``needs`` is the role that is needed.
 
         ``Bearer KEY``, or ``Basic`` with the key as the password, as a browser sends
-        it. Every key is compared, so the time taken tells nothing.
+        it; ``shown`` gives a header by its name, for keys that have one of their own.
+        Every key is compared, so the time taken tells nothing.
 
         Raises
         ------
@@ -69,9 +83,10 @@ class Keys:
         """
         if not self.keys:
             return None
-        given = hashlib.sha256(_secret(authorization)).digest()
+        usual = hashlib.sha256(_secret(authorization)).digest()
         found: Key | None = None
         for key in self.keys:
+            given = usual if key.header is None else _digest_of(shown(key.header))
             if hmac.compare_digest(key.digest, given):
                 found = key
         if found is None:
@@ -101,11 +116,16 @@ def _secret(authorization: str | None) -> bytes:
     return b""
 
 
+def _digest_of(header: str | None) -> bytes:
+    return hashlib.sha256((header or "").strip().encode("latin-1", "replace")).digest()
+
+
 def read_keys(file: Path | None, environment: Mapping[str, str]) -> Keys:
     """Read the keys of a file and of ``CHURNHEALTH_KEYS`` (``name:role:key``, commas).
 
     The file is TOML: ``[[keys]]`` with ``name``, ``role`` and either ``key`` or
-    ``sha256`` (its digest in hexadecimal, so that the file holds no secret).
+    ``sha256`` (its digest in hexadecimal, so that the file holds no secret); with
+    ``header`` it is looked for in that header instead of ``Authorization``.
 
     Raises
     ------
@@ -135,17 +155,30 @@ def _of_file(file: Path | None) -> list[Key]:
 
 
 def _of_row(row: Any) -> Key:
-    if not isinstance(row, dict) or not set(row) <= {"name", "role", "key", "sha256"}:
-        raise _unusable("an entry has other fields than name, role, key or sha256")
+    if not isinstance(row, dict) or not set(row) <= _FIELDS:
+        raise _unusable(
+            "an entry has other fields than name, role, header, key, sha256"
+        )
+    header = _header(row.get("header"))
     name, role = row.get("name"), row.get("role")
     secret, digest = row.get("key"), row.get("sha256")
     if (secret is None) == (digest is None):
         raise _unusable("an entry needs either key or sha256")
     if secret is not None:
-        return _key(name, role, secret)
+        return replace(_key(name, role, secret), header=header)
     if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         raise _unusable("a sha256 is not 64 hexadecimal digits")
-    return Key(name=_named(name), role=_roled(role), digest=bytes.fromhex(digest))
+    digits = bytes.fromhex(digest)
+    return Key(name=_named(name), role=_roled(role), digest=digits, header=header)
+
+
+def _header(name: object) -> str | None:
+    """Take a header's name, one that nothing else is read from."""
+    if name is None:
+        return None
+    if not isinstance(name, str) or not _HEADER.fullmatch(name):
+        raise _unusable("a header is not named X- and letters, digits or -")
+    return name.lower()
 
 
 def _of_environment(text: str) -> list[Key]:

@@ -260,18 +260,21 @@ class Model:
         folder: str | Path,
         *,
         models: str | Path,
+        segment_tolerance: float = 0.05,
         refresh: bool = False,
     ) -> dict[str, Any]:
         """Ask the gate to make the bundle in ``folder`` champion of a registry.
 
-        ``promoted`` says whether; ``reasons`` are those against it. A ``refresh``, of
-        newer data, need not beat the champion: it must not be worse beyond noise.
+        ``promoted`` says whether; ``reasons`` are those against it. No segment may lose
+        more than ``segment_tolerance`` of its log loss. A ``refresh``, of newer data,
+        need not beat the champion: it must not be worse beyond noise.
         """
         with Progress() as progress:
             return promote_bundle(
                 data.config,
                 Path(folder),
                 models=Path(models),
+                tolerance=segment_tolerance,
                 refresh=refresh,
                 today=data.today,
                 now=datetime.now(UTC),

@@ -58,7 +58,7 @@ def test_it_runs_from_top_to_bottom(path, shared_data, tmp_path):
 
 @pytest.mark.slow
 def test_the_notebook_of_a_new_project_runs(tmp_path):
-    start_project(tmp_path / "new", accounts=200, seed=7)
+    start_project(tmp_path / "new", accounts=ACCOUNTS, seed=7)
     shown = executed(tmp_path / "new" / "start.ipynb", tmp_path / "new")
     assert sum("text/html" in o.get("data", {}) for o in shown) >= 4
 

@@ -28,9 +28,9 @@ def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole demo run on half the accounts, stopped before serving."""
+    """A whole demo run on a third of the accounts, stopped before serving."""
     folder = tmp_path_factory.mktemp("demo")
-    words = ("--no-serve", "--dir", "company", "--accounts", "300")
+    words = ("--no-serve", "--dir", "company", "--accounts", "200")
     done = run("demo", *words, folder=folder)
     assert done.returncode == 0, done.stderr
     assert "verdict:" in done.stdout

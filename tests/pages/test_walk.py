@@ -9,7 +9,7 @@ from tests.serve.process import started
 
 from churnhealth.commands.learn import train_bundle
 from churnhealth.commands.tell import score_cohort
-from churnhealth.config import read_config
+from churnhealth.config import Model, read_config
 from churnhealth.demo import start_project
 from churnhealth.progress import Progress
 from churnhealth.sources.contract import day_of
@@ -22,8 +22,9 @@ def scored(folder):
     """Learn from a small company and score it on two days, as its owner would."""
     start_project(folder, accounts=150, seed=7)
     config = read_config(folder / "churnhealth.toml")
+    quick = Model(ladder=("constant", "rules", "hazard", "logistic"))
     untracked = config.tracking.model_copy(update={"uri": ""})
-    config = config.model_copy(update={"tracking": untracked})
+    config = config.model_copy(update={"model": quick, "tracking": untracked})
     with Progress() as progress:
         train_bundle(
             config,

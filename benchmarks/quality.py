@@ -10,9 +10,10 @@ LightGBM, with the paired interval of our gain by account. Peers never see a tes
     python benchmarks/quality.py --peers crm5      # then its peers
     python benchmarks/quality.py --simulated 300 --seeds 20
     python benchmarks/quality.py --tune crm5 300-0 # a search of settings, gain or cost
-    python benchmarks/quality.py --page            # docs/quality.md from what is there
+    python benchmarks/quality.py --page            # what is new into the page
 
-Figures are kept in build/quality; real data is expected in shared/data (examples/).
+Figures are kept in build/quality; `--page` takes them over, part by part, into
+docs/quality.json, of which the page is made. Real data is expected in shared/data.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import orjson
 from large_company import LargeCompany
 from peers_quality import bg_nbd, flaml_search, untuned_lightgbm
 from quality_page import page
@@ -56,6 +58,7 @@ from churnhealth.sources.simulate import simulate, write_company
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "quality"
+MEASURED = ROOT / "docs" / "quality.json"
 SETS = ("crm5", "openstack", "cdnow", "oulad", "ravenstack")
 ROLLING = ("crm5", "openstack")  # a model per test date takes minutes
 LEAST_SECONDS = 30.0
@@ -90,12 +93,13 @@ def main():
             if not (KEPT / f"{name}.json").exists():
                 keep(name, simulated(accounts, seed=FIRST_SEED + seed))
     if given.page:
-        kept = {p.stem: json.loads(p.read_text()) for p in sorted(KEPT.glob("*.json"))}
-        searches = {n: f for n, f in kept.items() if n.startswith("tune-")}
-        sets = {n: kept[n] for n in SETS if n in kept}
-        text = page(sets, companies_of(kept), searches)
+        newly = {p.stem: json.loads(p.read_text()) for p in KEPT.glob("*.json")}
+        measured = sorted({**json.loads(MEASURED.read_bytes()), **newly}.items())
+        # a line for each part, null for NaN
+        lines = [orjson.dumps({name: found})[1:-1] for name, found in measured]
+        MEASURED.write_bytes(b"{\n" + b",\n".join(lines) + b"\n}\n")
+        text = page(json.loads(MEASURED.read_bytes()))
         (ROOT / "docs" / "quality.md").write_text(text, encoding="utf-8")
-        print(text)
 
 
 def keep(name, found):
@@ -107,14 +111,6 @@ def keep(name, found):
     }
     (KEPT / f"{name}.json").write_text(json.dumps(found, indent=1))
     print(name, json.dumps(found)[:3000], flush=True)
-
-
-def companies_of(kept):
-    sizes = {}
-    for name, found in kept.items():
-        if name.startswith("simulated-"):
-            sizes.setdefault(int(name.split("-")[1]), []).append(found)
-    return dict(sorted(sizes.items()))
 
 
 def panel_of(name):

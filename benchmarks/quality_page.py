@@ -23,16 +23,20 @@ NAMES = {
 }
 HEAD = """# Quality
 
-Made by `benchmarks/quality.py --page` from what its parts measured, which need not be
-one run of `make bench-quality`; do not edit. Every model was chosen and fitted on what
-was known before the first test day of the set's example; the test rows were scored
-after that (OpenStack's were seen while the lifetime rung was decided on:
-docs/ladder.md). Log loss: less is better. Slope: 1 is right, below it the probabilities
-are too extreme. Ratio: mean predicted over observed.
+Made by `benchmarks/quality.py --page` from what its parts measured (`quality.json`),
+which need not be one run of `make bench-quality`; do not edit. Every model was chosen
+and fitted on what was known before the first test day of the set's example; the test
+rows were scored after that (OpenStack's were seen while the lifetime rung was decided
+on: docs/ladder.md). Log loss: less is better. Slope: 1 is right, below it the
+probabilities are too extreme. Ratio: mean predicted over observed.
 """
 
 
-def page(sets, companies, searches):
+def page(kept):
+    """Write the page of all measured parts: sets, tune-..., simulated-..., by name."""
+    searches = {n: f for n, f in kept.items() if n.startswith("tune-")}
+    sets = {n: kept[n] for n in NAMES if n in kept}
+    companies = companies_of(kept)
     measured = [*sets.values(), *chain(*companies.values()), *searches.values()]
     parts = [HEAD, machine(measured)]
     asked = goals(sets, companies, NAMES)
@@ -51,14 +55,24 @@ def page(sets, companies, searches):
     return "\n".join(parts)
 
 
+def companies_of(kept):
+    """Give what was measured of simulated companies, by their accounts."""
+    sizes = {}
+    for name, found in kept.items():
+        if name.startswith("simulated-"):
+            sizes.setdefault(int(name.split("-")[1]), []).append(found)
+    return dict(sorted(sizes.items()))
+
+
 def machine(found):
     if not found:
         return ""
     loads = [f["machine"]["load"] for f in found if "load" in f["machine"]]
     days = sorted({f["machine"]["on"] for f in found})
     cores = found[0]["machine"]["cores"]
+    when = " to ".join(sorted({days[0], days[-1]}))
     return (
-        f"Measured {days[0]} to {days[-1]} on {cores} cores, with other work beside it"
+        f"Measured {when} on {cores} cores, with other work beside it"
         f" (load average at the end of each run {min(loads)} to {max(loads)})."
         f"{read_back(found)}\n"
     )
@@ -235,7 +249,7 @@ def sizes(companies):
     rows = []
     for accounts, found in companies.items():
         gain, share, slope, ratio = (
-            np.array(v) for v in zip(*map(gains, found), strict=True)
+            np.array(v, float) for v in zip(*map(gains, found), strict=True)
         )
         rows.append(
             [

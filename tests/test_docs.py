@@ -1,6 +1,7 @@
 """Every key, every error code and every page that is pointed at is written down."""
 
 import importlib.util
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -114,3 +115,11 @@ def test_the_example_scorecard_is_accepted():
     (example,) = re.findall(r"```toml\n(.+?)```", page, flags=re.DOTALL)
     card = parse_card(tomllib.loads(example))
     assert [stage.name for stage in card.stages] == ["onboarding", "everyone else"]
+
+
+def test_the_page_of_quality_says_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from quality_page import page
+
+    measured = json.loads((DOCS / "quality.json").read_text(encoding="utf-8"))
+    assert (DOCS / "quality.md").read_text(encoding="utf-8") == page(measured)

@@ -1,5 +1,7 @@
 """An add-on beside the main contract: what it adds, and what it leaves alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -99,6 +101,16 @@ def test_a_contract_renewed_early_was_renewed():
     assert seen(contracts(*rows), 310).renewals.tolist() == [1]
 
 
+def test_an_upgrade_that_keeps_the_end_of_the_contract_it_replaces_is_no_renewal():
+    rows = contracts(BASE, (100, 365, 1500.0, 120.0), NEXT)
+    stopped = np.array([100, FAR, FAR])
+    upgraded = replace(rows, cancelled_at=stopped, notice_at=stopped)
+    assert seen(upgraded, 50, 200, 400).renewals.tolist() == [0, 0, 1]
+    # with a new term of its own, signed before the old one ended, it is one
+    longer = replace(upgraded, end=np.array([365, 465, 730]))
+    assert seen(longer, 200).renewals.tolist() == [1]
+
+
 def followed(rows, day):
     """Walk the rows by hand: which is the next main one, which begins beside it?"""
     times, reach, main, told = 0, None, None, 0
@@ -106,7 +118,7 @@ def followed(rows, day):
         if reach is None or start > reach + 30:
             times, main = 0, (start, end, value)
         elif not (start < main[1] and value < main[2]):
-            times += start > main[0]
+            times += start > main[0] and (start >= main[1] or end > main[1])
             main = (start, end, value)
         reach = end if reach is None else max(reach, end)
         told = times if day <= end else told  # of the newest that still runs

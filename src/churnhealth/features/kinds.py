@@ -82,7 +82,8 @@ KINDS: Mapping[str, Kind] = {
         moves=False,
     ),
     "renewals": _contract(
-        "terms before this one; what began beside a contract of more value is none",
+        "terms before this one; what began beside a contract of more value is none,"
+        " nor an upgrade that keeps the agreed end",
         "renewals so far",
         "terms",
     ),

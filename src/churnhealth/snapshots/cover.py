@@ -51,7 +51,8 @@ class Cover:
     in grace and after churn they are those of the last period. ``row`` indexes the
     main contract in force (-1: none): the one worth most, of equals the one with most
     seats, then the newest. ``renewals`` counts the terms before it in the period; what
-    began beside a contract of more value is an add-on, and none. ``value`` and
+    began beside a contract of more value is an add-on, and none, and so is an upgrade
+    that ends no later than was agreed for what it takes over from. ``value`` and
     ``seats`` add up what is known of all rows in force (NaN: nothing), ``price`` is
     value / seats of the rows that have both; ``..._before`` are those of the rows in
     force when the newest began, or when cover ended before it.
@@ -277,7 +278,8 @@ def _cover(
     prior = np.flatnonzero((start < began[s]) & (until >= day[s]))
     in_force = Rows.of(r[runs], s[runs], n)
     before = added_up(contracts, Rows.of(r[prior], s[prior], n), n)
-    terms = terms_before(s, start, until, reach, begins, worth_of(contracts, r))
+    worth, agreed = worth_of(contracts, r), contracts.end[r]
+    terms = terms_before(s, start, until, agreed, begins, worth)
     return Cover(
         covered=covered,
         start=np.where(has, take(p_start, chosen), FAR),

@@ -89,22 +89,24 @@ def day_before(start: Days, reach: Days, begins: Flags) -> Days:
 
 
 def terms_before(
-    s: Ints, start: Days, until: Days, reach: Days, begins: Flags, worth: Floats
+    s: Ints, start: Days, until: Days, agreed: Days, begins: Flags, worth: Floats
 ) -> Ints:
     """Count for each row the main terms before it in its period.
 
     Row by row: what begins while the main term goes on and is worth less is an add-on;
-    all else is the next main term, and one that begins on the same day no later one.
+    all else is the next main term. It is no later one if it begins on the same day, or
+    ends no later than was agreed for the one it takes over from: an upgrade.
 
     >>> s = np.zeros(4, np.int64); start = np.array([0, 100, 365, 730])
-    >>> until = np.array([365, 9999, 730, 1095]); reach = np.maximum.accumulate(until)
+    >>> until = np.array([365, 9999, 730, 1095])
     >>> first = np.array([True, False, False, False])
-    >>> terms_before(s, start, until, reach, first, np.array([9.0, 1.0, 9.0, 9.0]))
+    >>> terms_before(s, start, until, until, first, np.array([9.0, 1.0, 9.0, 9.0]))
     array([0, 0, 1, 2])
     """
     at = np.arange(start.size)
     count = at - np.maximum.accumulate(np.where(begins, at, 0))
-    if not (~begins[1:] & (start[1:] < reach[:-1])).any():
+    known = np.where(agreed < FAR, agreed, start)
+    if not (~begins[1:] & (start[1:] < np.maximum(until, known)[:-1])).any():
         return count  # one after the other
     fresh = np.ones(s.size, bool)
     fresh[1:] = s[1:] != s[:-1]
@@ -116,6 +118,7 @@ def terms_before(
         mine, its = s[rows], main[s[rows]]
         beside = ~begins[rows] & (start[rows] < until[its]) & (worth[rows] < worth[its])
         later = ~beside & (start[rows] > start[its])
+        later &= (start[rows] >= known[its]) | (agreed[rows] > known[its])
         terms[mine] = np.where(begins[rows], 0, terms[mine] + later)
         main[mine] = np.where(beside, its, rows)
         count[rows] = terms[mine]

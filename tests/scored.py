@@ -27,7 +27,8 @@ def column(name):
 
 def same(one, two):
     """Equal to the last bit, tables with their order."""
-    for mine, theirs in ((one.scores, two.scores), (one.drivers, two.drivers)):
+    for table in ("scores", "drivers", "reasons"):
+        mine, theirs = getattr(one, table), getattr(two, table)
         assert list(mine) == list(theirs)
         for name, values in mine.items():
             other = theirs[name]

@@ -1,10 +1,11 @@
-"""From a bundle and a history to the two tables of a run: scores and drivers."""
+"""From a bundle and a history to the tables of a run: scores, drivers, reasons."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from churnhealth.explain.drivers import driver_table
 from churnhealth.health.bands import held_bands, shown_bands
 from churnhealth.snapshots.cohort import STATUSES, Cohort
 from churnhealth.snapshots.cover import cover_at
-from churnhealth.sources.contract import FAR, Accounts, Floats, History, date_of
+from churnhealth.sources.contract import (
+    FAR,
+    Accounts,
+    Floats,
+    History,
+    Texts,
+    date_of,
+)
 
 __all__ = ["ScoreBook", "score_history"]
 
@@ -25,14 +33,17 @@ Table = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ScoreBook:
-    """The two tables of one scoring run (design, section 9: Files).
+    """The tables of one scoring run (design, section 9: Files).
 
+    ``reasons`` are the rules' in words, by account and rank: the colour's first, then
+    line by line; empty where a run kept none.
     ``values`` (n scored, F) are the features ``names`` behind them, in the order of the
     scored rows; ``None`` when the tables were read from disk.
     """
 
     scores: Table
     drivers: Table
+    reasons: Table = field(default_factory=dict)
     values: Floats | None = None
     names: tuple[str, ...] = ()
 
@@ -63,7 +74,9 @@ def score_history(
     hysteresis
         How far (log-odds) beyond a cut an account must lie to leave its band before.
     """
-    assessed = assess_history(bundle, history, as_of=as_of, only=only, top=top)
+    assessed = assess_history(
+        bundle, history, as_of=as_of, only=only, top=top, reasons=True
+    )
     listed, scored, account = assessed.listed, assessed.scored, assessed.account
     if hysteresis and previous and bundle.skill:
         before = [previous.get(i) for i in history.accounts.ids[account]]
@@ -90,6 +103,7 @@ def score_history(
     return ScoreBook(
         scores={k: scores[k] for k in _SCORE_COLUMNS},
         drivers=drivers,
+        reasons=_reason_table(history.accounts.ids[account], scored.reasons or []),
         values=assessed.values,
         names=bundle.names,
     )
@@ -175,6 +189,22 @@ def _score_table(
         "top_driver": np.array([tops.get(i) for i in ids], dtype=object),
         "model_version": np.full(n, bundle.model_version, dtype=object),
         "bands_version": np.full(n, bundle.bands_version, dtype=object),
+    }
+
+
+def _reason_table(ids: Texts, told: Sequence[Sequence[str]]) -> Table:
+    """List the rules' reasons of each account, one row each.
+
+    >>> ids = np.array(["a1", "a2"], dtype=object)
+    >>> _reason_table(ids, [["red because: NPS 2", "NPS 2"], []])["rank"]
+    array([1, 2])
+    """
+    many = [len(reasons) for reasons in told]
+    ranks = chain.from_iterable(range(1, n + 1) for n in many)
+    return {
+        "account_id": np.repeat(ids, many),
+        "rank": np.fromiter(ranks, np.int64),
+        "reason": np.array([*chain.from_iterable(told), None], dtype=object)[:-1],
     }
 
 

@@ -37,7 +37,8 @@ def book(as_of=AS_OF, now=NOW):
 
 
 def same(one, two):
-    for mine, theirs in ((one.scores, two.scores), (one.drivers, two.drivers)):
+    for table in ("scores", "drivers", "reasons"):
+        mine, theirs = getattr(one, table), getattr(two, table)
         assert list(mine) == list(theirs)
         for name, values in mine.items():
             floats = values.dtype.kind in "fM"
@@ -52,7 +53,8 @@ def test_a_run_is_a_folder_and_the_pointer_moves_forward_only(tmp_path):
     first = write_scores(book(), tmp_path, as_of=DAY)
     assert first == tmp_path / "2025-09-01"
     assert names(first) == [
-        *("drivers.parquet", "features.parquet", "run.json", "scores.parquet")
+        *("drivers.parquet", "features.parquet", "reasons.parquet"),
+        *("run.json", "scores.parquet"),
     ]
     later = book(AS_OF + 30)
     write_scores(later, tmp_path, as_of=date(2025, 10, 1))

@@ -1,5 +1,6 @@
 """The pages of the service: what was written stays text, and addresses answer."""
 
+import html
 import re
 from dataclasses import replace
 from datetime import date
@@ -127,6 +128,15 @@ def test_what_if_on_the_page_is_the_services_own_answer(client, book, bundle):
     page = client.get(f"/accounts/{account_id}?feature={name}&to=3").text
     chance = f"{100 * told['after']['churn_probability']:.1f}"
     assert f"Then the chance would be <b>{chance}" in page
+
+
+def test_the_page_tells_why_the_rules_say_what_they_say(client, book):
+    account_id = book.scores["account_id"][book.scores["status"] == "scored"][0]
+    why, *lines = client.get(f"/v1/accounts/{account_id}").json()["rules"]["reasons"]
+    page = html.unescape(squeezed(client, f"/accounts/{account_id}"))
+    assert f"Why the rules say so: {why.partition(' because: ')[2]}" in page
+    assert lines
+    assert all(line in page for line in lines)
 
 
 def test_what_if_repeats_what_was_asked_as_it_is_told_elsewhere(client, book, bundle):

@@ -55,6 +55,7 @@ _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _TABLES = (
     "scores",
     "drivers",
+    "reasons",
     "features",
     "profile",
     "usage",
@@ -128,6 +129,8 @@ def _write(
 
 def _tables(book: ScoreBook, beside: Mapping[str, Table]) -> dict[str, Table]:
     tables: dict[str, Table] = {"scores": book.scores, "drivers": book.drivers}
+    if book.reasons:
+        tables["reasons"] = book.reasons
     if book.values is not None and book.names:
         scored = book.scores["status"] == "scored"
         ids = {"account_id": book.scores["account_id"][scored]}
@@ -367,10 +370,12 @@ def read_current(out: Path) -> ScoreBook:
         CH501 there are none.
     """
     folder = current_folder(out)
+    reasons = folder / "reasons.parquet"  # runs of earlier versions have none
     try:
         return ScoreBook(
             scores=read_table(folder / "scores.parquet"),
             drivers=read_table(folder / "drivers.parquet"),
+            reasons=read_table(reasons) if reasons.is_file() else {},
         )
     except QueryError as error:
         raise _none(out) from error

@@ -279,13 +279,12 @@ def told_account(
         )
     book = book_of(day)
     base = model_card(bundle)["base_probability"]
-    values = () if book.values is None else book.values
     told: dict[str, Any] = {
         "schema_version": 1,
         "outcome": outcome(bundle.question.model_dump()),
         "skill": bundle.skill,
         "score": {**plain_rows(book.scores)[0], "base_probability": base},
-        "rules": [text for row in values for text in bundle.rules.reasons(row)],
+        "rules": book.reasons["reason"].tolist(),
         "drivers": plain_rows(book.drivers),
     }
     if book.values is not None and len(book.values):

@@ -16,6 +16,7 @@ from typing import Any
 from churnhealth.archive.plain import Row, plain_rows
 from churnhealth.archive.runs import current_folder, history_of
 from churnhealth.archive.timeline import ACTIVE_USERS
+from churnhealth.explain.telling import rule_text
 from churnhealth.pages.charts import bars, span
 from churnhealth.pages.summary import summarise
 from churnhealth.sources.engine import Connection, connect, read_table
@@ -37,7 +38,8 @@ def read_dossier(
     per run, oldest first, placed on a chart), ``move`` and ``changes`` since the
     run before (``None`` without one), ``usage`` (26 weeks per event), ``every_term``,
     ``terms`` (the newest, placed on a line),
-    ``tasks``, ``records``, ``people`` and ``profile``.
+    ``tasks``, ``records``, ``people`` and ``profile``, and ``rule``: what the rules say
+    in a sentence, then line by line.
     """
     folder = current_folder(scores)
     with connect() as con:
@@ -67,11 +69,17 @@ def read_dossier(
             "usage": _usage(rows("usage")),
             "every_term": (terms := rows("contracts")),
             **_terms(terms, date.fromisoformat(folder.name)),
+            "rule": _rule(rows("reasons")),
             "tasks": rows("tasks"),
             "records": _records(rows("records")),
             "people": _people(rows("people")),
             "profile": next(iter(rows("profile")), {}),
         }
+
+
+def _rule(rows: Sequence[Row]) -> list[str]:
+    told = [row["reason"] for row in sorted(rows, key=lambda row: row["rank"])]
+    return [*map(rule_text, told[:1]), *told[1:]]
 
 
 def _seat_share(drivers: Mapping[str, Any]) -> float | None:

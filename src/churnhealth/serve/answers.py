@@ -155,11 +155,11 @@ def _unscored(account_id: str, day: str, status: str) -> Row:
     return {**_score(row, base=None, reasons=[]), "drivers": []}
 
 
-def _drivers(table: Columns) -> dict[Any, list[Row]]:
-    """Group a table of drivers by account; it is in order of rank already."""
+def _by_account(table: Columns, names: Sequence[str]) -> dict[Any, list[Row]]:
+    """Group columns of a table by account; it is in order of rank already."""
     groups: dict[Any, list[Row]] = {}
     ids = table["account_id"].tolist()
-    rows = plain_rows({name: table[name] for name in _DRIVER})
+    rows = plain_rows({name: table[name] for name in names})
     for account_id, row in zip(ids, rows, strict=True):
         groups.setdefault(account_id, []).append(row)
     return groups
@@ -209,16 +209,17 @@ def stored_scores(
 ) -> tuple[list[Row], dict[str, list[Row]]]:
     """Give stored scores as rows, and their drivers by account.
 
-    ``base`` gives the base probability of a model version, where it is known; rule
-    reasons are not stored.
+    ``base`` gives the base probability of a model version, where it is known.
     """
+    why = _by_account(book.reasons, ["reason"]) if book.reasons else {}
     rows = []
     for row in plain_rows(book.scores):
         start = base(row["model_version"]) if row["status"] == "scored" else None
-        answer = _score(row, base=start, reasons=[])
+        reasons = [told["reason"] for told in why.get(row["account_id"], [])]
+        answer = _score(row, base=start, reasons=reasons)
         count_days(row)
         rows.append(answer | {name: row[name] for name in _STORED})
-    return rows, _drivers(book.drivers)
+    return rows, _by_account(book.drivers, _DRIVER)
 
 
 def count_days(row: Row) -> None:

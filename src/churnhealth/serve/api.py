@@ -51,6 +51,7 @@ from churnhealth.serve.asked import (
     some_of,
 )
 from churnhealth.serve.asked_plainly import asked_plainly
+from churnhealth.serve.endpoints import endpoints
 from churnhealth.serve.guard import LOOPBACK, Guard
 from churnhealth.serve.keys import Keys
 from churnhealth.serve.live import Live, Serving
@@ -91,20 +92,22 @@ def create_app(
     """
     observer = Observer() if observer is None else observer
     api = _Api(live, settings, observer)
-    get = ["GET"]
+    asked = {
+        ("POST", "/v1/score"): api.score,
+        ("POST", "/v1/score/features"): api.score_features,
+        ("POST", "/v1/what-if"): api.what_if,
+        ("GET", "/v1/accounts"): api.accounts,
+        ("GET", "/v1/accounts/{account_id:path}/history"): api.history,
+        ("GET", "/v1/accounts/{account_id:path}/suggestion"): api.suggestion,
+        ("GET", "/v1/accounts/{account_id:path}"): api.account,
+        ("GET", "/v1/model"): api.model,
+        ("GET", "/v1/features"): api.features,
+        ("GET", "/livez"): api.livez,
+        ("GET", "/readyz"): api.readyz,
+        ("GET", "/openapi.json"): api.openapi,
+    }
     routes = [
-        Route("/v1/score", api.score, methods=["POST"]),
-        Route("/v1/score/features", api.score_features, methods=["POST"]),
-        Route("/v1/what-if", api.what_if, methods=["POST"]),
-        Route("/v1/accounts", api.accounts, methods=get),
-        Route("/v1/accounts/{account_id:path}/history", api.history, methods=get),
-        Route("/v1/accounts/{account_id:path}/suggestion", api.suggestion, methods=get),
-        Route("/v1/accounts/{account_id:path}", api.account, methods=get),
-        Route("/v1/model", api.model, methods=get),
-        Route("/v1/features", api.features, methods=get),
-        Route("/livez", api.livez, methods=get),
-        Route("/readyz", api.readyz, methods=get),
-        Route("/openapi.json", api.openapi, methods=get),
+        *endpoints(asked),
         *page_routes(api.serving, api.work),
         *more,
     ]

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from churnhealth.bundle import Bundle
@@ -48,13 +49,18 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def query(request: Request, *allowed: str) -> dict[str, str]:
     """Take the query's parameters: each known, each once."""
     found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in _parameters(request.scope["query_string"]):
         if name not in allowed or name in found:
             known = ", ".join(allowed) or "none"
             what = "a parameter that does not exist here, or is there twice"
             raise refused("CH516", what, fix=f"known: {known}", where="query")
         found[name] = value
     return found
+
+
+@lru_cache(maxsize=256)  # most who ask, ask for the same again
+def _parameters(text: bytes) -> tuple[tuple[str, str], ...]:
+    return tuple(QueryParams(text).multi_items())
 
 
 def count(

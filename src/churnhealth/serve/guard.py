@@ -16,7 +16,6 @@ from secrets import token_hex
 from time import perf_counter
 from typing import NamedTuple
 
-import anyio
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -244,10 +243,11 @@ class Guard:
         size, began = 0, perf_counter()
         while True:
             patience = began + _PATIENCE + size / _SLOWEST - perf_counter()
-            with anyio.move_on_after(patience) as waited:
-                message = await receive()
-            if waited.cancelled_caught:
-                raise _too_slow()
+            try:
+                async with asyncio.timeout(patience):
+                    message = await receive()
+            except TimeoutError:
+                raise _too_slow() from None
             if message["type"] == "http.disconnect":
                 raise refused("CH514", "the body ended early", fix="send all of it")
             parts.append(message.get("body", b""))

@@ -41,6 +41,7 @@ class Metrics(Observer):
         self._measured = 0
         self._missing: Floats | None = None
         self._of_answer: dict[tuple[str, int], Any] = {}
+        self._of_stage: dict[str, Any] = {}
 
     def _counter(self, name: str, says: str, *labels: str) -> Any:
         given = {"name": name, "documentation": says, "labelnames": list(labels)}
@@ -123,7 +124,10 @@ class Metrics(Observer):
 
     def took(self, stage: str, seconds: float) -> None:
         """Time a stage."""
-        self._stage.labels(stage=stage).observe(seconds)
+        histogram = self._of_stage.get(stage)
+        if histogram is None:
+            histogram = self._of_stage[stage] = self._stage.labels(stage=stage)
+        histogram.observe(seconds)
 
     def scored(self, bundle: Bundle, scores: Sequence[Row], X: Floats | None) -> None:
         """Keep scores and missing features until they are written down."""

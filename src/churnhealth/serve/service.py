@@ -37,7 +37,8 @@ class _Guarded(bentoml.Service[Any]):  # type: ignore[misc]
 
         shell: ASGIApp = super().to_asgi(is_main)
         worker = Worker(_SETTINGS, shell=shell, metrics=bentoml.metrics)
-        Turnstile.turn_away = worker.app.state.guard.turn_away
+        guard = worker.app.state.guard  # it answers all errors: nothing else is needed
+        Turnstile.turn_away = guard.turn_away
         if _SETTINGS.workers > 1 and (stop := os.environ.get("CHURNHEALTH_STOP")):
             WideServer.held = Held(Path(stop).with_name("held"))
         uvicorn.Server = WideServer  # type: ignore[misc]  # BentoML starts it by name
@@ -47,7 +48,7 @@ class _Guarded(bentoml.Service[Any]):  # type: ignore[misc]
                 worker.start()
                 await shell(scope, receive, send)
             else:
-                await worker.app(scope, receive, send)
+                await guard(scope, receive, send)
 
         return front
 

@@ -33,6 +33,7 @@ from churnhealth.pages.shape import Account
 from churnhealth.pages.words import outcome
 from churnhealth.serve.account import account_suggestion, what_if_answer
 from churnhealth.serve.addresses import Asked, account_asked, choice_of, unknown
+from churnhealth.serve.endpoints import endpoints
 from churnhealth.serve.refusal import STATUS, refused
 from churnhealth.serve.stored import StoredScores
 
@@ -67,14 +68,14 @@ def page_routes(serving: Serving, work: Work) -> list[Route]:
     """
     pages = _Pages(serving, work)
     shown = {
-        "/accounts/{account_id:path}": pages.account,
-        "/accounts.csv": pages.csv,
-        "/backtest": pages.backtest,
-        "/board": pages.board,
-        "/model": pages.model,
-        "/": pages.portfolio,
+        ("GET", "/accounts/{account_id:path}"): pages.account,
+        ("GET", "/accounts.csv"): pages.csv,
+        ("GET", "/backtest"): pages.backtest,
+        ("GET", "/board"): pages.board,
+        ("GET", "/model"): pages.model,
+        ("GET", "/"): pages.portfolio,
     }
-    return [Route(path, page, methods=["GET"]) for path, page in shown.items()]
+    return endpoints(shown)
 
 
 class _Pages:

@@ -130,6 +130,16 @@ def ids_by_outcome(f):
         table.to_csv(file, index=False)
 
 
+def ids_of_an_archive(f):
+    """Whoever left was moved to a system that puts a letter of its own before ids."""
+    for file in f.data.glob("*.csv"):
+        table = pd.read_csv(file)
+        for column in {"id", "account_id"} & set(table):
+            left = table[column].isin(f.left.index)
+            table[column] = np.where(left, "X" + table[column], table[column])
+        table.to_csv(file, index=False)
+
+
 def ends_overwritten(f):
     table = f.read("subscriptions")
     last = table.sort_values("start_date").groupby("account_id").tail(1)
@@ -205,6 +215,23 @@ def plan_of_leavers(f):
     f.write("subscriptions", terms)
 
 
+def segment_of_leavers(f):
+    """The CRM calls a customer of old "former" where it used to name the size."""
+    table = f.read("accounts")
+    gone = table.churned_on.notna() & (f.random.random(len(table)) < 0.9)
+    f.write("accounts", table.assign(tier=table.tier.where(~gone, "former")))
+
+
+def discount_of_leavers(f):
+    """What was offered to keep them is written over the terms of the last contract."""
+    terms = f.read("subscriptions")
+    last = terms.sort_values("start_date").groupby("account_id").tail(1)
+    mine = last[last.account_id.isin(f.left.index)].index
+    mine = mine[f.random.random(mine.size) < 0.6]
+    terms.loc[mine, "discount"] = 0.35
+    f.write("subscriptions", terms)
+
+
 def total_of_the_export(f):
     """What was used in all stands among the facts of the account, some of it late."""
     totals = f.read("usage").groupby("account_id")["count"].sum()
@@ -243,6 +270,7 @@ PLANTS = {
     state_written_back: {"CH225"},
     state_written_over: {"CH225", "CH229"},
     ids_by_outcome: {"CH226"},
+    ids_of_an_archive: {"CH226"},
     ends_overwritten: {"CH228"},
     interviews_after_leaving: {"CH227"},
     dump_of_one_day: {"CH231"},
@@ -252,6 +280,8 @@ PLANTS = {
     surveys_of_leavers_deleted: {"CH247"},
     renewals_known_too_early: {"CH248"},
     plan_of_leavers: {"CH225", "CH227"},
+    segment_of_leavers: {"CH225", "CH227"},
+    discount_of_leavers: {"CH227"},
     total_of_the_export: {"CH251"},
     number_of_contracts: {"CH251"},
     accounts_there_twice: {"CH252"},

@@ -241,3 +241,25 @@ def test_levels_that_cannot_be_told_apart_are_refused(company, levels):
             files={"p.csv": PULSE},
             states=[{"name": "pulse", "path": "p.csv", "levels": levels}],
         )
+
+
+@pytest.mark.parametrize("blank", ["\t", "\r", " \t ", chr(0xA0), "\u2009", "\u200b"])
+def test_no_kind_of_blank_around_a_cell_is_part_of_it(company, blank):
+    cells = ("a1", "2025-01-01", "900", "pro")
+    around = ";".join(f'"{blank}{cell}{blank}"' for cell in cells)
+    files = contracts(";".join(cells), around, head="account_id;start;value;plan")
+    files["usage.csv"] = (
+        f'account_id,happened_at,event\n"{blank}a1","2025-01-05{blank}","run{blank}"\n'
+        "a1,2025-01-06,run\n"
+    )
+    config = company(
+        files=files,
+        contracts={"path": "contracts.csv"},
+        events=[{"name": "product", "path": "usage.csv"}],
+    )
+    history = load(config).history
+    assert history.accounts.ids.tolist() == ["a1"]
+    assert set(history.contracts.start.tolist()) == {parse_day("2025-01-01")}
+    assert set(history.contracts.value.tolist()) == {900.0}
+    assert set(history.contracts.plan.tolist()) == {"pro"}
+    assert list(history.events[0].vocabulary) == ["run"]

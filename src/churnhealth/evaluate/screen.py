@@ -23,8 +23,10 @@ from churnhealth.evaluate.twins import twins
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.numbers import as_numbers
 from churnhealth.snapshots.labels import NO, YES
+from churnhealth.sources.check_columns import undated
 from churnhealth.sources.contract import (
     FAR,
+    Contracts,
     EventLog,
     Floats,
     Ints,
@@ -146,7 +148,7 @@ def _telling_attributes(panel: Panel, who: _Outcome) -> Iterator[Finding]:
     """Rank accounts by the share of each level that left; levels of few say nothing."""
     left = who.left[who.judged].astype(np.int64)
     account = np.arange(left.size)
-    for name, levels in panel.history.accounts.attributes.items():
+    for name, levels in undated(panel.history.accounts).items():
         texts = np.array([str(v) for v in levels[who.judged]])
         _, level = np.unique(texts, return_inverse=True)
         size = np.bincount(level)
@@ -182,13 +184,12 @@ def _claim(x: Floats, y: Ints, account: Ints) -> float | None:
 def _ordered_ids(panel: Panel, who: _Outcome) -> Iterator[Finding]:
     """See whether account ids sort by outcome, as in a file written class by class."""
     ids = panel.history.accounts.ids[who.judged]
+    orders = [np.argsort(np.argsort(ids.astype(str))).astype(np.float64)]
     digits = [re.search(r"(\d+)\D*$", i) for i in ids.tolist()]
-    if any(d is None for d in digits):
-        order = np.argsort(np.argsort(ids.astype(str))).astype(np.float64)
-    else:
-        order = np.array([float(d.group(1)) for d in digits if d])
-    found = auc(order, who.left[who.judged].astype(np.int64))
-    found = max(found, 1.0 - found)
+    if all(digits):
+        orders.append(np.array([float(d.group(1)) for d in digits if d]))
+    left = who.left[who.judged].astype(np.int64)
+    found = max(max(a, 1.0 - a) for a in (auc(order, left) for order in orders))
     if found > _ORDERED:
         what = f"account ids alone rank leavers with an AUC of {found:.2f}"
         yield finding("CH226", what, count=int(who.judged.sum()), example="account_id")
@@ -197,7 +198,7 @@ def _ordered_ids(panel: Panel, who: _Outcome) -> Iterator[Finding]:
 def _leavers_sources(
     panel: Panel, who: _Outcome, *, but: Collection[str]
 ) -> Iterator[Finding]:
-    """Find events, states, plans and levels that hardly anybody has but who left.
+    """Find events, states, terms and levels that hardly anybody has but who left.
 
     ``but`` names attributes that are told already.
     """
@@ -218,21 +219,31 @@ def _leavers_sources(
 
 
 def _items(panel: Panel, *, but: Collection[str]) -> Iterator[tuple[str, Ints]]:
-    """Give each event, state, plan and level of an attribute with who has it."""
+    """Give each event, state, plan, price and level, with the accounts it is of."""
     for log in panel.history.events:
         for k, word in enumerate(log.vocabulary):
             yield f"{log.name}: {word}", log.account[log.event == k]
     for states in panel.history.states:
         for k, word in enumerate(states.vocabulary):
             yield f"{states.name}: {word}", states.account[states.state == k]
-    terms = panel.history.contracts
-    if terms is not None:
-        for plan, rows in _levels(terms.plan):
-            yield f"the plan {plan}", terms.account[rows]
-    for name, values in panel.history.accounts.attributes.items():
+    if panel.history.contracts is not None:
+        yield from _terms(panel.history.contracts)
+    for name, values in undated(panel.history.accounts).items():
         for _, accounts in _levels(values) if name not in but else ():
             # which one is not said: levels may be names of people
             yield f"one level of {name}", accounts
+
+
+def _terms(terms: Contracts) -> Iterator[tuple[str, Ints]]:
+    """Give each plan and number of contracts, with the accounts that ever had it."""
+    for plan, rows in _levels(terms.plan):
+        yield f"the plan {plan}", terms.account[rows]
+    for name in ("value", "seats", "discount"):
+        numbers: Floats = getattr(terms, name)
+        texts = numbers.astype(object)
+        texts[np.isnan(numbers)] = None
+        for number, rows in _levels(texts):
+            yield f"contracts of {name} {float(number):g}", terms.account[rows]
 
 
 def _levels(values: Texts) -> Iterator[tuple[str, Ints]]:

@@ -9,10 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.sources.check_terms import first_id, last_cover
-from churnhealth.sources.contract import FAR, EventLog, History, Ints, Texts
+from churnhealth.sources.contract import (
+    FAR,
+    Accounts,
+    EventLog,
+    History,
+    Ints,
+    Texts,
+)
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["column_findings"]
+__all__ = ["column_findings", "undated"]
 
 Mask = NDArray[np.bool_]
 
@@ -44,12 +51,22 @@ def column_findings(
             found.append(_contradicting(history, name, flag, ended))
     for name, values in history.accounts.attributes.items():
         found.append(_constant(name, values))
-        if ended is not None:
+    if ended is not None:
+        for name, values in undated(history.accounts).items():
             found.append(_telling(history, name, values, ended))
     found.append(_outcomes(flags))
     found.append(_timeless(history))
     found += [_userless(log) for log in history.events]
     return [f for f in found if f is not None]
+
+
+def undated(accounts: Accounts) -> dict[str, Texts]:
+    """Give what is said of accounts without a day: attributes, and the segment.
+
+    A CRM that calls its customers of old "former" does so in the column of segments.
+    """
+    given = any(s is not None for s in accounts.segment.tolist())
+    return {**accounts.attributes, **({"segment": accounts.segment} if given else {})}
 
 
 def _ended(history: History, today: int) -> _Ended | None:

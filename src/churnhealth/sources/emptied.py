@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from churnhealth.config import Source
-from churnhealth.sources.engine import Connection, literal, quoted
+from churnhealth.sources.engine import Connection, literal, quoted, trimmed
 from churnhealth.sources.written import (
     family_of,
     folded,
@@ -31,7 +31,7 @@ def without_missing(con: Connection, source: Source, kinds: Mapping[str, str]) -
         day = f"CAST(CAST({dated.get(name, q)} AS DATE) AS VARCHAR)"
         means_nothing = []
         if kind == "VARCHAR":
-            means_nothing.append(f"trim({q}) IN ({listed})")
+            means_nothing.append(f"{trimmed(q)} IN ({listed})")
         if name in dated or kind == "DATE" or kind.startswith("TIMESTAMP"):
             means_nothing.append(f"coalesce({day}, '') IN ({listed})")
         nothing = " OR ".join(means_nothing)

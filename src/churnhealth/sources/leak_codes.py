@@ -31,7 +31,7 @@ LEAK_CODES: Mapping[str, Code] = {
     "CH227": code(
         "warning",
         False,
-        "an event, state, plan or level that only leavers have",
+        "an event, state, plan, price or level that only leavers have",
         "it is part of leaving, not a sign before it",
         "leave it out, or check that it is recorded before the decision",
     ),

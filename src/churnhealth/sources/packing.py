@@ -15,7 +15,7 @@ import numpy as np
 
 from churnhealth.sources.contract import FAR, Texts
 from churnhealth.sources.copied import copied_days
-from churnhealth.sources.engine import Connection, fetch, literal, texts
+from churnhealth.sources.engine import Connection, fetch, literal, texts, trimmed
 from churnhealth.sources.packed import Field, Words, placed
 from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
 from churnhealth.sources.reading import Opened
@@ -131,7 +131,7 @@ def _encoded(
 ) -> _Codes:
     """Give the texts of a column numbers; an empty one is ``otherwise``, or -1."""
     raw, table = raw_column(opened, name), f"codes_{name}"
-    text = f"coalesce(nullif(trim(raw), ''), {otherwise})"
+    text = f"coalesce(nullif({trimmed('raw')}, ''), {otherwise})"
     found = distinct_texts(con, opened, typed, name)
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} AS"  # noqa: S608

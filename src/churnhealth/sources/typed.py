@@ -16,7 +16,13 @@ from churnhealth.sources.clocks import (
     unknown_zone,
 )
 from churnhealth.sources.contract import TABLES
-from churnhealth.sources.engine import Connection, QueryError, literal, quoted
+from churnhealth.sources.engine import (
+    Connection,
+    QueryError,
+    literal,
+    quoted,
+    trimmed,
+)
 from churnhealth.sources.kinds import (
     BLANK,
     LABEL,
@@ -169,7 +175,7 @@ def _view(
     )
     asked = f"SELECT count(*), bit_or(bad) FROM {into}"  # noqa: S608
     rows, bad = con.execute(asked).fetchall()[0]
-    blank = "nullif(trim(raw), '') IS NULL"
+    blank = f"nullif({trimmed('raw')}, '') IS NULL"
     if (
         rows
         and not bad
@@ -188,7 +194,7 @@ def _view(
 def _given(theirs: str, native: str) -> str:
     if native.split("(")[0] in _NEVER_BLANK or native.startswith("TIMESTAMP"):
         return f"{quoted(theirs)} IS NOT NULL"
-    return f"nullif(trim(CAST({quoted(theirs)} AS VARCHAR)), '') IS NOT NULL"
+    return f"{_plain(theirs)} IS NOT NULL"
 
 
 def _value(opened: Opened, theirs: str, kind: str) -> tuple[str, str]:
@@ -221,7 +227,11 @@ def _text(theirs: str, native: str) -> str:
             f"CASE WHEN isfinite({q}) AND {q} = trunc({q}) AND abs({q}) < 1e15"
             f" THEN {whole} WHEN isfinite({q}) THEN CAST({q} AS VARCHAR) END"
         )
-    return f"nullif(trim(CAST({q} AS VARCHAR)), '')"
+    return _plain(theirs)
+
+
+def _plain(theirs: str) -> str:
+    return f"nullif({trimmed(f'CAST({quoted(theirs)} AS VARCHAR)')}, '')"
 
 
 def _parsed(theirs: str, native: str, pattern: str | None) -> str:
@@ -233,7 +243,7 @@ def _parsed(theirs: str, native: str, pattern: str | None) -> str:
     if pattern is not None:
         return time_as_written(theirs, pattern)
     if native == "VARCHAR":
-        return f"(TRY_CAST(trim({q}) AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+        return f"(TRY_CAST({trimmed(q)} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
     return "CAST(NULL AS TIMESTAMP)"
 
 
@@ -285,7 +295,7 @@ def _number(
     elif native == "BOOLEAN":
         n = f"CAST(CAST({q} AS INTEGER) AS DOUBLE)"
     elif native == "VARCHAR":
-        text = f"lower(trim({q}))"
+        text = f"lower({trimmed(q)})"
         known = (f"WHEN {literal(w)} THEN {v!r}::DOUBLE" for w, v in words.items())
         n = f"CASE {text} {' '.join(known)} ELSE TRY_CAST({text} AS DOUBLE) END"
     elif native.startswith(("DATE", "TIME", "INTERVAL")):

@@ -13,7 +13,13 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from churnhealth.sources.engine import Connection, QueryError, literal, quoted
+from churnhealth.sources.engine import (
+    Connection,
+    QueryError,
+    literal,
+    quoted,
+    trimmed,
+)
 
 __all__ = [
     "FIRST",
@@ -147,7 +153,7 @@ def understood(con: Connection, pattern: str) -> bool:
 
 def time_as_written(theirs: str, pattern: str) -> str:
     """Write the UTC timestamp of a column; null where the pattern does not fit."""
-    text = f"trim(CAST({quoted(theirs)} AS VARCHAR))"
+    text = trimmed(f"CAST({quoted(theirs)} AS VARCHAR)")
     if pattern in _COUNTED:
         unit, zero = _COUNTED[pattern]
         n = f"(TRY_CAST({text} AS DOUBLE) * {unit})"
@@ -229,7 +235,7 @@ def fitting(
             read.append(f"{n} IS NOT NULL")
     counts = ", ".join(f"count(*) FILTER ({r})" for r in read)
     sample = (
-        f"SELECT {q} FROM {rows} WHERE nullif(trim(CAST({q} AS VARCHAR)), '')"  # noqa: S608
+        f"SELECT {q} FROM {rows} WHERE nullif({trimmed(f'CAST({q} AS VARCHAR)')}, '')"  # noqa: S608
         f" IS NOT NULL LIMIT {_LOOKED_AT}"
     )
     try:
@@ -251,7 +257,7 @@ def empty_words(con: Connection, rows: str, theirs: str) -> list[str]:
     ...     empty_words(con, "(SELECT unnest(['NULL', '7', 'soon']) AS x)", "x")
     ['NULL']
     """
-    x = f"trim(CAST({quoted(theirs)} AS VARCHAR))"
+    x = trimmed(f"CAST({quoted(theirs)} AS VARCHAR)")
     listed = ", ".join(map(literal, _NOTHING))
     sql = f"SELECT DISTINCT {x} AS word FROM {rows} WHERE lower({x}) IN ({listed})"  # noqa: S608
     return [str(word) for (word,) in con.execute(f"{sql} ORDER BY word").fetchall()]
@@ -273,7 +279,7 @@ def hides_thousands(con: Connection, rows: str, columns: Sequence[str]) -> list[
         return []
     asked = []
     for theirs in columns:
-        x = f"trim({quoted(theirs)})"
+        x = trimmed(quoted(theirs))
         pointed, small = r"'[1-9]\d{0,2}\.\d{3}'", r"'\d{1,3}'"
         asked.append(
             f"count(DISTINCT {x}) FILTER (regexp_full_match({x}, {pointed})) > 2"

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from churnhealth.bundle import load_bundle, save_bundle
+from churnhealth.commands import gate
 from churnhealth.commands.gate import list_models, promote_bundle, roll_back
 from churnhealth.commands.learn import train_bundle
 from churnhealth.config import read_config
-from churnhealth.errors import BundleError
+from churnhealth.errors import BundleError, GateError
 from churnhealth.progress import Progress
 from churnhealth.registry import Champion, crown, promotions, read_champion
 
@@ -131,6 +132,24 @@ def test_a_better_model_becomes_champion_and_the_journal_says_why(company, model
     [line] = promotions(models)
     assert line["action"] == "promoted"
     assert line["evidence"]["evidence"]["against"]["rules"]["beaten"]
+
+
+def test_who_comes_second_is_told_to_compare_with_the_new_champion(
+    company, models, monkeypatch
+):
+    bring = gate._bring
+
+    def meanwhile(bundle, target):
+        bring(bundle, target)
+        other = Champion(folder="other", model_version="another")
+        crown(models, other, over=None, at=AT, evidence={})
+
+    monkeypatch.setattr(gate, "_bring", meanwhile)
+    with pytest.raises(GateError) as error:
+        put_forward(company, "good", models)
+    assert (error.value.code, error.value.exit_code) == ("CH623", 3)
+    assert "again" in error.value.fix
+    assert read_champion(models).folder == "other"
 
 
 def test_what_is_no_better_is_refused_and_the_champion_stays(company, models):

@@ -33,6 +33,8 @@ def read(company, files, **formats):
         ("-1.234.567,89 €", "1.234,50", -1234567.89),
         ("1,234.50", "1,234.50", 1234.5),
         ("$1,234", "1,234.50", 1234.0),
+        ("EUR 1.234,50", "1.234,50", 1234.5),
+        ("12,5SEK", "1.234,50", 12.5),
         ("1 234,50", "1.234,50", 1234.5),
         ("1'234.50", "1,234.50", 1234.5),
         ("4900", "cents", 49.0),
@@ -45,8 +47,10 @@ def test_a_number_is_read_as_its_format_says(company, written, pattern, meant):
     assert np.isnan(read_[1])
 
 
-@pytest.mark.parametrize("written", ["1.23", "1.2345", "1,2,3", "1.234.5"])
-def test_thousands_that_are_not_in_threes_are_refused(company, written):
+@pytest.mark.parametrize(
+    "written", ["1.23", "1.2345", "1,2,3", "1.234.5", "ABC123", "12KGS3", "7PCS"]
+)
+def test_what_is_no_number_is_refused(company, written):
     files = contracts(f"a1;2025-01-01;{written}")
     config = company(
         files=files,

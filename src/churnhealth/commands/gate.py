@@ -18,7 +18,7 @@ import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.config import Calibration, Config, Model, Tracking
-from churnhealth.errors import BundleError, ChurnHealthError, GateError
+from churnhealth.errors import BundleError, ChurnHealthError
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.contest import contest
 from churnhealth.evaluate.panel import Panel
@@ -80,6 +80,8 @@ def promote_bundle(
     ------
     BundleError
         as ``load_bundle``, and CH620, CH622 for a broken champion.
+    GateError
+        CH623 when the champion changed while the two were compared.
     """
     with progress.stage("bundle"):
         folder = _named(bundle_folder, models)
@@ -114,10 +116,7 @@ def promote_bundle(
         note(models, "refused", mine, at=now, before=over, evidence=_kept(told))
         return told
     _bring(challenger, models / mine.folder)
-    try:
-        crown(models, mine, over=over, at=now, evidence=_kept(told))
-    except GateError as error:
-        return {**told, "reasons": [error.what]}
+    crown(models, mine, over=over, at=now, evidence=_kept(told))
     mirrored = _mirror(config, mine.model_version)
     return {**told, "promoted": True, "folder": mine.folder, "mlflow": mirrored}
 

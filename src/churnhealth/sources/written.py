@@ -56,6 +56,18 @@ _NUMBERS: Mapping[str, tuple[str, str]] = {
     "1,234.50": (",", "."),
 }
 _SIGN = r"[A-Z]{0,2}\p{Sc}"  # of a currency: €, US$
+_CODES = (  # of currencies; any other three letters may be those of an id
+    r"(?:"
+    r"AED|AFN|ALL|AMD|ANG|AOA|ARS|AUD|AWG|AZN|BAM|BBD|BDT|BGN|BHD|BIF|BMD|BND|BOB|"
+    r"BRL|BSD|BTN|BWP|BYN|BZD|CAD|CDF|CHF|CLF|CLP|CNH|CNY|COP|CRC|CUP|CVE|CZK|DJF|"
+    r"DKK|DOP|DZD|EGP|ERN|ETB|EUR|FJD|FKP|GBP|GEL|GHS|GIP|GMD|GNF|GTQ|GYD|HKD|HNL|"
+    r"HRK|HTG|HUF|IDR|ILS|INR|IQD|IRR|ISK|JMD|JOD|JPY|KES|KGS|KHR|KMF|KPW|KRW|KWD|"
+    r"KYD|KZT|LAK|LBP|LKR|LRD|LSL|LYD|MAD|MDL|MGA|MKD|MMK|MNT|MOP|MRU|MUR|MVR|MWK|"
+    r"MXN|MYR|MZN|NAD|NGN|NIO|NOK|NPR|NZD|OMR|PAB|PEN|PGK|PHP|PKR|PLN|PYG|QAR|RMB|"
+    r"RON|RSD|RUB|RWF|SAR|SBD|SCR|SDG|SEK|SGD|SHP|SLE|SOS|SRD|SSP|STN|SVC|SYP|SZL|"
+    r"THB|TJS|TMT|TND|TOP|TRY|TTD|TWD|TZS|UAH|UGX|USD|UYU|UZS|VED|VES|VND|VUV|WST|"
+    r"XAF|XCD|XOF|XPF|YER|ZAR|ZMW|ZWG)"
+)
 _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y"),
@@ -175,7 +187,7 @@ def number_as_written(theirs: str, native: str, pattern: str) -> str:
     if native != "VARCHAR":
         return f"TRY_CAST({q} AS DOUBLE)"
     between, before = _NUMBERS[pattern]
-    signs = literal(rf"[\s\x{{A0}}\x{{202F}}'’]|{_SIGN}|^\s*[A-Z]{{3}}|[A-Z]{{3}}\s*$")
+    signs = literal(rf"[\s\x{{A0}}\x{{202F}}'’]|{_SIGN}|^\s*{_CODES}|{_CODES}\s*$")
     bare = f"regexp_replace({q}, {signs}, '', 'g')"
     fits = literal(rf"[+-]?(?:\d+|\d{{1,3}}(?:[{between}]\d{{3}})+)(?:[{before}]\d+)?")
     plain = f"replace(replace({bare}, {literal(between)}, ''), {literal(before)}, '.')"
@@ -194,7 +206,7 @@ def currencies_in(con: Connection, rows: str, theirs: str) -> list[str]:
     ...     currencies_in(con, rows, "x")
     ['$', 'EUR', 'R$']
     """
-    mark = f"regexp_extract({quoted(theirs)}, {literal(f'{_SIGN}|[A-Z]{{3}}')})"
+    mark = f"regexp_extract({quoted(theirs)}, {literal(f'{_SIGN}|{_CODES}')})"
     sql = f"SELECT DISTINCT {mark} AS mark FROM {rows} ORDER BY mark"  # noqa: S608
     return [str(mark) for (mark,) in con.execute(sql).fetchall() if mark]
 

@@ -267,7 +267,8 @@ class Model:
 
         ``promoted`` says whether; ``reasons`` are those against it. No segment may lose
         more than ``segment_tolerance`` of its log loss. A ``refresh``, of newer data,
-        need not beat the champion: it must not be worse beyond noise.
+        need not beat the champion: it must not be worse beyond noise. Raises CH623
+        where somebody else promoted or rolled back meanwhile.
         """
         with Progress() as progress:
             return promote_bundle(

@@ -69,6 +69,16 @@ def test_a_key_that_would_be_ignored_is_refused(company, more):
     assert f"`{next(iter(more))}` has no meaning" in error.what
 
 
+@pytest.mark.parametrize(
+    ("name", "how"), [("app.sqlite", "type sqlite"), ("b.duckdb", "read_only")]
+)
+def test_a_database_is_told_with_the_query_that_attaches_it(company, name, how):
+    error = refused(given(company, name, b"a database"))
+    assert error.code == "CH108"
+    assert f"{name!r} is a database, not a table" in error.what
+    assert f"attach '{{root}}/{name}' as db ({how}); select" in error.fix
+
+
 @pytest.fixture
 def workbook(tmp_path):
     """Write a workbook: a title, a blank row, the names, two contracts, a note."""
@@ -138,6 +148,13 @@ def test_the_row_of_a_workbook_that_names_the_columns_is_found(company, workbook
     error = refused(company(contracts=source))
     assert error.code == "CH102"
     assert "skip = 2" in error.fix
+
+
+def test_the_sheet_of_a_workbook_that_names_the_columns_is_found(company, workbook):
+    error = refused(company(contracts={"path": "c.xlsx", "columns": COLUMNS}))
+    assert error.code == "CH102"
+    assert "stand in the sheet 'Contracts' of 'c.xlsx'" in error.what
+    assert 'sheet = "Contracts" and skip = 2' in error.fix
 
 
 def test_a_sheet_that_is_not_there_is_told_with_those_that_are(company, workbook):

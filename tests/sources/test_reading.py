@@ -39,6 +39,21 @@ def test_a_missing_column_lists_those_that_exist_and_the_nearest(company):
     assert "it has account_id, happened_at" in error.what
 
 
+def test_a_field_inside_of_a_field_is_told_with_the_query_that_takes_it_out(company):
+    rows = '{"org": {"id": "a1"}, "ts": "2025-03-01"}\n'
+    files = {"t.jsonl": rows}
+    columns = {"account_id": "org.id", "happened_at": "ts"}
+    tickets = {"name": "tickets", "path": "t.jsonl", "columns": columns}
+    error = refused(company(files=files, events=[tickets]))
+    assert error.code == "CH102"
+    assert "no column 'org.id': 'org' holds fields of its own" in error.what
+    query = "select *, org.id as org_id from read_json('{root}/t.jsonl')"
+    assert f'sql = "{query}"' in error.fix
+    columns["account_id"] = "org_id"
+    mended = {"name": "tickets", "sql": query, "columns": columns}
+    assert load(company(files=files, events=[mended])).history.accounts.ids[0] == "a1"
+
+
 def test_a_required_column_that_is_not_mapped_is_told(company):
     error = refused(company(events=events(columns={"account_id": "account_id"})))
     assert "`happened_at` is not mapped" in error.what

@@ -234,6 +234,7 @@ def test_a_word_without_a_number_is_told_with_the_way_out(company):
     error = refused(company(files={"p.csv": PULSE}, states=states))
     assert error.code == "CH104"
     assert "1 value is not a number in 'value', the first in data row 2" in error.what
+    assert "give every word of 'value' a number in `levels`" in error.fix
     assert "levels = { red = 1, green = 3 }" in error.fix
     assert "GREEN" not in str(error)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import gzip
+import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -17,17 +18,22 @@ from churnhealth.sources.workbook import (
     DAMAGED,
     NoSuchSheetError,
     sheet_rows,
+    sheets_of,
     write_sheet,
 )
 from churnhealth.sources.written import folded
 
-__all__ = ["files_of", "header_line", "reader"]
+__all__ = ["files_of", "header_line", "inner_field", "other_sheet", "reader"]
 
 _KINDS = {
     **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
     **dict.fromkeys((".xlsx", ".xlsm"), "excel"),
+}
+_DATABASES = {
+    **dict.fromkeys((".sqlite", ".sqlite3", ".db"), " (type sqlite)"),
+    ".duckdb": " (read_only)",
 }
 _MEANT = {
     "csv": ("encoding", "skip"),
@@ -99,9 +105,58 @@ def header_line(file: str, source: Source, names: Sequence[str]) -> int | None:
     >>> header_line(str(file), Source(path="t.csv"), ["id", "start"])
     2
     """
+    line = _line_of(names, file, source)
+    return line if line != source.skip else None
+
+
+def other_sheet(
+    file: str, title: str, source: Source, names: Sequence[str]
+) -> list[Problem]:
+    """See whether the names of the columns stand in another sheet of the workbook."""
+    if _KINDS[_suffix(file)] != "excel":
+        return []
+    first, *others = sheets_of(Path(file))
+    for sheet in (first, *others):
+        if sheet == (source.sheet or first):
+            continue
+        line = _line_of(names, file, source.model_copy(update={"sheet": sheet}))
+        if line is not None:
+            below = f" and skip = {line}" if line != source.skip else ""
+            name = json.dumps(sheet, ensure_ascii=False)
+            return [
+                Problem(
+                    code="CH102",
+                    what=f"{title}: the names of the columns stand in the sheet"
+                    f" {sheet!r} of {source.path!r}",
+                    fix=f"name it: sheet = {name}{below}",
+                )
+            ]
+    return []
+
+
+def inner_field(
+    name: str, title: str, source: Source, kinds: Mapping[str, str]
+) -> Problem | None:
+    """See whether a name leads into a column that holds fields, as in JSON."""
+    outer = name.partition(".")[0]
+    if not kinds.get(outer, "").startswith(("STRUCT", "MAP")):
+        return None
+    made = name.replace(".", "_")
+    fix = f"{name} as {made}"
+    if source.path is not None:
+        how = "read_parquet" if ".parquet" in source.path.lower() else "read_json"
+        fix = f"select *, {fix} from {how}('{{root}}/{source.path}')"  # noqa: S608
+    return Problem(
+        code="CH102",
+        what=f"{title}: there is no column {name!r}: {outer!r} holds fields of its own",
+        fix=f'take it out with `sql` and map {made!r}: sql = "{fix}"',
+    )
+
+
+def _line_of(names: Sequence[str], file: str, source: Source) -> int | None:
     for number, line in enumerate(islice(_lines(file, source), _LOOKED_AT)):
         if names and all(folded(name) in folded(line) for name in names):
-            return number if number != source.skip else None
+            return number
     return None
 
 
@@ -140,7 +195,15 @@ def _kind(files: Sequence[str], path: str, title: str) -> str | Problem:
             what=f"{title}: {path!r} is an empty file",
             fix="give a file with rows, or remove the source",
         )
-    return _KINDS.get(suffixes.pop()) or Problem(
+    suffix = suffixes.pop()
+    if suffix in _DATABASES:
+        query = f"attach '{{root}}/{path}' as db{_DATABASES[suffix]}"
+        return Problem(
+            code="CH108",
+            what=f"{title}: {path!r} is a database, not a table",
+            fix=f'say which rows: sql = "{query}; select * from db.TABLE"',  # noqa: S608
+        )
+    return _KINDS.get(suffix) or Problem(
         code="CH108",
         what=f"{title}: cannot tell from the name of {path!r} how to read it",
         fix="give CSV, Parquet, JSON lines or Excel (.csv, .parquet, .jsonl, .xlsx), or"

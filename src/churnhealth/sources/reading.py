@@ -26,7 +26,13 @@ from churnhealth.sources.engine import (
     quoted,
     statements,
 )
-from churnhealth.sources.files import files_of, header_line, reader
+from churnhealth.sources.files import (
+    files_of,
+    header_line,
+    inner_field,
+    other_sheet,
+    reader,
+)
 from churnhealth.sources.money import MONEY, looks_like_currency
 from churnhealth.sources.problems import Problem, raise_all
 from churnhealth.sources.written import folded
@@ -138,7 +144,12 @@ def _open(
     csv = origin.startswith("read_csv")
     columns, problems = _match(table, title, source, kinds, csv=csv)
     if csv and problems:
-        problems = _below(files[0], title, source) or problems
+        names = [*source.columns.values(), *_further(source)]
+        problems = (
+            _below(files[0], title, source)
+            or other_sheet(files[0], title, source, names)
+            or problems
+        )
     if csv and len(kinds) == 1 and re.search(r"[,;\t|]", next(iter(kinds))):
         problems = _below(files[0], title, source) or [_ragged(title, source)]
     if csv and not problems:
@@ -325,16 +336,18 @@ def _match(
     named = any(folded(t) in theirs for t in asked) or not csv
     shown = list(kinds) if named or all(map(_NAME.fullmatch, kinds)) else []
     here = f"it has {', '.join(shown)}" if shown else _NO_NAMES
+    gone = [t for t in asked if folded(t) not in theirs]
+    inner = {t: inner_field(t, title, source, kinds) for t in gone}
     absent = [
         *(_not_ours(table, o, ours) for o in wanted if o not in ours),
         *(_not_mapped(o, here) for o in required if o not in (*wanted, "state")),
         *(
             f"there is no column {t!r}{_nearest(t, shown)}; {here}"
-            for t in asked
-            if folded(t) not in theirs
+            for t in gone
+            if inner[t] is None
         ),
     ]
-    problems = [
+    problems = [p for p in inner.values() if p is not None] + [
         Problem(
             code="CH102",
             what=f"{title}: {what}",

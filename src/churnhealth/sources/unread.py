@@ -177,6 +177,8 @@ def _unread(
         )
     elif opened.table == "states" and ours == "value":
         fix += ", or say what words stand for: levels = { red = 1, green = 3 }"
+        if getattr(opened.source, "levels", None):
+            fix = f"give every word of {theirs!r} a number in `levels`; {fix}"
     elif kind == WHOLE:
         fix += "; map measures that are not whole to `amount`"
     return Problem(

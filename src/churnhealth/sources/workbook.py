@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-__all__ = ["DAMAGED", "NoSuchSheetError", "sheet_rows", "write_sheet"]
+__all__ = ["DAMAGED", "NoSuchSheetError", "sheet_rows", "sheets_of", "write_sheet"]
 
 # whatever openpyxl meets in a file that is no workbook, or an odd one
 DAMAGED = (
@@ -33,6 +33,20 @@ def sheet_rows(file: Path, sheet: str | None) -> Iterator[list[str]]:
         yield [_text(value) for value in row]
 
 
+def sheets_of(file: Path) -> list[str]:
+    """Name the sheets of a workbook, in their order."""
+    with closing(_opened(file)) as book:
+        return [sheet.title for sheet in book.worksheets]
+
+
+def _opened(file: Path) -> Any:
+    from openpyxl import load_workbook
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of looks that are not kept, such as colours
+        return load_workbook(file, read_only=True, data_only=True)
+
+
 def _cells(file: Path, sheet: str | None) -> Iterator[tuple[Any, ...]]:
     """Give the rows of a sheet as what they are: texts, numbers, dates.
 
@@ -41,12 +55,7 @@ def _cells(file: Path, sheet: str | None) -> Iterator[tuple[Any, ...]]:
     NoSuchSheetError
         When there is no such sheet; the ones that are there are named.
     """
-    from openpyxl import load_workbook
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of looks that are not kept, such as colours
-        book = load_workbook(file, read_only=True, data_only=True)
-    with closing(book):
+    with closing(_opened(file)) as book:
         if sheet is not None and sheet not in book.sheetnames:
             raise NoSuchSheetError(", ".join(map(repr, book.sheetnames)))
         chosen = book.worksheets[0] if sheet is None else book[sheet]

@@ -40,6 +40,22 @@ def test_a_file_that_is_not_utf_8_names_the_key_that_reads_it(company):
     assert 'encoding = "windows-1252"' in error.fix
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("c.parquet", b"PAR1 breaks off"),
+        ("c.csv.gz", gzip.compress(TABLE.encode())[:60]),
+        ("c.jsonl", b'{"Kunde": "1", "Beginn": "2025-01-01"}\n{"Kunde": "2'),
+    ],
+    ids=["parquet", "gzip", "json"],
+)
+def test_a_file_that_breaks_off_is_not_a_matter_of_its_encoding(company, name, content):
+    error = refused(given(company, name, content))
+    assert error.code == "CH111"
+    assert "encoding" not in error.fix
+    assert "export it again" in error.fix
+
+
 def test_a_wrong_encoding_is_refused(company):
     content = TABLE.encode("windows-1252")
     assert refused(given(company, "c.csv", content, encoding="utf-8")).code == "CH111"

@@ -42,6 +42,14 @@ __all__ = ["Opened", "open_sources", "reading_problem"]
 _FLAG = re.compile(r"(^|_)(is_?)?(churn|churned|cancelled|canceled|attrition)(_|$)")
 # a first line without one of the names that are asked for may be somebody's data
 _NAME = re.compile(r"[^\W\d]+")
+_ENCODING = (
+    'name the encoding: encoding = "windows-1252" (western Europe) or "utf-16" (Unicode'
+    " text of Excel); or write the file again as UTF-8"
+)
+_WHOLE = (
+    "export it again: it may break off, leave a quote open, or be of another kind than"
+    " its name says"
+)
 _NO_NAMES = "its first line does not look like names of columns"
 
 
@@ -229,12 +237,12 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
     line = re.search(r"CSV Error on Line: (\d+)", str(error))
     if source.sql is None:
         at = f" at line {line[1]}" if line else ""
-        more = ": not UTF-8" if "unicode" in str(error).lower() else ""
+        coded = "unicode" in str(error).lower()
+        more = ": not UTF-8" if coded else ""
         return Problem(
             code="CH111",
             what=f"{title}: {source.path!r} is damaged or of another kind{at}{more}",
-            fix='name the encoding: encoding = "windows-1252" (western Europe) or'
-            ' "utf-16" (Unicode text of Excel); or write the file again as UTF-8',
+            fix=_ENCODING if coded or source.encoding else _WHOLE,
         )
     return Problem(
         code="CH105",

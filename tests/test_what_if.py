@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.made import AS_OF, bundle_of, loaded
 
+from churnhealth import what_if
 from churnhealth.assessing import features_on, score_matrix
 from churnhealth.errors import RequestError
 from churnhealth.health.bands import BANDS, BandCuts
@@ -50,6 +51,16 @@ def test_suggestions_reach_the_colour_they_name_within_what_peers_show(bundle, p
             low, high = np.quantile(known, (0.1, 0.9))
             assert np.floor(low) <= change.to <= np.ceil(high)
             assert 0 < change.share <= 1
+
+
+def test_nobody_is_asked_to_undo_what_happened(bundle, peers):
+    j = next(i for i, s in enumerate(bundle.specs) if s.kind == "days_since")
+    specs = [replace(s, direction=0) for s in bundle.specs]
+    x = changed_row(bundle, peers[0], {bundle.names[j]: np.nanmedian(peers[:, j])})
+    tried = what_if._candidates(specs, x, peers)
+    assert tried[j].size
+    assert (tried[j] < x[j]).all()
+    assert any((levels > x[k]).any() for k, levels in tried.items())
 
 
 def test_no_single_change_would_do_where_two_are_suggested(bundle, peers):

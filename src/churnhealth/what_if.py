@@ -27,6 +27,11 @@ _LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the peers: nobody is asked to be a r
 _FEWEST_PEERS = 20
 _MOST_CHANGES = 3
 _TRIED = 25  # features that are tried together: those that help most alone
+# they grow by themselves: what somebody does can only make them smaller
+_AGEING = (
+    *("days_since", "days_since_noted", "days_since_change", "silence"),
+    *("top_user_silence", "oldest_open", "oldest_overdue"),
+)
 _WHOLE = ("times", "days", "weeks", "months", "people", "kinds", "items", "terms")
 
 
@@ -85,9 +90,9 @@ def suggest(bundle: Bundle, x: Floats, *, peers: Floats) -> Suggestion:
 
     ``peers`` (m, F) are the features of similar accounts on the same day: only levels
     between their tenths and nine tenths are tried, only for features a CSM can act on,
-    and only in the direction that a sensible business expects. One change is searched
-    through; two and three among the features that help most alone. Colours are the
-    model's.
+    and only in the direction that a sensible business expects; of days that go by only
+    fewer (an event can happen, it cannot be undone). One change is searched through;
+    two and three among the features that help most alone. Colours are the model's.
     """
     p = _told(bundle, x)
     level = int(bundle.cuts.level(np.array([p]))[0])
@@ -160,7 +165,8 @@ def _candidates(
         levels = np.unique(np.quantile(known, _LEVELS))
         if spec.unit in _WHOLE:
             levels = np.unique(np.round(levels))
-        levels = levels[(levels != x[j]) & ((levels - x[j]) * spec.direction <= 0)]
+        way = 1 if spec.kind in _AGEING else spec.direction
+        levels = levels[(levels != x[j]) & ((levels - x[j]) * way <= 0)]
         if levels.size:
             found[j] = levels[np.argsort(np.abs(levels - x[j]), kind="stable")]
     return found

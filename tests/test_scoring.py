@@ -225,6 +225,7 @@ def test_without_skill_the_colour_is_the_rules():
     assert np.array_equal(two.band[wide], two.rules_band[wide])
     assert not np.array_equal(one.band, two.band)
     assert np.array_equal(one.explained.probability, two.explained.probability)
+    assert not any(two.agreement)  # there is no second colour to agree with
 
 
 def test_agreement_says_how_far_the_two_colours_lie_apart():

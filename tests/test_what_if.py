@@ -63,6 +63,26 @@ def test_nobody_is_asked_to_undo_what_happened(bundle, peers):
     assert ageing <= fewer < set(tried)
 
 
+def test_without_skill_a_suggestion_reaches_the_colour_of_the_rules(bundle, peers):
+    # ... which is the one that is shown: the model's own would be another one.
+    unproven = replace(bundle, skill=False)
+    seen = 0
+    for x in peers[:60]:
+        shown = score_matrix(unproven, x[None, :]).band[0]
+        told = suggest(unproven, x, peers=peers)
+        if shown == "grey":
+            continue
+        assert told.band == shown
+        if told.changes:
+            row = changed_row(unproven, x, {c.feature: c.to for c in told.changes})
+            then = score_matrix(unproven, row[None, :])
+            assert then.band[0] == told.target
+            assert BANDS.index(told.target) < BANDS.index(shown)
+            assert then.explained.probability[0] == told.new_probability
+            seen += 1
+    assert seen > 5
+
+
 def test_no_single_change_would_do_where_two_are_suggested(bundle, peers):
     found = [(x, suggest(bundle, x, peers=peers)) for x in peers]
     several = [(x, s) for x, s in found if len(s.changes) > 1]

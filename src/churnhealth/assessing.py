@@ -101,7 +101,9 @@ def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
         coverage=coverage,
         rules_score=rules_score,
         rules_band=rules_band,
-        agreement=_agreement(shown_bands(own, coverage), rules_band),
+        agreement=_agreement(band, rules_band)
+        if bundle.skill  # else the colour is the rules' own, and there is no other
+        else np.full(len(X), None),
         reasons=told,
     )
 

@@ -19,6 +19,7 @@ from churnhealth.errors import RequestError
 from churnhealth.explain.telling import change_text, suggestion_text
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.health.bands import BANDS
+from churnhealth.scorers.card_points import POINT_CUTS
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = ["Change", "Suggestion", "changed_row", "suggest"]
@@ -92,14 +93,15 @@ def suggest(bundle: Bundle, x: Floats, *, peers: Floats) -> Suggestion:
     between their tenths and nine tenths are tried, only for features a CSM can act on,
     and only in the direction that a sensible business expects; of days that go by only
     fewer (an event can happen, it cannot be undone). One change is searched through;
-    two and three among the features that help most alone. Colours are the model's.
+    two and three among the features that help most alone. Colours are those
+    that are shown: the model's, or without skill the rules'.
     """
     p = _told(bundle, x)
-    level = int(bundle.cuts.level(np.array([p]))[0])
+    level = _level(bundle, x)
     band = BANDS[level]
     if level == 0:
         return _nothing(band, None, p)
-    goal = bundle.cuts.cuts[level - 1]
+    goal = _goals(bundle)[level - 1]
     target = BANDS[level - 1]
     tried = _candidates(bundle.specs, x, peers)
     if not tried:
@@ -111,7 +113,7 @@ def suggest(bundle: Bundle, x: Floats, *, peers: Floats) -> Suggestion:
         _change(bundle.specs[j], x[j], value, peers[:, j]) for j, value in found
     )
     new = _told(bundle, _with(x, found))
-    target = BANDS[int(bundle.cuts.level(np.array([new]))[0])]
+    target = BANDS[_level(bundle, _with(x, found))]
     return Suggestion(
         band=band,
         target=target,
@@ -139,6 +141,27 @@ Step = tuple[int, float]
 def _told(bundle: Bundle, x: Floats) -> float:
     """Give the probability to the bit that scores have."""
     return float(score_matrix(bundle, x[None, :]).explained.probability[0])
+
+
+def _level(bundle: Bundle, x: Floats) -> int:
+    if bundle.skill:  # to the bit, as scores have it
+        return int(bundle.cuts.level(np.array([_told(bundle, x)]))[0])
+    return int(sum(_risk(bundle, x[None, :])[0] >= goal for goal in _goals(bundle)))
+
+
+def _goals(bundle: Bundle) -> Sequence[float]:
+    """Give what the risk must lie below to be green, yellow, orange."""
+    if bundle.skill:
+        return bundle.cuts.cuts
+    # points reach a colour at its cut, and a risk lies below its goal
+    return [float(np.nextafter(-cut, np.inf)) for cut in reversed(POINT_CUTS)]
+
+
+def _risk(bundle: Bundle, X: Floats) -> Floats:
+    """Give what the shown colour goes by, high is bad: the chance, or points turned."""
+    if bundle.skill:
+        return _probability(bundle, X)
+    return -np.nan_to_num(bundle.rules.points(X))
 
 
 def _probability(bundle: Bundle, X: Floats) -> Floats:
@@ -176,7 +199,7 @@ def _search(
     bundle: Bundle, x: Floats, tried: Mapping[int, Floats], goal: float
 ) -> list[Step] | None:
     steps = [(j, float(v)) for j, levels in tried.items() for v in levels]
-    alone = _probability(bundle, np.array([_with(x, [s]) for s in steps]))
+    alone = _risk(bundle, np.array([_with(x, [s]) for s in steps]))
     if (alone < goal).any():
         # the nearest level of the feature whose move reaches furthest
         reaching = [k for k in range(len(steps)) if alone[k] < goal]
@@ -187,7 +210,7 @@ def _search(
         sets = [list(s) for s in combinations(best, size)]
         if not sets:
             return None
-        p = _probability(bundle, np.array([_with(x, s) for s in sets]))
+        p = _risk(bundle, np.array([_with(x, s) for s in sets]))
         if p.min() < goal:
             return _nearest(bundle, x, sets[int(p.argmin())], tried, goal)
     return None
@@ -212,7 +235,7 @@ def _nearest(
     kept = list(steps)
     for at, (j, _) in enumerate(steps):
         options = [[*kept[:at], (j, float(v)), *kept[at + 1 :]] for v in tried[j]]
-        p = _probability(bundle, np.array([_with(x, o) for o in options]))
+        p = _risk(bundle, np.array([_with(x, o) for o in options]))
         reaching: NDArray[np.intp] = np.flatnonzero(p < goal)
         if reaching.size:
             kept = options[int(reaching[0])]  # levels are tried nearest first

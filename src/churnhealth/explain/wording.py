@@ -299,5 +299,12 @@ def capital(text: str) -> str:
 
 
 def uncapital(text: str) -> str:
-    """Put a phrase inside a sentence; a word in capitals keeps them."""
-    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    """Put a phrase inside a sentence; capitals that are a name's stay.
+
+    >>> uncapital("Urgent tickets"), uncapital("NPS"), uncapital("Report Created, 90 d")
+    ('urgent tickets', 'NPS', 'Report Created, 90 d')
+    """
+    second = text.partition(" ")[2]
+    if text[1:2].isupper() or second[:1].isupper():
+        return text
+    return text[:1].lower() + text[1:]

@@ -13,6 +13,7 @@ from churnhealth.scorers.card import Card, Stage
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = [
+    "POINT_CUTS",
     "Columns",
     "Scoring",
     "Weighed",
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 Columns = Mapping[str, Floats]
-_CUTS = (25.0, 50.0, 75.0)
+POINT_CUTS = (25.0, 50.0, 75.0)
 _BANDS = np.array(["red", "orange", "yellow", "green", "grey"], dtype=object)
 
 
@@ -134,7 +135,7 @@ def rule_bands(
     ...            np.array([1.0, 1.0, 0.5, 1.0, 0.4])).tolist()
     ['green', 'yellow', 'orange', 'red', 'grey']
     """
-    level = np.searchsorted(_CUTS, np.nan_to_num(points), side="right")
+    level = np.searchsorted(POINT_CUTS, np.nan_to_num(points), side="right")
     grey = np.isnan(points) | (coverage < least)
     return np.asarray(_BANDS[np.where(grey, 4, level)], dtype=object)
 
@@ -146,7 +147,7 @@ def rule_band(points: float, coverage: float, *, least: float = 0.5) -> str:
     ('green', 'red', 'grey')
     """
     grey = points != points or coverage < least
-    return str(_BANDS[4 if grey else bisect_right(_CUTS, points)])
+    return str(_BANDS[4 if grey else bisect_right(POINT_CUTS, points)])
 
 
 def _raised(

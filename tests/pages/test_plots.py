@@ -205,6 +205,19 @@ def test_where_no_value_is_known_accounts_are_counted_instead():
     assert lost == pytest.approx([3.0, 6.0], abs=0.05)
 
 
+def test_a_replay_of_several_folds_tells_all_its_days_and_counts_leavers_once():
+    [fold] = FULL["folds"]
+    later = {**fold, "test_from": "2025-07-01", "test_to": "2025-07-01",
+             "outcomes_train": 40, "positives_test": 9}  # fmt: skip
+    page = proof_page({**FULL, "folds": [fold, later]}, company="Example", since={})
+    first, gone = fold["test_from"], FULL["gains"]["outcomes"]
+    rows = fold["positives_test"] + 9
+    assert f"scores were made on {first} to 2025-07-01" in page
+    learned = f"learned from {fold['outcomes_train']} to 40 accounts that left"
+    assert f"2 models, a newer one for every later day, that had {learned}" in page
+    assert f"who left: {gone} accounts ({rows} scores)" in page
+
+
 def test_drawing_loads_nothing_heavy():
     program = (
         "import json, sys; from churnhealth.pages.proof import proof_page;"

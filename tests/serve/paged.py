@@ -14,7 +14,8 @@ DAY = date(2025, 12, 1)
 REPORT = {
     "verdict": {"skill": True, "chosen": "blend", "reasons": ["it does"]},
     "folds": [{"test_from": "2025-01-01", "test_to": "2025-06-01",
-               "train_to": "2024-10-01"}],
+               "train_to": "2024-10-01", "outcomes_train": 29, "positives_train": 51,
+               "outcomes_test": 31, "positives_test": 53}],
     "bands": [{"band": "green", "low": 0.0, "high": 0.02, "n": 90, "predicted": 0.01,
                "observed": 0.05, "interval": [0.03, 0.08], "kept": False}],
     "lead_time": [{"days_before": 90, "churners": 41, "red_or_orange": 33, "green": 2,

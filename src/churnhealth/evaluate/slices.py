@@ -286,12 +286,12 @@ def _starts(judged: Judged, panel: Panel, p: Floats, y: Floats) -> list[dict[str
 
 def _new_terms(judged: Judged, panel: Panel) -> list[dict[str, Any]]:
     due = terms_due(panel.X, panel.names, panel.question)
-    rows: list[dict[str, Any]] = []
+    found = [np.empty(0)]
     for result in judged.folds:
         trained = result.train[np.isin(result.train_codes, (NO, YES))]
-        new = unseen_terms(due[result.test], terms_seen(due[trained]))
-        rows += [
-            {"term_months": months, "n": int((new == months).sum())}
-            for months in terms_seen(new)
-        ]
-    return rows
+        found.append(unseen_terms(due[result.test], terms_seen(due[trained])))
+    new = np.concatenate(found)
+    return [
+        {"term_months": months, "n": int((new == months).sum())}
+        for months in terms_seen(new)
+    ]

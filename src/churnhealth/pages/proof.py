@@ -38,12 +38,43 @@ def proof_told(report: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what the page of the proof tells of a report, wherever it is shown."""
     return {
         "report": report,
-        "fold": report["folds"][-1],
+        "replayed": replayed(report),
         "headline": headline(report),
         "lines": proof_lines(report),
         "drawn": proof_plots(report),
         "ways": WAYS,
     }
+
+
+def replayed(report: Mapping[str, Any]) -> str:
+    """Say what was scored when, learned from whom, and how many left: once, and rows.
+
+    >>> fold = {"test_from": "2025-03-01", "test_to": "2025-05-01",
+    ...         "outcomes_train": 29, "positives_train": 51,
+    ...         "outcomes_test": 31, "positives_test": 53}
+    >>> print(replayed({"folds": [fold]}))
+    The past was replayed: scores were made on 2025-03-01 to 2025-05-01 with only what \
+was known then, by a model that had learned from 29 accounts that left (51 scores). \
+Then it was looked up who left: 31 accounts (53 scores).
+    """
+    folds = report["folds"]
+    first, last = folds[0], folds[-1]
+    rows = sum(fold["positives_test"] for fold in folds)
+    left = last["outcomes_test"]
+    model, fewest = "a model", ""
+    if len(folds) > 1:
+        model = f"{many(len(folds), 'model')}, a newer one for every later day,"
+        fewest = f"{first['outcomes_train']:,} to "
+        left = (report.get("gains") or {}).get("outcomes")
+    counted = many(rows, "score")
+    gone = counted if left is None else f"{many(left, 'account')} ({counted})"
+    return (
+        f"The past was replayed: scores were made on {first['test_from']} to"
+        f" {last['test_to']} with only what was known then, by {model} that had learned"
+        f" from {fewest}{many(last['outcomes_train'], 'account')} that left"
+        f" ({many(last['positives_train'], 'score')}). Then it was looked up who left:"
+        f" {gone}."
+    )
 
 
 def headline(report: Mapping[str, Any]) -> str:

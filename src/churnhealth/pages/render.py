@@ -21,7 +21,7 @@ from churnhealth.evaluate.report_text import scorer_rows, sentence, small_segmen
 from churnhealth.folders import write_text
 from churnhealth.pages import charts, words
 from churnhealth.pages.shape import Summary
-from churnhealth.said import many
+from churnhealth.said import many, minus
 
 __all__ = [
     "render_card",
@@ -136,6 +136,7 @@ def _environment() -> Environment:
         columns=charts.columns,
         figure=words.figure,
         measure=words.measure,
+        minus=minus,
         path=_path,
         percent=words.percent,
         points=words.points,

@@ -118,6 +118,9 @@ def change_text(spec: FeatureSpec, value: float, to: float, share: float) -> str
     >>> from churnhealth.features.spec import feature
     >>> change_text(feature("active_users", source="app", days=7), 8.0, 14.0, 0.62)
     'active users of app, last week: 14 instead of 8, as in 62 % of similar accounts'
+    >>> logins = feature("trend", source="app", item="logins", days=28)
+    >>> change_text(logins, -0.6, 0.2, 0.5).partition(": ")[2]
+    '+50 % instead of −75 %, as in 50 % of similar accounts'
     """
     number = number_of(spec)
     told = f"{label_words(spec)}: {number(to)} instead of {number(value)}"

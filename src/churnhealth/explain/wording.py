@@ -58,8 +58,16 @@ Say = Callable[[float, float, float, float], str]
 """(value, past, peers, effect) -> sentence; NaN where not known."""
 
 
+def _trend(value: float) -> str:
+    if abs(value) >= 1:
+        return "new" if value > 0 else percent(-1)
+    change = change_of(value)
+    return f"+{percent(change)}" if change > 0 else percent(change)
+
+
 _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "share": percent,
+    "trend": _trend,
     "points": lambda v: count(100 * v, "point"),
     "days": duration,
     "months": lambda v: count(v, "month"),

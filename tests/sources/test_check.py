@@ -205,6 +205,18 @@ def test_a_source_that_stops_early_is_told(company):
     assert f.what.endswith("calls: stops 183 days before the last one")
 
 
+@pytest.mark.parametrize(("day", "told"), [("2025-02-15", 0), ("2025-02-16", 15)])
+def test_contracts_that_end_before_the_events_do_are_told(company, day, told):
+    events = {"events.csv": f"account_id,happened_at\na1,2025-01-05\na2,{day}\n"}
+    [*advice] = found(company(files=events), "CH255")
+    assert [f.count for f in advice] == [told] * (told > 0)
+    if advice:
+        assert "known until 2025-02-01" in advice[0].what
+        assert "go on for 15 days" in advice[0].what
+    pinned = company(files=events, question={"data_until": day})
+    assert found(pinned, "CH255") == []
+
+
 def test_a_source_that_another_takes_the_place_of_is_told_with_it(company):
     files = {
         "events.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-06-01\n",

@@ -36,6 +36,7 @@ _EDGE_DAYS = 31
 _STEADY = 0.6
 _MONTHLY = 0.9
 _SHORTEST_GAP = 7
+_QUIET_DAYS = 14
 _NEAR_DAYS = 28
 _AT_ONCE = 7  # days between the end of a tool and the begin of the one after it
 _MISSED = 7  # by chance so many stay away once in a thousand times
@@ -62,7 +63,7 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
         *(_of_states(s) for s in history.states),
     ]
     done = {e.name: _of_events(happened(e)) for e in history.events}
-    found: list[Finding | None] = [_beyond(history, config)]
+    found: list[Finding | None] = [_beyond(history, config), _short(history, config)]
     for rows in sources:
         if not rows.account.size:
             continue
@@ -249,6 +250,31 @@ def _beyond(history: History, config: Config) -> Finding | None:
     late = many(until - last, "day")
     what = f"{named} lies {late} after the newest row of the other data"
     return finding("CH224", what, count=1, example=str(date_of(until)))
+
+
+def _short(history: History, config: Config) -> Finding | None:
+    """Find outcomes that are not read though other sources go on for weeks.
+
+    Where a table holds one row for each subscription, days on which nobody starts or
+    stops leave no trace: it may well be complete for longer than it shows.
+    """
+    rows, question = history.contracts, config.question
+    seen = [
+        int(e.happened_at.max())
+        for e in history.events
+        if e.account.size and not e.planned
+    ]
+    asked = question.kind != "inactivity" and question.data_until is None
+    if not asked or not seen or rows is None or not rows.start.size:
+        return None
+    until, last = rows.newest(), max(seen)
+    if last - until <= _QUIET_DAYS:
+        return None
+    what = (
+        f"outcomes count as known until {date_of(until)}, the newest start, stop or"
+        f" notice of a contract; events go on for {many(last - until, 'day')}"
+    )
+    return finding("CH255", what, count=last - until, example=str(date_of(until)))
 
 
 def _covered(history: History, rows: _Rows) -> Finding:

@@ -340,5 +340,13 @@ CODES: Mapping[str, Code] = {
         "give all rows of both the id of the one that goes on, in the `sql` of every"
         " source; if they are different customers, nothing need be done",
     ),
+    "CH255": code(
+        "advice",
+        False,
+        "contracts that end before the events do",
+        "the newest outcomes are neither learned from nor judged",
+        "if the contracts are complete up to a later day (that of the export), say it:"
+        ' [question] data_until = "2026-06-30"',
+    ),
 }
 """Every finding we can make, by code."""

@@ -123,3 +123,16 @@ def test_the_page_of_quality_says_what_was_measured(monkeypatch):
 
     measured = json.loads((DOCS / "quality.json").read_text(encoding="utf-8"))
     assert (DOCS / "quality.md").read_text(encoding="utf-8") == page(measured)
+
+
+def test_who_follows_the_pages_has_the_commands_they_tell_to_type():
+    # `make demo` leaves the command in .venv, and no extra brings Jupyter's own pages.
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    begun = readme.index("After that")
+    assert (
+        ". .venv/bin/activate"
+        in readme[begun : readme.index("churnhealth demo", begun)]
+    )
+    notebooks = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    [install] = [line for line in notebooks.splitlines() if "pip install" in line]
+    assert "jupyterlab" in install[: install.index("`jupyter lab`")]

@@ -126,13 +126,22 @@ def test_a_telling_feature_is_named(panel):
     assert (found.code, found.example) == ("CH225", panel.specs[j].name)
 
 
-def test_a_telling_attribute_stops_until_it_is_allowed(panel):
+def read_too(panel, name, levels):
+    """Give every account a level of an attribute that a feature is made of."""
+    accounts = replace(panel.history.accounts, attributes={name: levels})
+    specs = [replace(s, item=name) if s.item == "industry=media" else s
+             for s in panel.specs]  # fmt: skip
+    history = replace(panel.history, accounts=accounts)
+    return replace(panel, specs=tuple(specs), history=history)
+
+
+def test_a_telling_attribute_stops_until_it_is_allowed_or_left_out(panel):
     left = np.unique(panel.cohort.account[panel.labels().code == 1])
     told = np.isin(np.arange(panel.history.accounts.ids.size), left)
     levels = np.where(told, "gone", "here").astype(object)
-    accounts = replace(panel.history.accounts, attributes={"state": levels})
-    history = replace(panel.history, accounts=accounts)
-    (found,) = screen(replace(panel, history=history))
+    told = read_too(panel, "state", levels)
+    assert screen(replace(told, specs=panel.specs)) == ()
+    (found,) = screen(told)
     assert (found.code, found.example, found.stops) == ("CH225", "state", True)
     with pytest.raises(SourceError, match="CH225"):
         stop_at([found], Settings())
@@ -182,8 +191,7 @@ def test_an_attribute_of_many_numbers_is_ranked_as_numbers(panel, gap):
     left[panel.cohort.account[code == 1]] = 1
     values = random.normal(70, 8, left.size) - gap * left
     levels = np.array([f"{value:.3f}" for value in values], dtype=object)
-    accounts = replace(panel.history.accounts, attributes={"points": levels})
-    found = screen(replace(panel, history=replace(panel.history, accounts=accounts)))
+    found = screen(read_too(panel, "points", levels))
     told = [f.what for f in found if "points" in f.what]
     assert [("AUC" in what, "as a number" in what) for what in told] == (
         [(True, True)] if gap else []

@@ -106,18 +106,29 @@ def unread_attributes(panel: Panel) -> Iterator[Finding]:
 
     One "1,200" among numbers is enough to make texts of them all. Dates are such too.
     """
-    read = [spec.item or "" for spec in panel.specs if spec.source == "accounts"]
     if any(name.startswith("accounts__") for name in panel.crowded_out):
         return
     for name, texts in panel.history.accounts.attributes.items():
         values = np.array(sorted({t for t in texts if t is not None}), dtype=object)
-        if values.size < 2 or any(i == name or i.startswith(f"{name}=") for i in read):
+        if values.size < 2 or _is_read(panel, name):
             continue
         odd = int(np.isnan(as_numbers(values)).sum())
         what = f"attribute {name}: no feature reads its {values.size} different values"
         if odd < _NUMBERS * values.size:
             what += f", because {odd} of them are no plain numbers"
         yield finding("CH216", what, count=int(values.size), example=name)
+
+
+def _is_read(panel: Panel, name: str) -> bool:
+    """Say whether a feature is made of an attribute, or of one of its levels."""
+    read = (spec.item or "" for spec in panel.specs if spec.source == "accounts")
+    return any(item == name or item.startswith(f"{name}=") for item in read)
+
+
+def _undated(panel: Panel) -> dict[str, Texts]:
+    """Give what is said of accounts without a day and read: else it cannot tell."""
+    given = undated(panel.history.accounts)
+    return {name: texts for name, texts in given.items() if _is_read(panel, name)}
 
 
 def _telling_features(panel: Panel, known: Ints, left: Flags) -> Iterator[Finding]:
@@ -148,7 +159,7 @@ def _telling_attributes(panel: Panel, who: _Outcome) -> Iterator[Finding]:
     """Rank accounts by the share of each level that left; levels of few say nothing."""
     left = who.left[who.judged].astype(np.int64)
     account = np.arange(left.size)
-    for name, levels in undated(panel.history.accounts).items():
+    for name, levels in _undated(panel).items():
         texts = np.array([str(v) for v in levels[who.judged]])
         _, level = np.unique(texts, return_inverse=True)
         size = np.bincount(level)
@@ -228,7 +239,7 @@ def _items(panel: Panel, *, but: Collection[str]) -> Iterator[tuple[str, Ints]]:
             yield f"{states.name}: {word}", states.account[states.state == k]
     if panel.history.contracts is not None:
         yield from _terms(panel.history.contracts)
-    for name, values in undated(panel.history.accounts).items():
+    for name, values in _undated(panel).items():
         for _, accounts in _levels(values) if name not in but else ():
             # which one is not said: levels may be names of people
             yield f"one level of {name}", accounts

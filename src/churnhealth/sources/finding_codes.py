@@ -125,7 +125,7 @@ CODES: Mapping[str, Code] = {
         True,
         "an attribute that is filled only after churn",
         "it tells the outcome: the model would look perfect and be useless",
-        "remove it from `attributes`",
+        "remove it from `attributes`; if it is the segment, map another column",
     ),
     "CH215": code(
         "warning",

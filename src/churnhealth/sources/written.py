@@ -120,10 +120,10 @@ def toml_key(name: str) -> str:
 def folded(name: str) -> str:
     r"""Fold what does not tell two columns' names apart: capitals, and how ö is coded.
 
-    >>> folded("Ero\u0308ffnet\u00a0am") == folded("eröffnet am")
+    >>> folded("Ero\u0308ffnet\u00a0am\t") == folded("eröffnet am")
     True
     """
-    return unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def family_of(pattern: str) -> Family | None:

@@ -102,6 +102,12 @@ BROKEN = {
         "CH003",
         "features.exclude: there may be several; write a list, [...]",
     ),
+    "what is neither of two kinds": (
+        {"toml": TOML + '[snapshots]\nevery = "30 days"\n'},
+        "CH003",
+        "snapshots.every: Input should be 'day', 'week', 'month', 'quarter' or"
+        " 'half-year'; or: Input should be a valid integer",
+    ),
     "no TOML": ({"toml": "kind = = 3"}, "CH002", "TOML"),
     "a missing file": ({"events": None}, "CH1", "events.csv"),
     "a missing column": (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -64,6 +65,9 @@ __all__ = [
     "parse_config",
     "read_config",
 ]
+
+# what the validator calls each of several kinds that may stand at a place
+_ONE_OF = re.compile(r"literal\[.*\]|constrained-\w+|str|int|float|[A-Z][a-z]+[A-Z]\w*")
 
 
 class Config(Section):
@@ -190,7 +194,7 @@ def parse_config(raw: Mapping[str, Any], *, folder: Path) -> Config:
     try:
         return Config.model_validate({**raw, "folder": folder})
     except ValidationError as error:
-        lines = [_sentence(dict(e)) for e in error.errors(include_url=False)]
+        lines = _sentences(dict(e) for e in error.errors(include_url=False))
     unknown = [line for line in lines if "no such key" in line]
     lines = unknown or lines
     plural = "problem" if len(lines) == 1 else "problems"
@@ -202,19 +206,28 @@ def parse_config(raw: Mapping[str, Any], *, folder: Path) -> Config:
     )
 
 
-def _sentence(problem: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in problem["loc"]) or "the file"
+def _sentences(problems: Iterable[dict[str, Any]]) -> list[str]:
+    """Tell each place once; where one of several kinds may stand, each says what."""
+    told: dict[str, list[str]] = {}
+    for problem in problems:
+        parts = [str(p) for p in problem["loc"] if not _ONE_OF.fullmatch(str(p))]
+        where = ".".join(parts) or "the file"
+        told.setdefault(where, []).append(_sentence(problem, where))
+    return [f"{where}: {'; or: '.join(told[where])}" for where in told]
+
+
+def _sentence(problem: dict[str, Any], where: str) -> str:
     if problem["type"] == "tuple_type":
         one = (
             f"`[[{where}]]`" if isinstance(problem["input"], dict) else "a list, [...]"
         )
-        return f"{where}: there may be several; write {one}"
+        return f"there may be several; write {one}"
     if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+        return str(problem["msg"]).removeprefix("Value error, ")
     known = _keys_at(problem["loc"][:-1])
     near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0)
     hint = f"; the nearest is `{near[0]}`" if near else ""
-    return f"{where}: there is no such key{hint}"
+    return f"there is no such key{hint}"
 
 
 def _keys_at(loc: tuple[str | int, ...]) -> list[str]:

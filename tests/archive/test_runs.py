@@ -197,6 +197,7 @@ def test_the_flat_tables_have_the_promised_columns_and_one_row_per_account(tmp_p
 def test_a_reason_that_happened_stands_before_what_the_contract_says():
     rows = [
         ("contracts__all__days_to_renewal", 4.0, "The renewal is 2 days away."),
+        ("invoices__all__days_since", 3.0, "The last invoice was 11 months ago."),
         ("my_own_feature", 1.0, "Calls fell."),
         ("contracts__all__term_months", 0.9, "The term is 12 months."),
         ("goals__goals_met__latest", 0.7, "Goals met fell."),
@@ -208,12 +209,18 @@ def test_a_reason_that_happened_stands_before_what_the_contract_says():
     drivers = {
         "account_id": np.array([account] * len(rows), dtype=object),
         "feature": np.array([name for name, _, _ in rows], dtype=object),
+        "category": np.array(["contract"] * 2 + ["usage"] * (len(rows) - 2)),
         "effect_points": np.array([effect for _, effect, _ in rows]),
         "sentence": np.array([told for _, _, told in rows], dtype=object),
     }
     flat = flat_table(scores, drivers, profile=None, run=1)
     told = [flat[f"driver_{i}"][0] for i in (1, 2, 3)]
     assert told == ["Calls fell.", "Goals met fell.", "The renewal is 2 days away."]
+    rows[2] = ("invoices__all__oldest_open", 1.0, "An invoice is unpaid.")
+    drivers["feature"][2], drivers["sentence"][2] = rows[2][0], rows[2][2]
+    drivers["category"] = np.array(["contract"] * len(rows))
+    flat = flat_table(scores, drivers, profile=None, run=1)
+    assert flat["driver_1"][0] == "An invoice is unpaid."  # the customer's doing
 
 
 def test_only_rows_that_changed_get_a_new_changed_at(tmp_path):

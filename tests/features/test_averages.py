@@ -68,3 +68,10 @@ def test_nobody_is_told_to_change_what_all_of_life_added_up_to(kind):
     assert not feature(kind, source="product").actionable
     assert feature("latest", source="surveys", item="nps").actionable
     assert feature("count", source="product", days=28).actionable
+
+
+def test_when_invoices_are_written_is_nothing_to_act_on_and_unpaid_ones_are():
+    sent = feature("days_since", source="invoices", category="contract")
+    late = feature("oldest_open", source="invoices", category="contract")
+    assert (sent.actionable, late.actionable) == (False, True)
+    assert feature("days_since", source="tickets", category="experience").actionable

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.features.spec import parse_name
+from churnhealth.features.spec import is_routine, parse_name
 from churnhealth.health.bands import BANDS
 
 __all__ = ["COLUMNS", "current_table", "flat_table", "main_reason", "movement"]
@@ -118,12 +118,12 @@ def _raising(drivers: Table) -> dict[str, list[str]]:
     rows = (drivers["effect_points"] > 0) & (drivers["sentence"] != None)  # noqa: E711
     told: dict[str, list[tuple[bool, str]]] = {}
     strongest: dict[str, float] = {}
-    names = ("account_id", "feature", "effect_points", "sentence")
-    for account_id, feature, effect, sentence in zip(
+    names = ("account_id", "feature", "category", "effect_points", "sentence")
+    for account_id, feature, category, effect, sentence in zip(
         *(drivers[name][rows].tolist() for name in names), strict=True
     ):
         most = strongest.setdefault(account_id, effect)
-        behind = _behind(feature, effect, most)
+        behind = _behind(feature, category, effect, most)
         told.setdefault(account_id, []).append((behind, sentence))
     return {
         i: [sentence for _, sentence in sorted(of, key=lambda one: one[0])[:TOLD]]
@@ -143,6 +143,10 @@ def main_reason(raising: Sequence[Mapping[str, Any]]) -> str | None:
     ...         "sentence": "Logins fell from 14 to 8."}
     >>> main_reason([near, fell])
     'Logins fell from 14 to 8.'
+    >>> sent = {"feature": "invoices__all__days_since", "category": "contract",
+    ...         "effect_points": 5.5, "sentence": "The last invoice was a year ago."}
+    >>> main_reason([sent, fell])
+    'Logins fell from 14 to 8.'
     >>> main_reason([near, {**fell, "effect_points": 0.1}]), main_reason([])
     ('The renewal is 2 days away.', None)
     """
@@ -150,18 +154,26 @@ def main_reason(raising: Sequence[Mapping[str, Any]]) -> str | None:
     if not told:
         return None
     most = told[0]["effect_points"]
-    first = (r for r in told if not _behind(r["feature"], r["effect_points"], most))
-    return str(next(first, told[0])["sentence"])
+    for row in told:
+        category, effect = row.get("category"), row["effect_points"]
+        if not _behind(row["feature"], category, effect, most):
+            return str(row["sentence"])
+    return str(told[0]["sentence"])
 
 
-def _behind(feature: str | None, effect: float, most: float) -> bool:
+def _behind(
+    feature: str | None, category: str | None, effect: float, most: float
+) -> bool:
     """Say whether a driver comes after the others of its account.
 
     What is written in the contract or the profile stands behind what happened: nearly
     every account near its renewal has it as its strongest, and whoever reads the row
-    sees the date already. What happened has to weigh something to go before it.
+    sees the date already. So does the day of the last invoice. What happened has to
+    weigh something to go before it.
     """
-    return _kind(feature or "") in _WRITTEN or effect < _ENOUGH * most
+    kind = _kind(feature or "") or ""
+    written = kind in _WRITTEN or is_routine(kind, category)
+    return written or effect < _ENOUGH * most
 
 
 @lru_cache(maxsize=4096)

@@ -228,7 +228,7 @@ def _flat(folder: Path, tables: Mapping[str, Table]) -> dict[str, NDArray[Any]]:
 
 
 def _read(folder: Path) -> dict[str, Table]:
-    told = ("account_id", "feature", "effect_points", "sentence")
+    told = ("account_id", "feature", "category", "effect_points", "sentence")
     tables: dict[str, Table] = {
         "scores": read_table(folder / "scores.parquet"),
         "drivers": read_table(folder / "drivers.parquet", columns=told),

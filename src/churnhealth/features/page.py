@@ -30,7 +30,8 @@ window is long, or has been silent for longer than `max(7, twice its longest wai
 for a later day)`. The account's own age is no reason to be missing.
 
 **Risk.** `+` more means more risk, `-` more means less, only in the categories named;
-blank where that is not for us to say. **Act.** A CSM can do something about it.
+blank where that is not for us to say. **Act.** A CSM can do something about it;
+of events in the category `contract` (invoices) only about what is open or took long.
 
 ## How many
 

@@ -23,6 +23,7 @@ __all__ = [
     "FeatureSpec",
     "Named",
     "feature",
+    "is_routine",
     "is_share",
     "parse_name",
     "slugs",
@@ -47,6 +48,7 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
     "direction": (int,),
     "actionable": (bool,),
 }
+_OWED = ("open", "oldest_open", "days_to_end")
 _ITEM = "all"
 _SHARE = "share_of_"
 _LONGEST_SLUG = 40
@@ -207,8 +209,23 @@ def feature(
         unit=_unit(kind, slug or _slug(item)),
         phrase=f"{_escaped(words)}{moved}{during}",
         direction=about.direction if category in about.sure_in else 0,
-        actionable=about.actionable,
+        actionable=about.actionable and not is_routine(kind, category),
     )
+
+
+def is_routine(kind: str, category: str | None) -> bool:
+    """Say whether a feature of events tells the contract's own routine, as invoices do.
+
+    When one was written follows from the contract: nobody can act on it. What is still
+    open, and how long it took, is the customer's doing.
+
+    >>> is_routine("days_since", "contract"), is_routine("oldest_open", "contract")
+    (True, False)
+    >>> is_routine("days_since", "usage"), is_routine("latest", "contract")
+    (False, False)
+    """
+    events = kind in KINDS and KINDS[kind].family == "events"
+    return category == "contract" and events and kind not in _OWED
 
 
 def _subject(kind: str, *, source: str, item: str | None) -> str:

@@ -192,7 +192,7 @@ def test_a_business_review_holds_neither_chance_nor_colour(bundle_folder, tmp_pa
     assert answer.status_code == 200
     assert "Business review: calm" in page.all_text
     assert "Calm (Calm): open since 2025-11-01." in page.all_text
-    assert "1 person has fallen silent" in page.all_text
+    assert "The most active person has fallen silent" in page.all_text
     assert "Paid in the last twelve months: 1." in page.all_text
     assert "leave" not in page.all_text
     assert "aria-label" not in str([a for t, a in page.attributes if t == "span"])

@@ -83,8 +83,12 @@ def _problems(
     ]
     silent = [p for p in people if p["silent"]]
     if silent:
-        who = "person has" if len(silent) == 1 else "people have"
-        lines.append(f"{len(silent)} {who} fallen silent in the last 4 weeks.")
+        # people holds the most active alone: of the others nothing is said
+        who = f"Of the {len(people)} most active people, {len(silent)}"
+        if len(people) == 1:
+            who = "The most active person"
+        has = "has" if len(silent) == 1 else "have"
+        lines.append(f"{who} {has} fallen silent in the last 4 weeks.")
     if _idle(usage):
         lines.append("Nothing was used in the last 4 weeks.")
     lines += [_moved(line, "fell") for line in usage if (_ratio(line) or 1.0) < _FADED]

@@ -232,6 +232,26 @@ def discount_of_leavers(f):
     f.write("subscriptions", terms)
 
 
+def months_of_leavers(f):
+    """The term of whoever left is as long as they stayed; the agreed end stands."""
+    terms = f.read("subscriptions")
+    last = terms.sort_values("start_date").groupby("account_id").tail(1)
+    mine = last[last.account_id.isin(f.left.index)].index
+    gone = terms.account_id[mine].map(f.left)
+    days = (gone - pd.to_datetime(terms.start_date[mine])).dt.days
+    terms.loc[mine, "term_months"] = (days / 30.4375).round().clip(lower=0).astype(int)
+    f.write("subscriptions", terms)
+
+
+def invoices_written_off(f):
+    """What leavers were last billed for was set to nought when they had gone."""
+    table = f.read("invoices")
+    newest = table.sort_values("issued_on").groupby("account_id").tail(3)
+    mine = newest[newest.account_id.isin(f.left.index)].index
+    table.loc[mine, "amount"] = 0.0
+    f.write("invoices", table)
+
+
 def total_of_the_export(f):
     """What was used in all stands among the facts of the account, some of it late."""
     totals = f.read("usage").groupby("account_id")["count"].sum()
@@ -282,6 +302,8 @@ PLANTS = {
     plan_of_leavers: {"CH225", "CH227"},
     segment_of_leavers: {"CH225", "CH227"},
     discount_of_leavers: {"CH227"},
+    months_of_leavers: {"CH225", "CH228"},
+    invoices_written_off: {"CH225", "CH227"},
     total_of_the_export: {"CH251"},
     number_of_contracts: {"CH251"},
     accounts_there_twice: {"CH252"},

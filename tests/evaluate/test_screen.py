@@ -79,6 +79,8 @@ def test_a_clean_company_is_accused_of_nothing(usual):
         leaks.plan_of_leavers,
         leaks.segment_of_leavers,
         leaks.discount_of_leavers,
+        leaks.months_of_leavers,
+        leaks.invoices_written_off,
         leaks.ids_of_an_archive,
         leaks.total_of_the_export,
         leaks.number_of_contracts,

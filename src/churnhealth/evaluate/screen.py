@@ -19,6 +19,7 @@ from churnhealth.evaluate.export_totals import export_totals
 from churnhealth.evaluate.lost_rows import lost_rows
 from churnhealth.evaluate.metrics import auc
 from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.term_ends import shortened_ends
 from churnhealth.evaluate.twins import twins
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.numbers import as_numbers
@@ -48,8 +49,6 @@ _ONLY = 0.9
 _MOST_LEFT = 0.6  # of all accounts: where most have left, so have most of any group
 _CALENDAR = ("tenure", "days_to_renewal", "ends_within", "renewals", "term_months")
 _NUMBERS = 0.5  # share of the accounts for whom an attribute is a number
-_DAYS_OFF = 2  # by which a term of whole months may miss them
-_USUAL = 0.01  # of all terms are as long as a usual one, or more
 
 
 class _Outcome(NamedTuple):
@@ -85,7 +84,7 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
         *_ordered_ids(panel, who),
         *_leavers_sources(panel, who, but=told),
         *lost_rows(panel, left=who.left, judged=who.judged),
-        *_shortened_ends(panel, who),
+        *shortened_ends(panel, left=who.left, judged=who.judged),
         *_backdated_states(panel, who),
         *_groups_that_leave(panel, who),
         *_single_days(panel),
@@ -234,6 +233,8 @@ def _items(panel: Panel, *, but: Collection[str]) -> Iterator[tuple[str, Ints]]:
     for log in panel.history.events:
         for k, word in enumerate(log.vocabulary):
             yield f"{log.name}: {word}", log.account[log.event == k]
+        if (amount := log.amount) is not None:
+            yield f"amounts of 0 or less in {log.name}", log.account[amount <= 0]
     for states in panel.history.states:
         for k, word in enumerate(states.vocabulary):
             yield f"{states.name}: {word}", states.account[states.state == k]
@@ -265,44 +266,6 @@ def _levels(values: Texts) -> Iterator[tuple[str, Ints]]:
     where = np.split(given[np.argsort(level, kind="stable")], np.cumsum(many))
     for k in np.flatnonzero(many >= _FEWEST).tolist():
         yield str(found[k]), where[k]
-
-
-def _shortened_ends(panel: Panel, who: _Outcome) -> Iterator[Finding]:
-    """See whether leavers' agreed ends were overwritten with the day they left."""
-    terms = panel.history.contracts
-    if terms is None or not terms.start.size:
-        return
-    last = np.flatnonzero(np.append(terms.account[1:] != terms.account[:-1], True))
-    last = last[(terms.end[last] < FAR) & who.judged[terms.account[last]]]
-    left = who.left[terms.account[last]]
-    if left.sum() < _FEWEST or (~left).sum() < _FEWEST:
-        return
-    others_too = terms.end < FAR
-    others_too[last[left]] = False
-    odd = _of_no_usual_length(
-        (terms.end - terms.start)[last], (terms.end - terms.start)[others_too]
-    )
-    theirs, others = odd[left].mean(), odd[~left].mean()
-    if theirs > 0.3 and others < theirs / 4:
-        what = (
-            f"{theirs:.0%} of leavers' last terms are of no whole months and of no"
-            f" usual length, {others:.0%} of the others'"
-        )
-        yield finding("CH228", what, count=int((odd & left).sum()), example="end")
-
-
-def _of_no_usual_length(days: Ints, known: Ints) -> Flags:
-    """Say which terms last neither whole months nor as long as many ``known`` ones.
-
-    >>> _of_no_usual_length(np.array([365, 180, 143]), np.array([180] * 30 + [99]))
-    array([False, False,  True])
-    """
-    months = np.maximum(np.round(days / 30.4375), 1.0)
-    odd = np.abs(days - months * 30.4375) > _DAYS_OFF + 0.5
-    length, many = np.unique(known, return_counts=True)
-    usual = length[many > _USUAL * known.size]
-    near = np.abs(days[:, None] - usual).min(axis=1, initial=FAR) <= _DAYS_OFF
-    return np.asarray(odd & ~near)
 
 
 def _backdated_states(panel: Panel, who: _Outcome) -> Iterator[Finding]:

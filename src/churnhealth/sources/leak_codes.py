@@ -39,8 +39,9 @@ LEAK_CODES: Mapping[str, Code] = {
         "warning",
         False,
         "agreed ends that were overwritten with the day of leaving",
-        "the days to renewal then tell who will leave",
-        "map the agreed end to `end` and the day cover stopped to `cancelled_at`",
+        "the days to renewal, or the term, then tell who will leave",
+        "map the agreed end to `end`, the agreed term to `term_months`, and the day"
+        " cover stopped to `cancelled_at`",
     ),
     "CH229": code(
         "warning",

@@ -11,8 +11,8 @@ from churnhealth.cli.options import (
     DEFAULT_CONFIG,
     Allow,
     AsJson,
-    AsOf,
     ConfigFile,
+    TrainedOn,
     day,
     print_json,
     read_settings,
@@ -68,7 +68,7 @@ def backtest(
 
 def train(
     config: ConfigFile = DEFAULT_CONFIG,
-    as_of: AsOf = None,
+    as_of: TrainedOn = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The bundle's folder; default models/<version>."),

@@ -28,6 +28,7 @@ __all__ = [
     "ByChampion",
     "ConfigFile",
     "ModelsFolder",
+    "TrainedOn",
     "chosen_bundle",
     "day",
     "now",
@@ -54,6 +55,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 AsOf = Annotated[
     str | None,
     typer.Option("--as-of", help="YYYY-MM-DD; default: the day after the newest data."),
+]
+# outcomes end where the contracts do, which may be days before the events
+TrainedOn = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", help="YYYY-MM-DD; default: the day after the newest known outcome."
+    ),
 ]
 Allow = Annotated[
     list[str] | None,

@@ -269,9 +269,6 @@ def test_a_folder_for_a_configuration_is_told_with_the_way_to_begin(demo: Path) 
 
 
 @pytest.mark.parametrize(
-    ("words", "there"), [(("my company",), "cd 'my company', then "), ((), "")]
-)
-@pytest.mark.parametrize(
     ("verb", "day"), [("train", "newest known outcome"), ("score", "newest data")]
 )
 def test_help_tells_which_day_is_meant_where_none_is_given(
@@ -283,6 +280,9 @@ def test_help_tells_which_day_is_meant_where_none_is_given(
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "there"), [(("my company",), "cd 'my company', then "), ((), "")]
+)
 def test_init_says_where_to_go_next(
     tmp_path: Path, words: tuple[str, ...], there: str
 ) -> None:

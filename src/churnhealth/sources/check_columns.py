@@ -66,7 +66,7 @@ def undated(accounts: Accounts) -> dict[str, Texts]:
     A CRM that calls its customers of old "former" does so in the column of segments.
     """
     given = any(s is not None for s in accounts.segment.tolist())
-    return {**accounts.attributes, **({"segment": accounts.segment} if given else {})}
+    return {**({"segment": accounts.segment} if given else {}), **accounts.attributes}
 
 
 def _ended(history: History, today: int) -> _Ended | None:

@@ -200,6 +200,29 @@ def with_trials_and_merges(folder):
         (folder / "track" / f"{name}.jsonl").write_text(text, encoding="utf-8")
 
 
+def with_several_ids(folder):
+    csv(folder / "companies.csv",
+        ("hs_object_id", "name", "hubspot_owner_email", "stripe_customer_id"),
+        ("901", "A", "x@a.example", "cus_a"), ("902", "B", "x@a.example", "cus_b"),
+        ("903", "A lead", "", ""))  # fmt: skip
+    csv(folder / "plans.csv", ("customer", "started", "renews", "mrr"),
+        *[(c, "2024-01-01", "2025-01-01", "9") for c in ("cus_a", "cus_b", "cus_x")],
+        )  # fmt: skip
+    lines = [
+        json.dumps(
+            {
+                "id": i,
+                "created_at": f"{day}T08:00:00Z",
+                "priority": "high",
+                "organization": {"id": 1, "external_id": "901"},
+                "metrics": {"solved_at": None if i % 2 else f"{day}T09:00:00Z"},
+            }
+        )
+        for i, day in enumerate(days(20))
+    ]
+    (folder / "tickets.jsonl").write_text("\n".join(lines), encoding="utf-8")
+
+
 SHAPES = [
     from_csv,
     from_spreadsheet,
@@ -211,6 +234,7 @@ SHAPES = [
     renewing_by_themselves,
     with_currencies_and_zones,
     with_trials_and_merges,
+    with_several_ids,
 ]
 EXPECTED = {
     "From CSV": (2, 2, {"product": 40}),
@@ -223,6 +247,7 @@ EXPECTED = {
     "Renewing by themselves": (4, 8, {"product": 40}),
     "Two currencies": (2, 2, {"product": 40, "tickets": 8}),
     "Trials and merges": (1, 2, {"product": 40}),
+    "Several ids": (3, 2, {"tickets": 20}),
 }
 
 

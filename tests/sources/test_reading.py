@@ -208,6 +208,7 @@ def test_ids_that_never_meet_are_refused(company):
         company(files=files, sources={"accounts": {"path": "accounts.csv"}})
     )
     assert error.code == "CH112"
+    assert "ids of their own, look one up in `sql`" in error.fix
 
 
 def test_all_problems_are_told_in_one_go(company):

@@ -106,7 +106,10 @@ def _left(part: Part) -> int:
 
 def _stranger(part: Part, known: Collection[str], where: str) -> Problem:
     more = ""
-    fix = "map `account_id` to the same id on both sides, written alike"
+    fix = (
+        "map `account_id` to the same id on both sides, written alike; where systems"
+        " have ids of their own, look one up in `sql` (docs/your-data.md)"
+    )
     near = alike(part.ids, known)
     if near:
         more = f"; {near} of them differ only in {WRITTEN}"

@@ -198,6 +198,7 @@ def test_a_reason_that_happened_stands_before_what_the_contract_says():
     rows = [
         ("contracts__all__days_to_renewal", 4.0, "The renewal is 2 days away."),
         ("invoices__all__days_since", 3.0, "The last invoice was 11 months ago."),
+        ("tickets__all__total_days", 2.0, "Days with tickets so far stayed at 12."),
         ("my_own_feature", 1.0, "Calls fell."),
         ("contracts__all__term_months", 0.9, "The term is 12 months."),
         ("goals__goals_met__latest", 0.7, "Goals met fell."),
@@ -216,8 +217,8 @@ def test_a_reason_that_happened_stands_before_what_the_contract_says():
     flat = flat_table(scores, drivers, profile=None, run=1)
     told = [flat[f"driver_{i}"][0] for i in (1, 2, 3)]
     assert told == ["Calls fell.", "Goals met fell.", "The renewal is 2 days away."]
-    rows[2] = ("invoices__all__oldest_open", 1.0, "An invoice is unpaid.")
-    drivers["feature"][2], drivers["sentence"][2] = rows[2][0], rows[2][2]
+    drivers["feature"][3] = "invoices__all__oldest_open"
+    drivers["sentence"][3] = "An invoice is unpaid."
     drivers["category"] = np.array(["contract"] * len(rows))
     flat = flat_table(scores, drivers, profile=None, run=1)
     assert flat["driver_1"][0] == "An invoice is unpaid."  # the customer's doing

@@ -31,6 +31,7 @@ _WRITTEN = frozenset(
         "renewals",
         "number",
         "is",
+        *("total", "total_days", "days_lasted", "days_since_first", "days_to_first"),
     )
 )
 _ENOUGH = 0.15  # of the strongest: a reason this weak would explain nothing
@@ -168,8 +169,8 @@ def _behind(
 
     What is written in the contract or the profile stands behind what happened: nearly
     every account near its renewal has it as its strongest, and whoever reads the row
-    sees the date already. So does the day of the last invoice. What happened has to
-    weigh something to go before it.
+    sees the date already. So does the day of the last invoice, and what a whole past
+    adds up to. What happened has to weigh something to go before it.
     """
     kind = _kind(feature or "") or ""
     written = kind in _WRITTEN or is_routine(kind, category)

@@ -90,6 +90,19 @@ BROKEN = {
         "CH003",
         "horizon_days",
     ),
+    "an unknown key and a wrong word elsewhere": (
+        {
+            "toml": TOML.replace("horizon_days", "horizon_day")
+            + '[model]\nseed = "many"\n'
+        },
+        "CH003",
+        "the configuration has 2 problems",
+    ),
+    "a key that is missing since it is misspelt": (
+        {"toml": TOML.replace("name =", "nam =")},
+        "CH003",
+        "the configuration has 1 problem:",
+    ),
     "an unknown section": ({"toml": TOML + "[model_]\n"}, "CH003", "model"),
     "the settings of a service": ({"toml": "[serve]\n"}, "CH003", "no [sources]"),
     "one table where there may be several": (

@@ -195,8 +195,14 @@ def parse_config(raw: Mapping[str, Any], *, folder: Path) -> Config:
         return Config.model_validate({**raw, "folder": folder})
     except ValidationError as error:
         lines = _sentences(dict(e) for e in error.errors(include_url=False))
-    unknown = [line for line in lines if "no such key" in line]
-    lines = unknown or lines
+    # what is missing beside a misspelt key is most often that key
+    beside = {_parent(line) for line in lines if "there is no such key" in line}
+    lines = [
+        line
+        for line in lines
+        if "there is no such key" in line
+        or not {_parent(line), line.partition(": ")[0]} & beside
+    ]
     plural = "problem" if len(lines) == 1 else "problems"
     raise ConfigError(
         "CH003",
@@ -204,6 +210,10 @@ def parse_config(raw: Mapping[str, Any], *, folder: Path) -> Config:
         why="a setting that is misread is worse than one that is missing",
         fix="correct the lines above; docs/configuration.md lists all keys",
     )
+
+
+def _parent(line: str) -> str:
+    return line.partition(": ")[0].rpartition(".")[0]
 
 
 def _sentences(problems: Iterable[dict[str, Any]]) -> list[str]:

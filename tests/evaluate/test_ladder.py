@@ -2,18 +2,25 @@
 
 import json
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
-from tests.evaluate.leavers import HORIZON, company, makers
+from tests.evaluate.leavers import HORIZON, NAMES, company, makers
 
 from churnhealth.config import Calibration
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.choosing import FEW, Held, choose, rules_share
+from churnhealth.evaluate.choosing import (
+    FEW,
+    Held,
+    choose,
+    holds_its_own,
+    rules_share,
+)
 from churnhealth.evaluate.inner import inner_origins
 from churnhealth.evaluate.ladder import climb
 from churnhealth.scorers.curves import sigmoid
+from churnhealth.scorers.rules import RuleScorer
 
 LEARNED = {"logistic", "gbm", "blend"}
 FOLLOW = Calibration(base_rate="corrected")
@@ -92,6 +99,25 @@ def test_with_fewer_than_twenty_outcomes_only_simple_rungs_are_tried(outcomes, w
             assert "rules and renewal hazard" in ladder.reasons[0]
     else:
         assert set(ladder.rungs) >= {"logistic", "gbm"}
+
+
+@pytest.mark.parametrize(("written", "slope"), [(False, 0.4), (True, 1.0)])
+def test_few_outcomes_hold_back_the_card_they_made_and_not_one_that_was_written(
+    written, slope
+):
+    rows = company(months=2, rate=-4.5)
+    measure = {"label": "Logins", "category": "usage", "feature": NAMES[2]}
+    stage = {"name": "everyone", "measures": [{**measure, "green": 25, "red": 15}]}
+    card = {"name": "Ours", "categories": {"usage": 100}, "stages": [stage]}
+    made = makers(without=("rules", "hazard"))
+    made.append(
+        partial(RuleScorer, feature_names=NAMES, card=card if written else None)
+    )
+    ladder = climb(rows, made)
+    assert ladder.chosen == "rules"
+    assert rows.outcomes < FEW
+    assert ladder.best.calibrator.slope == pytest.approx(slope)
+    assert ladder.best.probability(rows.X).mean() == pytest.approx(rows.y.mean())
 
 
 def test_one_account_that_churns_in_many_rows_is_one_outcome():
@@ -321,8 +347,35 @@ def test_progress_is_told_once_per_fit():
 
 def test_rungs_that_are_not_allowed_are_not_climbed():
     ladder = climb(company(), makers(without=("gbm", "rules")))
-    assert " ".join(ladder.rungs) == "constant recency calendar hazard logistic"
-    assert ladder.chosen == "logistic"
+    assert " ".join(ladder.rungs) == "constant recency calendar hazard logistic blend"
+    assert {m.name for m in ladder.rungs["blend"].scorer.members_} <= {
+        "hazard",
+        "logistic",
+    }
+
+
+@pytest.mark.parametrize(
+    ("without", "left"), [("gbm", "logistic"), ("logistic", "gbm")]
+)
+def test_a_blend_holds_what_was_learned_although_not_every_rung_is_allowed(
+    without, left
+):
+    blend = climb(company(), makers(without=(without,))).rungs["blend"].scorer
+    weight = {m.name: w for m, w in zip(blend.members_, blend.weights, strict=True)}
+    assert left in weight
+    assert weight[left] > weight.get("hazard", 0.0)
+
+
+@pytest.mark.parametrize("beside", ["logistic", "gbm"])
+def test_a_lifetime_is_held_against_what_was_learned_whichever_rung_it_is(beside):
+    random = np.random.default_rng(0)
+    true, noise = random.normal(size=(2, 3000))
+    y = random.random(3000) < sigmoid(2.0 * true - 2.0)
+    for lifetime, kept in ((2.0 * true, True), (2.0 * noise, False)):
+        held = held_of({"lifetime": lifetime, beside: 2.0 * true}, y)
+        slope = dict.fromkeys(held.margin, 1.0)
+        account = np.concatenate(held.row)
+        assert holds_its_own("lifetime", held, slope, account) is kept
 
 
 def level_of(rung, rows):

@@ -12,6 +12,7 @@ from churnhealth.scorers.curves import level_shift
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = [
+    "ALONE",
     "FEW",
     "Held",
     "cautious_weights",
@@ -26,6 +27,7 @@ FEW = 20  # distinct accounts that churned: below it, nothing is learned from us
 _BEHIND = 2.0  # standard errors by which the blend may look worse than the best
 _MANY = 500.0  # outcomes from which the best is no longer the best by chance
 _CAUTIOUS = {"rules": 0.4, "hazard": 0.8, "lifetime": 0.4}  # weights with few outcomes
+ALONE = _CAUTIOUS["rules"]  # of a learned card without hazard or lifetime
 _USUAL = 0.2  # a written card's share of the blend where the evidence leaves it open
 _LEARNED = 0.1  # the same of a card that was learned from the same rows
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -149,7 +151,8 @@ def holds_its_own(
 ) -> bool:
     """Say whether a scorer is not clearly behind the logistic on later dates.
 
-    Clearly is one standard error of the paired difference, by account.
+    Clearly is one standard error of the paired difference, by account. Where there is
+    no logistic, gbm takes its place.
 
     >>> y = np.tile([0.0, 1.0], 50)
     >>> held = Held(row=[np.arange(100)], y=[y])
@@ -158,8 +161,9 @@ def holds_its_own(
     >>> [holds_its_own(n, held, slope, np.arange(100)) for n in ("lifetime", "gbm")]
     [False, True]
     """
+    beside = "logistic" if "logistic" in slope else "gbm"
     mine, usual = (
-        held.losses([slope[n] * z for z in held.margin[n]]) for n in (name, "logistic")
+        held.losses([slope[n] * z for z in held.margin[n]]) for n in (name, beside)
     )
     behind = mine - usual
     return bool(behind.mean() <= clustered_error(behind, account))

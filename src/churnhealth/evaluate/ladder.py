@@ -20,6 +20,7 @@ import numpy as np
 from churnhealth.config import Calibration, ScorerName
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.choosing import (
+    ALONE,
     FEW,
     Held,
     cautious_weights,
@@ -179,7 +180,22 @@ def _judged(
         held.margin["blend"] = held.weighed(weights)
         members = [fitted[name] for name in weights]
         judge("blend", BlendScorer.of(members, weights=tuple(weights.values())))
+    elif "rules" in rungs and rows.outcomes < FEW and not _written(rungs):
+        rungs["rules"] = _held_back(rungs["rules"], rows)
     return rungs, losses
+
+
+def _held_back(rung: Rung, rows: TrainingRows) -> Rung:
+    """Believe a card that few outcomes made as little alone as beside a hazard."""
+    slope = ALONE * rung.calibrator.slope
+    margin = slope * rung.scorer.decision_function(rows.X)
+    level = level_shift(margin, rows.y.astype(np.float64))
+    return replace(rung, calibrator=Calibrator(slope=slope, intercept=level))
+
+
+def _written(rungs: Mapping[str, Rung]) -> bool:
+    """Say whether somebody wrote the rules' card; else the rows did."""
+    return getattr(rungs["rules"].scorer, "card", None) is not None
 
 
 def _followed(
@@ -201,16 +217,15 @@ def _weights(
 ) -> dict[str, float]:
     """Say what the blend is made of; empty where there is nothing to blend."""
     slope = {name: rung.calibrator.slope for name, rung in rungs.items()}
-    if not set(_LEARNED) <= set(rungs) or not held.row:
+    if not set(_LEARNED) & set(rungs) or not held.row:
         return cautious_weights(slope)
     account, outcomes = rows.account[np.concatenate(held.row)], rows.outcomes
     if "lifetime" in slope and not holds_its_own("lifetime", held, slope, account):
         del slope["lifetime"]
     share = 0.0
     if "rules" in rungs:
-        card = getattr(rungs["rules"].scorer, "card", None)
         share = rules_share(
-            held, slope, account, written=card is not None, outcomes=outcomes
+            held, slope, account, written=_written(rungs), outcomes=outcomes
         )
     return weights_of(share, slope, outcomes=outcomes)
 

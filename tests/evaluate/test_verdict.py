@@ -48,6 +48,72 @@ def test_more_accounts_narrow_no_interval_of_the_constant_beside_itself():
     assert not [r for r in report["verdict"]["reasons"] if "would narrow" in r]
 
 
+def test_a_test_period_in_which_nobody_left_is_told_and_no_gain_is_claimed():
+    judged, _ = told("horizon")
+    nobody = replace(judged, y=np.zeros_like(judged.y))
+    report = backtest_report(nobody, panel_of(), settings(), leaky=None, shuffled={})
+    said = " ".join(report["verdict"]["reasons"])
+    assert report["verdict"]["skill"] is False
+    assert "no account churned in the test period, so it can show nothing" in said
+    assert "[backtest] test_from" in said
+    for claim in ("lies above zero", "those who left", "0 accounts"):
+        assert claim not in said
+    lines = proof_told(report)["lines"]
+    assert lines == ["Nobody left in the test period: it can show nothing."]
+
+
+@pytest.mark.parametrize(
+    ("factor", "told_as"), [(0.4, "too low"), (1.0, None), (2.5, "too high")]
+)
+def test_chances_off_on_the_whole_are_told_with_what_was_seen(factor, told_as):
+    judged, _ = told("horizon")
+    p = np.clip(judged.p["chosen"] * factor * judged.y.mean(), 0.0, 0.99)
+    p /= judged.p["chosen"].mean()
+
+    def level(**sections):
+        moved = replace(judged, p={**judged.p, "chosen": p})
+        how = {"leaky": None, "shuffled": {}}
+        report = backtest_report(moved, panel_of(), settings(**sections), **how)
+        return [r for r in report["verdict"]["reasons"] if "chances were too" in r]
+
+    if told_as is None:
+        assert level() == []
+        return
+    [reason] = level()
+    assert told_as in reason
+    assert f"{p.mean():.1%} expected, {judged.y.mean():.1%} churned" in reason
+    assert 'base_rate = "corrected"' in reason
+    [reason] = level(calibration={"base_rate": "corrected"})
+    assert "corrected" not in reason
+
+
+def test_colours_do_not_follow_a_season():
+    judged, _ = told("horizon")
+    (fold,) = judged.folds
+
+    def limits(newest, year_before):
+        seen = replace(fold, newest_p=newest, year_before_p=year_before)
+        moved = replace(judged, folds=(seen,))
+        how = {"leaky": None, "shuffled": {}}
+        return backtest_report(moved, panel_of(), settings(), **how)["cuts"]
+
+    quiet, none = np.full(50, 0.001), np.zeros(0)
+    usual = np.full(50, fold.ladder.base_rate)
+    assert limits(quiet, quiet) == limits(usual, usual)
+    assert limits(quiet, usual) == limits(quiet, none) < limits(usual, none)
+
+
+def test_the_cohort_of_a_year_before_is_scored_as_the_newest_is():
+    judged, _ = told("horizon")
+    (fold,) = judged.folds
+    panel, best = panel_of(), fold.ladder.best
+    day = panel.cohort.as_of[fold.train]
+    near = day[np.abs(day - (day.max() - 365)) < 14]
+    row = fold.train[day == near.max()]
+    expected = best.probability(panel.X[row])
+    assert fold.year_before_p.mean() == pytest.approx(expected.mean())
+
+
 def test_random_features_show_no_skill():
     seen = panel_of()
     X = np.random.default_rng(3).normal(size=seen.X.shape)

@@ -90,3 +90,19 @@ def test_colours_follow_the_newest_cohort_only_where_it_is_clearly_another(base,
         assert moved == pytest.approx(0.0, abs=1e-9)
     if abs(shift) >= 1.0:
         assert abs(moved) >= 0.9 * abs(shift)
+
+
+@given(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
+def test_of_a_cohort_only_what_a_year_before_did_not_share_is_followed(shift, season):
+    newest, before = (sigmoid(np.full(40, -2.0 + s)) for s in (shift, season))
+    base = float(sigmoid(np.array([-2.0]))[0])
+
+    def moved(*cohorts):
+        found = rate_of_today(base, *cohorts)
+        return np.log(found / (1.0 - found)) + 2.0
+
+    assert abs(moved(newest, before)) <= abs(moved(newest)) + 1e-9
+    assert moved(newest, newest) == pytest.approx(0.0, abs=1e-9)
+    if shift * (shift - season) <= 0.0:
+        assert moved(newest, before) == pytest.approx(0.0, abs=1e-9)
+    assert moved(newest, np.zeros(0)) == moved(newest)

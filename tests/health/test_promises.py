@@ -122,8 +122,19 @@ def test_a_promise_holds_its_cuts_and_reaches_over_one_neighbour_at_most(
     told = promised_ranges(cuts, p, np.arange(size), doubt=doubt, seed=seed)
     edges = (0.0, *cuts.cuts, 1.0)
     for at, (low, high) in enumerate(told):
-        assert edges[max(at - 1, 0)] <= low <= edges[at]
+        nobody = low == 0.0 and (cuts.level(p) == at).any()
+        assert edges[max(at - 1, 0)] <= low <= edges[at] or nobody
         assert edges[at + 1] <= high <= edges[min(at + 2, 4)]
+
+
+def test_nobody_leaving_breaks_no_promise_where_that_is_likelier_than_anybody():
+    few, cuts = np.arange(15), BandCuts(cuts=(0.004, 0.01, 0.03))
+    orange = np.full(15, 0.02)  # nobody leaves in three cohorts of four
+    ranges = promised_ranges(cuts, orange, few, doubt=0.0, seed=1)
+    told = promises(cuts, orange, np.zeros(15), few, seed=1, ranges=ranges)
+    assert told[2].kept
+    many = np.full(15, 0.2)  # nobody leaves in one of thirty
+    assert promised_ranges(CUTS, many, few, doubt=0.0, seed=1)[2][0] == 0.1
 
 
 def test_what_was_said_is_widened_for_few_accounts_and_never_narrowed():

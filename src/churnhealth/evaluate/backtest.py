@@ -30,6 +30,7 @@ from churnhealth.sources.contract import FAR, Days, Floats, Ints, date_of, day_o
 __all__ = ["Judged", "backtest", "can_learn", "fold_plan", "training_rows"]
 
 _PARTS = 3  # of the groups, when they are kept apart
+_YEAR = 365
 _FOUR_WEEKS = 28  # no two dates of a monthly grid lie inside
 
 _USUAL = Calibration()
@@ -43,8 +44,8 @@ class FoldResult:
 
     ``newest_p`` is what the chosen scorer says of the newest training cohort: the
     portfolio that capacity is counted in, and whose mix the limits of the colours
-    follow. ``disjoint`` is what it says of the test rows when fitted without their
-    groups.
+    follow; ``year_before_p`` of the cohort a year before it, empty without one.
+    ``disjoint`` is what it says of the test rows when fitted without their groups.
     """
 
     fold: Fold
@@ -54,6 +55,7 @@ class FoldResult:
     test: Ints
     p: Mapping[str, Floats]
     newest_p: Floats
+    year_before_p: Floats
     disjoint: Floats | None = None
 
 
@@ -255,6 +257,7 @@ def _fold(
             if disjoint_groups
             else _disjoint(panel, rows, train, test, ladder.chosen, ladder)
         )
+    newest = int(rows.as_of.max())
     return FoldResult(
         fold=fold,
         ladder=ladder,
@@ -262,19 +265,21 @@ def _fold(
         train_codes=rows.y.astype(np.int8),
         test=test,
         p=p,
-        newest_p=ladder.best.probability(rows.X[_newest(rows)]),
+        newest_p=_said_around(ladder, rows, newest),
+        year_before_p=_said_around(ladder, rows, newest - _YEAR),
         disjoint=apart,
     )
 
 
-def _newest(rows: TrainingRows) -> Ints:
-    """Find the newest cohort: each account's last row of the last four weeks.
+def _said_around(ladder: Ladder, rows: TrainingRows, day: int) -> Floats:
+    """Score the cohort of a day: each account's last row of the four weeks up to it.
 
     Dates that follow each account's own start or renewal hold few accounts each.
     """
-    late = np.flatnonzero(rows.as_of > rows.as_of.max() - _FOUR_WEEKS)
+    late = np.flatnonzero((rows.as_of > day - _FOUR_WEEKS) & (rows.as_of <= day))
     _, last = np.unique(rows.account[late][::-1], return_index=True)
-    return np.sort(late[late.size - 1 - last])
+    row = np.sort(late[late.size - 1 - last])
+    return ladder.best.probability(rows.X[row]) if row.size else np.zeros(0)
 
 
 def _disjoint(

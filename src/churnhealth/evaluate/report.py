@@ -21,7 +21,7 @@ from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.shown import shown_colours
 from churnhealth.evaluate.slices import slices_of, yearly_value
 from churnhealth.health.bands import BandCuts, band_cuts
-from churnhealth.health.draws import Draws, Range, account_draws
+from churnhealth.health.draws import Draws, Range, account_draws, rate_interval
 from churnhealth.health.drift import rate_of_today
 from churnhealth.health.promises import (
     LEVEL_DOUBT,
@@ -37,6 +37,7 @@ __all__ = ["backtest_report", "prediction_table"]
 
 _DAYS_BEFORE = (180, 120, 90, 60, 30)
 _BY_CHANCE = 0.52  # an AUC below ranks hardly anybody
+_TRUE = 1.15  # expected over seen, or the other way round: up to this it is true
 _LEAST_SHOWN = 10  # churned accounts in the test period
 ISOTONIC = (
     "isotonic calibration costs: accounts on one step share one probability, and what"
@@ -108,7 +109,9 @@ def _cuts(judged: Judged, config: Config) -> BandCuts:
     fold = judged.folds[-1]
     return band_cuts(
         config.bands.policy,
-        base_rate=rate_of_today(fold.ladder.base_rate, fold.newest_p),
+        base_rate=rate_of_today(
+            fold.ladder.base_rate, fold.newest_p, fold.year_before_p
+        ),
         p=fold.newest_p,
         cuts=config.bands.cuts,
         capacity=config.bands.capacity,
@@ -189,27 +192,14 @@ def _verdict(
     enough = outcomes >= _LEAST_SHOWN
     apart = (chosen["auc"] or 0.0) > 0.5
     skill = enough and apart and interval is not None and interval[0] > 0
-    reasons = list(judged.reasons)
-    gain = chosen["log_loss_gain_over_constant"]
-    if interval is None:
-        reasons.append("the gain over the constant has no interval: too few outcomes")
-    else:
-        side = "lies above zero" if interval[0] > 0 else "does not lie above zero"
-        reasons.append(
-            f"the gain in log loss over the constant is {gain:.4f} (95 % interval"
-            f" {interval[0]:.4f} to {interval[1]:.4f}): it {side}"
-        )
-    if interval is not None and interval[0] < interval[1] and outcomes:
-        # its width falls with the root of the outcomes
-        reasons.append(
-            f"{3 * outcomes:,} more accounts that leave would narrow that interval to"
-            f" {(interval[1] - interval[0]) / 4.0:.4f} on either side"
-        )
-    if not apart:
+    reasons = [*judged.reasons, *_of_gain(chosen, outcomes)]
+    if outcomes and not apart:
         reasons.append("it tells nobody apart: those who left did not rank higher")
+    if enough:
+        reasons += _of_level(judged, config)
     if not skill:
         reasons.append(f"no skill shown: colours are the rules', {_of_rules(scorers)}")
-    if outcomes < FEW:
+    if 0 < outcomes < FEW:
         short = "" if enough else f": fewer than {_LEAST_SHOWN} can show no skill"
         reasons.append(
             f"only {many(outcomes, 'account')} churned in the test period{short}"
@@ -221,6 +211,51 @@ def _verdict(
         reasons += [] if beyond is None else [beyond]
         reasons += broken(told, skill=True)
     return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}
+
+
+def _of_gain(chosen: Mapping[str, Any], outcomes: int) -> list[str]:
+    """Say what was gained over the constant, how surely, and what would make it sure.
+
+    Where nobody left, less risk for everybody gains, and no interval tells chance.
+    """
+    if not outcomes:
+        return [
+            "no account churned in the test period, so it can show nothing: set an"
+            " earlier [backtest] test_from, or wait until more outcomes are known"
+        ]
+    interval, gain = chosen["gain_interval"], chosen["log_loss_gain_over_constant"]
+    if interval is None:
+        return ["the gain over the constant has no interval: too few outcomes"]
+    low, high = interval
+    side = "lies above zero" if low > 0 else "does not lie above zero"
+    told = [
+        f"the gain in log loss over the constant is {gain:.4f} (95 % interval"
+        f" {low:.4f} to {high:.4f}): it {side}"
+    ]
+    if low < high:  # its width falls with the root of the outcomes
+        told.append(
+            f"{3 * outcomes:,} more accounts that leave would narrow that interval to"
+            f" {(high - low) / 4.0:.4f} on either side"
+        )
+    return told
+
+
+def _of_level(judged: Judged, config: Config) -> list[str]:
+    """Say where the mean chance missed the rate: by more than noise, and by much."""
+    y = judged.y.astype(np.float64)
+    expected, seen = float(judged.p["chosen"].mean()), float(y.mean())
+    low, high = rate_interval(y, judged.account, seed=config.model.seed)
+    if low <= expected <= high or 1.0 / _TRUE < expected / seen < _TRUE:
+        return []
+    side = "high" if expected > seen else "low"
+    told = (
+        f"its chances were too {side} in the test period: {expected:.1%} expected,"
+        f" {seen:.1%} churned (95 % interval {low:.1%} to {high:.1%}), so trust the"
+        " order of accounts more than their chances"
+    )
+    if not config.calibration.corrects:
+        told += '; [calibration] base_rate = "corrected" follows a rate that moves'
+    return [told]
 
 
 def _of_rules(scorers: Mapping[str, Any]) -> str:

@@ -28,24 +28,34 @@ def beyond_chance(shift: float, error: float) -> float:
     return 0.0 if abs(shift) <= error else shift * (1.0 - (error / shift) ** 2)
 
 
-def rate_of_today(base_rate: float, newest: Floats) -> float:
+def rate_of_today(
+    base_rate: float, newest: Floats, year_before: Floats | None = None
+) -> float:
     """Give the rate that colours are measured by: what is usual for today's accounts.
 
     That is the training period's, unless the accounts that are left are others: where
     the mean of the ``newest`` cohort's probabilities lies further from it than
     cohorts of a steady business do, it follows them. (Of CDNOW's training rows 70 %
     fell silent, most of them newcomers of the first months; on two inner dates 61 and
-    58 % were expected of the cohort, and 58 and 55 % followed.)
+    58 % were expected of the cohort, and 58 and 55 % followed.) What the cohort of a
+    ``year_before`` shared is the season: where all terms end in January, nobody can
+    leave in June, and a limit of that month's chances would make everybody red later.
 
     >>> round(rate_of_today(0.7, np.full(50, 0.55)), 3), rate_of_today(0.1, np.zeros(0))
     (0.584, 0.1)
     >>> round(rate_of_today(0.1, np.full(50, 0.12)), 3)
     0.1
+    >>> round(rate_of_today(0.1, np.full(50, 0.001), np.full(50, 0.001)), 3)
+    0.1
     """
     if not newest.size:
         return base_rate
     usual, now = log_odds(np.array([base_rate, newest.mean()])).tolist()
-    moved = beyond_chance(now - usual, _SWAYS)
+    shift = now - usual
+    if year_before is not None and year_before.size:
+        since = now - float(log_odds(np.array([year_before.mean()]))[0])
+        shift = min(shift, since, key=abs) if shift * since > 0.0 else 0.0
+    moved = beyond_chance(shift, _SWAYS)
     return float(sigmoid(np.array([usual + moved]))[0]) if moved else base_rate
 
 

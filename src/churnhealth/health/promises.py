@@ -78,7 +78,8 @@ def promised_ranges(
     counts once) and their level differs from the training period's by ``doubt``
     (log-odds, standard deviation). With many accounts that is the range of the cuts.
     However few there are, a promise reaches over one neighbouring colour at most:
-    green never promises what orange does, red never what yellow does.
+    green never promises what orange does, red never what yellow does. But where nobody
+    leaving is likelier than anybody, that breaks no promise: the range begins at 0.
 
     >>> cuts = BandCuts(cuts=(0.1, 0.2, 0.4))
     >>> few, many = np.arange(20), np.arange(20_000)
@@ -97,10 +98,9 @@ def promised_ranges(
         size = max(np.unique(groups[mine]).size, 1)
         seen = random.binomial(size, sigmoid(moved)) / size
         least, most = np.quantile(seen, _TAILS, method="inverted_cdf").tolist()
-        least, most = (
-            max(least, edges[max(at - 1, 0)]),
-            min(most, edges[min(at + 2, len(BANDS))]),
-        )
+        nobody = mine.any() and float((seen == 0.0).mean()) > 0.5
+        least = 0.0 if nobody else max(least, edges[max(at - 1, 0)])
+        most = min(most, edges[min(at + 2, len(BANDS))])
         told.append((min(low, least), max(high, most)))
     return tuple(told)
 

@@ -106,6 +106,8 @@ def proof_lines(report: Mapping[str, Any]) -> list[str]:
     chosen = report["scorers"]["chosen"]
     lines = []
     ratio = chosen.get("predicted_over_observed")
+    if not any(fold.get("outcomes_test", 1) for fold in report["folds"]):
+        return ["Nobody left in the test period: it can show nothing."]
     if ratio is not None:
         lines.append(
             f"For every 100 accounts that left, it had expected {100 * ratio:.0f}."

@@ -37,3 +37,19 @@ def test_repeated_and_overlapping_contracts_are_counted(company):
     config = company(files={"contracts.csv": text})
     assert [f.count for f in found(config, "CH203")] == [1]
     assert [f.count for f in found(config, "CH204")] == [2]
+
+
+def test_notices_written_back_to_the_first_day_are_told(company):
+    def rows(at_once):
+        told = "account_id,start,end,notice_at\n"
+        for i in range(24):
+            notice = "2025-01-01" if i < at_once else "2025-05-10"
+            told += f"a{i},2025-01-01,2025-06-01,{notice}\n"
+        return company(files={"contracts.csv": told})
+
+    [finding] = found(rows(12), "CH256")
+    assert "of 24 rows that stop or are not renewed, notice of 12" in finding.what
+    assert found(rows(11), "CH256") == []  # fewer than half
+    unsaid = "account_id,start,end,cancelled_at\n"
+    unsaid += "".join(f"a{i},2025-01-01,2026-01-01,2025-05-10\n" for i in range(24))
+    assert found(company(files={"contracts.csv": unsaid}), "CH256") == []

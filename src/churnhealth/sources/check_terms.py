@@ -24,6 +24,7 @@ __all__ = ["first_id", "first_seen", "last_cover", "term_findings"]
 _SHARE_THAT_STOPS = 0.05
 _FEW = 10
 _NEARLY_ALL = 0.9
+_MOST = 0.5
 _A_YEAR = 366  # days
 _LONG_AGO = 0  # 1970-01-01
 _LONGEST_TERM = 20 * 366  # days
@@ -69,6 +70,7 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
         _below_zero(history, c, c.value, "value"),
         _placeholders(history, c),
         _booked_early(history, c),
+        _told_at_once(history, c),
         _figures(c),
     ]
     return [f for f in found if f is not None]
@@ -248,6 +250,24 @@ def _booked_early(history: History, c: Contracts) -> Finding | None:
     )
     example = first_id(history, c.account[1:][early])
     return finding("CH248", what, count=count, example=example)
+
+
+def _told_at_once(history: History, c: Contracts) -> Finding | None:
+    """See whether most stops were known on the day the contract began.
+
+    Who ends a trial at once, or signs a pilot that ends, does so; most others do not.
+    """
+    stopped = (c.notice_at < FAR) & (np.minimum(c.end, c.cancelled_at) > c.start)
+    at_once = stopped & (c.notice_at <= c.start)
+    count, of = int(at_once.sum()), int(stopped.sum())
+    if count < _FEW or count < _MOST * of:
+        return None
+    what = (
+        f"{_TITLE}: of {of:,} rows that stop or are not renewed, notice of {count:,}"
+        " was given on the day they began, or before"
+    )
+    example = first_id(history, c.account[at_once])
+    return finding("CH256", what, count=count, example=example)
 
 
 def _figures(c: Contracts) -> Finding | None:

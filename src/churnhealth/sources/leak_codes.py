@@ -116,5 +116,14 @@ LEAK_CODES: Mapping[str, Code] = {
         "keep one of each in [sources.accounts], or map `group` to what they share and"
         " set [backtest] disjoint_groups = true",
     ),
+    "CH256": code(
+        "warning",
+        False,
+        "stops that were known on the contract's first day",
+        "who was given notice is announced, and not scored: where it was written"
+        " back, the leavers are taken out beforehand and those who stay are scored",
+        "map `notice_at` to the day you learned of it, not to a day of the contract;"
+        " without it a stop is known on `cancelled_at`",
+    ),
 }
 """Those of leaks, by code."""

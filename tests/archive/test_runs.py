@@ -261,6 +261,13 @@ def test_a_pointer_to_nothing_is_a_coded_error(tmp_path, pointer):
     assert caught.value.code == "CH501"
 
 
+def test_the_folder_of_one_run_leads_to_the_folder_of_all(tmp_path):
+    run = write_scores(book(), tmp_path, as_of=DAY)
+    with pytest.raises(RequestError) as caught:
+        read_current(run)
+    assert f"give the folder above it, {tmp_path}" in caught.value.fix
+
+
 def test_texts_that_a_spreadsheet_would_run_are_disarmed_in_csv(tmp_path):
     n = book().scores["account_id"].size
     evil = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=1+1", "plain", "", None]

@@ -386,5 +386,7 @@ def _none(out: Path) -> RequestError:
         "CH501",
         f"there are no scores under {out}",
         why="pages and reports show stored scores",
-        fix="run `churnhealth score --bundle B --out DIR` (format parquet) first",
+        fix=f"this is one run: give the folder above it, {out.parent}"
+        if (out / "scores.parquet").is_file()
+        else "run `churnhealth score --bundle B --out DIR` (format parquet) first",
     )

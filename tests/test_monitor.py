@@ -38,6 +38,7 @@ ABOUT = {
 DRIVERS = {
     "account_id": np.array([], dtype=object),
     "feature": np.array([], dtype=object),
+    "category": np.array([], dtype=object),
     "effect_points": np.array([]),
     "sentence": np.array([], dtype=object),
     "rank": np.array([], np.int64),

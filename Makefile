@@ -80,7 +80,7 @@ bench-features: bench $(PEERS)/bin/featuretools
 	  --featuretools $(PEERS)/bin/python --plot docs/images/features.svg
 
 QUALITY = OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/quality.py
-PEER_SECONDS = 120
+PEER_SECONDS = 900
 SETS = crm5 openstack cdnow oulad ravenstack
 bench-quality: bench
 	$(QUALITY) --set $(SETS)

@@ -1,5 +1,6 @@
 """Contracts that contradict themselves or each other are told."""
 
+import pytest
 from tests.sources.checked import found
 
 
@@ -53,3 +54,39 @@ def test_notices_written_back_to_the_first_day_are_told(company):
     unsaid = "account_id,start,end,cancelled_at\n"
     unsaid += "".join(f"a{i},2025-01-01,2026-01-01,2025-05-10\n" for i in range(24))
     assert found(company(files={"contracts.csv": unsaid}), "CH256") == []
+
+
+def booked(late, *, renewals=True, of=40):
+    """Contracts of which some renewals, or stops, are entered 50 days too late."""
+    told = "account_id,contract_id,start,end,cancelled_at,known_at\n"
+    for i in range(of):
+        known = "2025-02-20" if i < late else "2025-01-02"
+        if renewals:
+            told += f"a{i},1,2024-01-01,2025-01-01,,2024-01-01\n"
+            told += f"a{i},2,2025-01-01,2026-01-01,,{known}\n"
+        else:
+            told += f"a{i},1,2024-01-01,,,2024-01-01\n"
+            told += f"a{i},1,2024-01-01,,2025-01-01,{known}\n"
+    return told
+
+
+@pytest.mark.parametrize("renewals", [True, False])
+def test_outcomes_that_are_entered_after_their_label_closed_are_told(company, renewals):
+    def found_in(late):
+        told = booked(late, renewals=renewals)
+        return found(company(files={"contracts.csv": told}), "CH257")
+
+    [finding] = found_in(12)
+    what = "renewals were entered" if renewals else "stops were entered"
+    assert f"12 of 40 {what} more than 30 days after" in finding.what
+    assert "50 days" in finding.what
+    assert finding.severity == "warning"
+    assert not finding.stops
+    assert found_in(9) == []
+
+
+def test_a_correction_of_what_was_entered_in_time_is_no_late_renewal(company):
+    told = booked(0) + "".join(
+        f"a{i},2,2025-01-01,2026-01-01,,2025-04-01\n" for i in range(40)
+    )
+    assert found(company(files={"contracts.csv": told}), "CH257") == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from churnhealth.config import Config
+from churnhealth.sources.booked_late import booked_late
 from churnhealth.sources.check_columns import column_findings
 from churnhealth.sources.check_dates import date_findings
 from churnhealth.sources.check_terms import term_findings
@@ -31,6 +32,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
     found = [
         *loaded.findings,
         *term_findings(loaded.history, gap_days=gap_days),
+        *booked_late(loaded.history, gap_days=gap_days),
         *(() if heirs is None else (heirs,)),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),

@@ -348,5 +348,14 @@ CODES: Mapping[str, Code] = {
         "if the contracts are complete up to a later day (that of the export), say it:"
         ' [question] data_until = "2026-06-30"',
     ),
+    "CH257": code(
+        "warning",
+        False,
+        "renewals or stops that were entered after their label had closed",
+        "until they are entered a renewal reads as churn and a stop as a stay, so the"
+        " newest labels of every training are partly wrong",
+        "enter them sooner, or let labels close later: [question] gap_days as long as"
+        " nineteen in twenty took",
+    ),
 }
 """Every finding we can make, by code."""

@@ -18,6 +18,7 @@ from churnhealth.serve.turns import Turns
 from churnhealth.serve.turnstile import Turnstile
 
 AWAY = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\n\r\naway"
+BEGUN, GO_ON = threading.Event(), threading.Event()
 
 
 async def app(scope, receive, send):
@@ -30,6 +31,11 @@ async def app(scope, receive, send):
     body = (await receive())["body"]
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if scope["path"] == "/late":
+        for _ in range(3):  # a head that is on its way would leave now
+            await asyncio.sleep(0)
+        BEGUN.set()
+        await asyncio.to_thread(GO_ON.wait, 10)
     await send({"type": "http.response.body", "body": body})
 
 
@@ -94,6 +100,30 @@ def test_who_asks_for_the_last_time_goes_the_usual_way(port):
     answer = told(port, post("/full", "whole", "Connection: close"))[0]
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"whole")
+
+
+def test_an_answer_leaves_in_one_piece(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(post("/late", "scored"))
+        assert BEGUN.wait(10)
+        caller.setblocking(False)
+        with pytest.raises(BlockingIOError):  # its head waits for its body
+            caller.recv(65_536)
+        GO_ON.set()
+        caller.settimeout(10)
+        answer = caller.recv(65_536)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"scored")
+
+
+def test_a_head_that_is_all_and_leave_to_go_on_are_not_held_back(port):
+    body = post("/free", "sent", "Expect: 100-continue")
+    asked, sent = body[: -len("sent")], body[-len("sent") :]
+    leave, answer = told(port, asked, sent)
+    assert leave.startswith(b"HTTP/1.1 100")
+    assert answer.endswith(b"sent")
+    [head] = told(port, post("/free", "").replace(b"POST", b"HEAD"))
+    assert head.endswith(b"\r\n\r\n")
 
 
 SCOPE = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b""}

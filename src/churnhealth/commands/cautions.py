@@ -14,6 +14,7 @@ from churnhealth.features.kernel_rows import Recorded
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
 from churnhealth.sources.contract import History, date_of
+from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
 __all__ = ["cautions"]
@@ -89,3 +90,5 @@ def _of_silence(
                 f"the model reads of {log.name} what nobody sends any more:"
                 f" {told_stopped(stopped)} (CH245)"
             )
+        if fallen := fallen_use(log, before=day):
+            yield f"of {log.name} rows may be missing: {told_fallen(fallen)} (CH258)"

@@ -24,6 +24,7 @@ from churnhealth.sources.contract import (
     date_of,
     day_of,
 )
+from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.happened import happened
 from churnhealth.sources.stopped import stopped_events, told_stopped
@@ -79,6 +80,7 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
         found.append(_gaps(rows))
     found += _edges([r for r in sources if r.account.size and not r.planned])
     found += [_stopped(log) for log in history.events]
+    found += [_fallen(log) for log in history.events]
     found.append(_silent(history))
     return [f for f in found if f is not None]
 
@@ -332,6 +334,15 @@ def _stopped(log: EventLog) -> Finding | None:
         f" {told_stopped(stopped)}"
     )
     return finding("CH245", what, count=len(stopped), example=stopped[0].event)
+
+
+def _fallen(log: EventLog) -> Finding | None:
+    fallen = fallen_use(log)
+    if fallen is None:
+        return None
+    what = f"[[sources.events]] {log.name}: {told_fallen(fallen)}"
+    example = f"{log.name} {date_of(fallen.end - 1)}"
+    return finding("CH258", what, count=fallen.fell, example=example)
 
 
 def _silent(history: History) -> Finding | None:

@@ -357,5 +357,14 @@ CODES: Mapping[str, Code] = {
         "enter them sooner, or let labels close later: [question] gap_days as long as"
         " nineteen in twenty took",
     ),
+    "CH258": code(
+        "warning",
+        False,
+        "use that fell for nearly everybody in one week",
+        "customers leave one by one: where most fall at once rows were lost, or it was"
+        " a holiday, and every one of them is scored as if on the way out",
+        "compare the newest days of the file with the system they come from and load"
+        " them again; of a holiday score the week before, with --as-of",
+    ),
 }
 """Every finding we can make, by code."""

@@ -105,9 +105,9 @@ def _seen(log: EventLog, top: Ints, start: int, before: int) -> NDArray[np.bool_
     place[top] = np.arange(top.size)
     seen = np.zeros((top.size, int(log.happened_at.max()) - start + 1), dtype=np.bool_)
     for low in range(0, log.size, _SLICE):
-        rows = slice(low, low + _SLICE)
-        event, day = place[log.event[rows]], log.happened_at[rows]
-        use = (event >= 0) & (log.known_at[rows] < before)
+        rows = log.rows(slice(low, low + _SLICE))
+        event, day = place[rows.event], rows.happened_at
+        use = (event >= 0) & (rows.known_at < before)
         seen[event[use], day[use] - start] = True
     return seen
 

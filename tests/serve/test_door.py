@@ -1,7 +1,9 @@
 """A closed door: nobody new comes in, whoever is in is answered."""
 
 import asyncio
+import logging
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -171,3 +173,50 @@ def test_who_holds_more_than_another_lets_that_one_take_the_next(others, monkeyp
         held.close()
         work.join(10)
         assert not work.is_alive()
+
+
+def test_who_comes_when_no_file_can_be_opened_is_let_in_later(caplog):
+    asked, answered = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 204"
+    config = {"log_config": None, "loop": "uvloop", "timeout_keep_alive": 2}
+    server = WideServer(uvicorn.Config(nothing, **config))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as shared,
+        socket.socket() as caller,
+        caplog.at_level(logging.WARNING, logger="churnhealth.serve"),
+    ):
+        thread = threading.Thread(target=server.run, args=([shared],), daemon=True)
+        thread.start()
+        with socket.create_connection(shared.getsockname(), timeout=30) as first:
+            first.sendall(asked)
+            assert first.recv(100).startswith(answered)
+            free = os.dup(0)
+            os.close(free)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+            try:
+                caller.settimeout(30)
+                caller.connect(shared.getsockname())
+                caller.sendall(asked)
+                assert first.recv(100) == b""  # a second or two later
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert caller.recv(100).startswith(answered)
+        server.should_exit = True
+        thread.join()
+    assert 1 <= len(caplog.records) < 10
+
+
+def test_a_service_may_open_as_many_files_as_the_system_lets_it():
+    told = """
+import resource
+from churnhealth.commands.serving import open_many_files
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+open_many_files()
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+print(soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "True\n"

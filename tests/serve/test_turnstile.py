@@ -2,18 +2,23 @@
 
 import asyncio
 import hashlib
+import json
+import select
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 import uvicorn
 from starlette.responses import Response
 from starlette.routing import Route
 
+from churnhealth.serve import turnstile
 from churnhealth.serve.door import WideServer
 from churnhealth.serve.guard import Guard
 from churnhealth.serve.keys import Key, Keys
 from churnhealth.serve.observed import Observer
+from churnhealth.serve.refusal import too_slow
 from churnhealth.serve.turns import Turns
 from churnhealth.serve.turnstile import Turnstile
 
@@ -28,7 +33,10 @@ async def app(scope, receive, send):
             kind = (await receive())["type"]
             await send({"type": f"{kind}.complete"})
         return
-    body = (await receive())["body"]
+    body, more = b"", True
+    while more:
+        came = await receive()
+        body, more = body + came.get("body", b""), came.get("more_body", False)
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     if scope["path"] == "/late":
@@ -40,21 +48,28 @@ async def app(scope, receive, send):
 
 
 @pytest.fixture
-def port(monkeypatch):
+def server(monkeypatch):
     """Start a server whose line is full for whoever asks for /full."""
 
     def turn_away(scope):
         return AWAY if scope["path"] == "/full" else None
 
+    guard = guard_of(room=True)
     monkeypatch.setattr(Turnstile, "turn_away", staticmethod(turn_away))
+    monkeypatch.setattr(Turnstile, "refuse", guard.refuse)
     config = uvicorn.Config(app, log_config=None, loop="uvloop", http="httptools")
     server = WideServer(config)
     with socket.create_server(("127.0.0.1", 0)) as shared:
-        thread = threading.Thread(target=server.run, args=([shared],))
+        thread = threading.Thread(target=server.run, args=([shared],), daemon=True)
         thread.start()
-        yield shared.getsockname()[1]
+        yield server, shared.getsockname()[1]
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def port(server):
+    return server[1]
 
 
 def post(path, body, *more):
@@ -126,6 +141,99 @@ def test_a_head_that_is_all_and_leave_to_go_on_are_not_held_back(port):
     assert head.endswith(b"\r\n\r\n")
 
 
+def all_of(caller):
+    """Read until the other side closes; ``None`` if it cut off."""
+    came = b""
+    try:
+        while part := caller.recv(65_536):
+            came += part
+    except ConnectionResetError:
+        return None
+    return came
+
+
+def said(answer):
+    """Give the status and the code of a refusal, and whether it is the last word."""
+    head, body = answer.split(b"\r\n\r\n")
+    return (
+        int(head[9:12]),
+        json.loads(body)["error"]["code"],
+        b"connection: close" in head,
+    )
+
+
+@pytest.mark.parametrize(
+    "piece", [b"X-A: aaaaaaaa\r\n" * 64, b"a" * 1024], ids=["many headers", "one"]
+)
+def test_a_head_without_an_end_is_refused(port, piece):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(b"GET /free HTTP/1.1\r\nX-A: ")
+        with suppress(ConnectionError):
+            for _ in range(4096):
+                caller.sendall(piece)
+                if select.select([caller], [], [], 0)[0]:
+                    break
+            else:
+                pytest.fail("4 MB of a head were taken")
+        assert said(caller.recv(65_536)) == (431, "CH536", True)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET /free HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x00\xa5\x01\x00", b"a\r\n\r\n"],
+    ids=["another version", "TLS", "anything"],
+)
+def test_what_is_no_request_is_refused_in_our_shape(port, sent):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(sent)
+        assert said(all_of(caller)) == (400, "CH535", True)
+
+
+def test_a_head_after_a_long_body_is_not_counted_with_it(port):
+    sent = post("/free", "a" * 200_000) + b"GET /free HTTP/1.1\r\nHost: x\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(sent)
+        caller.sendall(b"Connection: close\r\n\r\n")
+        assert all_of(caller).count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        pytest.param(b"", None, id="nothing"),
+        pytest.param(
+            b"GET /free HTTP/1.1\r\nHo", (408, "CH534", True), id="half a head"
+        ),
+        pytest.param(
+            post("/full", "a" * 9)[:-5], AWAY, id="half the body of what was refused"
+        ),
+    ],
+)
+def test_who_does_nothing_is_parted_from(port, monkeypatch, sent, answer):
+    monkeypatch.setattr(turnstile, "_LOOKS", 0)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(sent)
+        came = all_of(caller)
+    assert (came if came in (b"", AWAY) else said(came)) == (answer or b"")
+
+
+def test_who_does_not_read_is_parted_from(server, monkeypatch):
+    monkeypatch.setattr(turnstile, "_LOOKS", 0)
+    inside, port = server[0].server_state.connections, server[1]
+    body = "a" * 2**24  # more than the system keeps for who does not read
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(post("/free", body))
+        for _ in range(20_000):
+            with suppress(ConnectionError):
+                told(port, post("/free", "another"))
+            if all(held.client != caller.getsockname() for held in [*inside]):
+                break
+        else:
+            pytest.fail("the connection is still there")
+        came = all_of(caller)
+    assert came is None or len(came) < len(body)
+
+
 SCOPE = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b""}
 KEY = "at least twenty characters of chance"
 
@@ -179,6 +287,28 @@ def test_the_answer_is_the_one_of_the_usual_way():
     ]
     assert without_id[0] == without_id[1]
     assert sum(line.startswith(b"x-request-id: ") for line in others) == 1
+
+
+class Counts(Observer):
+    def __init__(self):
+        self.told = []
+
+    def answered(self, route, status, seconds):  # noqa: ARG002
+        self.told.append((route, status))
+
+    def rejected(self, code):
+        self.told.append(code)
+
+
+def test_what_is_no_request_is_counted_and_has_a_line(caplog):
+    guard, counts = guard_of(room=True), Counts()
+    guard.observer = counts
+    with caplog.at_level("INFO", logger="churnhealth.serve"):
+        answer = guard.refuse(too_slow("the request"))
+    assert counts.told == ["CH534", ("(unknown)", 408)]
+    (line,) = caplog.messages
+    assert f"x-request-id: {line.split()[0]}".encode() in answer
+    assert line.endswith("- (unknown) 408 0.0 ms key=-")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,9 +24,10 @@ from churnhealth.serve.guard import LOOPBACK
 from churnhealth.serve.keys import read_keys
 from churnhealth.serve.trial import try_bundle
 
-__all__ = ["serve_bundle"]
+__all__ = ["open_many_files", "serve_bundle"]
 
 _DOOR = 0.8  # seconds in which workers look whether to stop, and close the door
+_FILES = 65_536
 _KEPT_BYTES = str(256 * 2**20)  # of 64 MB some was still given back
 
 
@@ -64,6 +67,7 @@ def serve_bundle(
         )
     address = "127.0.0.1" if settings.host == "localhost" else settings.host
     _refuse_busy(address, settings.port)
+    open_many_files()
     environment = {
         **os.environ,
         "BENTOML_DO_NOT_TRACK": "True",
@@ -145,6 +149,18 @@ def _memory() -> Path:
     shared = Path("/dev/shm")
     writable = os.access(shared, os.W_OK | os.X_OK)
     return shared if writable else Path(tempfile.gettempdir())
+
+
+def open_many_files() -> None:
+    """Open as many files as the system lets us: every caller is one.
+
+    What a shell or systemd gives at first is 1,024: fewer callers than a crowd has.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _refuse_busy(address: str, port: int) -> None:

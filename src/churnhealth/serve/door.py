@@ -14,6 +14,7 @@ who was let in is answered.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import logging
 import mmap
@@ -28,6 +29,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from churnhealth.serve.lines import log
 from churnhealth.serve.turnstile import Turnstile
 
 __all__ = ["Held", "WideServer", "close_door"]
@@ -35,6 +37,8 @@ __all__ = ["Held", "WideServer", "close_door"]
 _AT_ONCE = 256  # callers that a worker without others lets in after a round
 _AFTER_YOU = 0.02  # seconds in which another may take who knocks
 _WORKERS = 256  # at most
+_BREATH = 1.0  # seconds until somebody may have left
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LETTING_IN = 0.3  # seconds in which who waits before the door is let in
 
 
@@ -137,8 +141,12 @@ class WideServer(uvicorn.Server):
         return inside
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell the others who has left."""
+        """Tell the others who has left; once a second look who takes up a place."""
         self._tell()
+        if counter % 10 == 0:
+            for caller in [*self.server_state.connections]:
+                if isinstance(caller, Turnstile):
+                    caller.look()
         return await super().on_tick(counter)
 
     def _let_in(self, door: socket.socket, many: int) -> bool:
@@ -156,9 +164,14 @@ class WideServer(uvicorn.Server):
                 self._tell()
         except BlockingIOError:
             pass  # nobody waits
-        except OSError:
+        except OSError as error:
             if not _listens(door):
                 loop.remove_reader(door)
+                return False
+            if error.errno in _NO_ROOM:  # who waits knocks on, in every round
+                log.warning("nobody can be let in: %s", error.strerror)
+                loop.remove_reader(door)
+                loop.call_later(_BREATH, self._after_you, door, many)
                 return False
         return True
 

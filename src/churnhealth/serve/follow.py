@@ -13,7 +13,7 @@ from churnhealth.bundle import Bundle, load_bundle, seal
 from churnhealth.errors import BundleError, ChurnHealthError
 from churnhealth.folders import write_text
 from churnhealth.registry import Champion, load_champion, read_champion
-from churnhealth.serve.guard import log
+from churnhealth.serve.lines import log
 from churnhealth.serve.live import Live, make_serving
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.trial import try_bundle

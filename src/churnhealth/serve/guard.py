@@ -8,33 +8,32 @@ answer nor in a log line: there only its route, its status and its time appear.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from secrets import token_hex
 from time import perf_counter
 from typing import NamedTuple
 
+from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churnhealth.errors import ChurnHealthError, RequestError
 from churnhealth.serve.keys import OPEN, Keys
-from churnhealth.serve.lines import ANSWERED
+from churnhealth.serve.lines import ANSWERED, log
 from churnhealth.serve.observed import Observer
-from churnhealth.serve.refusal import error_response, refused
+from churnhealth.serve.refusal import SLOWEST, error_response, refused, too_slow
 from churnhealth.serve.turns import due_in, too_many
 
-__all__ = ["LOOPBACK", "Guard", "log"]
+__all__ = ["LOOPBACK", "Guard"]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Names under which a service that is bound to loopback may be called."""
 
-log = logging.getLogger("churnhealth.serve")
-
 _UNKNOWN = "(unknown)"
-_PATIENCE, _SLOWEST = 5.0, 100_000  # seconds, then bytes per second, for a body
+_PATIENCE = 5.0  # seconds, then ``SLOWEST``, for a body
 _A_WHILE = 1.0  # seconds of which one line tells how many found no place
 _MOST_BODIES = 8  # of the largest size, held at the same time
 _PORT = re.compile(r":\d{1,5}$")
@@ -95,9 +94,7 @@ class Guard:
         }
         self._turned_away = 0  # since the last line that told of them
         self._come_back = error_response(too_many())
-        headers = (*self._come_back.raw_headers, *_HEADERS)
-        lines = [b"HTTP/1.1 429 Too Many Requests", *(b"%s: %s" % h for h in headers)]
-        self._away = b"\r\n".join([*lines, b""])
+        self._away = _head_of(self._come_back)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -159,6 +156,19 @@ class Guard:
             self._away,
             token_hex(8).encode(),
             self._come_back.body,
+        )
+
+    def refuse(self, error: RequestError) -> bytes:
+        """Give the whole answer of HTTP/1.1 for what did not become a request."""
+        self.observer.rejected(error.code)
+        response, request_id = error_response(error), token_hex(8)
+        status = response.status_code
+        self.observer.answered(_UNKNOWN, status, 0.0)
+        log.info(ANSWERED, request_id, "-", _UNKNOWN, status, 0.0, "-")
+        return b"%sx-request-id: %s\r\n\r\n%s" % (
+            _head_of(response),
+            request_id.encode(),
+            response.body,
         )
 
     def _known_host(self, scope: Scope) -> None:
@@ -242,12 +252,12 @@ class Guard:
         parts: list[bytes] = []
         size, began = 0, perf_counter()
         while True:
-            patience = began + _PATIENCE + size / _SLOWEST - perf_counter()
+            patience = began + _PATIENCE + size / SLOWEST - perf_counter()
             try:
                 async with asyncio.timeout(patience):
                     message = await receive()
             except TimeoutError:
-                raise _too_slow() from None
+                raise too_slow("the body") from None
             if message["type"] == "http.disconnect":
                 raise refused("CH514", "the body ended early", fix="send all of it")
             parts.append(message.get("body", b""))
@@ -266,11 +276,6 @@ class Guard:
             f"the body is larger than {self.max_bytes / 2**20:g} MB",
             fix="send fewer accounts at a time, or raise [serve] max_body_mb",
         )
-
-
-def _too_slow() -> RequestError:
-    fix = f"send at least {_SLOWEST // 1000} kB a second"
-    return refused("CH534", "the body came in too slowly", fix=fix)
 
 
 class _NotAllowedError(RequestError):
@@ -298,6 +303,14 @@ def _announced(scope: Scope) -> int:
     """Give how many bytes the body is said to have, 0 where it is not said."""
     size = _only(scope, b"content-length") or "0"
     return int(size[:20]) if size.isdecimal() else 0
+
+
+def _head_of(response: Response) -> bytes:
+    """Write the head of an answer as HTTP/1.1, all but its request's id and end."""
+    status = HTTPStatus(response.status_code)
+    first = f"HTTP/1.1 {status.value} {status.phrase}".encode()
+    headers = (b"%s: %s" % h for h in (*response.raw_headers, *_HEADERS))
+    return b"\r\n".join([first, *headers, b""])
 
 
 def _internal(error: Exception) -> ChurnHealthError:

@@ -8,7 +8,9 @@ import time
 from datetime import UTC, datetime
 from typing import Literal
 
-__all__ = ["ANSWERED", "lines_of"]
+__all__ = ["ANSWERED", "lines_of", "log"]
+
+log = logging.getLogger("churnhealth.serve")
 
 ANSWERED = "%s %s %s %s %.1f ms key=%s"
 """What is written of an answer; its parts are named in ``_PARTS``."""

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from churnhealth.errors import ChurnHealthError, RequestError
 
-__all__ = ["STATUS", "error_response", "refused", "told"]
+__all__ = ["SLOWEST", "STATUS", "error_response", "refused", "told", "too_slow"]
 
 STATUS = {
     "CH501": 404,
@@ -26,14 +26,24 @@ STATUS = {
     "CH532": 429,
     "CH533": 503,
     "CH534": 408,
+    "CH536": 431,
 }
 """The status of a code; requests' other codes are 400."""
+
+SLOWEST = 100_000
+"""Bytes per second in which a body must come in."""
 
 
 def refused(code: str, what: str, *, fix: str, where: str = "") -> RequestError:
     """Make the error for a request that cannot be answered as it is."""
     why = "an answer to a misread question would look like any other"
     return RequestError(code, what, why=why, fix=fix, where=where)
+
+
+def too_slow(what: str) -> RequestError:
+    """Make the error for whoever sends, but hardly."""
+    fix = f"send at least {SLOWEST // 1000} kB a second"
+    return refused("CH534", f"{what} came in too slowly", fix=fix)
 
 
 def told(error: ChurnHealthError) -> dict[str, str]:
@@ -49,7 +59,8 @@ def error_response(error: ChurnHealthError, *, allowed: Sequence[str] = ()) -> R
     more = {"allow": ", ".join(allowed)} if allowed else {}
     if status in (429, 503):
         more["retry-after"] = "1"  # seconds: a line of waiting requests is a second's
-    if status in (408, 413):  # the rest of the body is not waited for
+    # the rest is not waited for, or cannot be told from what was read
+    if status in (408, 413, 431) or error.code == "CH535":
         more["connection"] = "close"
     if status == 401:  # a browser then asks for the key, as a password
         more["www-authenticate"] = 'Basic realm="churnhealth", charset="UTF-8"'

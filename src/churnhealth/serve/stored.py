@@ -15,7 +15,7 @@ from churnhealth.errors import ChurnHealthError
 from churnhealth.pages.desk import Desk, read_desk
 from churnhealth.scoring import ScoreBook
 from churnhealth.serve.answers import stored_scores
-from churnhealth.serve.guard import log
+from churnhealth.serve.lines import log
 
 __all__ = ["SORTS", "Stored", "StoredScores", "choose"]
 

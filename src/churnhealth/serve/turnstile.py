@@ -1,9 +1,12 @@
-"""Where requests are read: who finds the line full is sent back before any work.
+"""What is settled where requests are read, before any work.
 
-A task, an ASGI call and an answer put together header by header cost several times as
-much as the answer is worth; of eight thousand requests a second, of which two thousand
-can be answered, most of the processor went there, and refusals came late. All other
-answers leave here too, each in one piece.
+Who finds the line full is sent back here: a task, an ASGI call and an answer put
+together header by header cost several times as much as the answer is worth; of eight
+thousand requests a second, of which two thousand can be answered, most of the processor
+went there, and refusals came late. All other answers leave here too, each in one piece.
+
+Here, too, ends the patience with callers whom nothing behind sees: those who never ask,
+whose head never ends, or who do not read what they asked for.
 """
 
 from __future__ import annotations
@@ -18,17 +21,79 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from churnhealth.errors import RequestError
+from churnhealth.serve.refusal import refused, too_slow
+
 __all__ = ["Turnstile"]
+
+_LONGEST_HEAD = 64 * 2**10  # bytes
+_LOOKS = 10  # one a second, through which a caller may do nothing
 
 
 class Turnstile(HttpToolsProtocol):
     """Reads requests as uvicorn does, but asks first whether there is room.
 
     ``turn_away`` gives the whole answer for whoever has to come back, ``None`` for all
-    others: they go the usual way.
+    others: they go the usual way. ``refuse`` gives the one for what is no request.
     """
 
     turn_away: ClassVar[Callable[[Scope], bytes | None]] = staticmethod(lambda _: None)
+    refuse: ClassVar[Callable[[RequestError], bytes]] = staticmethod(lambda _: b"")
+
+    _came = 0  # bytes of the newest piece
+    _head: int | None = None  # bytes of a head so far; None: none has begun
+    _looks = 0
+    _unread = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Read a piece, unless it belongs to a head without an end."""
+        self._came = len(data)
+        super().data_received(data)
+        if self._head is not None:
+            self._head += self._came
+            if self._head > _LONGEST_HEAD:
+                self._part(_too_long())
+
+    def on_message_begin(self) -> None:
+        """Begin to count: the piece may begin with a request before this one."""
+        self._head = -self._came
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Go on with a head that has come whole."""
+        self._head, self._looks = None, 0
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """Refuse what is not HTTP in the shape of all our errors."""
+        self._part(_not_http())
+
+    def look(self) -> None:
+        """Part from a caller who did nothing through many looks, one a second."""
+        unread = self.transport.get_write_buffer_size()
+        works = self._owed() and not unread
+        reads = unread < self._unread
+        self._looks = 0 if works or reads else self._looks + 1
+        self._unread = unread
+        if self._looks <= _LOOKS:
+            return
+        if unread:
+            self.transport.abort()  # closing would wait until it is read
+        elif self._head is None:
+            self.transport.close()
+        else:
+            self._part(too_slow("the request"))
+
+    def _owed(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _part(self, error: RequestError) -> None:
+        """Say why and close; what is still owed would pass for the answer to it."""
+        if self.transport.is_closing():
+            return
+        if not self._owed():
+            self.transport.write(type(self).refuse(error))
+        self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # answers keep the order of their requests, and wait for a caller who reads
@@ -66,3 +131,20 @@ class _Gathered:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+def _too_long() -> RequestError:
+    most = f"{_LONGEST_HEAD // 2**10} kB"
+    return refused(
+        "CH536",
+        f"the address and the headers do not end within {most}",
+        fix="send only the headers that docs/http.md names",
+    )
+
+
+def _not_http() -> RequestError:
+    return refused(
+        "CH535",
+        "what was sent is no request of HTTP/1.1",
+        fix="send one as RFC 9112 has it; over TLS ask the proxy in front",
+    )

@@ -28,9 +28,8 @@ from churnhealth.config import Serve
 from churnhealth.serve.api import create_app
 from churnhealth.serve.door import close_door
 from churnhealth.serve.follow import Follower
-from churnhealth.serve.guard import log
 from churnhealth.serve.keys import read_keys
-from churnhealth.serve.lines import lines_of
+from churnhealth.serve.lines import lines_of, log
 from churnhealth.serve.live import Live
 from churnhealth.serve.metrics import Metrics
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from tests.serve.served import SETTINGS
 
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.serve.api import create_app
-from churnhealth.serve.keys import ENVIRONMENT, Keys, read_keys
+from churnhealth.serve.keys import ENVIRONMENT, Keys, KeysFollowed, read_keys
 from churnhealth.serve.lines import lines_of
 
 READ, SCORE = "read-key-" + "x" * 20, "score-key-" + "y" * 20
@@ -188,6 +189,41 @@ def test_keys_that_cannot_be_used_stop_the_start_and_are_not_repeated(tmp_path, 
 def test_a_file_that_is_not_there_stops_the_start(tmp_path):
     with pytest.raises(ConfigError, match="CH008"):
         read_keys(tmp_path / "none.toml", {})
+
+
+def listed(*keys):
+    return "".join(
+        f'[[keys]]\nname = "{i}"\nrole = "read"\nkey = "{key}"\n'
+        for i, key in enumerate(keys)
+    )
+
+
+def test_a_key_that_leaves_the_file_opens_nothing_more(tmp_path):
+    file = tmp_path / "keys.toml"
+    file.write_text(listed(READ, SCORE))
+    followed = KeysFollowed(file, {})
+    assert not followed.look()
+    file.write_text(listed(SCORE))
+    assert followed.look()
+    assert followed.keys.let_in(f"Bearer {SCORE}", needs="read") == "0"
+    with pytest.raises(RequestError, match="CH530"):
+        followed.keys.let_in(f"Bearer {READ}", needs="read")
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda file: file.write_text("")])
+def test_a_file_that_cannot_be_used_any_more_is_told_once_and_changes_nothing(
+    tmp_path, change
+):
+    file = tmp_path / "keys.toml"
+    file.write_text(listed(READ))
+    followed = KeysFollowed(file, {})
+    change(file)
+    with pytest.raises(ConfigError, match="CH008"):
+        followed.look()
+    assert not followed.look()
+    assert followed.keys.let_in(f"Bearer {READ}", needs="read") == "0"
+    file.write_text(listed(READ, SCORE))
+    assert followed.look()
 
 
 @given(st.text())

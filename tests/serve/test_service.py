@@ -214,12 +214,25 @@ def test_a_port_that_is_taken_is_said_at_once(bundle_folder):
 def test_with_keys_it_listens_beyond_loopback_and_lets_only_them_in(
     bundle_folder, tmp_path, monkeypatch
 ):
-    key = "a-key-made-for-this-test"
+    key, other = "a-key-made-for-this-test", "one-that-was-rotated-out"
+    listed = '[[keys]]\nname = "{}"\nrole = "read"\nkey = "{}"\n'
+    file, config = tmp_path / "keys.toml", tmp_path / "serve.toml"
+    file.write_text(listed.format("old", other))
+    config.write_text(f"[serve]\nkeys_file = {str(file)!r}\n")
     monkeypatch.setenv("CHURNHEALTH_KEYS", f"tester:read:{key}")
-    with started(tmp_path, "--bundle", bundle_folder, "--host", "0.0.0.0") as running:
+    asked = ("--bundle", bundle_folder, "--host", "0.0.0.0", "--config", config)
+    with started(tmp_path, *asked) as running:
         assert running.ask("GET", "/v1/model")[0] == 401
         shown = {"authorization": f"Bearer {key}"}
         assert running.ask("GET", "/v1/model", **shown)[0] == 200
         assert running.ask("GET", "/metrics", **shown)[0] == 200
         assert running.ask("GET", "/livez")[0] == 200
+        shown = {"authorization": f"Bearer {other}"}
+        assert running.ask("GET", "/v1/model", **shown)[0] == 200
+        file.write_text(listed.format("new", "the-one-that-takes-its-place"))
+        for _ in range(10_000):
+            if running.ask("GET", "/v1/model", **shown)[0] == 401:
+                break
+        else:
+            pytest.fail("a key that left the file is still taken")
     assert key not in running.log.read_text()

@@ -20,7 +20,15 @@ from typing import Any
 
 from churnhealth.errors import ConfigError, RequestError
 
-__all__ = ["ENVIRONMENT", "OPEN", "ROLES", "Key", "Keys", "read_keys"]
+__all__ = [
+    "ENVIRONMENT",
+    "OPEN",
+    "ROLES",
+    "Key",
+    "Keys",
+    "KeysFollowed",
+    "read_keys",
+]
 
 ROLES = ("read", "score", "admin")
 ENVIRONMENT = "CHURNHEALTH_KEYS"
@@ -139,6 +147,43 @@ def read_keys(file: Path | None, environment: Mapping[str, str]) -> Keys:
     if file is not None and not found:
         raise _unusable("the file holds no key")
     return Keys(tuple(found))
+
+
+class KeysFollowed:
+    """The keys of a file as it is now: one that is taken out of it opens nothing more.
+
+    Raises
+    ------
+    ConfigError
+        CH008 where they cannot be used at the start.
+    """
+
+    def __init__(self, file: Path | None, environment: Mapping[str, str]) -> None:
+        self._file = file
+        self._environment = environment
+        self._seen = self._mark()
+        self.keys = read_keys(file, environment)
+
+    def look(self) -> bool:
+        """Read them again if the file changed; say whether there are others now.
+
+        Raises
+        ------
+        ConfigError
+            CH008 once for every change that cannot be used; it changes nothing.
+        """
+        if self._seen == (mark := self._mark()):
+            return False
+        self._seen = mark
+        self.keys = read_keys(self._file, self._environment)
+        return True
+
+    def _mark(self) -> tuple[int, ...]:
+        try:
+            found = None if self._file is None else self._file.stat()
+        except OSError:
+            found = None
+        return () if found is None else (found.st_ctime_ns, found.st_ino, found.st_size)
 
 
 def _of_file(file: Path | None) -> list[Key]:

@@ -25,10 +25,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from churnhealth.config import Serve
+from churnhealth.errors import ConfigError
 from churnhealth.serve.api import create_app
 from churnhealth.serve.door import close_door
 from churnhealth.serve.follow import Follower
-from churnhealth.serve.keys import read_keys
+from churnhealth.serve.keys import KeysFollowed
 from churnhealth.serve.lines import lines_of, log
 from churnhealth.serve.live import Live
 from churnhealth.serve.metrics import Metrics
@@ -60,11 +61,12 @@ class Worker:
         self._live = Live(loading=self._loading)
         self._metrics = Metrics(metrics)
         keys_file = None if settings.keys_file is None else Path(settings.keys_file)
+        self._keys = KeysFollowed(keys_file, os.environ)
         self.app = create_app(
             self._live,
             settings,
             more=[Route("/metrics", _Shell(shell))],
-            keys=read_keys(keys_file, os.environ),
+            keys=self._keys.keys,
             observer=self._metrics,
         )
 
@@ -90,6 +92,7 @@ class Worker:
         tried = _tried()
         follower = Follower(self._live, observer=self._metrics, tried=tried, **named)
         while True:
+            self._follow_keys()
             try:
                 follower.look()
                 serving = self._live.serving
@@ -102,6 +105,14 @@ class Worker:
                 _freeze()
                 self._loading.set()
             time.sleep(_EVERY)
+
+    def _follow_keys(self) -> None:
+        try:
+            if self._keys.look():
+                self.app.state.guard.keys = self._keys.keys
+                log.info("the keys are those of the file as it is now")
+        except ConfigError as error:
+            log.error("[%s] %s; those before stay", error.code, error.what)
 
     def _watch(self, supervisor: int) -> None:
         """Stop when those who started us were killed: nobody could stop us afterwards.

@@ -10,7 +10,7 @@ from http.client import HTTPException
 from typing import Any, Literal, TypedDict, cast
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from churnhealth.errors import ChurnHealthError, RequestError
 
@@ -161,6 +161,8 @@ class ServiceError(ChurnHealthError):
         try:
             error: Mapping[str, str] = json.loads(said)["error"]
             code, what, where = error["code"], error["message"], error["where"]
+            if not all(isinstance(part, str) for part in (code, what, where)):
+                raise TypeError("not texts")
         except (ValueError, KeyError, TypeError):  # a proxy's page, not ours
             code, where = "CH541", ""
             what = f"status {status}, and no answer of ours"
@@ -199,7 +201,9 @@ class Client:
     ) -> Scores:
         """Score accounts from their raw history; a bad one is refused alone."""
         body = {"as_of": str(as_of), "accounts": list(accounts)}
-        return cast("Scores", self._ask("/v1/score", {"drivers": drivers}, body))
+        return cast(
+            "Scores", self._ask("/v1/score", "scores", {"drivers": drivers}, body)
+        )
 
     def score_features(
         self,
@@ -211,7 +215,7 @@ class Client:
         """Score rows of features, by account; a bad one is refused alone."""
         told = [{"account_id": i, "features": _known(row)} for i, row in rows.items()]
         body = {"as_of": str(as_of), "rows": told}
-        found = self._ask("/v1/score/features", {"drivers": drivers}, body)
+        found = self._ask("/v1/score/features", "scores", {"drivers": drivers}, body)
         return cast("Scores", found)
 
     def what_if(
@@ -223,37 +227,42 @@ class Client:
     ) -> WhatIf:
         """Score a stored account with some features changed."""
         body = {"account_id": account_id, "changes": _known(changes)}
-        return cast("WhatIf", self._ask("/v1/what-if", {"drivers": drivers}, body))
+        return cast(
+            "WhatIf", self._ask("/v1/what-if", "after", {"drivers": drivers}, body)
+        )
 
     def accounts(self, **wanted: str | int) -> Page:
         """List stored scores by ``band``, ``owner``, ``sort``, ``page``, ..."""
-        return cast("Page", self._ask("/v1/accounts", wanted))
+        return cast("Page", self._ask("/v1/accounts", "accounts", wanted))
 
     def account(self, account_id: str) -> StoredScore:
         """Give one stored score with its drivers."""
-        return cast("StoredScore", self._ask(_of(account_id)))
+        return cast("StoredScore", self._ask(_of(account_id), "account_id"))
 
     def history(self, account_id: str) -> list[dict[str, Any]]:
         """Give an account's row of every day that was scored, oldest first."""
-        found: list[dict[str, Any]] = self._ask(_of(account_id, "/history"))["history"]
+        found: list[dict[str, Any]] = self._ask(_of(account_id, "/history"), "history")[
+            "history"
+        ]
         return found
 
     def suggestion(self, account_id: str) -> Suggestion:
         """Look for the fewest changes that reach a better colour."""
-        return cast("Suggestion", self._ask(_of(account_id, "/suggestion")))
+        return cast("Suggestion", self._ask(_of(account_id, "/suggestion"), "changes"))
 
     def model(self) -> dict[str, Any]:
         """Give the card of the model that serves."""
-        return self._ask("/v1/model")
+        return self._ask("/v1/model", "model_version")
 
     def features(self) -> list[dict[str, Any]]:
         """List the features that the model reads, in its order."""
-        found: list[dict[str, Any]] = self._ask("/v1/features")["features"]
+        found: list[dict[str, Any]] = self._ask("/v1/features", "features")["features"]
         return found
 
     def _ask(
         self,
         path: str,
+        holds: str,
         wanted: Mapping[str, str | int] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> dict[str, Any]:
@@ -267,20 +276,37 @@ class Client:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(body, allow_nan=False).encode()
         try:
-            with urlopen(request, timeout=self.timeout) as answer:
-                said = answer.read()
-        except HTTPError as error:
-            with error:
-                wait = error.headers.get("Retry-After", "")
-                seconds = float(wait) if wait.isdecimal() else None
-                raise ServiceError(error.code, seconds, error.read()) from None
+            status, said = _said(request, self.timeout)
         except HTTPException as error:  # it broke off amid its answer
             raise ConnectionError(str(error)) from error
         try:
             found: dict[str, Any] = json.loads(said)
-        except ValueError:  # a proxy's page, not ours
-            raise ServiceError(answer.status, None, said) from None
+        except ValueError:
+            found = {}
+        if not isinstance(found, dict) or holds not in found:  # a proxy's, not ours
+            raise ServiceError(status, None, b"")
         return found
+
+
+class _Stay(HTTPRedirectHandler):
+    """The service never sends anybody elsewhere, and the key would go along."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = build_opener(_Stay)
+
+
+def _said(request: Request, timeout: float) -> tuple[int, bytes]:
+    try:
+        with _OPENER.open(request, timeout=timeout) as answer:
+            return answer.status, answer.read()
+    except HTTPError as error:
+        with error:
+            wait = error.headers.get("Retry-After", "")
+            seconds = float(wait) if wait.isdecimal() else None
+            raise ServiceError(error.code, seconds, error.read()) from None
 
 
 def _shown(key: str) -> Any:

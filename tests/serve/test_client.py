@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import uvicorn
@@ -108,19 +109,33 @@ def answering():
         yield answer
 
 
-def test_a_page_that_came_instead_of_json_is_no_answer_of_ours(answering):
-    page = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<html>log"
+@pytest.mark.parametrize("page", [b"<html>log", b"[1, 2]", b"null", b'{"ok": true}'])
+@pytest.mark.parametrize("ask", [Client.model, Client.features, Client.accounts])
+def test_a_page_that_came_instead_of_ours_is_no_answer_of_ours(answering, ask, page):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(page)
     with pytest.raises(ServiceError, match="CH541") as caught:
-        answering(page).model()
+        ask(answering(head + page))
     assert caught.value.status == 200
 
 
-def test_an_answer_that_breaks_off_is_no_answer(answering):
+@pytest.mark.parametrize("status", [b"200 OK", b"502 Bad Gateway"])
+def test_an_answer_that_breaks_off_is_no_answer(answering, status):
     with pytest.raises(OSError, match="IncompleteRead"):
-        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{").model()
+        answering(b"HTTP/1.1 %s\r\nContent-Length: 99\r\n\r\n{" % status).model()
 
 
-@pytest.mark.parametrize("said", [b"<html>", b"[]", b'{"error": "no"}'])
+def test_nobody_is_followed_elsewhere_with_the_key(answering, address):
+    moved = f"HTTP/1.1 302 Found\r\nLocation: {address}/v1/model\r\n\r\n"
+    asked = replace(answering(moved.encode()), key=KEY)
+    with pytest.raises(ServiceError, match="CH541") as caught:
+        asked.model()
+    assert caught.value.status == 302
+
+
+NUMBERS = b'{"error": {"code": 1, "message": null, "where": 3}}'
+
+
+@pytest.mark.parametrize("said", [b"<html>", b"[]", b'{"error": "no"}', NUMBERS])
 def test_a_proxys_page_is_told_as_no_answer_of_ours(said):
     error = ServiceError(502, None, said)
     assert (error.code, error.status) == ("CH541", 502)

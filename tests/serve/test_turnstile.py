@@ -180,13 +180,28 @@ def test_a_head_without_an_end_is_refused(port, piece):
 
 @pytest.mark.parametrize(
     "sent",
-    [b"GET /free HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x00\xa5\x01\x00", b"a\r\n\r\n"],
-    ids=["another version", "TLS", "anything"],
+    [
+        b"GET /free HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x00\xa5\x01\x00",
+        b"a\r\n\r\n",
+        b"POST /free HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["another version", "TLS", "anything", "a bent chunk"],
 )
 def test_what_is_no_request_is_refused_in_our_shape(port, sent):
     with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
         caller.sendall(sent)
         assert said(all_of(caller)) == (400, "CH535", True)
+
+
+def test_what_is_no_request_is_not_answered_amid_another_answer(port):
+    GO_ON.clear()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(post("/late", "one"))
+        assert BEGUN.wait(10)
+        caller.sendall(b"a\r\n\r\n")
+        assert b"CH535" not in all_of(caller)
+    GO_ON.set()
 
 
 def test_a_head_after_a_long_body_is_not_counted_with_it(port):

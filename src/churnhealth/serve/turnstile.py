@@ -88,10 +88,11 @@ class Turnstile(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _part(self, error: RequestError) -> None:
-        """Say why and close; what is still owed would pass for the answer to it."""
+        """Say why and close, but never amid another answer or before one."""
         if self.transport.is_closing():
             return
-        if not self._owed():
+        begun = self._owed() and (self.pipeline or self.cycle.response_started)
+        if not begun:
             self.transport.write(type(self).refuse(error))
         self.transport.close()
 

@@ -103,15 +103,18 @@ def test_colours_do_not_follow_a_season():
     assert limits(quiet, usual) == limits(quiet, none) < limits(usual, none)
 
 
-def test_the_cohort_of_a_year_before_is_scored_as_the_newest_is():
-    judged, _ = told("horizon")
+@pytest.mark.parametrize("kind", ["horizon", "renewal"])
+def test_limits_follow_everybody_in_question_before_the_test_not_closed_labels(kind):
+    judged, _ = told(kind)
     (fold,) = judged.folds
-    panel, best = panel_of(), fold.ladder.best
-    day = panel.cohort.as_of[fold.train]
-    near = day[np.abs(day - (day.max() - 365)) < 14]
-    row = fold.train[day == near.max()]
-    expected = best.probability(panel.X[row])
-    assert fold.year_before_p.mean() == pytest.approx(expected.mean())
+    panel, best = panel_of(kind), fold.ladder.best
+    day = panel.cohort.as_of
+    newest = day[day < fold.fold.judged_at].max()
+    before = day[np.abs(day - (newest - 365)) < 14].max()
+    for on, said in ((newest, fold.newest_p), (before, fold.year_before_p)):
+        row = np.flatnonzero(day == on)
+        assert said.size == row.size
+        assert said.mean() == pytest.approx(best.probability(panel.X[row]).mean())
 
 
 def test_random_features_show_no_skill():

@@ -42,8 +42,8 @@ Advance = Callable[[], None]
 class FoldResult:
     """One fold: its ladder, its rows and what each scorer said of the test rows.
 
-    ``newest_p`` is what the chosen scorer says of the newest training cohort: the
-    portfolio that capacity is counted in, and whose mix the limits of the colours
+    ``newest_p`` is what the chosen scorer says of the newest cohort before the test:
+    the portfolio that capacity is counted in, and whose mix the limits of the colours
     follow; ``year_before_p`` of the cohort a year before it, empty without one.
     ``disjoint`` is what it says of the test rows when fitted without their groups.
     """
@@ -257,7 +257,7 @@ def _fold(
             if disjoint_groups
             else _disjoint(panel, rows, train, test, ladder.chosen, ladder)
         )
-    newest = int(rows.as_of.max())
+    newest = int(day[day < fold.judged_at].max())
     return FoldResult(
         fold=fold,
         ladder=ladder,
@@ -265,21 +265,24 @@ def _fold(
         train_codes=rows.y.astype(np.int8),
         test=test,
         p=p,
-        newest_p=_said_around(ladder, rows, newest),
-        year_before_p=_said_around(ladder, rows, newest - _YEAR),
+        newest_p=_said_around(ladder, panel, newest),
+        year_before_p=_said_around(ladder, panel, newest - _YEAR),
         disjoint=apart,
     )
 
 
-def _said_around(ladder: Ladder, rows: TrainingRows, day: int) -> Floats:
+def _said_around(ladder: Ladder, panel: Panel, day: int) -> Floats:
     """Score the cohort of a day: each account's last row of the four weeks up to it.
 
-    Dates that follow each account's own start or renewal hold few accounts each.
+    Dates that follow each account's own start or renewal hold few accounts each. Rows
+    whose label is not closed count too: of the newest renewals those have closed that
+    were due at once, and of a quarter's last cohort that may be one account.
     """
-    late = np.flatnonzero((rows.as_of > day - _FOUR_WEEKS) & (rows.as_of <= day))
-    _, last = np.unique(rows.account[late][::-1], return_index=True)
+    as_of, account = panel.cohort.as_of, panel.cohort.account
+    late = np.flatnonzero((as_of > day - _FOUR_WEEKS) & (as_of <= day))
+    _, last = np.unique(account[late][::-1], return_index=True)
     row = np.sort(late[late.size - 1 - last])
-    return ladder.best.probability(rows.X[row]) if row.size else np.zeros(0)
+    return ladder.best.probability(panel.X[row]) if row.size else np.zeros(0)
 
 
 def _disjoint(

@@ -91,6 +91,15 @@ def test_a_bundle_written_anew_in_its_folder_is_served(models, tmp_path):
     assert seen.served == [models[1][n].model_version for n in ("first", "second")]
 
 
+def test_a_pointer_that_the_system_refuses_is_said_once(models, tmp_path):
+    folder, live, seen = copied(models, tmp_path), Live(), Seen()
+    (folder / "champion.json").mkdir()  # refused to any user
+    follower = Follower(live, models=folder, observer=seen)
+    follower.look()
+    follower.look()
+    assert (seen.refused, live.refusal.code) == (["CH620"], "CH620")
+
+
 def test_an_unreadable_pointer_is_said_once_and_changes_nothing(models, tmp_path):
     folder, live, seen = copied(models, tmp_path), Live(), Seen()
     crowned(models, folder, "first", None)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from churnhealth.errors import SourceError
-from churnhealth.sources.engine import write_table
+from churnhealth.sources.engine import QueryError, write_table
 from churnhealth.sources.load import load
+from churnhealth.sources.reading import reading_problem
 
 
 def refused(config):
@@ -156,6 +157,18 @@ def test_a_query_without_its_extension_is_told_which_to_install(company):
     assert error.code == "CH105"
     assert "extension 'churn_nowhere', which is not installed" in error.what
     assert "duckdb.sql('install churn_nowhere')" in error.fix
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [({"path": "events.csv"}, "'events.csv'"), ({"sql": "from 'a.csv'"}, "'a file'")],
+)
+def test_a_file_that_the_system_refuses_is_not_told_as_damaged(company, source, named):
+    config = company(events=[{"name": "p", **source}])
+    told = QueryError('IO Error: Cannot open file "/a/b.csv": Permission denied')
+    problem = reading_problem("p", config.sources.events[0], told)
+    assert (problem.code, named in problem.what) == ("CH901", True)
+    assert "let the user that runs this read" in problem.fix
 
 
 def test_a_query_of_a_file_that_is_not_there_is_told_which(company):

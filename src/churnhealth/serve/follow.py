@@ -71,7 +71,15 @@ class Follower:
                 self._seen = error.code
 
     def _champion(self) -> Champion | None:
-        return None if self._models is None else read_champion(self._models)
+        try:
+            return None if self._models is None else read_champion(self._models)
+        except OSError as error:
+            raise BundleError(
+                "CH620",
+                f"the pointer to the champion cannot be read: {error.strerror}",
+                why="guessing which model is champion could serve another",
+                fix="check its permissions and those of the folder",
+            ) from error
 
     def _where(self, champion: Champion | None) -> Path:
         if self._folder is not None:

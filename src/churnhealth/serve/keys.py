@@ -191,8 +191,10 @@ def _of_file(file: Path | None) -> list[Key]:
         return []
     try:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unusable("the file cannot be read as TOML") from error
+    except OSError as error:
+        raise _unusable(f"the file cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise _unusable("the file is no TOML") from error
     rows = raw.get("keys", [])
     if set(raw) - {"keys"} or not isinstance(rows, list):
         raise _unusable("the file holds something else than [[keys]]")

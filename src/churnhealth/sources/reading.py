@@ -252,7 +252,14 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
 
 
 def _absent(title: str, source: Source, told: str) -> Problem | None:
-    """Name the extension or the file that a query needs and that is not there."""
+    """Name the extension or the file that a query needs and cannot have."""
+    if "Permission denied" in told:
+        return Problem(
+            code="CH901",
+            what=f"{title}: the system refused {source.path or 'a file'!r}:"
+            " Permission denied",
+            fix="let the user that runs this read the file and its folders",
+        )
     extension = re.search(r'Extension "(?:[^"]*/)?(\w+)[^"]*" not found', told)
     if extension:
         name = extension[1]

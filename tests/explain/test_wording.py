@@ -2,12 +2,14 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from churnhealth.explain.phrases import WORDS
+from churnhealth.explain.telling import change_text
 from churnhealth.explain.wording import clause, probability_words, sentence
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec, feature
@@ -298,6 +300,17 @@ GOLDEN = [
 @pytest.mark.parametrize(("spec", "given_", "said"), GOLDEN, ids=lambda x: str(x)[:40])
 def test_sentences_read_as_people_speak(spec, given_, said):
     assert sentence(spec, *given_) == said
+
+
+def test_values_that_have_names_are_told_by_them():
+    words = (("red", 1.0), ("yellow", 2.0), ("green", 3.0))
+    pulse = replace(state("latest", item="pulse"), words=words)
+    assert sentence(pulse, 1.0, 3.0, 2.5, 0.4) == (
+        "Pulse fell from green to red; similar accounts have yellow to green."
+    )
+    assert clause(pulse, 3.0, 1.0) == "pulse fell from green to red"
+    assert change_text(pulse, 1.0, 2.0, 0.5).startswith("pulse: yellow instead of red")
+    assert sentence(pulse, 4.0, NAN, 2.0, 0.4).startswith("Pulse: 4;")  # without name
 
 
 def test_days_are_said_once_where_a_feature_is_named_after_them():

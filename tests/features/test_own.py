@@ -1,5 +1,6 @@
 """A feature in a few lines of TOML is measured as its words say."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from churnhealth.config import OwnFeature, StatesSource
 from churnhealth.errors import ConfigError
 from churnhealth.features.own import own_specs
 from churnhealth.features.runtime import feature_table
+from churnhealth.features.spec import FeatureSpec
 from churnhealth.sources.contract import (
     FAR,
     Accounts,
@@ -151,6 +153,21 @@ def test_a_states_own_word_decides_which_way_is_good_unless_the_feature_says(his
     assert direction() == 0
     assert direction([bad]) == 1
     assert direction([bad], direction=-1) == -1
+
+
+def test_what_a_states_values_are_called_goes_with_the_feature_and_its_json(history):
+    words = {"Red": 1, "green": 3}
+    pulse = StatesSource(name="pulse", path="p.csv", levels=words)
+    asked = [OwnFeature(source="pulse", kind="latest")]
+    (spec,) = own_specs(history, asked, states=[pulse])
+    assert spec.words == (("red", 1.0), ("green", 3.0))
+    told = json.loads(json.dumps(spec.to_json()))
+    assert told["words"] == {"red": 1.0, "green": 3.0}
+    assert FeatureSpec.from_json(told) == spec
+    (plain,) = own_specs(history, asked)
+    assert "words" not in plain.to_json()  # as bundles of before had it
+    with pytest.raises(ValueError, match="wrong type"):
+        FeatureSpec.from_json({**told, "words": [["red", 1]]})
 
 
 def test_names_that_everybody_knows_need_no_word(history):

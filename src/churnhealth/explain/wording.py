@@ -7,7 +7,8 @@ never say why: a model knows what goes together, not what brings what about.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from bisect import bisect
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from churnhealth.explain.numbers import (
@@ -52,6 +53,7 @@ __all__ = [
     "sentence",
     "speaker",
     "uncapital",
+    "worded",
 ]
 
 Say = Callable[[float, float, float, float], str]
@@ -170,9 +172,32 @@ def number_of(spec: FeatureSpec, *, labelled: bool = True) -> Callable[[float], 
     >>> number_of(noted, labelled=False)(8.0)
     '8 days'
     """
+    if spec.words:
+        return worded(spec.words)
     if labelled and spec.label.lower().startswith("days "):
         return figure
     return _NUMBERS.get(spec.unit, figure)
+
+
+def worded(words: Iterable[tuple[str, float]]) -> Callable[[float], str]:
+    """Give the way in which values are told that have names; others lie between two.
+
+    >>> pulse = worded([("red", 1.0), ("yellow", 2.0), ("green", 3.0)])
+    >>> pulse(1.0), pulse(2.5), pulse(4.0)
+    ('red', 'yellow to green', '4')
+    """
+    names = {value: clean(word) for word, value in reversed(list(words))}
+    levels = sorted(names)
+
+    def say(value: float) -> str:
+        if value in names:
+            return names[value]
+        at = bisect(levels, value)
+        between = 0 < at < len(levels)
+        ends = (names[level] for level in levels[at - 1 : at + 1])
+        return " to ".join(ends) if between else figure(value)
+
+    return say
 
 
 def _fixed_words(spec: FeatureSpec) -> dict[str, str]:

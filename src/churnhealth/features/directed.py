@@ -1,4 +1,4 @@
-"""Which way a state is good: what its owner says of it, or its name does."""
+"""What a state's owner says of it: which way it is good, what its values are called."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from churnhealth.features.spec import FeatureSpec
 __all__ = ["directed"]
 
 _LEVELS = ("latest", "fresh", "average", "recent_average", "change")
+_VALUES = ("latest", "fresh")  # the others lie between values, or are differences
 _KNOWN = {"nps": "better", "csat": "better"}
 _SIGN = {"better": -1, "worse": 1}
 
@@ -21,23 +22,29 @@ def directed(
     """Give the features of states the direction that is expected of their values.
 
     ``higher`` of the source says whether more is better; without it that holds for
-    states named ``nps`` and ``csat``. Features that measure no value stay as they are.
+    states named ``nps`` and ``csat``. Values are told by the words of ``levels``.
+    Features that measure no value stay as they are.
 
     >>> from churnhealth.features.spec import feature
     >>> grade, age = (
     ...     feature(kind, source="pulse", item="grade", category="experience")
     ...     for kind in ("latest", "days_since_noted")
     ... )
-    >>> pulse = StatesSource(name="pulse", path="pulse.csv", higher="better")
-    >>> [spec.direction for spec in directed([grade, age], [pulse])]
-    [-1, 0]
+    >>> pulse = StatesSource(
+    ...     name="pulse", path="p.csv", higher="better", levels={"bad": 1, "good": 2}
+    ... )
+    >>> [(spec.direction, spec.words) for spec in directed([grade, age], [pulse])]
+    [(-1, (('bad', 1.0), ('good', 2.0))), (0, ())]
     """
     told = {source.name: source.higher for source in sources}
+    called = {source.name: tuple(source.levels.items()) for source in sources}
     made = []
     for spec in specs:
         if spec.source in told and spec.kind in _LEVELS:
             known = _KNOWN.get((spec.item or "").lower())
             higher = told[spec.source] or known
             spec = replace(spec, direction=_SIGN[higher]) if higher else spec
+        if spec.source in called and spec.kind in _VALUES:
+            spec = replace(spec, words=called[spec.source])
         made.append(spec)
     return tuple(made)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.nouns import Nouns, nouns_of
@@ -47,6 +47,7 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
     "phrase": (str,),
     "direction": (int,),
     "actionable": (bool,),
+    "words": (dict,),
 }
 _OWED = ("open", "oldest_open", "days_to_end")
 _ITEM = "all"
@@ -65,7 +66,8 @@ class FeatureSpec:
     ``item`` is the event, state or ``attribute=level`` by its own name (``None`` =
     all events). ``phrase`` is a sentence with ``{moved}`` (rose, fell), ``{past}`` and
     ``{value}`` to fill in. ``direction`` is +1 where more raises churn risk, -1 where
-    it lowers it, 0 where we cannot say. ``actionable``: a CSM can act on it.
+    it lowers it, 0 where we cannot say. ``actionable``: a CSM can act on it. ``words``
+    are what its owner calls some of the values.
     """
 
     name: str
@@ -79,6 +81,7 @@ class FeatureSpec:
     phrase: str
     direction: int
     actionable: bool
+    words: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         named = parse_name(self.name)
@@ -95,9 +98,11 @@ class FeatureSpec:
         if self.days is not None and self.days < 1:
             raise ValueError(f"{self.name}: a window has at least one day")
 
-    def to_json(self) -> dict[str, str | int | bool | None]:
+    def to_json(self) -> dict[str, Any]:
         """Say it as a JSON object; ``from_json`` reads it back."""
-        return asdict(self)
+        said = asdict(self)
+        words = said.pop("words")
+        return {**said, "words": dict(words)} if words else said
 
     @classmethod
     def from_json(cls, raw: Mapping[str, object]) -> FeatureSpec:
@@ -107,13 +112,15 @@ class FeatureSpec:
         >>> FeatureSpec.from_json(spec.to_json()) == spec
         True
         """
-        if set(raw) != set(_FIELDS):
-            wrong = sorted(set(raw) ^ set(_FIELDS))
+        given: dict[str, Any] = {"words": {}, **raw}
+        if set(given) != set(_FIELDS):
+            wrong = sorted(set(given) ^ set(_FIELDS))
             raise ValueError(f"a feature has other fields than we know: {wrong}")
         for name, kinds in _FIELDS.items():
-            if type(raw[name]) not in kinds:
+            if type(given[name]) not in kinds:
                 raise ValueError(f"the field {name!r} of a feature has a wrong type")
-        return cls(**dict(raw))  # type: ignore[arg-type]
+        words = tuple((str(w), float(v)) for w, v in given.pop("words").items())
+        return cls(**given, words=words)
 
 
 class Named(NamedTuple):

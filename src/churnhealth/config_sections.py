@@ -353,6 +353,7 @@ class Serve(Section):
     max_waiting: Annotated[int, Field(ge=1, le=10_000)] = 64
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     log: Literal["text", "json"] = "text"
+    path_prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
 
 
 class Tracking(Section):

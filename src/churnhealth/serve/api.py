@@ -108,7 +108,9 @@ def create_app(
     }
     routes = [
         *endpoints(asked),
-        *page_routes(api.serving, api.work),
+        *page_routes(
+            api.serving, api.work, observer=observer, prefix=settings.path_prefix
+        ),
         *more,
     ]
     guard = partial(

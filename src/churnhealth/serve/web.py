@@ -34,6 +34,8 @@ from churnhealth.pages.words import outcome
 from churnhealth.serve.account import account_suggestion, what_if_answer
 from churnhealth.serve.addresses import Asked, account_asked, choice_of, unknown
 from churnhealth.serve.endpoints import endpoints
+from churnhealth.serve.lines import log
+from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import STATUS, refused
 from churnhealth.serve.stored import StoredScores
 
@@ -60,13 +62,15 @@ Serving = Callable[[], Awaitable[_Served]]
 Work = Callable[[Callable[[], Response]], Awaitable[Response]]
 
 
-def page_routes(serving: Serving, work: Work) -> list[Route]:
+def page_routes(
+    serving: Serving, work: Work, *, observer: Observer, prefix: str = ""
+) -> list[Route]:
     """Make the routes of the pages.
 
     ``serving`` gives what is served at this moment, ``work`` runs what takes long
-    beside the event loop.
+    beside the event loop; ``prefix`` is what stands before our addresses outside.
     """
-    pages = _Pages(serving, work)
+    pages = _Pages(serving, work, observer, prefix)
     shown = {
         ("GET", "/accounts/{account_id:path}"): pages.account,
         ("GET", "/accounts.csv"): pages.csv,
@@ -81,22 +85,28 @@ def page_routes(serving: Serving, work: Work) -> list[Route]:
 class _Pages:
     """The endpoints; an error is a page too."""
 
-    def __init__(self, serving: Serving, work: Work) -> None:
+    def __init__(
+        self, serving: Serving, work: Work, observer: Observer, prefix: str
+    ) -> None:
         self._serving = serving
         self._work = work
+        self._observer = observer
+        self._prefix = prefix
 
     async def _answer(
-        self, request: Request, make: Callable[[_Served, Mapping[str, Any]], Response]
+        self, make: Callable[[_Served, Mapping[str, Any]], Response]
     ) -> Response:
-        """Make a page; what is refused is told as one."""
-        root = str(request.scope.get("root_path") or "").rstrip("/")
-        told = {"root": root, "here": None, "company": "churnhealth"}
+        """Make a page; what is refused is told as one, and counted."""
+        told = {"root": self._prefix, "here": None, "company": "churnhealth"}
         try:
             served = await self._serving()
             told["company"] = str(served.card.get("company") or told["company"])
             return await self._work(lambda: make(served, told))
         except ChurnHealthError as error:
+            self._observer.rejected(error.code)
             status = STATUS.get(error.code, 400 if _asked_wrong(error) else 500)
+            if status == 500:
+                log.error("[%s] a page could not be made", error.code)
             title = "Not found" if status == 404 else "That did not work"
             return _page("error", status=status, title=title, error=error, **told)
 
@@ -125,7 +135,7 @@ class _Pages:
                 **{**told, "here": ""},
             )
 
-        return await self._answer(request, make)
+        return await self._answer(make)
 
     async def account(self, request: Request) -> Response:
         """Show one account: why, what moved, what would help, and its dealings."""
@@ -164,7 +174,7 @@ class _Pages:
                 **told,
             )
 
-        return await self._answer(request, make)
+        return await self._answer(make)
 
     async def model(self, request: Request) -> Response:
         """Show what the model is, looks at, promises, and is weak in."""
@@ -183,7 +193,7 @@ class _Pages:
                 **{**told, "here": "model"},
             )
 
-        return await self._answer(request, make)
+        return await self._answer(make)
 
     async def backtest(self, request: Request) -> Response:
         """Show whether it works, to somebody who need not know how."""
@@ -199,7 +209,7 @@ class _Pages:
                 **{**told, "here": "backtest"},
             )
 
-        return await self._answer(request, make)
+        return await self._answer(make)
 
     async def board(self, request: Request) -> Response:
         """Show the book as a board reads it: on two pages of paper."""
@@ -218,7 +228,7 @@ class _Pages:
                 **{**told, "here": "board"},
             )
 
-        return await self._answer(request, make)
+        return await self._answer(make)
 
     async def csv(self, request: Request) -> Response:
         """Give the chosen accounts, all of them, as a file for a spreadsheet."""
@@ -233,7 +243,7 @@ class _Pages:
                 headers={"content-disposition": name},
             )
 
-        return await self._answer(request, make)
+        return await self._answer(make)
 
 
 def _asked_of(

@@ -214,6 +214,17 @@ def test_the_board_review_the_proof_and_an_account_print(browser, service):
         page.close()
 
 
+def test_print_asks_nothing_and_keeps_what_was_answered(browser, service):
+    account = first_of(browser, service)
+    for path, shown in ((account, False), (f"{account}?suggest=1", True)):
+        page, _ = opened(browser, service, path)
+        asked = page.get_by_role("heading", name="What would help?")
+        assert asked.is_visible()
+        page.emulate_media(media="print")
+        assert asked.is_visible() is shown
+        page.close()
+
+
 def first_of(browser, service):
     page, _ = opened(browser, service, "/")
     address = first_account(page).get_attribute("href")

@@ -195,6 +195,7 @@ def test_what_is_no_request_is_refused_in_our_shape(port, sent):
 
 
 def test_what_is_no_request_is_not_answered_amid_another_answer(port):
+    BEGUN.clear()
     GO_ON.clear()
     with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
         caller.sendall(post("/late", "one"))
@@ -202,6 +203,22 @@ def test_what_is_no_request_is_not_answered_amid_another_answer(port):
         caller.sendall(b"a\r\n\r\n")
         assert b"CH535" not in all_of(caller)
     GO_ON.set()
+
+
+def test_who_will_send_no_more_is_answered_and_let_go(port):
+    BEGUN.clear()
+    GO_ON.clear()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(post("/late", "asked"))
+        assert BEGUN.wait(10)
+        caller.shutdown(socket.SHUT_WR)
+        told(port, post("/free", "a round later"))
+        GO_ON.set()
+        assert all_of(caller).endswith(b"asked")
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(post("/free", "asked")[:-1])
+        caller.shutdown(socket.SHUT_WR)
+        assert all_of(caller) in (b"", None)
 
 
 def test_a_head_after_a_long_body_is_not_counted_with_it(port):

@@ -54,6 +54,13 @@ class Turnstile(HttpToolsProtocol):
             if self._head > _LONGEST_HEAD:
                 self._part(_too_long())
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+        """Answer what was asked for before; half a request is none."""
+        asked = self._owed() and not self.cycle.more_body
+        if asked:
+            self.cycle.keep_alive = False
+        return asked
+
     def on_message_begin(self) -> None:
         """Begin to count: the piece may begin with a request before this one."""
         self._head = -self._came

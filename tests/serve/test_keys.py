@@ -233,5 +233,21 @@ def test_no_header_but_the_right_one_lets_in(header):
         keys.let_in(header, needs="read")
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("127.0.0.1", 200), ("127.1.2.3", 200), ("[::1]", 200), ("192.0.2.2", 401)],
+)
+def test_without_keys_nobody_is_answered_over_a_network(live, address, status):
+    # `bentoml serve --host 0.0.0.0` asks nobody whether there are keys
+    from tests.serve.served import TestClient
+
+    app = create_app(live, SETTINGS)
+    host = {"host": "localhost"}  # as anybody may write it
+    with TestClient(app, base_url=f"http://{address}:3000", headers=host) as client:
+        assert client.get("/v1/model").status_code == status
+        assert client.get("/").status_code == status
+        assert client.get("/livez").status_code == 200
+
+
 def test_without_keys_everybody_may_ask():
     assert Keys().let_in(None, needs="admin") is None

@@ -27,6 +27,7 @@ __all__ = [
     "Key",
     "Keys",
     "KeysFollowed",
+    "only_near",
     "read_keys",
 ]
 
@@ -108,6 +109,26 @@ class Keys:
                 "ask for a key of that role",
             )
         return found.name
+
+
+def only_near(server: tuple[str, int | None] | None) -> None:
+    """Without keys answer this machine only, whatever we were bound to, and by whom.
+
+    ``server`` is our end of the connection; a socket that is a file has no port.
+
+    Raises
+    ------
+    RequestError
+        CH530 for whoever comes over a network.
+    """
+    if server is None or server[1] is None or server[0] == "::1":
+        return
+    if not server[0].startswith("127."):
+        raise _refused(
+            "CH530",
+            "the service has no keys, and answers its own machine only",
+            "give it CHURNHEALTH_KEYS or [serve] keys_file",
+        )
 
 
 def _secret(authorization: str | None) -> bytes:

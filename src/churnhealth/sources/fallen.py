@@ -69,7 +69,8 @@ def fallen_use(log: EventLog, *, before: int = FAR) -> Fallen | None:
     known = log.known_at < before
     if log.planned or not known.any():
         return None
-    end = min(int(log.happened_at[known].max()) + 1, before)
+    last = int(log.happened_at.max(where=known, initial=-FAR))
+    end = min(last + 1, before)
     weekly = _weekly(log, end)
     weeks = [_week(weekly, k) for k in range(weekly.shape[1] - _USUAL)]
     share = np.array([w.fell / w.steady if w.steady >= _STEADY else nan for w in weeks])

@@ -196,6 +196,18 @@ def held_of(margins, y, *, folds=3):
     )
 
 
+@pytest.mark.parametrize(("flat", "trust"), [(False, 20.0), (True, 5.0)])
+def test_a_hazard_that_tells_nobody_apart_holds_the_others_back_less(flat, trust):
+    rows = company()
+    due = np.random.default_rng(1).random(rows.y.size) < 0.3
+    X = rows.X.copy()
+    X[:, 1] = np.where(due | (rows.y == 1) | flat, 30.0, 300.0)  # days to renewal
+    rows = replace(rows, X=X)
+    blend = climb(rows, makers(without=("rules",))).rungs["blend"].scorer
+    hazard = dict(zip([m.name for m in blend.members_], blend.weights, strict=True))
+    assert hazard["hazard"] == pytest.approx(trust / (trust + rows.outcomes))
+
+
 @pytest.mark.parametrize(
     ("knowing", "written", "share"),
     [

@@ -20,6 +20,7 @@ __all__ = [
     "clustered_error",
     "holds_its_own",
     "rules_share",
+    "trust_in_prior",
     "weights_of",
 ]
 
@@ -33,6 +34,7 @@ _LEARNED = 0.1  # the same of a card that was learned from the same rows
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _PRIORS = ("hazard", "lifetime")  # few parameters, each with a prior
 _TRUST = 20.0  # outcomes at which one of these and what learns from usage weigh alike
+_FLAT, _FLAT_TRUST = 1e-4, 5.0  # a hazard that gains less in log loss, and its trust
 _LATER = "later dates inside the training period"
 _OTHERS = "accounts left out of training"
 _NO_LATER = (
@@ -81,6 +83,7 @@ def rules_share(
     *,
     written: bool,
     outcomes: float = 0.0,
+    trust: float = _TRUST,
 ) -> float:
     """Choose what share the rules have in the blend with logistic and gbm.
 
@@ -100,10 +103,8 @@ def rules_share(
         card = held.losses([slope["rules"] * z for z in held.margin["rules"]])
         if not _is_proven(level - card, account):
             return 0.0
-    blended = {
-        share: held.losses(held.weighed(weights_of(share, slope, outcomes=outcomes)))
-        for share in _SHARES
-    }
+    parts = {s: weights_of(s, slope, outcomes=outcomes, trust=trust) for s in _SHARES}
+    blended = {share: held.losses(held.weighed(part)) for share, part in parts.items()}
     best = min(blended, key=lambda share: float(blended[share].mean()))
     for share in sorted(_SHARES, key=lambda share: abs(share - usual)):
         behind = blended[share] - blended[best]
@@ -112,14 +113,36 @@ def rules_share(
     return best
 
 
+def trust_in_prior(held: Held) -> float:
+    """Say at how many outcomes the prior and what learns from usage weigh alike.
+
+    A hazard that tells nobody apart on later dates, as where every row has one
+    decision, only holds the others back; fewer outcomes then outweigh it.
+
+    >>> y = np.tile([0.0, 1.0], 50)
+    >>> row = [np.arange(100)]
+    >>> helds = [Held(row=row, y=[y], margin={"hazard": [z]}) for z in (y, 0.0 * y)]
+    >>> [trust_in_prior(held) for held in helds]
+    [20.0, 5.0]
+    """
+    if not held.row or "hazard" not in held.margin:
+        return _TRUST
+    gain = held.losses([0.0 * y for y in held.y]) - held.losses(held.margin["hazard"])
+    return _TRUST if gain.mean() > _FLAT else _FLAT_TRUST
+
+
 def weights_of(
-    share: float, slope: Mapping[str, float], *, outcomes: float
+    share: float,
+    slope: Mapping[str, float],
+    *,
+    outcomes: float,
+    trust: float = _TRUST,
 ) -> dict[str, float]:
     """Give the weight of every member's margin in the blend.
 
     Beside the rules' ``share`` logistic, gbm and lifetime weigh alike. The hazard, or
     where there is none the lifetime, knows something before any outcome is seen: the
-    fewer the outcomes, the more of the blend is that one alone.
+    fewer the outcomes, the more of the blend is that one alone: half at ``trust``.
 
     >>> weights_of(0.2, {"rules": 2.0, "logistic": 1.0, "gbm": 1.0}, outcomes=100)
     {'rules': 0.4, 'logistic': 0.4, 'gbm': 0.4}
@@ -133,7 +156,7 @@ def weights_of(
     {'lifetime': 0.67, 'logistic': 0.17, 'gbm': 0.17}
     """
     prior = next((n for n in _PRIORS if n in slope), None)
-    below = 0.0 if prior is None else _TRUST / (_TRUST + outcomes)
+    below = 0.0 if prior is None else trust / (trust + outcomes)
     learned = [n for n in ("lifetime", "logistic", "gbm") if n in slope]
     each = (1.0 - share) * (1.0 - below) / len(learned)
     parts = {"rules": share, "hazard": 0.0, **dict.fromkeys(learned, each)}

@@ -27,6 +27,7 @@ from churnhealth.evaluate.choosing import (
     choose,
     holds_its_own,
     rules_share,
+    trust_in_prior,
     weights_of,
 )
 from churnhealth.evaluate.inner import (
@@ -222,12 +223,17 @@ def _weights(
     account, outcomes = rows.account[np.concatenate(held.row)], rows.outcomes
     if "lifetime" in slope and not holds_its_own("lifetime", held, slope, account):
         del slope["lifetime"]
-    share = 0.0
+    share, trust = 0.0, trust_in_prior(held)
     if "rules" in rungs:
         share = rules_share(
-            held, slope, account, written=_written(rungs), outcomes=outcomes
+            held,
+            slope,
+            account,
+            written=_written(rungs),
+            outcomes=outcomes,
+            trust=trust,
         )
-    return weights_of(share, slope, outcomes=outcomes)
+    return weights_of(share, slope, outcomes=outcomes, trust=trust)
 
 
 def _calibrator(

@@ -127,10 +127,11 @@ def test_files_of_the_folder_it_starts_in_are_not_taken_for_its_parts(
         assert service.ask("GET", "/readyz")[0] == 200
 
 
-def test_a_stop_is_quick_and_leaves_nobody_behind(bundle_folder, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_is_quick_and_leaves_nobody_behind(bundle_folder, tmp_path, sent):
     with started(tmp_path, "--bundle", bundle_folder) as service:
         assert "No scores yet" in service.ask("GET", "/")[2]
-        service.process.send_signal(signal.SIGTERM)
+        service.process.send_signal(sent)
         assert service.process.wait(timeout=30) == 0
         with pytest.raises(ProcessLookupError):
             service.kill_group()

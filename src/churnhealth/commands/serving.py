@@ -122,7 +122,7 @@ def _run(
             time.sleep(_DOOR)
             process.terminate()
 
-        before = signal.signal(signal.SIGTERM, end)
+        before = {name: signal.signal(name, end) for name in _stops()}
         try:
             if bundle_folder is not None:
                 sealed = seal(bundle_folder)
@@ -137,7 +137,14 @@ def _run(
             process.wait()
             raise
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+
+def _stops() -> list[signal.Signals]:
+    """Name the signals that stop us; whoever started us with nohup wants no hang-up."""
+    hung_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [signal.SIGTERM, *([signal.SIGHUP] if hung_up else [])]
 
 
 def _memory() -> Path:

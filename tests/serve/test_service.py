@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.serve.process import DEADLINE, command, free_port, started
 from tests.serve.served import AS_OF, bent_copy, strict
 
 from churnhealth.archive.plain import plain_rows
-from churnhealth.bundle import load_bundle
+from churnhealth.bundle import load_bundle, save_bundle
 
 CANARY = "zebra-7341"
 
@@ -212,13 +213,36 @@ def test_a_port_that_is_taken_is_said_at_once(bundle_folder):
     assert done.stderr.startswith("[CH007]")
 
 
+def pointed(link, target):
+    """Let a link lead elsewhere, in one step."""
+    new = link.with_name("link.new")
+    new.symlink_to(target)
+    new.rename(link)
+
+
+def test_a_link_that_leads_to_another_bundle_is_followed(bundle, tmp_path):
+    second = replace(bundle, card={**bundle.card, "name": "second"})
+    for one, name in ((bundle, "first"), (second, "second")):
+        save_bundle(one, tmp_path / name)
+    link = tmp_path / "current"
+    link.symlink_to("first")
+    with started(tmp_path, "--bundle", link) as service:
+        pointed(link, "second")
+        for _ in range(50_000):
+            if second.model_version in service.ask("GET", "/readyz")[2]:
+                break
+        else:
+            pytest.fail("what the link leads to now does not serve")
+
+
 def test_with_keys_it_listens_beyond_loopback_and_lets_only_them_in(
     bundle_folder, tmp_path, monkeypatch
 ):
     key, other = "a-key-made-for-this-test", "one-that-was-rotated-out"
     listed = '[[keys]]\nname = "{}"\nrole = "read"\nkey = "{}"\n'
     file, config = tmp_path / "keys.toml", tmp_path / "serve.toml"
-    file.write_text(listed.format("old", other))
+    (tmp_path / "old.toml").write_text(listed.format("old", other))
+    file.symlink_to("old.toml")  # as a cluster shows its secrets
     config.write_text(f"[serve]\nkeys_file = {str(file)!r}\n")
     monkeypatch.setenv("CHURNHEALTH_KEYS", f"tester:read:{key}")
     asked = ("--bundle", bundle_folder, "--host", "0.0.0.0", "--config", config)
@@ -230,7 +254,8 @@ def test_with_keys_it_listens_beyond_loopback_and_lets_only_them_in(
         assert running.ask("GET", "/livez")[0] == 200
         shown = {"authorization": f"Bearer {other}"}
         assert running.ask("GET", "/v1/model", **shown)[0] == 200
-        file.write_text(listed.format("new", "the-one-that-takes-its-place"))
+        (tmp_path / "new.toml").write_text(listed.format("new", "takes-its-place" * 2))
+        pointed(file, "new.toml")
         for _ in range(10_000):
             if running.ask("GET", "/v1/model", **shown)[0] == 401:
                 break

@@ -45,7 +45,7 @@ def serve(
         whole = read_settings(config)
         settings, folder = whole.serve, whole.folder
         if settings.keys_file is not None:
-            given["keys_file"] = str((folder / settings.keys_file).resolve())
+            given["keys_file"] = str((folder / settings.keys_file).absolute())
     given = {k: v for k, v in given.items() if v is not None}
     settings = settings.model_copy(update=given)
     followed = (models or folder / "models") if champion else None

@@ -84,15 +84,15 @@ def serve_bundle(
     # a bad bundle is told of here, not in a worker's log
     if bundle_folder is not None:
         load_bundle(bundle_folder)
-        environment["CHURNHEALTH_BUNDLE"] = str(bundle_folder.resolve())
+        environment["CHURNHEALTH_BUNDLE"] = str(bundle_folder.absolute())
     elif models is not None:
         bundle_folder = models / load_champion(models)[0].folder
-        environment["CHURNHEALTH_CHAMPION"] = str(models.resolve())
+        environment["CHURNHEALTH_CHAMPION"] = str(models.absolute())
     if scores is not None:
         from churnhealth.archive.runs import read_current  # loads what scoring needs
 
         read_current(scores)
-        environment["CHURNHEALTH_SCORES"] = str(scores.resolve())
+        environment["CHURNHEALTH_SCORES"] = str(scores.absolute())
     command = [
         *(sys.executable, "-m", "bentoml", "serve"),
         "churnhealth.serve.service:ChurnHealth",

@@ -1,13 +1,28 @@
 """Who asks wrongly is refused at the door, and nothing of it is repeated."""
 
+import asyncio
+import contextlib
+
 import pytest
 from tests.serve.refused import CANARY, JSON, accounts, refused
 from tests.serve.served import client_of
 
+from churnhealth.config import Serve
+from churnhealth.serve.api import create_app
 from churnhealth.serve.live import Live, make_serving
 from churnhealth.serve.observed import Observer
 
 pytestmark = pytest.mark.usefixtures("every_line")
+
+
+class Noting(Observer):
+    """Notes every answer that it is told of."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def answered(self, route, status, seconds):  # noqa: ARG002
+        self.seen.append((route, status))
 
 
 @pytest.mark.parametrize(
@@ -118,13 +133,8 @@ def test_a_fault_of_ours_is_a_500_that_says_nothing_of_the_request(
 
 def test_every_answer_is_counted_by_its_route_not_by_its_path(bundle):
     seen = []
-
-    class Seen(Observer):
-        def answered(self, route, status, seconds):  # noqa: ARG002
-            seen.append((route, status))
-
     live = Live(serving=make_serving(bundle))
-    with client_of(live, observer=Seen()) as client:
+    with client_of(live, observer=Noting(seen)) as client:
         for path in ("/livez", "/v1/accounts/a1", f"/{CANARY}", f"/{CANARY}/2"):
             client.get(path)
     assert seen == [
@@ -133,3 +143,29 @@ def test_every_answer_is_counted_by_its_route_not_by_its_path(bundle):
         ("(unknown)", 404),
         ("(unknown)", 404),
     ]
+
+
+def test_who_left_before_the_answer_is_counted_after_it_was_tried(bundle):
+    seen = []
+
+    async def gone(message):
+        assert seen == []  # the caller does not wait for our notes
+        if message["type"] == "http.response.body":
+            raise ConnectionResetError
+
+    async def ask():
+        app = create_app(
+            Live(serving=make_serving(bundle)), Serve(), observer=Noting(seen)
+        )
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/livez",
+            "headers": [(b"host", b"127.0.0.1")],
+            "query_string": b"",
+        }
+        await app.state.guard(scope, None, gone)
+
+    with contextlib.suppress(ConnectionResetError):
+        asyncio.run(ask())
+    assert seen == [("/livez", 200)]

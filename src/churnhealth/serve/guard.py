@@ -365,9 +365,12 @@ class _Answer:
             added = [(k, v) for k, v in _HEADERS if k not in own]
             added.append((b"x-request-id", self._request_id.encode()))
             message = {**message, "headers": [*message.get("headers", ()), *added]}
-        elif not message.get("more_body", False):
-            self.tell()
-        await self._send(message)
+        try:
+            await self._send(message)
+        finally:
+            last = message["type"] != "http.response.start"
+            if last and not message.get("more_body", False):
+                self.tell()  # the caller need not wait for our notes
 
     async def refuse(
         self, error: ChurnHealthError, scope: Scope, receive: Receive

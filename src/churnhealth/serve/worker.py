@@ -33,6 +33,7 @@ from churnhealth.serve.keys import KeysFollowed
 from churnhealth.serve.lines import lines_of, log
 from churnhealth.serve.live import Live
 from churnhealth.serve.metrics import Metrics
+from churnhealth.serve.processes import forget_the_dead, lives
 
 __all__ = ["Worker"]
 
@@ -99,6 +100,8 @@ class Worker:
                 if serving is not None and serving.stored is not None:
                     serving.stored.newest().desk  # noqa: B018 (before asked for)
                 self._metrics.flush(self.app.state.turns.waiting)
+                if gauges := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+                    forget_the_dead(Path(gauges))
             except Exception as error:  # noqa: BLE001 (what serves goes on serving)
                 log.error("%s while keeping the model", type(error).__name__)
             if not self._loading.is_set():
@@ -126,7 +129,7 @@ class Worker:
             if stop and not told and Path(stop).exists():
                 close_door(self._port)
                 told = True
-            if starter and not _lives(starter):
+            if starter and not lives(starter):
                 os.kill(supervisor, signal.SIGTERM)
                 return
             time.sleep(_OFTEN)
@@ -150,16 +153,6 @@ def _freeze() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _log_to_stderr(form: Literal["text", "json"]) -> None:

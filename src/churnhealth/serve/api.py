@@ -58,7 +58,7 @@ from churnhealth.serve.live import Live, Serving
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.openapi import openapi
 from churnhealth.serve.refusal import refused
-from churnhealth.serve.stored import SORTS, StoredScores, choose
+from churnhealth.serve.stored import SORTS, StoredScores, choose, undamaged
 from churnhealth.serve.strict import json_bytes, strict_json
 from churnhealth.serve.turns import Joint, Turns, in_time
 from churnhealth.serve.web import page_routes
@@ -306,7 +306,8 @@ class _Api:
         account_id = request.path_params["account_id"]
 
         def found() -> Response:
-            rows = account_history(stored.folder, account_id)
+            with undamaged():
+                rows = account_history(stored.folder, account_id)
             if not rows:
                 raise _no_account()
             return _json({"account_id": account_id, "history": rows})

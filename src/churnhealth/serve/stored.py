@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +17,10 @@ from churnhealth.pages.desk import Desk, read_desk
 from churnhealth.scoring import ScoreBook
 from churnhealth.serve.answers import stored_scores
 from churnhealth.serve.lines import log
+from churnhealth.serve.refusal import refused
+from churnhealth.sources.engine import QueryError
 
-__all__ = ["SORTS", "Stored", "StoredScores", "choose"]
+__all__ = ["SORTS", "Stored", "StoredScores", "choose", "undamaged"]
 
 SORTS = ("expected_loss", "churn_probability", "health_score", "value",
          "days_to_renewal", "account_id", "name")  # fmt: skip
@@ -87,6 +90,25 @@ class StoredScores:
         return Stored(
             book=book, rows=rows, drivers=drivers, card=self._card, folder=self.folder
         )
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """Tell a table that cannot be read as that, not as a fault of the program.
+
+    Raises
+    ------
+    RequestError
+        CH528 a table of a run is damaged.
+    """
+    try:
+        yield
+    except QueryError as error:
+        raise refused(
+            "CH528",
+            "a table of the stored scores is damaged",
+            fix="score again, or restore the run's folder from a copy",
+        ) from error
 
 
 def choose(

@@ -37,7 +37,7 @@ from churnhealth.serve.endpoints import endpoints
 from churnhealth.serve.lines import log
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import STATUS, refused
-from churnhealth.serve.stored import StoredScores
+from churnhealth.serve.stored import StoredScores, undamaged
 
 __all__ = ["page_routes"]
 
@@ -145,7 +145,8 @@ class _Pages:
             asked = account_asked(request)
             stored = _scores(served)
             run = stored.newest()
-            found = read_dossier(stored.folder, account_id, card=served.card)
+            with undamaged():
+                found = read_dossier(stored.folder, account_id, card=served.card)
             if found is None:
                 raise refused(
                     "CH503",

@@ -122,6 +122,12 @@ GOLDEN = [
         "Logins fell by 67 % against the account's own habit.",
     ),
     (
+        app("fading", days=7),
+        (0.06, 0.13, 2.3, 0.2),
+        "Logins weighed by age fell from 0.13 to 0.06 with weights halved every week;"
+        " similar accounts have 2.3.",
+    ),
+    (
         app("own_life"),
         (-0.5, NAN, NAN, 0.2),
         "Logins fell by 67 % against the account's whole past.",

@@ -261,10 +261,17 @@ EVENT_KINDS: Mapping[str, Kind] = {
         "{what} a week",
         "number",
     ),
-    "fading": _events(
-        "count whose weight halves with every window further back, over 8 windows",
-        "fading count of {what}",
-        "number",
+    "fading": Kind(
+        family="events",
+        means="count whose weight halves with every window further back, over 8"
+        " windows",
+        subject="{what} weighed by age",
+        unit="number",
+        windowed=True,
+        direction=-1,
+        sure_in=USE,
+        when="halved every",
+        during="with weights halved every",
     ),
     "unevenness": _events(
         "standard deviation / mean of the weekly counts",

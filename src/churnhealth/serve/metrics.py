@@ -1,9 +1,9 @@
 """What Prometheus sees: few series, whatever is asked, and nothing that a caller sent.
 
 Labels are route templates, statuses, codes, bands, and the model's own names; never a
-path, an account or a value. Scores and missing features are gathered in arrays and
-written down once a second, since a counter per feature and request would cost more than
-the score itself.
+path, an account or a value. Missing features are gathered in an array and written down
+once a second, since a counter per feature and request would cost more than the score
+itself. Whatever takes longer at once makes answers wait: the threads take turns.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ class Metrics(Observer):
         self._make = make
         self._lock = Lock()
         self._served: Bundle | None = None
-        self._rows: list[Row] = []
+        self._given: Counter[str] = Counter()
         self._measured = 0
         self._missing: Floats | None = None
         self._of_answer: dict[tuple[str, int], Any] = {}
         self._of_stage: dict[str, Any] = {}
+        self._of_feature: dict[str, Any] = {}
 
     def _counter(self, name: str, says: str, *labels: str) -> Any:
         given = {"name": name, "documentation": says, "labelnames": list(labels)}
@@ -130,9 +131,13 @@ class Metrics(Observer):
         histogram.observe(seconds)
 
     def scored(self, bundle: Bundle, scores: Sequence[Row], X: Floats | None) -> None:
-        """Keep scores and missing features until they are written down."""
+        """Count chances; keep colours and missing features until they are written."""
+        for row in scores:
+            if row["churn_probability"] is not None:
+                self._probability.observe(row["churn_probability"])
         with self._lock:
-            self._rows += scores
+            for row in scores:
+                self._given[row["band"] or "none"] += 1
             if X is not None and len(X) and bundle is self._served:
                 lacks = np.isnan(X).sum(axis=0).astype(np.float64)
                 self._measured += len(X)
@@ -155,21 +160,24 @@ class Metrics(Observer):
         self._not_served.labels(code=code).inc()
 
     def flush(self, waiting: Mapping[str, int]) -> None:
-        """Write down the scores since the last time."""
+        """Write down what was gathered since the last time."""
         with self._lock:
-            rows, self._rows = self._rows, []
+            given, self._given = self._given, Counter()
             measured, self._measured = self._measured, 0
             missing, self._missing = self._missing, None
             bundle = self._served
         for line, count in waiting.items():
             self._waiting.labels(line=line).set(count)
-        for band, many in Counter(row["band"] or "none" for row in rows).items():
+        for band, many in given.items():
             self._bands.labels(band=band).inc(many)
-        for row in rows:
-            if row["churn_probability"] is not None:
-                self._probability.observe(row["churn_probability"])
         if bundle is None or missing is None:
             return
         self._scored.inc(measured)
-        for i in np.flatnonzero(missing):
-            self._absent.labels(feature=bundle.names[i]).inc(float(missing[i]))
+        for i in np.flatnonzero(missing).tolist():
+            self._lacking(bundle.names[i]).inc(float(missing[i]))
+
+    def _lacking(self, feature: str) -> Any:
+        counter = self._of_feature.get(feature)
+        if counter is None:
+            counter = self._of_feature[feature] = self._absent.labels(feature=feature)
+        return counter

@@ -128,6 +128,15 @@ def test_files_of_the_folder_it_starts_in_are_not_taken_for_its_parts(
         assert service.ask("GET", "/readyz")[0] == 200
 
 
+@pytest.fixture
+def hears_hang_ups():
+    """Let processes begin as in a terminal, though these tests be run by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hears_hang_ups")
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_is_quick_and_leaves_nobody_behind(bundle_folder, tmp_path, sent):
     with started(tmp_path, "--bundle", bundle_folder) as service:

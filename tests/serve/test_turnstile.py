@@ -117,6 +117,16 @@ def test_who_asks_for_the_last_time_goes_the_usual_way(port):
     assert answer.endswith(b"whole")
 
 
+@pytest.fixture
+def late():
+    """Let /late wait for its body, whatever another test has let go on."""
+    BEGUN.clear()
+    GO_ON.clear()
+    yield
+    GO_ON.set()
+
+
+@pytest.mark.usefixtures("late")
 def test_an_answer_leaves_in_one_piece(port):
     with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
         caller.sendall(post("/late", "scored"))
@@ -194,9 +204,8 @@ def test_what_is_no_request_is_refused_in_our_shape(port, sent):
         assert said(all_of(caller)) == (400, "CH535", True)
 
 
+@pytest.mark.usefixtures("late")
 def test_what_is_no_request_is_not_answered_amid_another_answer(port):
-    BEGUN.clear()
-    GO_ON.clear()
     with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
         caller.sendall(post("/late", "one"))
         assert BEGUN.wait(10)
@@ -205,9 +214,8 @@ def test_what_is_no_request_is_not_answered_amid_another_answer(port):
     GO_ON.set()
 
 
+@pytest.mark.usefixtures("late")
 def test_who_will_send_no_more_is_answered_and_let_go(port):
-    BEGUN.clear()
-    GO_ON.clear()
     with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
         caller.sendall(post("/late", "asked"))
         assert BEGUN.wait(10)

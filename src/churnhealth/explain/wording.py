@@ -53,7 +53,6 @@ __all__ = [
     "sentence",
     "speaker",
     "uncapital",
-    "worded",
 ]
 
 Say = Callable[[float, float, float, float], str]
@@ -173,16 +172,16 @@ def number_of(spec: FeatureSpec, *, labelled: bool = True) -> Callable[[float], 
     '8 days'
     """
     if spec.words:
-        return worded(spec.words)
+        return _named(spec.words)
     if labelled and spec.label.lower().startswith("days "):
         return figure
     return _NUMBERS.get(spec.unit, figure)
 
 
-def worded(words: Iterable[tuple[str, float]]) -> Callable[[float], str]:
+def _named(words: Iterable[tuple[str, float]]) -> Callable[[float], str]:
     """Give the way in which values are told that have names; others lie between two.
 
-    >>> pulse = worded([("red", 1.0), ("yellow", 2.0), ("green", 3.0)])
+    >>> pulse = _named([("red", 1.0), ("yellow", 2.0), ("green", 3.0)])
     >>> pulse(1.0), pulse(2.5), pulse(4.0)
     ('red', 'yellow to green', '4')
     """

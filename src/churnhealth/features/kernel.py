@@ -8,7 +8,7 @@ batch size cannot show in the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -40,6 +40,7 @@ from churnhealth.features.kernel_moments import (
     quotient,
     where,
 )
+from churnhealth.features.kernel_parts import Named
 from churnhealth.features.kernel_people import PEOPLE_KINDS
 from churnhealth.features.kernel_plans import PLAN_KINDS
 from churnhealth.features.kernel_states import STATE_KINDS, States
@@ -122,7 +123,7 @@ def compute(
             moments: Moments = Moment(int(as_of[start]))
         else:
             moments = Moments(account[start:stop] - low, as_of[start:stop])
-        batch = _Batch(history.batch(low, high), moments, gap_days, plan.items)
+        batch = _Batch(history.batch(low, high), moments, gap_days, plan.named)
         lines = np.empty((len(specs), stop - start))  # a feature's values side by side
         for column, answer in plan.alone:
             lines[column] = answer(batch)
@@ -156,7 +157,7 @@ class _Plan(NamedTuple):
     alone: tuple[tuple[int, _Answer], ...]
     together: tuple[_Together, ...]
     needs: frozenset[tuple[str, str]]
-    items: Mapping[str, Collection[str]]
+    named: Mapping[str, Named]
 
 
 _planned: list[_Plan] = []
@@ -169,9 +170,13 @@ def _plan(specs: Sequence[FeatureSpec]) -> _Plan:
             return last
     groups: dict[Hashable, list[int]] = {}
     items: dict[str, dict[str, None]] = {}
+    back: dict[str, dict[int, None]] = {}
     for column, spec in enumerate(specs):
         if spec.item is not None:
             items.setdefault(spec.source, {})[spec.item] = None
+            edges = SIDE_BY_SIDE.get(spec.kind, ())
+            days = (windows * (spec.days or 0) for windows in edges)
+            back.setdefault(spec.source, {}).update(dict.fromkeys(days))
         several = spec.item is not None and spec.kind in SIDE_BY_SIDE
         group = (spec.source, spec.kind, spec.days) if several else column
         groups.setdefault(group, []).append(column)
@@ -180,7 +185,7 @@ def _plan(specs: Sequence[FeatureSpec]) -> _Plan:
         tuple((c[0], _asked(specs[c[0]])) for c in groups.values() if len(c) == 1),
         tuple(_together(specs, c) for c in groups.values() if len(c) > 1),
         frozenset(need for spec in specs for need in _needs(spec)),
-        items,
+        {name: Named((*items[name],), (*back[name],)) for name in items},
     )
     if isinstance(specs, tuple):  # a list may be changed by its owner
         _planned[:] = [plan]
@@ -301,7 +306,7 @@ class _Batch:
         history: History,
         moments: Moments,
         gap_days: int,
-        items: Mapping[str, Collection[str]],
+        named: Mapping[str, Named],
     ) -> None:
         self.accounts, self.moments = history.accounts, moments
         in_force = _InForce(history, moments, gap_days)
@@ -309,7 +314,11 @@ class _Batch:
         self.events = _Asked(
             {
                 log.name: partial(
-                    Events, log, moments, started=started, items=items.get(log.name, ())
+                    Events,
+                    log,
+                    moments,
+                    started=started,
+                    named=named.get(log.name, Named()),
                 )
                 for log in history.events
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -15,7 +15,7 @@ from churnhealth.features.kernel_moments import (
     quotient,
     where,
 )
-from churnhealth.features.kernel_parts import Parts, PartTally, Place
+from churnhealth.features.kernel_parts import Named, Parts, PartTally, Place
 from churnhealth.features.kernel_rows import Recorded, Rows, Tally
 from churnhealth.features.kinds_events import OWN_NORM_DAYS
 from churnhealth.sources.contract import FAR, Days, EventLog, Floats, Ints
@@ -40,7 +40,7 @@ class Events:
         moments: Moments,
         *,
         started: Callable[[], Days | None],
-        items: Collection[str] = (),
+        named: Named,
     ) -> None:
         self.prompt = not np.any(log.known_at > log.happened_at)
         if isinstance(moments, Moment) and not self.prompt:
@@ -50,7 +50,7 @@ class Events:
         self._kept: dict[Hashable, Any] = {}
         self.seen_from = Recorded(log.coverage, moments.as_of)
         self._covered: dict[int | None, tuple[Bools, bool]] = {}
-        self._items = items
+        self._named = named
         alone = isinstance(moments, Moment) and not log.size
         self._silence = _silence(log, int(moments.as_of)) if alone else None
 
@@ -80,9 +80,10 @@ class Events:
         return parts, self.keep(("places", item), lambda: _places(place, item))
 
     def _parts(self) -> tuple[Parts, dict[str, int]]:
-        codes = np.array([self._code.get(n, -1) for n in self._items], dtype=np.int64)
-        parts = Parts(self.log, self.moments, codes)
-        return parts, {n: i for i, n in enumerate(self._items)}
+        items, back = self._named
+        codes = np.array([self._code.get(n, -1) for n in items], dtype=np.int64)
+        parts = Parts(self.log, self.moments, codes, back)
+        return parts, {n: i for i, n in enumerate(items)}
 
     def part_of(self, items: tuple[str, ...]) -> Ints:
         """Give the place of every row's event among these, -1 if it is none of them."""
@@ -387,7 +388,14 @@ EVENT_KINDS: Mapping[str, EventKind] = {
     "days_since_first": _days_since_first,
 }
 
-SIDE_BY_SIDE = frozenset(
-    {"count", "sum", "mean", "share", "trend", "sum_trend", "days_since", "reach"}
-)
-"""Kinds that answer for several events at once."""
+SIDE_BY_SIDE: Mapping[str, tuple[int, ...]] = {
+    "count": (0, 1),
+    "sum": (0, 1),
+    "mean": (0, 1),
+    "share": (0, 1),
+    "trend": (0, 1, 2),
+    "sum_trend": (0, 1, 2),
+    "days_since": (0,),
+    "reach": (),
+}
+"""Kinds that answer for several events at once; the edges they ask for, in windows."""

@@ -10,8 +10,12 @@ hold the second half of March: on each of those days all rows are there twice.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.sources.contract import Ints
 from churnhealth.sources.engine import Connection, columns_of, quoted
 from churnhealth.sources.packed import Words
 
@@ -71,12 +75,24 @@ def _may_be_copied(words: Words) -> bool:
     if field["late"].bits:
         return True
     happened = field["happened_at"]
-    span = happened.high - happened.low + 1
-    every, equal = np.zeros((2, span), dtype=np.int64)
-    for start in range(0, words.size, _CHUNK):
-        part = words.rows(slice(start, start + _CHUNK))
-        day = part.column("happened_at") - happened.low
-        again = np.logical_and.reduce([w[1:] == w[:-1] for w in part.arrays])
-        every += np.bincount(day, minlength=span)
-        equal += np.bincount(day[1:][again], minlength=span)
-    return bool(((equal >= _FEWEST) & (equal * _ONE_IN >= every)).any())
+
+    def each_day(rows: Callable[[Words], NDArray[np.bool_] | slice]) -> Ints:
+        found = np.zeros(happened.high - happened.low + 1, dtype=np.int64)
+        for start in range(0, words.size, _CHUNK):
+            part = words.rows(slice(start, start + _CHUNK))
+            day = part.rows(rows(part)).column("happened_at") - happened.low
+            found += np.bincount(day, minlength=found.size)
+        return found
+
+    equal = each_day(_as_before)
+    few = equal < _FEWEST
+    if few.all():  # mostly: then nobody need count the others
+        return False
+    return bool((~few & (equal * _ONE_IN >= each_day(lambda _: slice(None)))).any())
+
+
+def _as_before(words: Words) -> NDArray[np.bool_]:
+    """Mark rows that are as the one before them."""
+    again = np.zeros(words.size, dtype=np.bool_)
+    again[1:] = np.logical_and.reduce([w[1:] == w[:-1] for w in words.arrays])
+    return again

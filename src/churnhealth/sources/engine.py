@@ -43,6 +43,8 @@ def connect() -> Connection:
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET autoinstall_known_extensions = false")
+    # Threads that fill one megabyte wait for whoever takes the rows, again and again.
+    con.execute("SET streaming_buffer_size = '32MB'")
     # In a notebook without ipywidgets there is no bar, and setting it is an error.
     with suppress(duckdb.InvalidInputException):
         con.execute("SET enable_progress_bar = false")

@@ -1,8 +1,10 @@
 """Times without an offset are read from the clock of the zone that is named."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churnhealth.errors import SourceError
@@ -60,6 +62,22 @@ def test_formats_and_columns_that_are_times_are_local_too(company, tmp_path):
     write_table(tmp_path / "events.parquet", rows)
     events = [{**TOKYO, "path": "events.parquet"}]
     assert happened(company(events=events)) == [day("2025-02-28")]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_a_moment_with_its_zone_is_read_whatever_its_unit(company, tmp_path, unit):
+    moment = datetime(2025, 6, 30, 23, 30, tzinfo=UTC)
+    times = pa.array([moment, None], pa.timestamp(unit, tz="UTC"))
+    rows = pa.table({"id": ["a1", "a1"], "seen": times})
+    pq.write_table(rows, tmp_path / "usage.parquet")
+    source = {
+        "name": "product",
+        "path": "usage.parquet",
+        "columns": {"account_id": "id", "happened_at": "seen"},
+        "where": "seen is not null",
+        "timezone": "Asia/Tokyo",
+    }
+    assert happened(company(events=[source])) == [day("2025-06-30")]
 
 
 def test_seconds_since_1970_are_utc_in_every_zone(company):

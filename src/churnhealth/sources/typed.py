@@ -50,6 +50,7 @@ from churnhealth.sources.written import (
 __all__ = ["distinct_texts", "make_typed", "raw_column"]
 
 _FLOATS = ("DOUBLE", "FLOAT")
+_ZONED = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _EXACT = 1 << 53  # from here on a float skips whole numbers: two ids may be one
 _NEVER_BLANK = (*_FLOATS, "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DATE", "DECIMAL")
 
@@ -236,8 +237,8 @@ def _plain(theirs: str) -> str:
 
 def _parsed(theirs: str, native: str, pattern: str | None) -> str:
     q = quoted(theirs)
-    if native == "TIMESTAMP WITH TIME ZONE":
-        return f"({q} AT TIME ZONE 'UTC')"
+    if native in _ZONED:
+        return f"(CAST({q} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
     if native == "DATE" or native.startswith("TIMESTAMP"):
         return f"CAST({q} AS TIMESTAMP)"
     if pattern is not None:
@@ -251,7 +252,7 @@ def _moment(opened: Opened, theirs: str, pattern: str | None) -> str:
     """Write the UTC of a time; the source's zone is that of times without an offset."""
     native, zone = opened.kinds[theirs], opened.source.timezone
     t = _parsed(theirs, native, pattern)
-    if zone is None or native == "DATE" or native.endswith("TIME ZONE"):
+    if zone is None or native == "DATE" or native in _ZONED:
         return t
     if pattern is not None and (is_counted(pattern) or "%z" in pattern.lower()):
         return t

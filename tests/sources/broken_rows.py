@@ -178,7 +178,7 @@ reported(
 )
 reported(
     "a column is all empty",
-    "CH218",
+    "CH259",
     table("events.csv", lambda t: t.replace(MAIL, "").replace("user_id", "users")),
 )
 SKEWED = table(

@@ -309,8 +309,14 @@ def test_users_that_are_hardly_ever_there_are_told(company):
     text = "account_id,happened_at,user_id\n"
     text += "a1,2025-03-01,\na1,2025-03-01,\na1,2025-03-02,u\n"
     assert [f.count for f in found(company(files={"events.csv": text}), "CH218")] == [2]
-    text = "account_id,happened_at,users\na1,2025-03-01,\n"
-    assert [f.count for f in found(company(files={"events.csv": text}), "CH218")] == [1]
+
+
+def test_mapped_columns_that_are_always_empty_are_told(company):
+    text = "account_id,happened_at,users,amount,event\na1,2025-03-01,,,\n"
+    text += "a1,2025-03-02,,,login\n"
+    [told] = found(company(files={"events.csv": text}), "CH259")
+    assert (told.count, told.stops) == (2, False)
+    assert told.what.endswith("empty in all 2 rows: 'amount', 'users'")
 
 
 def test_most_rows_of_unknown_accounts_stop(company):

@@ -90,3 +90,20 @@ def test_a_correction_of_what_was_entered_in_time_is_no_late_renewal(company):
         f"a{i},2,2025-01-01,2026-01-01,,2025-04-01\n" for i in range(40)
     )
     assert found(company(files={"contracts.csv": told}), "CH257") == []
+
+
+@pytest.mark.parametrize(
+    ("agreed", "told"), [("", 1), ("b0,2024-01-01,2026-09-01,", 0)]
+)
+def test_ends_that_stand_only_where_notice_was_given_are_told(company, agreed, told):
+    # renewing by themselves: the system writes an end when somebody gives notice
+    gone = "".join(f"g{i:02d},2024-01-01,2025-03-01,2025-01-10\n" for i in range(12))
+    going = "p1,2024-01-01,2026-03-01,2025-11-20\n"
+    here = "".join(f"h{i:02d},2024-01-01,,\n" for i in range(12))
+    files = {
+        "contracts.csv": f"account_id,start,end,notice_at\n{gone}{going}{here}{agreed}",
+        "events.csv": "account_id,happened_at\nh00,2025-12-01\n",
+    }
+    findings = found(company(files=files), "CH233")
+    assert len(findings) == told
+    assert all("none of 13 agreed ends lies ahead" in f.what for f in findings)

@@ -6,7 +6,7 @@ import pytest
 from churnhealth.errors import SourceError
 from churnhealth.sources.engine import QueryError, write_table
 from churnhealth.sources.load import load
-from churnhealth.sources.reading import reading_problem
+from churnhealth.sources.refused import reading_problem
 
 
 def refused(config):
@@ -177,6 +177,17 @@ def test_a_query_of_a_file_that_is_not_there_is_told_which(company):
     assert error.code == "CH105"
     assert "nowhere.csv', and no such file is there" in error.what
     assert "TRY_CAST" not in error.fix
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "CP1252"])
+def test_a_query_of_a_file_that_is_not_utf_8_is_told_so(company, tmp_path, encoding):
+    (tmp_path / "prices.csv").write_bytes("id;price\na1;5 €\n".encode("cp1252"))
+    sql = "from read_csv('{root}/prices.csv', delim = ';', encoding = "
+    sql += f"'{encoding}')"
+    error = refused(company(events=[{"name": "p", "sql": sql}]))
+    assert error.code == "CH105"
+    assert "reads a file that is not UTF-8" in error.what
+    assert "write the file again as UTF-8" in error.fix
 
 
 @pytest.mark.parametrize("path", ["https://example.org/x.csv", "events.xls"])

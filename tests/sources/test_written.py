@@ -138,6 +138,17 @@ def test_points_that_part_thousands_are_not_read_as_decimals(company):
     assert sorted(meant) == [1.2, 1.35, 12.4, 950.0]
 
 
+def test_commas_that_may_part_either_are_told_with_what_each_format_makes(company):
+    rows = [f"a1;2025-01-01;{v}" for v in ("950", "1,200", "12,400")]
+    fix = refused(company(files=contracts(*rows))).fix
+    assert fix.endswith("the first reads 1,200 as 1.2, the second as 1200")
+    meant = [
+        sorted(read(company, contracts(*rows), formats={"value": f}).value)
+        for f in ("1.234,50", "1,234.50")
+    ]
+    assert meant == [[1.2, 12.4, 950.0], [950.0, 1200.0, 12400.0]]
+
+
 @pytest.mark.parametrize(
     "values",
     [("950", "1.2", "1.350", "12.400"), ("0.125", "1.350", "12.400", "1.100", "7")],

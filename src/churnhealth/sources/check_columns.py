@@ -12,7 +12,6 @@ from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import (
     FAR,
     Accounts,
-    EventLog,
     History,
     Ints,
     Texts,
@@ -56,7 +55,6 @@ def column_findings(
             found.append(_telling(history, name, values, ended))
     found.append(_outcomes(flags))
     found.append(_timeless(history))
-    found += [_userless(log) for log in history.events]
     return [f for f in found if f is not None]
 
 
@@ -95,12 +93,13 @@ def _ends_of_leavers(history: History, ended: _Ended) -> Finding | None:
     past = given & (c.end <= ended.day)
     count, without = int(past.sum()), int((~given).sum())
     ahead = int(given.sum()) - count
+    agreed = (given & (c.end > ended.day) & (c.notice_at >= FAR)).any()
     renewed = int((past & np.append(c.account[1:] == c.account[:-1], False)).sum())
     moved = min(count, ahead) >= _MANY and renewed < _RENEWED_SHARE * count
-    if count < _FEW or not (moved or (without >= _FEW and not ahead)):
+    if count < _FEW or not (moved or (without >= _FEW and not agreed)):
         return None
-    words = f"none of {count} agreed ends lies ahead of the data, and {without} rows"
-    words += " have no end"
+    words = f"none of {count + ahead} agreed ends lies ahead of the data"
+    words += f"{' without notice' if ahead else ''}, and {without} rows have no end"
     if moved:
         words = (
             f"{renewed:,} of {count:,} agreed ends that have passed were followed by"
@@ -187,10 +186,3 @@ def _timeless(history: History) -> Finding | None:
         f" {', '.join(attributes)}"
     )
     return finding("CH219", what, count=len(attributes), example=next(iter(attributes)))
-
-
-def _userless(log: EventLog) -> Finding | None:
-    if log.users is None or not log.users.size or not np.isnan(log.users).all():
-        return None
-    what = f"[[sources.events]] {log.name}: `users` is mapped and always empty"
-    return finding("CH218", what, count=int(log.users.size), example=log.name)

@@ -273,8 +273,8 @@ def _short(history: History, config: Config) -> Finding | None:
     if last - until <= _QUIET_DAYS:
         return None
     what = (
-        f"outcomes count as known until {date_of(until)}, the newest start, stop or"
-        f" notice of a contract; events go on for {many(last - until, 'day')}"
+        f"outcomes count as known until {date_of(until)}, the newest start or stop"
+        f" of a contract; events go on for {many(last - until, 'day')}"
     )
     return finding("CH255", what, count=last - until, example=str(date_of(until)))
 

@@ -346,7 +346,7 @@ CODES: Mapping[str, Code] = {
         "contracts that end before the events do",
         "the newest outcomes are neither learned from nor judged",
         "if the contracts are complete up to a later day (that of the export), say it:"
-        ' [question] data_until = "2026-06-30"',
+        " [question] data_until",
     ),
     "CH257": code(
         "warning",
@@ -365,6 +365,15 @@ CODES: Mapping[str, Code] = {
         " a holiday, and every one of them is scored as if on the way out",
         "compare the newest days of the file with the system they come from and load"
         " them again; of a holiday score the week before, with --as-of",
+    ),
+    "CH259": code(
+        "warning",
+        False,
+        "mapped columns without a single value",
+        "what they should say is missing everywhere: without a value no account has an"
+        " expected loss",
+        "map the column that holds it, or none; the formulas of a workbook are empty"
+        " until a spreadsheet has computed and saved them",
     ),
 }
 """Every finding we can make, by code."""

@@ -42,6 +42,7 @@ from churnhealth.sources.tables import (
     read_states,
 )
 from churnhealth.sources.typed import make_typed
+from churnhealth.sources.unfilled import unfilled
 
 __all__ = ["Loaded", "Report", "load"]
 
@@ -138,8 +139,9 @@ def _read_all(
         if one.table == "accounts":
             accounts, part = read_accounts(con, one, "typed")
             problems.extend(_twice(one, accounts))
+            part = unfilled(con, part, "typed")
         else:
-            part = _read_one(con, one, config, scale)
+            part = unfilled(con, _read_one(con, one, config, scale), "typed")
             unusable = _unusable(part)
             problems.extend(unusable)
             if key is not None and not unusable:

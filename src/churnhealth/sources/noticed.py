@@ -55,6 +55,8 @@ def noticed(
     for part, lost in placed:
         found += _of_rows(part)
         found += _of_times(part)
+        if part.counts.get("unfilled"):
+            found.append(_unfilled(part))
         if part.counts.get("unkept"):
             what = f"{part.opened.title}: the store cannot be written"
             found.append(finding("CH234", what, count=1, example=part.opened.name))
@@ -149,6 +151,13 @@ def _of_times(part: Part) -> list[Finding]:
                 finding("CH209", what, count=missing, example=part.opened.name)
             )
     return found
+
+
+def _unfilled(part: Part) -> Finding:
+    names, rows = part.examples["unfilled"], part.counts["rows"]
+    what = f"{part.opened.title}: mapped, and empty in all {many(rows, 'row')}: {names}"
+    example = part.opened.name
+    return finding("CH259", what, count=part.counts["unfilled"], example=example)
 
 
 def _unknown(part: Part, lost: int, known: Collection[str]) -> Finding:

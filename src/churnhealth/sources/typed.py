@@ -36,7 +36,8 @@ from churnhealth.sources.kinds import (
 )
 from churnhealth.sources.money import MONEY, exchanged, unrated
 from churnhealth.sources.problems import Problem
-from churnhealth.sources.reading import Opened, reading_problem
+from churnhealth.sources.reading import Opened
+from churnhealth.sources.refused import reading_problem
 from churnhealth.sources.unread import unconverted, unsuited
 from churnhealth.sources.written import (
     FIRST,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from churnhealth.sources.engine import Connection, quoted
 from churnhealth.sources.kinds import (
@@ -30,7 +30,7 @@ from churnhealth.sources.written import (
     understood,
 )
 
-__all__ = ["unconverted", "unsuited"]
+__all__ = ["named", "unconverted", "unsuited"]
 
 _WORDS: Mapping[str, str] = {
     TIME: "a date or time",
@@ -98,7 +98,7 @@ def _misread(con: Connection, opened: Opened) -> list[Problem]:
     return [
         Problem(
             code="CH104",
-            what=f"{opened.title}: the points in {_named(texts[theirs], theirs)} seem"
+            what=f"{opened.title}: the points in {named(texts[theirs], theirs)} seem"
             " to part thousands: all have three digits behind them, and no number"
             " without one reaches a thousand",
             fix=f'add to `formats`: {toml_key(theirs)} = "1.234,50" if they do, or'
@@ -124,7 +124,7 @@ def _mixed(con: Connection, opened: Opened) -> list[Problem]:
     return [
         Problem(
             code="CH116",
-            what=f"{opened.title}: {_named(ours, theirs)} is written with"
+            what=f"{opened.title}: {named(ours, theirs)} is written with"
             f" {len(signs)} currencies ({', '.join(signs[:5])})",
             fix="make a column of the currency in `sql`, map it to `currency`, and say"
             " what one of each is worth in [company] rates; of one currency that is"
@@ -143,7 +143,7 @@ def _blank(opened: Opened, ours: str, count: int, first: int) -> Problem:
     rows = "row is" if count == 1 else "rows are"
     return Problem(
         code="CH106",
-        what=f"{opened.title}: {_named(ours, theirs)} is empty; {count} {rows} without"
+        what=f"{opened.title}: {named(ours, theirs)} is empty; {count} {rows} without"
         f" it, the first is data row {first}{_among(opened)}",
         fix="fill the column, or leave those rows out:"
         f" where = '{quoted(theirs)} is not null'",
@@ -166,7 +166,7 @@ def _unread(
     if empty:
         fix = f"name what stands for nothing: missing = {json.dumps(empty)}"
     elif ways:
-        fix = "add to `formats`: " + ", or ".join(f'{key} = "{w}"' for w in ways)
+        fix = _formats(theirs, ways)
     elif kind in (TIME, OPEN_TIME) and (others := _other_way(con, opened, ours)):
         fix = others
     elif kind in (TIME, OPEN_TIME):
@@ -184,9 +184,15 @@ def _unread(
     return Problem(
         code="CH104",
         what=f"{opened.title}: {count} {values} not {_WORDS[kind]} in"
-        f" {_named(ours, theirs)}, the first in data row {first}{_among(opened)}",
+        f" {named(ours, theirs)}, the first in data row {first}{_among(opened)}",
         fix=fix,
     )
+
+
+def _formats(theirs: str, ways: Sequence[str]) -> str:
+    named = ", or ".join(f'{toml_key(theirs)} = "{w}"' for w in ways)
+    twofold = "; the first reads 1,200 as 1.2, the second as 1200"
+    return f"add to `formats`: {named}{twofold if '1,234.50' in ways[1:] else ''}"
 
 
 def _other_way(con: Connection, opened: Opened, ours: str) -> str | None:
@@ -196,7 +202,7 @@ def _other_way(con: Connection, opened: Opened, ours: str) -> str | None:
     the format of the column says, so that it reads both.
     """
     theirs = opened.columns[ours]
-    q, key = quoted(theirs), toml_key(theirs)
+    q = quoted(theirs)
     if opened.kinds[theirs] != "VARCHAR" or theirs in opened.source.formats:
         return None
     rest = f"(SELECT * FROM {_rows(opened)} WHERE TRY_CAST({q} AS TIMESTAMP) IS NULL)"  # noqa: S608
@@ -204,7 +210,7 @@ def _other_way(con: Connection, opened: Opened, ours: str) -> str | None:
     if not ways or "%" not in ways[0]:
         return None
     if (opened.source.path or "").lower().endswith((".xlsx", ".xlsm")):
-        return "add to `formats`: " + ", or ".join(f'{key} = "{w}"' for w in ways)
+        return _formats(theirs, ways)
     return (
         f"{theirs!r} is written in two ways: make one of it in `sql`,"
         f" coalesce(try_strptime({q}, '{ways[0]}'), try_cast({q} as timestamp))"
@@ -212,7 +218,8 @@ def _other_way(con: Connection, opened: Opened, ours: str) -> str | None:
     )
 
 
-def _named(ours: str, theirs: str) -> str:
+def named(ours: str, theirs: str) -> str:
+    """Name a column as it stands in the source, and ours that it is mapped to."""
     return f"{theirs!r}" if theirs == ours else f"{theirs!r} (our `{ours}`)"
 
 

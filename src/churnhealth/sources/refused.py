@@ -1,0 +1,90 @@
+"""What DuckDB refused to read or to run, told without any value of the data."""
+
+from __future__ import annotations
+
+import re
+
+from churnhealth.config import Source
+from churnhealth.sources.problems import Problem
+
+__all__ = ["reading_problem"]
+
+_ENCODING = (
+    'name the encoding: encoding = "windows-1252" (western Europe) or "utf-16" (Unicode'
+    " text of Excel); or write the file again as UTF-8"
+)
+_WHOLE = (
+    "export it again: it may break off, leave a quote open, or be of another kind than"
+    " its name says"
+)
+
+
+def reading_problem(title: str, source: Source, error: Exception) -> Problem:
+    """Tell what DuckDB refused, without repeating any value it may have quoted.
+
+    Its messages for syntax, names and catalogues speak of the owner's own query; those
+    about conversions and rows quote the data, so of these only the place is told.
+    """
+    kind = type(error).__name__
+    first = str(error).splitlines()[0] if str(error) else kind
+    if kind in ("BinderException", "CatalogException", "ParserException"):
+        return Problem(
+            code="CH105",
+            what=f"{title}: the query does not run: {first}",
+            fix="correct `sql` or `where`",
+        )
+    absent = _absent(title, source, str(error))
+    if absent is not None:
+        return absent
+    line = re.search(r"CSV Error on Line: (\d+)", str(error))
+    if source.sql is None:
+        at = f" at line {line[1]}" if line else ""
+        coded = "unicode" in str(error).lower()
+        more = ": not UTF-8" if coded else ""
+        return Problem(
+            code="CH111",
+            what=f"{title}: {source.path!r} is damaged or of another kind{at}{more}",
+            fix=_ENCODING if coded or source.encoding else _WHOLE,
+        )
+    return Problem(
+        code="CH105",
+        what=f"{title}: the query failed while running ({kind})",
+        fix="run the `sql` in DuckDB; use TRY_CAST for values that may not convert",
+    )
+
+
+def _absent(title: str, source: Source, told: str) -> Problem | None:
+    """Name the extension or the file that a query needs and cannot have."""
+    if "Permission denied" in told:
+        return Problem(
+            code="CH901",
+            what=f"{title}: the system refused {source.path or 'a file'!r}:"
+            " Permission denied",
+            fix="let the user that runs this read the file and its folders",
+        )
+    extension = re.search(r'Extension "(?:[^"]*/)?(\w+)[^"]*" not found', told)
+    if extension:
+        name = extension[1]
+        return Problem(
+            code="CH105",
+            what=f"{title}: the query needs DuckDB's extension {name!r}, which is not"
+            " installed",
+            fix='install it once, where there is a network: python -c "import duckdb;'
+            f" duckdb.sql('install {name}')\"; or export the tables to CSV or Parquet",
+        )
+    if source.sql is not None and "encod" in told:
+        return Problem(
+            code="CH105",
+            what=f"{title}: the query reads a file that is not UTF-8",
+            fix="write the file again as UTF-8, or read it by `path` with `encoding`;"
+            " in `sql` DuckDB reads encoding = 'utf-16' and 'latin-1' (not '€') too",
+        )
+    pattern = re.search(r'No files found that match the pattern "([^"]*)"', told)
+    if pattern and source.sql is not None:
+        return Problem(
+            code="CH105",
+            what=f"{title}: the query reads {pattern[1]!r}, and no such file is there",
+            fix="correct the path in `sql`; {root} stands for the absolute `[sources]"
+            " root`",
+        )
+    return None

@@ -49,7 +49,7 @@ def repeated(account, day, many):
 def test_copied_accounts_are_counted_however_rows_are_cut(monkeypatch, chunk):
     monkeypatch.setattr(twins_module, "_CHUNK", chunk)
     (found,) = twins(history(*repeated(*seldom(), many=7)))
-    assert (found.code, found.count) == ("CH252", 7)
+    assert (found.code, found.count, found.example) == ("CH252", 7, "a0200")
 
 
 def test_accounts_that_do_much_alike_are_no_copies():

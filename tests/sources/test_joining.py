@@ -40,3 +40,25 @@ def test_ids_of_15_characters_that_differ_in_capitals_are_different(company):
 )
 def test_ids_that_differ_in_blanks_or_how_letters_are_coded_are_alike(other):
     assert alike([other, "Muller"], ["Müller"]) == 1
+
+
+def _purged(company, kept):
+    rows = "".join(f"g{i:02d},2024-01-01,2025-03-01\n" for i in range(20))
+    rows += "".join(f"h{i:02d},2024-01-01,\n" for i in range(40))
+    ids = [*(f"g{i:02d}" for i in range(kept)), *(f"h{i:02d}" for i in range(38))]
+    files = {
+        "contracts.csv": "account_id,start,cancelled_at\n" + rows,
+        "events.csv": "account_id,happened_at\nh00,2025-06-01\n",
+        "accounts.csv": "\n".join(["account_id", *ids]),
+    }
+    config = company(files=files, sources={"accounts": {"path": "accounts.csv"}})
+    return found(config, "CH260")
+
+
+def test_an_accounts_source_without_former_customers_stops(company):
+    [told] = _purged(company, 4)
+    assert (told.count, told.example, told.stops) == (16, "g04", True)
+    assert "lacks 16 of the 20 accounts whose cover has ended, and 2 of the 40" in (
+        told.what
+    )
+    assert _purged(company, 11) == []

@@ -37,10 +37,12 @@ def twins(history: History) -> Iterator[Finding]:
             for part in _parts(log, n):
                 _add(part, rare, mark, rarity, odd=np.uint64(2 * place + 1))
     sure = np.flatnonzero(rarity >= _RARE)
-    again = int(sure.size - np.unique(mark[sure]).size)
+    _, first = np.unique(mark[sure], return_index=True)
+    again = int(sure.size - first.size)
     if again >= _FEWEST:
         what = f"{again} accounts have the events of another account, day for day"
-        yield finding("CH252", what, count=again, example="account_id")
+        example = str(history.accounts.ids[np.delete(sure, first)[0]])
+        yield finding("CH252", what, count=again, example=example)
 
 
 class _Part:

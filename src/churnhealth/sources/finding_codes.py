@@ -375,5 +375,14 @@ CODES: Mapping[str, Code] = {
         "map the column that holds it, or none; the formulas of a workbook are empty"
         " until a spreadsheet has computed and saved them",
     ),
+    "CH260": code(
+        "error",
+        True,
+        "an accounts source without those who left",
+        "their contracts are left out, so fewer seem to leave than do, and every chance"
+        " is too low",
+        "add the former customers to the accounts source, or take the accounts from the"
+        " other tables: leave [sources.accounts] out",
+    ),
 }
 """Every finding we can make, by code."""

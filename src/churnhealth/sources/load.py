@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from churnhealth.sources.contract import (
 from churnhealth.sources.engine import Connection, connect, forget, literal
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.joining import accounts_of, place, unmet
+from churnhealth.sources.left_out import leavers_left_out
 from churnhealth.sources.noticed import noticed
 from churnhealth.sources.packed import PackedLog
 from churnhealth.sources.packing import read_events
@@ -104,12 +105,21 @@ def load(
         for name in p.columns
         if name.startswith("flag ")
     }
+    found = noticed(placed, accounts_given=given)
     return Loaded(
         history=history,
-        findings=noticed(placed, accounts_given=given),
+        findings=(*found, *_left_out(parts, accounts)),
         digest=_digest(history, config),
         flags=flags,
     )
+
+
+def _left_out(parts: Sequence[Part], accounts: Accounts) -> Iterator[Finding]:
+    for part in parts:
+        if part.opened.table == "contracts":
+            told = leavers_left_out(_contracts(part), part.ids, accounts.ids)
+            if told is not None:
+                yield told
 
 
 def _read_all(

@@ -12,6 +12,7 @@ import numpy as np
 
 from churnhealth.config import Config
 from churnhealth.said import many
+from churnhealth.sources.alone import told_alone
 from churnhealth.sources.check_terms import first_id, first_seen, last_cover
 from churnhealth.sources.contract import (
     FAR,
@@ -76,7 +77,7 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
             found += _against_contracts(
                 history, done[rows.name], config.question.gap_days
             )
-            found.append(_late(history, rows))
+            found += [_late(history, rows), _alone(history, rows)]
         found.append(_gaps(rows))
     found += _edges([r for r in sources if r.account.size and not r.planned])
     found += [_stopped(log) for log in history.events]
@@ -178,6 +179,15 @@ def _late(history: History, rows: _Rows) -> Finding | None:
     )
     example = first_id(history, rows.account[[int(np.argmax(lag))]])
     return finding("CH208", what, count=int(late.sum()), example=example)
+
+
+def _alone(history: History, rows: _Rows) -> Finding | None:
+    told = told_alone(rows.happened_at)
+    if told is None:
+        return None
+    what, count = told
+    example = first_id(history, rows.account[[int(np.argmin(rows.happened_at))]])
+    return finding("CH261", f"{rows.title}: {what}", count=count, example=example)
 
 
 def _gaps(rows: _Rows) -> Finding | None:

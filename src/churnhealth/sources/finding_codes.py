@@ -384,5 +384,13 @@ CODES: Mapping[str, Code] = {
         "add the former customers to the accounts source, or take the accounts from the"
         " other tables: leave [sources.accounts] out",
     ),
+    "CH261": code(
+        "error",
+        True,
+        "rows that lie alone long before a source begins",
+        "a source covers all days since its first row, so what was not recorded before"
+        " it began is learned as silence",
+        "correct their dates, or leave them out with `where`",
+    ),
 }
 """Every finding we can make, by code."""

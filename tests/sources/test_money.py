@@ -113,6 +113,7 @@ def test_an_empty_currency_is_refused_and_a_row_without_money_needs_none(company
     with pytest.raises(SourceError) as caught:
         load(config)
     assert "1 row with money" in str(caught.value)
+    assert "fill the column" in str(caught.value)
 
 
 def test_one_currency_alone_needs_no_rate(company):

@@ -79,7 +79,10 @@ def unrated(
             code="CH116",
             what=f"{title}: {_rows_in(rows, len(lacking))} without a rate{which};"
             " an empty one counts as one",
-            fix=f"say what one of each is worth: [company] rates = {{ {given} }}",
+            fix=f"say what one of each is worth: [company] rates = {{ {given} }}"
+            if named or not rates
+            else "fill the column, in `sql` with coalesce(currency, 'EUR'), or leave"
+            " those rows out with `where`",
         )
     ]
 

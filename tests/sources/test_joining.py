@@ -58,7 +58,22 @@ def _purged(company, kept):
 def test_an_accounts_source_without_former_customers_stops(company):
     [told] = _purged(company, 4)
     assert (told.count, told.example, told.stops) == (16, "g04", True)
-    assert "lacks 16 of the 20 accounts whose cover has ended, and 2 of the 40" in (
-        told.what
-    )
+    assert "lacks 16 of the 20 accounts that are gone, and 2 of the 40" in (told.what)
     assert _purged(company, 11) == []
+
+
+def test_where_churn_is_silence_accounts_that_were_deleted_are_missed_too(company):
+    silent = "".join(f"g{i:02d},2025-01-05\ng{i:02d},2025-02-01\n" for i in range(20))
+    active = "".join(f"h{i:02d},2025-01-05\nh{i:02d},2025-06-01\n" for i in range(40))
+    ids = [*(f"g{i:02d}" for i in range(8)), *(f"h{i:02d}" for i in range(40))]
+    files = {
+        "events.csv": f"account_id,happened_at\n{silent}{active}",
+        "accounts.csv": "\n".join(["account_id", *ids]),
+    }
+    config = company(
+        files=files,
+        sources={"accounts": {"path": "accounts.csv"}, "contracts": None},
+        question={"kind": "inactivity"},
+    )
+    [told] = found(config, "CH260")
+    assert (told.count, told.example, told.stops) == (12, "g08", True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
+import numpy as np
+from numpy.typing import NDArray
+
+from churnhealth.config import Question
 from churnhealth.sources.check_terms import last_cover
 from churnhealth.sources.contract import Contracts, Texts
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.tables import Part
 
-__all__ = ["leavers_left_out"]
+__all__ = ["contracts_of", "leavers_left_out"]
 
 _FEW = 10
 _MUCH = 0.1  # of all who left: what changes the churn rate
@@ -16,25 +22,49 @@ _MOST = 0.25
 _OFTENER = 2.0  # than the accounts that are there: test accounts come and go alike
 
 
-def leavers_left_out(rows: Contracts, ids: Texts, known: Texts) -> Finding | None:
+def contracts_of(part: Part) -> Contracts:
+    """Give the rows of the contracts source as contracts."""
+    return Contracts(**{f.name: part.columns[f.name] for f in fields(Contracts)})
+
+
+def leavers_left_out(
+    parts: Sequence[Part], known: Texts, question: Question
+) -> Iterator[Finding]:
     """Compare how many of the accounts that are not known have left with the others.
 
     A CRM that deletes former customers leaves their contracts in the billing system.
     Their rows are dropped, and the churn rate with them.
     """
-    here, last = np.isin(ids.astype(str), known.astype(str)), last_cover(rows, ids.size)
-    gone = last <= rows.newest()
-    lost, left = int(gone[~here].sum()), int(gone.sum())
-    if lost < max(_FEW, _MUCH * left):
+    for part in parts:
+        gone = _gone(part, question)
+        here = np.isin(part.ids.astype(str), known.astype(str))
+        if gone is None or here.all():
+            continue
+        lost, left = int(gone[~here].sum()), int(gone.sum())
+        of_others = gone[here].mean() if here.any() else 0.0
+        if lost < max(_FEW, _MUCH * left):
+            continue
+        if gone[~here].mean() < _OFTENER * of_others:
+            continue
+        what = (
+            f"{part.opened.title}: the accounts source lacks {lost:,} of the {left:,}"
+            f" accounts that are gone, and {int((~gone & ~here).sum()):,} of the"
+            f" {int((~gone).sum()):,} that are there"
+        )
+        example, stops = str(part.ids[~here & gone][0]), lost > _MOST * left
+        yield finding("CH260", what, count=lost, example=example, stops=stops)
+
+
+def _gone(part: Part, question: Question) -> NDArray[np.bool_] | None:
+    """Say whose cover has ended or, where churn is silence, who has fallen silent."""
+    silence = question.kind == "inactivity"
+    if part.opened.table == "contracts" and not silence:
+        rows = contracts_of(part)
+        return np.asarray(last_cover(rows, part.ids.size) <= rows.newest())
+    planned = getattr(part.opened.source, "planned", False)
+    if part.words is None or planned or not silence:
         return None
-    if gone[~here].mean() < _OFTENER * (gone[here].mean() if here.any() else 0.0):
-        return None
-    what = (
-        f"the accounts source lacks {lost:,} of the {left:,} accounts whose cover has"
-        f" ended, and {int((~gone & ~here).sum()):,} of the {int((~gone).sum()):,} that"
-        " are covered"
-    )
-    example = str(ids[~here & gone][0])
-    return finding(
-        "CH260", what, count=lost, example=example, stops=lost > _MOST * left
-    )
+    happened = part.words.column("happened_at")
+    end = part.words.rows_before(np.arange(1, part.ids.size + 1))
+    last = happened[np.maximum(end - 1, 0)]
+    return np.asarray(last < happened.max() - question.active_days)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from churnhealth.config import Config, EventsSource
 from churnhealth.said import many
 from churnhealth.sources.contract import (
     Accounts,
-    Contracts,
     EventLog,
     History,
     Ints,
@@ -29,7 +28,7 @@ from churnhealth.sources.contract import (
 from churnhealth.sources.engine import Connection, connect, forget, literal
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.joining import accounts_of, place, unmet
-from churnhealth.sources.left_out import leavers_left_out
+from churnhealth.sources.left_out import contracts_of, leavers_left_out
 from churnhealth.sources.noticed import noticed
 from churnhealth.sources.packed import PackedLog
 from churnhealth.sources.packing import read_events
@@ -108,18 +107,10 @@ def load(
     found = noticed(placed, accounts_given=given)
     return Loaded(
         history=history,
-        findings=(*found, *_left_out(parts, accounts)),
+        findings=(*found, *leavers_left_out(parts, accounts.ids, config.question)),
         digest=_digest(history, config),
         flags=flags,
     )
-
-
-def _left_out(parts: Sequence[Part], accounts: Accounts) -> Iterator[Finding]:
-    for part in parts:
-        if part.opened.table == "contracts":
-            told = leavers_left_out(_contracts(part), part.ids, accounts.ids)
-            if told is not None:
-                yield told
 
 
 def _read_all(
@@ -233,17 +224,13 @@ def _unusable(part: Part) -> list[Problem]:
 
 
 def _history(accounts: Accounts, parts: Sequence[Part]) -> History:
-    contracts = [_contracts(p) for p in parts if p.opened.table == "contracts"]
+    contracts = [contracts_of(p) for p in parts if p.opened.table == "contracts"]
     return History(
         accounts=accounts,
         contracts=contracts[0] if contracts else None,
         events=tuple(_events(p) for p in parts if p.opened.table == "events"),
         states=tuple(_states(p) for p in parts if p.opened.table == "states"),
     )
-
-
-def _contracts(part: Part) -> Contracts:
-    return Contracts(**{f.name: part.columns[f.name] for f in fields(Contracts)})
 
 
 def _events(part: Part) -> EventLog:

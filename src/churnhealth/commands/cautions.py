@@ -10,6 +10,7 @@ from churnhealth.archive.beside import novel_terms
 from churnhealth.bundle import Bundle
 from churnhealth.config import Config
 from churnhealth.evaluate.terms import terms_seen
+from churnhealth.explain.numbers import figure
 from churnhealth.features.kernel_rows import Recorded
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
@@ -19,6 +20,10 @@ from churnhealth.sources.stopped import stopped_events, told_stopped
 
 __all__ = ["cautions"]
 
+_FEW = 20
+_FAR_APART = 5.0
+_LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
+
 
 def cautions(
     bundle: Bundle, config: Config, history: History, book: ScoreBook, *, day: int
@@ -26,6 +31,7 @@ def cautions(
     """Say what makes the scores of a day other than they look; ``None`` if nothing."""
     told = [*_of_silence(bundle, history, book, day)]
     told += _of_terms(bundle, book)
+    told += _of_levels(bundle, book)
     if day < bundle.as_of:
         told.append(
             f"the model has learned from what became known until"
@@ -57,6 +63,33 @@ def _of_terms(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
             f" {', '.join(f'{t:.0f}' for t in terms)} months to renew, and the model"
             " has seen none like it renewed or not: it carries over what it saw of"
             " other terms"
+        )
+
+
+def _of_levels(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
+    """Name the prices, amounts and grades that are written in another unit now.
+
+    How much is done may rise and fall with a season; what one seat costs, one invoice
+    amounts to or a survey answers does not change to its fivefold for half of a book.
+    """
+    if book.values is None or len(book.values) < _FEW:
+        return
+    moved = []
+    for spec, then, values in zip(
+        bundle.specs, bundle.peers, book.values.T, strict=True
+    ):
+        measured = values[np.isfinite(values)]
+        if spec.kind not in _LEVELS or measured.size < _FEW:
+            continue
+        now = float(np.median(measured))
+        low, high = min(now, then), max(now, then)
+        if low > 0 and high >= _FAR_APART * low:
+            moved.append(f"{spec.label} {figure(now)}, in training {figure(then)}")
+    if moved:
+        yield (
+            f"the median of what is measured is another than in training by far:"
+            f" {'; '.join(moved[:3])}. Where a unit, a currency or a mapping changed,"
+            " put it back or train again"
         )
 
 

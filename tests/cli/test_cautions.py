@@ -1,0 +1,27 @@
+"""What a run of scores warns of."""
+
+from dataclasses import replace
+
+from tests.made import AS_OF, bundle_of, loaded, settings
+from tests.scored import book
+
+from churnhealth.commands.cautions import cautions
+
+
+def warned(times):
+    bundle, made = bundle_of("gbm"), book()
+    money = [s.kind in ("value", "price") for s in bundle.specs]
+    values = made.values.copy()
+    values[:, money] *= times
+    made = replace(made, values=values)
+    return str(cautions(bundle, settings(), loaded().history, made, day=AS_OF))
+
+
+def test_money_of_another_unit_than_in_training_is_told():
+    told = warned(100)
+    assert "is another than in training by far: Monthly value " in told
+    assert "Where a unit, a currency or a mapping changed" in told
+
+
+def test_money_that_moved_a_little_is_not():
+    assert "by far" not in warned(2)

@@ -75,6 +75,15 @@ def test_an_empty_table_is_refused(company, text):
     assert refused(company(files={"events.csv": text})).code == "CH103"
 
 
+@pytest.mark.parametrize("path", ["use/*/*.jsonl", "use/**/p.jsonl", "use/b c/*"])
+def test_of_many_files_the_damaged_one_is_named(company, path):
+    good = '{"account_id": "a1", "happened_at": "2025-03-01"}\n'
+    files = {"use/a/p.jsonl": good, "use/b c/p.jsonl": good + '{"account_id": "a'}
+    error = refused(company(files=files, events=[{"name": "p", "path": path}]))
+    assert error.code == "CH111"
+    assert "'use/b c/p.jsonl' is damaged" in error.what
+
+
 def test_a_filter_that_leaves_nothing_is_told(company):
     error = refused(company(events=events(where="account_id = 'x'")))
     assert error.code == "CH103"

@@ -43,7 +43,8 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
         more = ": not UTF-8" if coded else ""
         return Problem(
             code="CH111",
-            what=f"{title}: {source.path!r} is damaged or of another kind{at}{more}",
+            what=f"{title}: {_file(source, str(error))!r} is damaged or of another"
+            f" kind{at}{more}",
             fix=_ENCODING if coded or source.encoding else _WHOLE,
         )
     return Problem(
@@ -51,6 +52,17 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
         what=f"{title}: the query failed while running ({kind})",
         fix="run the `sql` in DuckDB; use TRY_CAST for values that may not convert",
     )
+
+
+def _file(source: Source, told: str) -> str:
+    """Give the one file of many that DuckDB names, else what `path` says."""
+    path = source.path or ""
+    fixed = re.split(r"[*?]", path)
+    if len(fixed) == 1:
+        return path
+    within = r"[^'\"\n]" if fixed[0] else r"[^'\"\n/\s]"
+    named = re.search(f"{re.escape(fixed[0])}{within}*{re.escape(fixed[-1])}", told)
+    return named[0] if named else path
 
 
 def _absent(title: str, source: Source, told: str) -> Problem | None:

@@ -1,7 +1,7 @@
 """Leaks that were planted are found, and clean companies are let off."""
 
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,11 @@ import pytest
 
 from churnhealth.config import Check, read_config
 from churnhealth.errors import SourceError
-from churnhealth.evaluate.screen import screen, unread_attributes
+from churnhealth.evaluate.screen import screen, single_days, unread_attributes
 from churnhealth.gathering import stop_at
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
+from churnhealth.sources.contract import EventLog
 from churnhealth.sources.load import load
 from churnhealth.sources.simulate import simulate
 
@@ -48,6 +49,17 @@ def test_an_attribute_that_no_feature_reads_is_told(panel, given, told):
     [found] = unread_attributes(replace(panel, history=history))
     assert (found.code, found.example) == ("CH216", "joined")
     assert told in found.what
+
+
+@pytest.mark.parametrize(("days_before", "told"), [(200, True), (700, False)])
+def test_rows_that_were_loaded_at_once_long_after_are_told(panel, days_before, told):
+    log = panel.history.events[0]
+    loaded = int(log.happened_at.max()) - days_before
+    columns = {f.name: getattr(log, f.name) for f in fields(EventLog) if f.init}
+    columns["known_at"] = np.maximum(log.known_at, loaded)
+    history = replace(panel.history, events=(EventLog(**columns),))
+    found = [f.code for f in single_days(replace(panel, history=history))]
+    assert found == (["CH231"] if told else [])
 
 
 @pytest.fixture(scope="module")

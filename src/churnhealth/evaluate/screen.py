@@ -33,10 +33,11 @@ from churnhealth.sources.contract import (
     Ints,
     StateLog,
     Texts,
+    date_of,
 )
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["screen", "unread_attributes"]
+__all__ = ["screen", "single_days", "unread_attributes"]
 
 _TOO_GOOD = 0.9  # no honest column ranks leavers so well alone
 _SURELY = 2.0  # standard errors that it must lie above what an honest one reaches
@@ -45,6 +46,8 @@ _SURE = 0.95
 _FEWEST = 10  # leavers: with fewer anything can look perfect
 _MOST_ROWS = 20_000  # stayers that are looked at
 _ORDERED = 0.85
+_MUCH = 0.25
+_LATE_DAYS = 30
 _ONLY = 0.9
 _MOST_LEFT = 0.6  # of all accounts: where most have left, so have most of any group
 _CALENDAR = ("tenure", "days_to_renewal", "ends_within", "renewals", "term_months")
@@ -87,7 +90,7 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
         *shortened_ends(panel, left=who.left, judged=who.judged),
         *_backdated_states(panel, who),
         *_groups_that_leave(panel, who),
-        *_single_days(panel),
+        *single_days(panel),
     )
 
 
@@ -329,10 +332,24 @@ def _groups_that_leave(panel: Panel, who: _Outcome) -> Iterator[Finding]:
         yield finding("CH230", what, count=int(several.sum()), example="group")
 
 
-def _single_days(panel: Panel) -> Iterator[Finding]:
-    """Find sources that were all known on one day: a dump, not a history."""
+def single_days(panel: Panel) -> Iterator[Finding]:
+    """Find sources much of which was known on one day: a dump, not a history.
+
+    So it is with the day on which rows were loaded, where years of them were loaded at
+    once: before that day nobody could have seen them.
+    """
     logs: list[EventLog | StateLog] = [*panel.history.events, *panel.history.states]
     for log in logs:
-        if log.account.size >= 5 * _FEWEST and np.ptp(log.known_at) == 0:
-            what = f"all {log.account.size} rows of {log.name} were known on one day"
-            yield finding("CH231", what, count=int(log.account.size), example=log.name)
+        rows = int(log.account.size)
+        if rows < 5 * _FEWEST:
+            continue
+        first = int(log.known_at.min())
+        day = first + int(np.bincount(log.known_at - first).argmax())
+        at_once = log.known_at == day
+        count = int(at_once.sum())
+        happened = log.happened_at if isinstance(log, EventLog) else log.known_at
+        late = np.median(day - happened[at_once]) > _LATE_DAYS
+        if count == rows or (late and count >= _MUCH * rows):
+            many_of = f"all {rows:,}" if count == rows else f"{count:,} of {rows:,}"
+            what = f"{many_of} rows of {log.name} were known on one day, {date_of(day)}"
+            yield finding("CH231", what, count=count, example=log.name)

@@ -60,9 +60,11 @@ LEAK_CODES: Mapping[str, Code] = {
     "CH231": code(
         "warning",
         False,
-        "a source that was all known on one day",
-        "it is a dump at one cut-off: it knows what came after every earlier date",
-        "give it as a history with the day each row was known",
+        "a source much of which was known on one day",
+        "a dump at one cut-off knows what came after every earlier date; where it is"
+        " the day of a load, nothing can be learned from what was there before it",
+        "give it as a history with the day each row was known; of rows that were loaded"
+        " long after, leave `known_at` empty where they were there in time",
     ),
     "CH232": code(
         "warning",

@@ -6,6 +6,7 @@ from datetime import date
 
 from churnhealth.config import Config
 from churnhealth.sources.booked_late import booked_late
+from churnhealth.sources.came_back import came_back
 from churnhealth.sources.check_columns import column_findings
 from churnhealth.sources.check_dates import date_findings
 from churnhealth.sources.check_terms import term_findings
@@ -28,12 +29,15 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
     """
     silence = config.question.kind == "inactivity"
     gap_days = config.question.gap_days
-    heirs = taken_over(loaded.history, gap_days=gap_days)
+    odd = (
+        taken_over(loaded.history, gap_days=gap_days),
+        came_back(loaded.history, gap_days=gap_days),
+    )
     found = [
         *loaded.findings,
         *term_findings(loaded.history, gap_days=gap_days),
         *booked_late(loaded.history, gap_days=gap_days),
-        *(() if heirs is None else (heirs,)),
+        *(f for f in odd if f is not None),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
         *(empty_amounts(loaded.history) if silence else ()),

@@ -375,15 +375,6 @@ CODES: Mapping[str, Code] = {
         "map the column that holds it, or none; the formulas of a workbook are empty"
         " until a spreadsheet has computed and saved them",
     ),
-    "CH260": code(
-        "error",
-        True,
-        "an accounts source without those who left",
-        "their contracts are left out, so fewer seem to leave than do, and every chance"
-        " is too low",
-        "add the former customers to the accounts source, or take the accounts from the"
-        " other tables: leave [sources.accounts] out",
-    ),
     "CH261": code(
         "error",
         True,
@@ -391,6 +382,14 @@ CODES: Mapping[str, Code] = {
         "a source covers all days since its first row, so what was not recorded before"
         " it began is learned as silence",
         "correct their dates, or leave them out with `where`",
+    ),
+    "CH262": code(
+        "warning",
+        False,
+        "accounts that are back soon after they left",
+        "each is learned as lost and as new; where a period is missing nobody left",
+        "load the periods that are missing, or let [question] gap_days be as long as"
+        " nineteen in twenty were away",
     ),
 }
 """Every finding we can make, by code."""

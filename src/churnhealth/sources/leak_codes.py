@@ -127,5 +127,14 @@ LEAK_CODES: Mapping[str, Code] = {
         "map `notice_at` to the day you learned of it, not to a day of the contract;"
         " without it a stop is known on `cancelled_at`",
     ),
+    "CH260": code(
+        "error",
+        True,
+        "an accounts source without those who left",
+        "their contracts are left out, so fewer seem to leave than do, and every chance"
+        " is too low",
+        "add the former customers to the accounts source, or take the accounts from the"
+        " other tables: leave [sources.accounts] out",
+    ),
 }
 """Those of leaks, by code."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from tests.made import AS_OF, bundle_of, loaded, settings
 from tests.scored import book
 
@@ -25,3 +26,13 @@ def test_money_of_another_unit_than_in_training_is_told():
 
 def test_money_that_moved_a_little_is_not():
     assert "by far" not in warned(2)
+
+
+@pytest.mark.parametrize(("days", "told"), [(4, True), (0, False)])
+def test_an_export_that_is_some_days_late_is_told(days, told):
+    history = loaded().history
+    late = tuple(log.as_known(AS_OF - days) for log in history.events)
+    history = replace(history, events=late)
+    warning = cautions(bundle_of("gbm"), settings(), history, book(), day=AS_OF)
+    words = f"has not paused for so long in a year: its {days} days since then count"
+    assert (words in str(warning)) is told

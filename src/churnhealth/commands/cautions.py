@@ -14,12 +14,14 @@ from churnhealth.explain.numbers import figure
 from churnhealth.features.kernel_rows import Recorded
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
-from churnhealth.sources.contract import History, date_of
+from churnhealth.sources.contract import Coverage, History, date_of
 from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
 __all__ = ["cautions"]
 
+_A_YEAR = 365
+_STEADY = 0.6  # of all days
 _FEW = 20
 _FAR_APART = 5.0
 _LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
@@ -93,6 +95,20 @@ def _of_levels(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
         )
 
 
+def _unusual_pause(coverage: Coverage, day: int) -> int:
+    """Count the days without a row before a day, where a steady source had none such.
+
+    An export that is three days late is alive still, and its newest windows lack three
+    days: nobody fell silent.
+    """
+    last = np.unique(np.array(coverage.before(day).last, dtype=np.int64))
+    recent = last[last >= day - _A_YEAR]
+    if not recent.size or recent.size < _STEADY * (day - int(recent[0])):
+        return 0
+    pause = day - 1 - int(recent[-1])
+    return pause if pause > max(1, int(np.diff(recent).max(initial=1)) - 1) else 0
+
+
 def _of_silence(
     bundle: Bundle, history: History, book: ScoreBook, day: int
 ) -> Iterator[str]:
@@ -113,6 +129,14 @@ def _of_silence(
                 f" be measured ({grey} of the scores are grey): load its newest rows,"
                 f" or score --as-of {date_of(last + 1)}; if it was replaced or given"
                 " up, join it with its heir or leave it out, and train again"
+            )
+            continue
+        if pause := _unusual_pause(log.coverage, day):
+            yield (
+                f"{log.name} ends on {date_of(day - pause - 1)} and has not paused for"
+                f" so long in a year: its {many(pause, 'day')} since then count as"
+                " silence of everybody; load its newest rows, or score --as-of"
+                f" {date_of(day - pause)}"
             )
             continue
         stopped = [

@@ -127,7 +127,8 @@ def clause(spec: FeatureSpec, before: float, value: float) -> str:
     moves = WORDS.get(spec.kind, Level())
     told = before == before and value == value and before != value
     if KINDS[spec.kind].unit == "yes" or isinstance(moves, Move) or not told:
-        return uncapital(speaker(spec)(value, math.nan, math.nan, 0.0).rstrip("."))
+        said = speaker(spec)(value, math.nan, math.nan, 0.0).rstrip(".")
+        return uncapital(said, name=spec.item)
     number = number_of(spec)
     subject = label_words(spec)
     comma = "," if "," in subject else ""
@@ -158,7 +159,7 @@ def among_few(text: str, *, below: bool) -> str:
 
 def label_words(spec: FeatureSpec) -> str:
     """Give a feature's label as it stands inside a sentence."""
-    return uncapital(with_acronyms(clean(spec.label)))
+    return uncapital(with_acronyms(clean(spec.label)), name=spec.item)
 
 
 def number_of(spec: FeatureSpec, *, labelled: bool = True) -> Callable[[float], str]:
@@ -214,7 +215,7 @@ def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
     window = "" if spec.days is None else window_words(spec.days)
     return {
         "subject": capital(subject),
-        "lower": uncapital(subject),
+        "lower": uncapital(subject, name=spec.item),
         "what": what,
         "What": capital(what),
         "one": one,
@@ -330,13 +331,15 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def uncapital(text: str) -> str:
+def uncapital(text: str, *, name: str | None = None) -> str:
     """Put a phrase inside a sentence; capitals that are a name's stay.
 
     >>> uncapital("Urgent tickets"), uncapital("NPS"), uncapital("Report Created, 90 d")
     ('urgent tickets', 'NPS', 'Report Created, 90 d')
+    >>> uncapital("Login, 4 weeks", name="login"), uncapital("Umsatz", name="Umsatz")
+    ('login, 4 weeks', 'Umsatz')
     """
     second = text.partition(" ")[2]
-    if text[1:2].isupper() or second[:1].isupper():
+    if text[1:2].isupper() or second[:1].isupper() or (name and text.startswith(name)):
         return text
     return text[:1].lower() + text[1:]

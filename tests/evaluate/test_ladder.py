@@ -137,6 +137,7 @@ def test_one_class_alone_is_refused(only, words):
     with pytest.raises(TrainingError, match=words) as caught:
         climb(replace(rows, y=np.full(rows.y.size, only)), makers())
     assert caught.value.code == "CH301"
+    assert "look further ahead than that" in str(caught.value)
 
 
 def test_without_signal_nothing_is_trusted_above_the_constant():

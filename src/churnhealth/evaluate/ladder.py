@@ -153,7 +153,9 @@ def needs_both(y: Ints) -> None:
         "CH301",
         f"the {y.size} training rows hold {what}",
         why="there is nothing to tell apart, so any score would be invented",
-        fix="give a longer history, a longer horizon, or check the contracts source",
+        fix="give a longer history, or check the contracts source; where leavers give"
+        " notice long before, let [question] look further ahead than that"
+        " (horizon_days, lead_max_days): who has given it is not asked about",
     )
 
 

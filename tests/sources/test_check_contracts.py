@@ -107,3 +107,11 @@ def test_ends_that_stand_only_where_notice_was_given_are_told(company, agreed, t
     findings = found(company(files=files), "CH233")
     assert len(findings) == told
     assert all("none of 13 agreed ends lies ahead" in f.what for f in findings)
+
+
+def test_what_contracts_were_worth_first_and_last_is_told(company):
+    # in cents until the billing system was changed
+    text = "account_id,start,value\na1,2023-02-01,9900\na2,2024-03-01,4900\n"
+    text += "a3,2025-04-01,59\na4,2025-05-01,79\n"
+    [told] = found(company(files={"contracts.csv": text}), "CH236")
+    assert "(9,900.00 of those of 2023, 69.00 of those of 2025)" in told.what

@@ -272,14 +272,19 @@ def _told_at_once(history: History, c: Contracts) -> Finding | None:
 
 def _figures(c: Contracts) -> Finding | None:
     """Say what the contracts are worth: cents, or years for months, are seen by eye."""
-    value = c.value[~np.isnan(c.value)]
+    priced = ~np.isnan(c.value)
+    value = c.value[priced]
     if not value.size:
         return None
     low, median, high = np.quantile(value, [0.0, 0.5, 1.0])
+    year = c.start[priced].astype("datetime64[D]").astype("datetime64[Y]")
+    ends = [y for y in (year.min(), year.max()) if year.min() < year.max()]
+    of_year = [f"{np.median(value[year == y]):,.2f} of those of {y}" for y in ends]
     what = (
         f"{_TITLE}: {many(c.account.size, 'row starts', 'rows start')} from"
         f" {date_of(int(c.start.min()))} to"
         f" {date_of(int(c.start.max()))}; `value` is {median:,.2f} a month in the"
-        f" median, {low:,.2f} at least and {high:,.2f} at most"
+        f" median{' (' if ends else ''}{', '.join(of_year)}{')' if ends else ''},"
+        f" {low:,.2f} at least and {high:,.2f} at most"
     )
     return finding("CH236", what, count=int(value.size), example="contracts")

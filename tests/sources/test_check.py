@@ -182,6 +182,7 @@ def test_pauses_of_a_source_that_began_slowly_are_no_gap(company):
     text = "account_id,happened_at\n" + "".join(f"a1,{d}\n" for d in rows)
     [told] = found(company(files={"events.csv": text}), "CH210")
     assert (told.count, told.example) == (1, "product 2025-04-12")
+    assert told.what.endswith("without a single row, the longest of 15 days")
 
 
 def test_a_month_without_rows_in_a_monthly_source_is_found(company):
@@ -190,6 +191,7 @@ def test_a_month_without_rows_in_a_monthly_source_is_found(company):
     config = company(files={"events.csv": "account_id,happened_at\n" + rows})
     [f] = found(config, "CH210")
     assert f.example == "product 2024-05-01"
+    assert f.what.endswith("the longest of 1 month")
 
 
 def test_a_source_that_stops_early_is_told(company):

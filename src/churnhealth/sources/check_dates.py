@@ -201,15 +201,16 @@ def _gaps(rows: _Rows) -> Finding | None:
         usual = int(np.quantile(step, 0.95, method="higher"))
         wide = step > max(_SHORTEST_GAP, 3 * usual)
         wide[wide] = _missed(rows, day[:-1][wide], day[1:][wide]) >= _MISSED
-        return _gap(rows, day[:-1][wide] + 1, "stretch of days", "stretches of days")
+        return _gap(rows, day[:-1][wide] + 1, step[wide] - 1, "day")
     month = np.unique(day.astype("datetime64[D]").astype("datetime64[M]"))
     months = month.astype(np.int64)
     every = int(months[-1] - months[0]) + 1
     if months.size < max(6, _MONTHLY * every):
         return None
-    wide = np.diff(months) > 1
+    step = np.diff(months)
+    wide = step > 1
     begin = (month[:-1][wide] + 1).astype("datetime64[D]").astype(np.int64)
-    return _gap(rows, begin, "stretch of months", "stretches of months")
+    return _gap(rows, begin, step[wide] - 1, "month")
 
 
 def _missed(rows: _Rows, last: Days, again: Days) -> Floats:
@@ -231,11 +232,16 @@ def _missed(rows: _Rows, last: Days, again: Days) -> Floats:
     return np.asarray(np.minimum(before, after) * (again - last - 1))
 
 
-def _gap(rows: _Rows, begin: Days, one: str, more: str) -> Finding | None:
+def _gap(rows: _Rows, begin: Days, length: Ints, unit: str) -> Finding | None:
     if not begin.size:
         return None
-    what = f"{rows.title}: {many(begin.size, one, more)} without a single row"
-    example = f"{rows.name} {date_of(int(begin[0]))}"
+    longest = int(np.argmax(length))
+    stretches = many(begin.size, f"stretch of {unit}s", f"stretches of {unit}s")
+    what = (
+        f"{rows.title}: {stretches} without a single row, the longest of"
+        f" {many(int(length[longest]), unit)}"
+    )
+    example = f"{rows.name} {date_of(int(begin[longest]))}"
     return finding("CH210", what, count=int(begin.size), example=example)
 
 

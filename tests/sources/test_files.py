@@ -144,6 +144,8 @@ def test_dates_and_numbers_of_a_workbook_may_stand_among_texts(company, tmp_path
     }
     without = {**source, "formats": {"Betrag": "1.234,50"}}
     assert 'Beginn = "%d.%m.%Y"' in refused(company(contracts=without)).fix
+    without = {**source, "formats": {"beginn": "%d.%m.%Y"}}
+    assert 'Betrag = "1.234,50"' in refused(company(contracts=without)).fix
     terms = load(company(contracts=source)).history.contracts
     days = [parse_day(d) for d in ("2025-01-02", "2025-01-02", "2025-02-01")]
     assert terms.start.tolist() == days

@@ -21,6 +21,7 @@ from churnhealth.sources.money import MONEY
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.written import (
+    Family,
     currencies_in,
     empty_words,
     fitting,
@@ -167,7 +168,7 @@ def _unread(
         fix = f"name what stands for nothing: missing = {json.dumps(empty)}"
     elif ways:
         fix = _formats(theirs, ways)
-    elif kind in (TIME, OPEN_TIME) and (others := _other_way(con, opened, ours)):
+    elif others := _other_way(con, opened, ours, FAMILIES[kind]):
         fix = others
     elif kind in (TIME, OPEN_TIME):
         fix += f', or add to `formats` how they are written: {key} = "%d-%m-%Y"'
@@ -195,22 +196,26 @@ def _formats(theirs: str, ways: Sequence[str]) -> str:
     return f"add to `formats`: {named}{twofold if '1,234.50' in ways[1:] else ''}"
 
 
-def _other_way(con: Connection, opened: Opened, ours: str) -> str | None:
-    """Say how to read a column some of whose dates are ISO and the others not.
+def _other_way(
+    con: Connection, opened: Opened, ours: str, family: Family
+) -> str | None:
+    """Say how to read a column some of whose values are plain and the others not.
 
-    In a workbook the former are cells that Excel knows to be dates: they are written as
-    the format of the column says, so that it reads both.
+    In a workbook the former are cells that Excel knows to be dates or numbers: they are
+    written as the format of the column says, so that it reads both.
     """
     theirs = opened.columns[ours]
-    q = quoted(theirs)
+    q, plain = quoted(theirs), "DOUBLE" if family == "numbers" else "TIMESTAMP"
     if opened.kinds[theirs] != "VARCHAR" or theirs in opened.source.formats:
         return None
-    rest = f"(SELECT * FROM {_rows(opened)} WHERE TRY_CAST({q} AS TIMESTAMP) IS NULL)"  # noqa: S608
-    ways = fitting(con, rest, theirs, "VARCHAR", FAMILIES[TIME])
-    if not ways or "%" not in ways[0]:
+    rest = f"(SELECT * FROM {_rows(opened)} WHERE TRY_CAST({q} AS {plain}) IS NULL)"  # noqa: S608
+    ways = fitting(con, rest, theirs, "VARCHAR", family)
+    if not ways or (family != "numbers" and "%" not in ways[0]):
         return None
     if (opened.source.path or "").lower().endswith((".xlsx", ".xlsm")):
         return _formats(theirs, ways)
+    if family == "numbers":
+        return None
     return (
         f"{theirs!r} is written in two ways: make one of it in `sql`,"
         f" coalesce(try_strptime({q}, '{ways[0]}'), try_cast({q} as timestamp))"

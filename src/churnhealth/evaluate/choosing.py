@@ -20,6 +20,7 @@ __all__ = [
     "clustered_error",
     "holds_its_own",
     "rules_share",
+    "sharpened",
     "trust_in_prior",
     "weights_of",
 ]
@@ -167,6 +168,33 @@ def weights_of(
         for name, part in parts.items()
         if name in slope and part > 0.0
     }
+
+
+def sharpened(
+    weights: Mapping[str, float],
+    slope: Mapping[str, float],
+    margin: Mapping[str, Floats],
+) -> dict[str, float]:
+    """Give a blend back what averaging took from it, without asking any outcome.
+
+    The mean of calibrated forecasts that differ is too cautious (for probabilities:
+    Ranjan and Gneiting 2010). What is true moves with each calibrated member as much as
+    the member does, so with their mean by the mean of their variances; the mean itself
+    varies less, the more its members differ. The slope it lacks is the quotient.
+    ``margin`` are the members' on the same rows, ``slope`` calibrates them.
+
+    >>> slopes = {"logistic": 1.0, "gbm": 1.0}
+    >>> halves = dict.fromkeys(slopes, 0.5)
+    >>> one, other = np.array([1.0, 1.0, -1.0, -1.0]), np.array([1.0, -1.0, 1.0, -1.0])
+    >>> sharpened(halves, slopes, {"logistic": one, "gbm": one})
+    {'logistic': 0.5, 'gbm': 0.5}
+    >>> sharpened(halves, slopes, {"logistic": one, "gbm": other})
+    {'logistic': 1.0, 'gbm': 1.0}
+    """
+    mean = np.sum([w * margin[n] for n, w in weights.items()], axis=0)
+    moved = sum(w * slope[n] * float(margin[n].var()) for n, w in weights.items())
+    lacks = moved / float(mean.var()) if mean.var() > 0.0 else 1.0
+    return {name: lacks * weight for name, weight in weights.items()}
 
 
 def holds_its_own(

@@ -27,6 +27,7 @@ from churnhealth.evaluate.choosing import (
     choose,
     holds_its_own,
     rules_share,
+    sharpened,
     trust_in_prior,
     weights_of,
 )
@@ -235,7 +236,9 @@ def _weights(
             outcomes=outcomes,
             trust=trust,
         )
-    return weights_of(share, slope, outcomes=outcomes, trust=trust)
+    weights = weights_of(share, slope, outcomes=outcomes, trust=trust)
+    known = {name: rungs[name].scorer.decision_function(rows.X) for name in weights}
+    return sharpened(weights, slope, known)
 
 
 def _calibrator(

@@ -11,10 +11,6 @@ from tests.evaluate.leavers import HORIZON, NAMES, company, makers
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.choosing import (
     FEW,
-    Held,
-    choose,
-    holds_its_own,
-    rules_share,
 )
 from churnhealth.evaluate.inner import inner_origins
 from churnhealth.evaluate.ladder import climb
@@ -169,34 +165,6 @@ def test_a_strong_signal_is_learned_and_trusted():
     assert ladder.best.inner_log_loss < constant - 0.01
 
 
-def test_the_blend_is_preferred_unless_it_is_clearly_behind():
-    account, random = np.arange(400), np.random.default_rng(0)
-    constant = np.full(400, 0.3)
-    gain = 0.02 + 0.01 * random.normal(size=400)
-    near = {"constant": constant, "gbm": constant - gain, "blend": constant - gain}
-    near["blend"] = near["blend"] + 0.01 * random.normal(size=400) ** 2 - 0.0095
-    far = {**near, "blend": near["blend"] + 0.005}
-    worse = {**near, "blend": constant + 0.01}
-    assert choose(near, account, outcomes=FEW)[0] == "blend"
-    assert choose(far, account, outcomes=FEW)[0] == "gbm"
-    # with many outcomes the best is not the best by chance
-    assert choose(near, account, outcomes=500)[0] == "gbm"
-    assert choose(worse, account, outcomes=FEW)[0] == "gbm"
-    assert choose({"rules": constant}, account, outcomes=FEW - 1)[0] == "rules"
-    # the last bits of a sum are no gain
-    same = {"constant": constant, "hazard": constant - 1e-12}
-    assert choose(same, account, outcomes=FEW)[0] == "constant"
-
-
-def held_of(margins, y, *, folds=3):
-    parts = [np.arange(k, y.size, folds) for k in range(folds)]
-    return Held(
-        row=parts,
-        y=[y[p].astype(float) for p in parts],
-        margin={n: [m[p] for p in parts] for n, m in margins.items()},
-    )
-
-
 @pytest.mark.parametrize(("flat", "trust"), [(False, 20.0), (True, 5.0)])
 def test_a_hazard_that_tells_nobody_apart_holds_the_others_back_less(flat, trust):
     rows = company()
@@ -204,48 +172,16 @@ def test_a_hazard_that_tells_nobody_apart_holds_the_others_back_less(flat, trust
     X = rows.X.copy()
     X[:, 1] = np.where(due | (rows.y == 1) | flat, 30.0, 300.0)  # days to renewal
     rows = replace(rows, X=X)
-    blend = climb(rows, makers(without=("rules",))).rungs["blend"].scorer
-    hazard = dict(zip([m.name for m in blend.members_], blend.weights, strict=True))
-    assert hazard["hazard"] == pytest.approx(trust / (trust + rows.outcomes))
+    share = shares(climb(rows, makers(without=("rules",))).rungs)
+    total = sum(share.values())
+    assert share["hazard"] / total == pytest.approx(trust / (trust + rows.outcomes))
 
 
-@pytest.mark.parametrize(
-    ("knowing", "written", "share"),
-    [
-        ("rules", True, 0.5),
-        ("both", True, 0.2),
-        ("models", True, 0.0),
-        ("rules", False, 0.5),
-        ("both", False, 0.1),
-        ("models", False, 0.0),
-    ],
-)
-def test_the_rules_share_is_the_usual_one_unless_the_evidence_speaks(
-    knowing, written, share
-):
-    random = np.random.default_rng(0)
-    true, noise = random.normal(size=(2, 6000))
-    y = random.random(6000) < sigmoid(2.0 * true - 2.0)
-    card = 2.0 * true if knowing != "models" else 2.0 * noise
-    model = 2.0 * true if knowing != "rules" else 0.0 * noise
-    held = held_of({"rules": card, "logistic": model, "gbm": model}, y)
-    slope = dict.fromkeys(held.margin, 1.0)
-    account = np.concatenate(held.row)
-    assert rules_share(held, slope, account, written=written) == share
-    nothing = Held(margin={name: [] for name in slope})
-    usual = 0.2 if written else 0.1
-    assert rules_share(nothing, slope, account, written=written) == usual
-
-
-def test_the_level_of_a_fold_is_not_held_against_a_scorer():
-    random = np.random.default_rng(1)
-    z = random.normal(size=900) - 2.0
-    y = random.random(900) < sigmoid(z)
-    held = held_of({"one": z}, y)
-    shifted = [z + 3.0 * k for k, z in enumerate(held.margin["one"])]
-    np.testing.assert_allclose(
-        held.losses(shifted), held.losses(held.margin["one"]), atol=1e-6
-    )
+def shares(rungs):
+    """Give the blend's weights of its members' calibrated margins."""
+    blend = rungs["blend"].scorer
+    weights = zip(blend.members_, blend.weights, strict=True)
+    return {m.name: w / rungs[m.name].calibrator.slope for m, w in weights}
 
 
 def test_a_period_too_short_for_later_dates_is_judged_on_accounts_left_out():
@@ -304,14 +240,11 @@ def test_margins_that_are_rates_already_are_left_as_they_are(name):
 def test_the_blend_is_the_mean_of_its_calibrated_members_part_by_part():
     rungs, X = climbed().rungs, company(seed=5).X
     blend = rungs["blend"].scorer
-    members = [rungs[m.name] for m in blend.members_]
-    share = {m.name: w for m, w in zip(blend.members_, blend.weights, strict=True)}
-    share = {name: w / rungs[name].calibrator.slope for name, w in share.items()}
-    assert sum(share.values()) == pytest.approx(1.0)
+    share = shares(rungs)
     assert share["logistic"] == pytest.approx(share["gbm"])
     calibrated = [
-        share[r.scorer.name] * r.calibrator.slope * r.scorer.decision_function(X)
-        for r in members
+        share[name] * rungs[name].calibrator.slope * scorer.decision_function(X)
+        for name, scorer in ((m.name, m) for m in blend.members_)
     ]
     np.testing.assert_allclose(
         blend.decision_function(X), np.sum(calibrated, axis=0), rtol=0, atol=1e-12
@@ -324,6 +257,21 @@ def test_the_blend_is_the_mean_of_its_calibrated_members_part_by_part():
         rungs["blend"].probability(X),
         sigmoid(z.slope * blend.decision_function(X) + z.intercept),
     )
+
+
+def test_the_blend_gets_back_what_averaging_took():
+    """Were its members right, each on its own, so would be the blend."""
+    rungs, X = climbed().rungs, company().X
+    share = shares(rungs)
+    total = sum(share.values())
+    each = {
+        n: rungs[n].calibrator.log_odds(rungs[n].scorer.decision_function(X))
+        for n in share
+    }
+    mean = sum(w / total * each[n] for n, w in share.items())
+    moved = sum(w / total * each[n].var() for n, w in share.items())
+    assert total == pytest.approx(moved / mean.var())
+    assert total > 1.02
 
 
 def test_the_same_rows_give_the_same_ladder():
@@ -375,15 +323,3 @@ def test_a_blend_holds_what_was_learned_although_not_every_rung_is_allowed(
     weight = {m.name: w for m, w in zip(blend.members_, blend.weights, strict=True)}
     assert left in weight
     assert weight[left] > weight.get("hazard", 0.0)
-
-
-@pytest.mark.parametrize("beside", ["logistic", "gbm"])
-def test_a_lifetime_is_held_against_what_was_learned_whichever_rung_it_is(beside):
-    random = np.random.default_rng(0)
-    true, noise = random.normal(size=(2, 3000))
-    y = random.random(3000) < sigmoid(2.0 * true - 2.0)
-    for lifetime, kept in ((2.0 * true, True), (2.0 * noise, False)):
-        held = held_of({"lifetime": lifetime, beside: 2.0 * true}, y)
-        slope = dict.fromkeys(held.margin, 1.0)
-        account = np.concatenate(held.row)
-        assert holds_its_own("lifetime", held, slope, account) is kept

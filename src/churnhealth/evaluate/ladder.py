@@ -279,6 +279,8 @@ def _slope(name: str, rows: TrainingRows, held: Held, *, last: int) -> float:
         rows.y[later],
         groups=rows.account[later],
     ).slope
+    if name == "blend":  # steepened by what its members say: twice would be too much
+        return min(found, 1.0)
     return _steepened(found, distinct(rows.account[later][rows.y[later] == 1]))
 
 

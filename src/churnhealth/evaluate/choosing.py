@@ -43,7 +43,6 @@ _NO_LATER = (
     " were left out instead, so what changes with time was not seen"
 )
 _NOTHING = 1e-6  # of log loss: what gains less tells nobody apart
-_BELIEVED = 0.75  # of the (log) slope that a blend of calibrated members lacks
 _FADING = 100.0  # outcomes at which half of a learned card's share is left
 
 
@@ -181,9 +180,9 @@ def sharpened(
     The mean of calibrated forecasts that differ is too cautious (for probabilities:
     Ranjan and Gneiting 2010). What is true moves with each calibrated member as much as
     the member does, so with their mean by the mean of their variances; the mean itself
-    varies less, the more its members differ. The slope it lacks is the quotient. Not
-    all of it is believed (its log by ``_BELIEVED``), for members also differ by noise.
-    ``margin`` are the members' on the same rows, ``slope`` calibrates them.
+    varies less, the more its members differ. The slope it lacks is the quotient; its
+    square root is believed, for members also differ by noise. ``margin`` are the
+    members' on the same rows, ``slope`` calibrates them.
 
     >>> slopes = {"logistic": 1.0, "gbm": 1.0}
     >>> halves = dict.fromkeys(slopes, 0.5)
@@ -192,12 +191,12 @@ def sharpened(
     {'logistic': 0.5, 'gbm': 0.5}
     >>> found = sharpened(halves, slopes, {"logistic": one, "gbm": other})
     >>> {name: round(weight, 2) for name, weight in found.items()}  # of 1.0
-    {'logistic': 0.84, 'gbm': 0.84}
+    {'logistic': 0.71, 'gbm': 0.71}
     """
     mean = np.sum([w * margin[n] for n, w in weights.items()], axis=0)
     moved = sum(w * slope[n] * float(margin[n].var()) for n, w in weights.items())
     lacks = moved / float(mean.var()) if mean.var() > 0.0 else 1.0
-    return {name: lacks**_BELIEVED * weight for name, weight in weights.items()}
+    return {name: float(np.sqrt(lacks)) * weight for name, weight in weights.items()}
 
 
 def holds_its_own(

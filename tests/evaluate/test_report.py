@@ -15,7 +15,7 @@ from tests.evaluate.reported import (
 from tests.made import loaded, panel, panel_of, settings
 
 from churnhealth.evaluate.report import backtest_report, prediction_table
-from churnhealth.evaluate.report_text import report_text
+from churnhealth.evaluate.report_text import report_text, sentence
 from churnhealth.pages.proof import proof_page, proof_told
 
 TOP = [
@@ -319,7 +319,7 @@ def test_the_page_of_text_says_what_the_dict_says(kind):
     word = "skill" if report["verdict"]["skill"] else "no skill"
     assert f"verdict: {word}, chosen {report['verdict']['chosen']}" in text
     for reason in report["verdict"]["reasons"]:
-        assert f"  - {reason[0].upper()}{reason[1:]}" in text
+        assert f"  - {sentence(reason)}" in text
     assert f"{report['folds'][0]['n_train']:,} rows" in text
     apart = report["group_disjoint"]["auc"]
     assert apart is None or f"of groups it had not seen: an AUC of {apart:.3f}" in text

@@ -35,10 +35,11 @@ def leavers_left_out(
     A CRM that deletes former customers leaves their contracts in the billing system.
     Their rows are dropped, and the churn rate with them.
     """
+    ids = set(known.tolist())
     for part in parts:
-        gone = _gone(part, question)
-        here = np.isin(part.ids.astype(str), known.astype(str))
-        if gone is None or here.all():
+        here = np.array([i in ids for i in part.ids.tolist()], dtype=np.bool_)
+        gone = None if here.all() else _gone(part, question)
+        if gone is None:
             continue
         lost, left = int(gone[~here].sum()), int(gone.sum())
         of_others = gone[here].mean() if here.any() else 0.0

@@ -389,12 +389,8 @@ EVENT_KINDS: Mapping[str, EventKind] = {
 }
 
 SIDE_BY_SIDE: Mapping[str, tuple[int, ...]] = {
-    "count": (0, 1),
-    "sum": (0, 1),
-    "mean": (0, 1),
-    "share": (0, 1),
-    "trend": (0, 1, 2),
-    "sum_trend": (0, 1, 2),
+    **dict.fromkeys(("count", "sum", "mean", "share"), (0, 1)),
+    **dict.fromkeys(("trend", "sum_trend"), (0, 1, 2)),
     "days_since": (0,),
     "reach": (),
 }

@@ -60,7 +60,7 @@ from churnhealth.serve.openapi import openapi
 from churnhealth.serve.refusal import refused
 from churnhealth.serve.stored import SORTS, StoredScores, choose, undamaged
 from churnhealth.serve.strict import json_bytes, strict_json
-from churnhealth.serve.turns import Joint, Turns, in_time
+from churnhealth.serve.turns import Joint, Turns, Waits, in_time
 from churnhealth.serve.web import page_routes
 from churnhealth.sources.contract import History, day_of
 from churnhealth.sources.given import known_fields, object_of
@@ -74,6 +74,7 @@ _LONGEST_LOAD = 30.0  # seconds
 _CHUNK = 50  # accounts scored between two looks at the deadline
 _SHORT = 32 * 2**10  # bytes whose work takes a few milliseconds
 _SHORT_HISTORY = 128 * 2**10  # the same for raw history: some 1,300 events
+_SHORT_OF = {"/v1/score": _SHORT_HISTORY, "/v1/score/features": _SHORT}
 _LARGEST_PAGE = 500
 
 
@@ -123,6 +124,7 @@ def create_app(
         deadline=settings.deadline_ms / 1000.0,
         busy=api.busy,
         room=api.room,
+        at_door={"/v1/score/features": api.features_at_door},
     )
 
     def guarded(inner: ASGIApp) -> Guard:
@@ -200,7 +202,7 @@ class _Api:
             self._observer.scored(bundle, told, assessed.values)
             rows.update(zip((ids[i] for i in chunk), told, strict=True))
         bad = refused_rows(faults, accounts, as_of=as_of)
-        return self._told(serving, [rows[i] for i in sent], bad)
+        return _response(self._told(serving, [rows[i] for i in sent], bad))
 
     async def score_features(self, request: Request) -> Response:
         """Score rows of features that were computed elsewhere."""
@@ -210,14 +212,29 @@ class _Api:
         if len(body) > _SHORT:
             work = partial(self._scored_features, serving, body, top)
             return await self.turns.long(work)
-        asked = partial(self._asked_rows, serving.bundle, body)
+        return _response(await self.turns.joined(*self._joint(serving, body, top)))
+
+    def features_at_door(self, asked: bytes, body: bytes, waits: Waits) -> bool:
+        """Score short rows for who waits without a task; others go the usual way."""
+        serving = self._live.serving
+        if serving is None or len(body) > _SHORT:
+            return False
+        top = drivers_asked(query(asked, "drivers"), otherwise=0)
+        self.turns.line_up(*self._joint(serving, body, top), waits)
+        return True
+
+    def _joint(
+        self, serving: Serving, body: bytes, top: int
+    ) -> tuple[Callable[[], AskedRows], Joint[AskedRows, bytes]]:
+        """Give what reads rows, and what scores them with others' that wait by then."""
         scored = partial(self._scored_rows, serving, top)
-        return await self.turns.joined(asked, Joint((id(serving), top), scored))
+        asked = partial(self._asked_rows, serving.bundle, body)
+        return asked, Joint((id(serving), top), scored)
 
     def _scored_features(self, serving: Serving, body: bytes, top: int) -> Response:
         rows = self._asked_rows(serving.bundle, body)
         in_time()
-        return self._scored_rows(serving, top, [rows])[0]
+        return _response(self._scored_rows(serving, top, [rows])[0])
 
     def _asked_rows(self, bundle: Bundle, body: bytes) -> AskedRows:
         if (plain := asked_plainly(bundle, body, most=self._most)) is not None:
@@ -232,7 +249,7 @@ class _Api:
 
     def _scored_rows(
         self, serving: Serving, top: int, asked: list[AskedRows]
-    ) -> list[Response]:
+    ) -> list[bytes]:
         told = feature_scores(serving.bundle, asked, top=top)
         for one, rows in zip(asked, told, strict=True):
             self._observer.scored(serving.bundle, rows, one.X)
@@ -241,12 +258,12 @@ class _Api:
 
     def _told(
         self, serving: Serving, scores: list[Row], bad: Mapping[int, Row]
-    ) -> Response:
+    ) -> bytes:
         """Answer with scores, and in their places with those that were refused."""
         for row in bad.values():
             self._observer.rejected(row["error"]["code"])
         rows = in_their_places(scores, bad) if bad else scores
-        return _json({**_versions(serving), "scores": rows})
+        return json_bytes({**_versions(serving), "scores": rows})
 
     async def _stored(self) -> StoredScores:
         stored = (await self.serving()).stored
@@ -372,12 +389,15 @@ class _Api:
 
 
 def _line_of(path: str, size: int) -> str:
-    most = {"/v1/score": _SHORT_HISTORY, "/v1/score/features": _SHORT}
-    return "short" if size <= most.get(path, -1) else "long"
+    return "short" if size <= _SHORT_OF.get(path, -1) else "long"
 
 
 def _json(value: object) -> Response:
-    return Response(json_bytes(value), media_type="application/json")
+    return _response(json_bytes(value))
+
+
+def _response(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
 
 
 def _versions(serving: Serving) -> Row:

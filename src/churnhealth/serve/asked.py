@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -46,10 +47,11 @@ MOST_DRIVERS = 1_000
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def query(request: Request, *allowed: str) -> dict[str, str]:
+def query(asked: Request | bytes, *allowed: str) -> dict[str, str]:
     """Take the query's parameters: each known, each once."""
+    given = asked if isinstance(asked, bytes) else asked.scope["query_string"]
     found: dict[str, str] = {}
-    for name, value in _parameters(request.scope["query_string"]):
+    for name, value in _parameters(given):
         if name not in allowed or name in found:
             known = ", ".join(allowed) or "none"
             what = "a parameter that does not exist here, or is there twice"
@@ -157,7 +159,7 @@ def feature_matrix(
         ids[account_id] = None
         given.append(row.get("features"))
     X = np.full((len(rows), len(bundle.names)), np.nan)
-    if not plain_numbers(given, bundle.column_of, X):
+    if plain_numbers(given, bundle.names, X) is None:
         for i, value in enumerate(given):
             where = f"rows[{first + i}].features"
             _told_numbers(object_of(value, where), bundle.column_of, X[i], where)
@@ -167,39 +169,51 @@ def feature_matrix(
 _NUMBERS = {float, int, type(None)}
 
 
-def plain_numbers(given: Sequence[Any], column: Mapping[str, int], out: Floats) -> bool:
+def plain_numbers(
+    given: Sequence[Any], columns: tuple[str, ...], out: Floats
+) -> int | None:
     """Write rows in which everything is as it should be; else leave them to be told.
 
     Nothing but the same known names, numbers and nulls may be there, all below the
-    largest that is allowed. What is not so, is looked at one by one, to name its place.
+    largest that is allowed. What is not so, is looked at one by one, to name its place:
+    ``None``. Else gives how many colons each row needs: one per field, and its names'.
     """
     if set(map(type, given)) != {dict}:
-        return False
+        return None
     names, *others = set(map(tuple, given))
     if others or not names:
-        return False
+        return None
     values = [*chain.from_iterable(map(dict.values, given))]
-    if not _NUMBERS.issuperset(map(type, values)):
-        return False
+    kinds = set(map(type, values))
+    if not kinds <= _NUMBERS:
+        return None
+    if type(None) in kinds:
+        values = [math.nan if value is None else value for value in values]
     try:
-        found = np.array(values, np.float64)  # null becomes NaN
-        places = _places(tuple(column), names)
+        found = np.fromiter(values, np.float64, len(values))
+        places, colons = _places(columns, names)
     except (OverflowError, KeyError):
-        return False
+        return None
     if (np.abs(found) >= LARGEST).any():
-        return False
+        return None
     found += 0.0  # no -0.0
     out[:, places] = found.reshape(len(given), len(names))
-    return True
+    return colons
 
 
 @lru_cache(maxsize=8)
-def _places(columns: tuple[str, ...], names: tuple[str, ...]) -> Ints | slice:
-    """Say in which columns named values stand; who asks again names them alike."""
+def _places(
+    columns: tuple[str, ...], names: tuple[str, ...]
+) -> tuple[Ints | slice, int]:
+    """Say in which columns named values stand, and how many colons they need.
+
+    Who asks again names them alike.
+    """
+    colons = len(names) + "".join(names).count(":")
     if names == columns:
-        return slice(None)
+        return slice(None), colons
     at = {name: i for i, name in enumerate(columns)}
-    return np.array([at[name] for name in names], np.int64)
+    return np.array([at[name] for name in names], np.int64), colons
 
 
 def _told_numbers(

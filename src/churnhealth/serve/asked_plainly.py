@@ -45,10 +45,11 @@ def asked_plainly(bundle: Bundle, body: bytes, *, most: int) -> AskedRows | None
     ids = [row["account_id"] for row in rows]
     features = [row["features"] for row in rows]
     X = np.full((len(rows), len(bundle.names)), np.nan)
-    if not _plain_ids(ids) or not plain_numbers(features, bundle.column_of, X):
+    if not _plain_ids(ids):
         return None
-    names = (*_ROW, *features[0])  # of every row alike
-    needed = len(_BODY) + len(rows) * (len(names) + "".join(names).count(":"))
+    if (colons := plain_numbers(features, bundle.names, X)) is None:
+        return None
+    needed = len(_BODY) + len(rows) * (len(_ROW) + colons)
     if needed + "".join([given["as_of"], *ids]).count(":") != found.colons:
         return None
     return AskedRows(ids=texts(ids), X=X, as_of=day_asked(given))

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import re
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
-from secrets import token_hex
+from functools import lru_cache
 from time import perf_counter
 from typing import NamedTuple
 
-from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churnhealth.errors import ChurnHealthError, RequestError
 from churnhealth.serve.keys import OPEN, Keys, only_near
-from churnhealth.serve.lines import ANSWERED, log
+from churnhealth.serve.lines import log
 from churnhealth.serve.observed import Observer
+from churnhealth.serve.outgoing import (
+    Answer,
+    AskedAtDoor,
+    AtDoor,
+    NotAllowedError,
+    Note,
+    fault_of_ours,
+    whole,
+)
 from churnhealth.serve.refusal import SLOWEST, error_response, refused, too_slow
 from churnhealth.serve.turns import due_in, too_many
 
@@ -32,18 +38,10 @@ __all__ = ["LOOPBACK", "Guard"]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Names under which a service that is bound to loopback may be called."""
 
-_UNKNOWN = "(unknown)"
 _PATIENCE = 5.0  # seconds, then ``SLOWEST``, for a body
 _A_WHILE = 1.0  # seconds of which one line tells how many found no place
 _MOST_BODIES = 8  # of the largest size, held at the same time
 _PORT = re.compile(r":\d{1,5}$")
-_HEADERS = (
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-)
 
 
 class _Found(NamedTuple):
@@ -59,7 +57,8 @@ class Guard:
     caps a body, ``keys`` say who may ask, ``observer`` is told of every answer;
     ``deadline`` is in seconds, from the end of the body on. ``busy`` says of a path and
     the bytes that are announced whether nobody more can wait for it: whoever has to
-    come back is told so before his body is read, for next to nothing.
+    come back is told so before his body is read, for next to nothing; ``room`` says it
+    at the door, where ``at_door`` answers for some paths.
     """
 
     def __init__(
@@ -74,6 +73,7 @@ class Guard:
         keys: Keys | None = None,
         busy: Callable[[str, int], bool] | None = None,
         room: Callable[[str, int], bool] | None = None,
+        at_door: Mapping[str, AskedAtDoor] | None = None,
     ) -> None:
         self.app = app
         self.routes = routes
@@ -84,6 +84,7 @@ class Guard:
         self.observer = observer
         self.busy = busy
         self.room = room
+        self.door = at_door or {}
         self._held = 0  # bytes of bodies that came in and are not answered yet
         self._plain = {
             (method, route.path): found
@@ -94,7 +95,6 @@ class Guard:
         }
         self._turned_away = 0  # since the last line that told of them
         self._come_back = error_response(too_many())
-        self._away = _head_of(self._come_back)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -104,79 +104,76 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send, method=scope["method"], observer=self.observer)
+        answer = Answer(send, Note(method=scope["method"], observer=self.observer))
         try:
-            self._known_host(scope)
-            found = self._route(scope)
-            answer.route = found.route.path
-            if found.route.path not in OPEN:
-                answer.caller = self._caller(scope, found)
-            if found.reads and self._is_busy(scope, found):
-                self.observer.rejected("CH532")
-                self._turn_away(answer)
-                await self._come_back(scope, receive, answer)
-                return
-            body = await self._body(scope, receive) if found.reads else b""
-            due_in(self.deadline)
-            self._held += len(body)
-            try:
-                inner = {**scope, **found.more}
-                await found.route.handle(inner, _replay(body, receive), answer)
-            finally:
-                self._held -= len(body)
-        except ChurnHealthError as error:
-            await answer.refuse(error, scope, receive)
+            await self._answer(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 (its text may repeat what was sent)
-            await answer.refuse(_internal(error), scope, receive)
+            await answer.refuse(fault_of_ours(error), scope, receive)
         answer.tell()
 
-    def turn_away(self, scope: Scope) -> bytes | None:
-        """Give the whole answer of HTTP/1.1 for whoever finds the line full.
+    async def _answer(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+        self._known_host(scope)
+        found = self._route(scope)
+        path = answer.note.route = found.route.path
+        if path not in OPEN:
+            answer.note.caller = self._caller(scope, found)
+        body = b""
+        if found.reads:
+            if self.busy is not None and self.busy(path, _announced(scope)):
+                self._turn_away(answer.note)
+                await self._come_back(scope, receive, answer)
+                return
+            self._declared(scope)
+            body = await self._body(receive)
+        due_in(self.deadline)
+        self._held += len(body)
+        try:
+            inner = {**scope, **found.more}
+            await found.route.handle(inner, _replay(body, receive), answer)
+        finally:
+            self._held -= len(body)
 
-        ``None`` for everybody else, also for who would be refused for something else.
+    def at_door(self, scope: Scope) -> bytes | AtDoor | None:
+        """Say how a request of HTTP/1.1 is met before it is anything else.
+
+        Whoever finds the line full gets the whole answer; who asks what is answered at
+        the door waits there. ``None`` for everybody else, also for who would be refused
+        for something else: they go the usual way.
         """
-        began = perf_counter()
         try:
             found = self._route(scope)
             path = found.route.path
-            if (
-                self.room is None
-                or not found.reads
-                or self.room(path, _announced(scope))
-            ):
+            if not found.reads:
                 return None
+            away = self.room is not None and not self.room(path, _announced(scope))
+            if not away and path not in self.door:
+                return None
+            note = Note(method=scope["method"], observer=self.observer, route=path)
             self._known_host(scope)
-            self._caller(scope, found)
+            note.caller = self._caller(scope, found)
+            if not away:
+                self._declared(scope)
         except ChurnHealthError:
             return None
-        self.observer.rejected("CH532")
-        self._count_one()
-        self.observer.answered(path, 429, perf_counter() - began)
-        return b"%sx-request-id: %s\r\n\r\n%s" % (
-            self._away,
-            token_hex(8).encode(),
-            self._come_back.body,
-        )
+        if not away:
+            query, ask = scope["query_string"], self.door[path]
+            return AtDoor(note, query=query, ask=ask, deadline=self.deadline)
+        self._turn_away(note)
+        note.tell(429)
+        return whole(self._come_back, note.request_id)
 
     def refuse(self, error: RequestError) -> bytes:
         """Give the whole answer of HTTP/1.1 for what did not become a request."""
-        self.observer.rejected(error.code)
-        response, request_id = error_response(error), token_hex(8)
-        status = response.status_code
-        self.observer.answered(_UNKNOWN, status, 0.0)
-        log.info(ANSWERED, request_id, "-", _UNKNOWN, status, 0.0, "-")
-        return b"%sx-request-id: %s\r\n\r\n%s" % (
-            _head_of(response),
-            request_id.encode(),
-            response.body,
-        )
+        note = Note(method="-", observer=self.observer)
+        response = note.refused(error)
+        note.tell(response.status_code)
+        return whole(response, note.request_id)
 
     def _known_host(self, scope: Scope) -> None:
         """Refuse other names than ours: a page elsewhere may point its own at us."""
         if self.hosts is None:
             return
-        name = _PORT.sub("", _only(scope, b"host") or "").strip("[]")
-        if name.lower() not in self.hosts:
+        if _host_of(_only(scope, b"host")) not in self.hosts:
             names = ", ".join(sorted(self.hosts))
             raise refused(
                 "CH515",
@@ -197,16 +194,10 @@ class Guard:
             shown=lambda name: _only(scope, name.encode()),
         )
 
-    def _is_busy(self, scope: Scope, found: _Found) -> bool:
-        path, size = found.route.path, _announced(scope)
-        return self.busy is not None and self.busy(path, size)
-
-    def _turn_away(self, answer: _Answer) -> None:
+    def _turn_away(self, note: Note) -> None:
         """Count instead of a line each: a crowd must not fill the disk with lines."""
-        answer.counted = True
-        self._count_one()
-
-    def _count_one(self) -> None:
+        self.observer.rejected("CH532")
+        note.counted = True
         if not self._turned_away:
             asyncio.get_running_loop().call_later(_A_WHILE, self._tell_of_crowd)
         self._turned_away += 1
@@ -228,7 +219,7 @@ class Guard:
         if not allowed:
             fix = "docs/http.md lists what there is"
             raise refused("CH510", "there is no such path", fix=fix)
-        raise _NotAllowedError(sorted(allowed))
+        raise NotAllowedError(sorted(allowed))
 
     def _search(self, scope: Scope) -> _Found | None:
         """Find the first route that answers this path and method."""
@@ -238,11 +229,10 @@ class Guard:
                 return _Found(route, more, reads="POST" in (route.methods or ()))
         return None
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        named = (_only(scope, b"content-type") or "").split(";")
-        kind = [part.strip().lower() for part in named]
-        plain = kind[0] == "application/json" and kind[1:] in ([], ["charset=utf-8"])
-        if not plain or _only(scope, b"content-encoding", "identity") != "identity":
+    def _declared(self, scope: Scope) -> None:
+        """Refuse a body by what is said of it."""
+        encoding = _only(scope, b"content-encoding", "identity")
+        if encoding != "identity" or not _is_json(_only(scope, b"content-type")):
             raise refused(
                 "CH512",
                 "the body is not declared as plain JSON",
@@ -252,6 +242,8 @@ class Guard:
         length = _only(scope, b"content-length") or "0"
         if length.isdecimal() and int(length[:20]) > self.max_bytes:
             raise self._too_large()
+
+    async def _body(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
         size, began = 0, perf_counter()
         while True:
@@ -281,17 +273,15 @@ class Guard:
         )
 
 
-class _NotAllowedError(RequestError):
-    """A path of ours, asked in a way it does not know."""
+@lru_cache(maxsize=256)  # who asks again says the same
+def _host_of(header: str | None) -> str:
+    return _PORT.sub("", header or "").strip("[]").lower()
 
-    def __init__(self, allowed: Sequence[str]) -> None:
-        self.allowed = tuple(allowed)
-        super().__init__(
-            "CH511",
-            "the path does not know this method",
-            why="a request that is not understood must not be guessed at",
-            fix=f"use {' or '.join(allowed)}",
-        )
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: str | None) -> bool:
+    kind = [part.strip().lower() for part in (content_type or "").split(";")]
+    return kind[0] == "application/json" and kind[1:] in ([], ["charset=utf-8"])
 
 
 def _only(scope: Scope, name: bytes, otherwise: str | None = None) -> str | None:
@@ -308,27 +298,6 @@ def _announced(scope: Scope) -> int:
     return int(size[:20]) if size.isdecimal() else 0
 
 
-def _head_of(response: Response) -> bytes:
-    """Write the head of an answer as HTTP/1.1, all but its request's id and end."""
-    status = HTTPStatus(response.status_code)
-    first = f"HTTP/1.1 {status.value} {status.phrase}".encode()
-    headers = (b"%s: %s" % h for h in (*response.raw_headers, *_HEADERS))
-    return b"\r\n".join([first, *headers, b""])
-
-
-def _internal(error: Exception) -> ChurnHealthError:
-    """Log where it failed and with what kind of error, and say only that it did."""
-    places = traceback.extract_tb(error.__traceback__)[-4:]
-    trail = " < ".join(f"{p.name}:{p.lineno}" for p in reversed(places))
-    log.error("CH519 %s in %s", type(error).__name__, trail)
-    return ChurnHealthError(
-        "CH519",
-        "the service failed to answer this request",
-        why="the fault is ours, not the request's",
-        fix="the log names the place; please report it",
-    )
-
-
 def _replay(body: bytes, receive: Receive) -> Receive:
     """Give the body that was already read once more, then what really comes."""
     given = False
@@ -341,57 +310,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replayed
-
-
-class _Answer:
-    """The way out: every answer gets our headers, and is told of once."""
-
-    def __init__(self, send: Send, *, method: str, observer: Observer) -> None:
-        self.route = _UNKNOWN
-        self.caller: str | None = None
-        self.counted = False  # has no line of its own
-        self._send = send
-        self._method = method
-        self._observer = observer
-        self._status = 0
-        self._told = False
-        self._began = perf_counter()
-        self._request_id = token_hex(8)
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            own: Mapping[bytes, bytes] = dict(message.get("headers", ()))
-            added = [(k, v) for k, v in _HEADERS if k not in own]
-            added.append((b"x-request-id", self._request_id.encode()))
-            message = {**message, "headers": [*message.get("headers", ()), *added]}
-        try:
-            await self._send(message)
-        finally:
-            last = message["type"] != "http.response.start"
-            if last and not message.get("more_body", False):
-                self.tell()  # the caller need not wait for our notes
-
-    async def refuse(
-        self, error: ChurnHealthError, scope: Scope, receive: Receive
-    ) -> None:
-        """Answer with an error, unless an answer has already begun."""
-        if self._status:
-            return
-        allowed = error.allowed if isinstance(error, _NotAllowedError) else ()
-        self._observer.rejected(error.code)
-        response = error_response(error, allowed=allowed)
-        await response(scope, receive, self)
-
-    def tell(self) -> None:
-        """Write the line of this answer: nothing that the caller chose stands in it."""
-        if self._told:
-            return
-        self._told = True
-        took = perf_counter() - self._began
-        self._observer.answered(self.route, self._status, took)
-        if self.counted:
-            return
-        method = "-" if self.route == _UNKNOWN else self._method
-        line = (self._request_id, method, self.route, self._status, 1000 * took)
-        log.info(ANSWERED, *line, self.caller or "-")

@@ -25,6 +25,7 @@ __all__ = ["Metrics"]
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _TENTHS = tuple(x / 10 for x in range(1, 11))
+_MANY = 64  # rows that are added up at once
 
 
 class Metrics(Observer):
@@ -40,6 +41,8 @@ class Metrics(Observer):
         self._given: Counter[str] = Counter()
         self._measured = 0
         self._missing: Floats | None = None
+        self._told: list[tuple[float | None, str | None]] = []
+        self._rows: list[Floats] = []
         self._of_answer: dict[tuple[str, int], Any] = {}
         self._of_stage: dict[str, Any] = {}
         self._of_feature: dict[str, Any] = {}
@@ -131,19 +134,28 @@ class Metrics(Observer):
         histogram.observe(seconds)
 
     def scored(self, bundle: Bundle, scores: Sequence[Row], X: Floats | None) -> None:
-        """Count chances; keep colours and missing features until they are written."""
-        for row in scores:
-            if row["churn_probability"] is not None:
-                self._probability.observe(row["churn_probability"])
+        """Gather what was scored; it is added up some rows at a time."""
         with self._lock:
-            for row in scores:
-                self._given[row["band"] or "none"] += 1
+            told = [(row["churn_probability"], row["band"]) for row in scores]
+            self._told += told
             if X is not None and len(X) and bundle is self._served:
-                lacks = np.isnan(X).sum(axis=0).astype(np.float64)
-                self._measured += len(X)
-                self._missing = (
-                    lacks if self._missing is None else self._missing + lacks
-                )
+                self._rows.append(X)
+            if len(self._told) >= _MANY:
+                self._add_up()
+
+    def _add_up(self) -> None:
+        """Count chances; keep colours and missing features until they are written."""
+        for probability, band in self._told:
+            if probability is not None:
+                self._probability.observe(probability)
+            self._given[band or "none"] += 1
+        self._told.clear()
+        if self._rows:
+            absent = np.isnan(np.concatenate(self._rows))
+            lacks = absent.sum(axis=0).astype(np.float64)
+            self._measured += len(absent)
+            self._missing = lacks if self._missing is None else self._missing + lacks
+            self._rows.clear()
 
     def serves(self, bundle: Bundle) -> None:
         """Name the model that serves, and no other any more."""
@@ -162,6 +174,7 @@ class Metrics(Observer):
     def flush(self, waiting: Mapping[str, int]) -> None:
         """Write down what was gathered since the last time."""
         with self._lock:
+            self._add_up()
             given, self._given = self._given, Counter()
             measured, self._measured = self._measured, 0
             missing, self._missing = self._missing, None

@@ -38,7 +38,7 @@ class _Guarded(bentoml.Service[Any]):  # type: ignore[misc]
         shell: ASGIApp = super().to_asgi(is_main)
         worker = Worker(_SETTINGS, shell=shell, metrics=bentoml.metrics)
         guard = worker.app.state.guard  # it answers all errors: nothing else is needed
-        Turnstile.turn_away, Turnstile.refuse = guard.turn_away, guard.refuse
+        Turnstile.at_door, Turnstile.refuse = guard.at_door, guard.refuse
         if _SETTINGS.workers > 1 and (stop := os.environ.get("CHURNHEALTH_STOP")):
             WideServer.held = Held(Path(stop).with_name("held"))
         uvicorn.Server = WideServer  # type: ignore[misc]  # BentoML starts it by name

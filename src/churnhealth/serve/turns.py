@@ -14,7 +14,7 @@ import contextvars
 from collections import Counter, deque
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -23,7 +23,7 @@ from churnhealth.errors import RequestError
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import refused
 
-__all__ = ["Joint", "Turns", "due_in", "in_time", "too_many"]
+__all__ = ["Joint", "Turns", "Waits", "due_in", "in_time", "too_many"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,12 +48,25 @@ class Joint(Generic[T, R]):
         self.together = together
 
 
+class Waits(Protocol):
+    """Who waits for work to be done; a future, or who writes the answer himself."""
+
+    def cancelled(self) -> bool:
+        """Say whether nobody waits any more."""
+
+    def set_result(self, result: Any, /) -> None:
+        """Take what was found."""
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        """Take why nothing was."""
+
+
 class _Piece(NamedTuple):
     """Work that waits: what prepares or does it, and with what it may be joined."""
 
     context: contextvars.Context
     work: Callable[[], object]
-    done: asyncio.Future[object]
+    done: Waits
     joint: Joint[Any, Any] | None
     since: float
 
@@ -104,7 +117,10 @@ class Turns:
     @property
     def waiting(self) -> dict[str, int]:
         """Count who waits, by line."""
-        return {"short": len(self._short), "long": self._waiting_long}
+        return {line: self._many(line) for line in ("short", "long")}
+
+    def _many(self, line: str) -> int:
+        return len(self._short) if line == "short" else self._waiting_long
 
     async def short(self, work: Callable[[], T]) -> T:
         """Run a few milliseconds of work on the event loop, when it is its turn.
@@ -129,15 +145,27 @@ class Turns:
     async def _turn(
         self, work: Callable[[], object], joint: Joint[Any, Any] | None
     ) -> object:
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.line_up(work, joint, done)
+        return await done
+
+    def line_up(
+        self, work: Callable[[], object], joint: Joint[Any, Any] | None, done: Waits
+    ) -> None:
+        """Do as ``short`` or ``joined`` for somebody who waits without a task.
+
+        Raises
+        ------
+        RequestError
+            CH532 when too many wait already.
+        """
         self._admit("short")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[object] = loop.create_future()
         context = contextvars.copy_context()
         self._short.append(_Piece(context, work, done, joint, perf_counter()))
         if not self._pumping:
             self._pumping = True
+            loop = asyncio.get_running_loop()
             loop.call_soon(self._pump, loop, perf_counter())
-        return await done
 
     def _pump(self, loop: asyncio.AbstractEventLoop, since: float) -> None:
         """Run the first piece that somebody still waits for; come again if more are.
@@ -173,7 +201,6 @@ class Turns:
         items: list[Any] = []
         ready: list[_Piece] = []
         for piece in pieces:
-            self._observer.took("wait", started - piece.since)
             try:
                 piece.context.run(in_time)
                 items.append(piece.context.run(piece.work))
@@ -184,11 +211,14 @@ class Turns:
             items = _answers(ready, items, joint)
         took = perf_counter() - started
         for piece, found in zip(ready, items, strict=True):
-            self._observer.took("work", took)
             if isinstance(found, BaseException):
                 piece.done.set_exception(found)
             else:
                 piece.done.set_result(found)
+        for piece in pieces:  # who waits need not wait for our notes
+            self._observer.took("wait", started - piece.since)
+        for _ in ready:
+            self._observer.took("work", took)
 
     async def long(self, work: Callable[[], T]) -> T:
         """Run work in a thread beside the event loop, when it is its turn.
@@ -217,7 +247,7 @@ class Turns:
 
     def full(self, line: str) -> bool:
         """Say whether nobody more can wait in a line, ``short`` or ``long``."""
-        return self.waiting[line] >= self._most
+        return self._many(line) >= self._most
 
     def room(self, line: str) -> bool:
         """Say whether one who was just read can wait in a line, and expect him there.
@@ -225,7 +255,7 @@ class Turns:
         A round of the loop reads from everybody before anybody reaches the line: were
         they not counted, all would be let through when a few can wait.
         """
-        if self.waiting[line] + self._expected[line] >= self._most:
+        if self._many(line) + self._expected[line] >= self._most:
             return False
         if not self._expected:  # who is read in this round is in the line after it
             asyncio.get_running_loop().call_soon(self._expected.clear)

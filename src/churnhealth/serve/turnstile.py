@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from asyncio import Transport
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from starlette.types import Scope
@@ -22,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from churnhealth.errors import RequestError
+from churnhealth.serve.outgoing import AtDoor
 from churnhealth.serve.refusal import refused, too_slow
 
 __all__ = ["Turnstile"]
@@ -29,26 +31,35 @@ __all__ = ["Turnstile"]
 _LONGEST_HEAD = 64 * 2**10  # bytes
 _LOOKS = 10  # one a second, through which a caller may do nothing
 
+_Met = Callable[[Scope], bytes | AtDoor | None]
+
 
 class Turnstile(HttpToolsProtocol):
     """Reads requests as uvicorn does, but asks first whether there is room.
 
-    ``turn_away`` gives the whole answer for whoever has to come back, ``None`` for all
-    others: they go the usual way. ``refuse`` gives the one for what is no request.
+    ``at_door`` gives the whole answer for whoever has to come back, somebody to wait
+    for what is answered here, and ``None`` for all others: they go the usual way.
+    ``refuse`` gives the answer for what is no request.
     """
 
-    turn_away: ClassVar[Callable[[Scope], bytes | None]] = staticmethod(lambda _: None)
+    at_door: ClassVar[_Met] = staticmethod(lambda _: None)
     refuse: ClassVar[Callable[[RequestError], bytes]] = staticmethod(lambda _: b"")
 
     _came = 0  # bytes of the newest piece
     _head: int | None = None  # bytes of a head so far; None: none has begun
     _looks = 0
     _unread = 0
+    _asking: tuple[RequestResponseCycle, Any, AtDoor] | None = None
+    _reading = False
 
     def data_received(self, data: bytes) -> None:
         """Read a piece, unless it belongs to a head without an end."""
         self._came = len(data)
+        self._reading = True
         super().data_received(data)
+        self._reading = False
+        if self._asking is not None:
+            self._ask(*self._asking)
         if self._head is not None:
             self._head += self._came
             if self._head > _LONGEST_HEAD:
@@ -106,13 +117,37 @@ class Turnstile(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # answers keep the order of their requests, and wait for a caller who reads
         free = cycle.keep_alive and not self.pipeline and not self.flow.write_paused
-        answer = type(self).turn_away({**cycle.scope}) if free else None
-        if answer is None:
-            cycle.transport = cast(Transport, _Gathered(cycle))
-            super()._start_asgi_task(cycle, app)
+        met = type(self).at_door({**cycle.scope}) if free else None
+        if isinstance(met, bytes):
+            self._send(cycle, met)
+        elif met is None or not self._reading or cycle.waiting_for_100_continue:
+            self._go_on(cycle, app)
+        else:
+            self._asking = cycle, app, met
+
+    def _ask(self, cycle: RequestResponseCycle, app: Any, who: AtDoor) -> None:
+        """Ask at the door, where the whole body came in the piece with its head."""
+        self._asking = None
+        send = partial(self._send, cycle)
+        if cycle.more_body or not who.asks(bytes(cycle.body), send):
+            self._go_on(cycle, app)
+
+    def _go_on(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.transport = cast(Transport, _Gathered(cycle))
+        super()._start_asgi_task(cycle, app)
+
+    def _send(self, cycle: RequestResponseCycle, answer: bytes) -> None:
+        """Send an answer whole, and go on as uvicorn does after one."""
+        if cycle.disconnected or self.transport.is_closing():
             return
         cycle.response_started = cycle.response_complete = True
-        self.transport.write(answer)
+        more = [b"%s: %s\r\n" % header for header in cycle.default_headers]
+        if not cycle.keep_alive:
+            more.append(b"connection: close\r\n")
+        first, _, others = answer.partition(b"\r\n")
+        self.transport.write(b"%s\r\n%s%s" % (first, b"".join(more), others))
+        if not cycle.keep_alive:
+            self.transport.close()
         self.on_response_complete()
 
 

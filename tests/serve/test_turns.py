@@ -120,6 +120,21 @@ def test_work_of_somebody_who_left_is_not_done():
     assert begun == ["first", "last"]
 
 
+class Fails(asyncio.Future):
+    def set_result(self, result):  # noqa: ARG002
+        raise OSError("the wire is cut")
+
+
+def test_who_cannot_take_his_answer_holds_up_nobody(caplog):
+    async def both():
+        turns = lines(4)
+        turns.line_up(lambda: 1, None, Fails())
+        return [await turns.short(lambda: 2), await turns.short(lambda: 3)]
+
+    assert asyncio.run(both()) == [2, 3]
+    assert caplog.messages == ["CH519 OSError while an answer was handed over"]
+
+
 def test_stages_are_timed():
     staged = Staged()
 

@@ -51,13 +51,20 @@ async def app(scope, receive, send):
 def server(monkeypatch):
     """Start a server whose line is full for whoever asks for /full."""
 
-    def turn_away(scope):
+    def at_door(scope):
         return AWAY if scope["path"] == "/full" else None
 
     guard = guard_of(room=True)
-    monkeypatch.setattr(Turnstile, "turn_away", staticmethod(turn_away))
+    monkeypatch.setattr(Turnstile, "at_door", staticmethod(at_door))
     monkeypatch.setattr(Turnstile, "refuse", guard.refuse)
-    config = uvicorn.Config(app, log_config=None, loop="uvloop", http="httptools")
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        loop="uvloop",
+        http="httptools",
+        date_header=False,
+        server_header=False,
+    )
     server = WideServer(config)
     with socket.create_server(("127.0.0.1", 0)) as shared:
         thread = threading.Thread(target=server.run, args=([shared],), daemon=True)
@@ -313,7 +320,7 @@ async def usual(guard, scope):
 def test_the_answer_is_the_one_of_the_usual_way():
     async def both():
         guard = guard_of(room=False)
-        return guard.turn_away(asked()), await usual(guard, asked())
+        return guard.at_door(asked()), await usual(guard, asked())
 
     answer, (lines, body) = asyncio.run(both())
     head, _, mine = answer.partition(b"\r\n\r\n")
@@ -366,14 +373,14 @@ def test_who_would_be_refused_for_something_else_is_told_that(scope):
     keys = Keys((Key(name="crm", role="score", digest=digest),))
 
     async def told_of(scope):
-        return guard_of(room=False, keys=keys).turn_away(scope)
+        return guard_of(room=False, keys=keys).at_door(scope)
 
     assert asyncio.run(told_of(scope)) is None
     assert asyncio.run(told_of(asked(authorization=f"Bearer {KEY}"))) is not None
 
 
 def test_who_finds_room_goes_the_usual_way():
-    assert guard_of(room=True).turn_away(asked()) is None
+    assert guard_of(room=True).at_door(asked()) is None
 
 
 def test_no_more_are_let_through_in_a_round_of_the_loop_than_can_wait():

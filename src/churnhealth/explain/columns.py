@@ -111,10 +111,6 @@ def _first(falling: Floats, many: int | None) -> Ints:
     """Give the columns of each row's ``many`` least numbers, as a stable sort does."""
     if many is None or many > min(_SHORT_LIST, *falling.shape):
         return falling.argsort(axis=1, kind="stable")[:, :many]
-    if len(falling) == 1:  # who is as small as the last of them, put in order
-        least = np.partition(falling[0], many - 1)[many - 1]
-        near: Ints = (falling[0] <= least).nonzero()[0]
-        return near[falling[0, near].argsort(kind="stable")][None, :many]
     left, order = falling.copy(), np.empty((len(falling), many), np.int64)
     rows = np.arange(len(falling))
     for place in range(many):

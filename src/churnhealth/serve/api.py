@@ -7,7 +7,7 @@ that an answer never mixes two models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -21,9 +21,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from churnhealth.archive.plain import Row
-from churnhealth.assessing import assess_history
-from churnhealth.bundle import Bundle
 from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError
 from churnhealth.health.bands import BANDS
@@ -32,26 +29,16 @@ from churnhealth.serve.account import (
     account_suggestion,
     what_if_answer,
 )
-from churnhealth.serve.answers import (
-    AskedRows,
-    feature_scores,
-    history_scores,
-)
-from churnhealth.serve.apart import in_their_places, read_apart, refused_rows
 from churnhealth.serve.asked import (
     MOST_DRIVERS,
     count,
-    day_asked,
     drivers_asked,
-    feature_matrix,
     id_of,
-    named_accounts,
     one_of,
     query,
-    some_of,
 )
-from churnhealth.serve.asked_plainly import asked_plainly
 from churnhealth.serve.endpoints import endpoints
+from churnhealth.serve.fresh import FreshScores, answered, line_of, versions
 from churnhealth.serve.guard import LOOPBACK, Guard
 from churnhealth.serve.keys import Keys
 from churnhealth.serve.live import Live, Serving
@@ -60,21 +47,15 @@ from churnhealth.serve.openapi import openapi
 from churnhealth.serve.refusal import refused
 from churnhealth.serve.stored import SORTS, StoredScores, choose, undamaged
 from churnhealth.serve.strict import json_bytes, strict_json
-from churnhealth.serve.turns import Joint, Turns, Waits, in_time
+from churnhealth.serve.turns import Turns
 from churnhealth.serve.web import page_routes
-from churnhealth.sources.contract import History, day_of
 from churnhealth.sources.given import known_fields, object_of
-from churnhealth.sources.rows import history_from_rows
 
 __all__ = ["create_app"]
 
 T = TypeVar("T")
 
 _LONGEST_LOAD = 30.0  # seconds
-_CHUNK = 50  # accounts scored between two looks at the deadline
-_SHORT = 32 * 2**10  # bytes whose work takes a few milliseconds
-_SHORT_HISTORY = 128 * 2**10  # the same for raw history: some 1,300 events
-_SHORT_OF = {"/v1/score": _SHORT_HISTORY, "/v1/score/features": _SHORT}
 _LARGEST_PAGE = 500
 
 
@@ -94,8 +75,8 @@ def create_app(
     observer = Observer() if observer is None else observer
     api = _Api(live, settings, observer)
     asked = {
-        ("POST", "/v1/score"): api.score,
-        ("POST", "/v1/score/features"): api.score_features,
+        ("POST", "/v1/score"): api.fresh.of_history,
+        ("POST", "/v1/score/features"): api.fresh.of_features,
         ("POST", "/v1/what-if"): api.what_if,
         ("GET", "/v1/accounts"): api.accounts,
         ("GET", "/v1/accounts/{account_id:path}/history"): api.history,
@@ -124,7 +105,7 @@ def create_app(
         deadline=settings.deadline_ms / 1000.0,
         busy=api.busy,
         room=api.room,
-        at_door={"/v1/score/features": api.features_at_door},
+        at_door={"/v1/score/features": api.fresh.features_at_door},
     )
 
     def guarded(inner: ASGIApp) -> Guard:
@@ -142,9 +123,14 @@ class _Api:
 
     def __init__(self, live: Live, settings: Serve, observer: Observer) -> None:
         self._live = live
-        self._most = settings.max_accounts
-        self._observer = observer
         self.turns = Turns(most_waiting=settings.max_waiting, observer=observer)
+        self.fresh = FreshScores(
+            live,
+            serving=self.serving,
+            turns=self.turns,
+            most=settings.max_accounts,
+            observer=observer,
+        )
 
     async def serving(self) -> Serving:
         """Give what is served; one that is still being loaded is waited for."""
@@ -159,111 +145,11 @@ class _Api:
 
     def busy(self, path: str, size: int) -> bool:
         """Say whether a body of some bytes would find the line of its path full."""
-        return self.turns.full(_line_of(path, size))
+        return self.turns.full(line_of(path, size))
 
     def room(self, path: str, size: int) -> bool:
         """Say whether it would find room, and keep it free for this round."""
-        return self.turns.room(_line_of(path, size))
-
-    async def score(self, request: Request) -> Response:
-        """Score accounts from their raw history."""
-        serving = await self.serving()
-        top = drivers_asked(query(request, "drivers"), otherwise=0)
-        body = await request.body()
-        work = partial(self._scored, serving, body, top)
-        if len(body) <= _SHORT_HISTORY:
-            return await self.turns.short(work)
-        return await self.turns.long(work)
-
-    def _scored(self, serving: Serving, body: bytes, top: int) -> Response:
-        given = object_of(strict_json(body), "body")
-        known_fields(given, ("as_of", "accounts"), "body")
-        as_of = day_asked(given)
-        accounts = some_of(given, "accounts", most=self._most)
-        bundle, day = serving.bundle, day_of(as_of)
-        schema = bundle.schema.vouched(day, alive_at=bundle.as_of)
-
-        def read(some: Sequence[object], first: int) -> tuple[list[str], History]:
-            sent, named = named_accounts(some, first)
-            return sent, history_from_rows(schema, named, first=first)
-
-        (sent, history), faults = read_apart(read, accounts, "accounts")
-        ids = history.accounts.ids.tolist()
-        rows: dict[str, Row] = {}
-        for first in range(0, len(ids), _CHUNK):
-            in_time()
-            chunk = range(first, min(first + _CHUNK, len(ids)))
-            assessed = assess_history(
-                bundle, history, as_of=day, only=chunk, top=top, reasons=True
-            )
-            told = history_scores(
-                bundle, history, assessed, asked=chunk, as_of=as_of, top=top
-            )
-            self._observer.scored(bundle, told, assessed.values)
-            rows.update(zip((ids[i] for i in chunk), told, strict=True))
-        bad = refused_rows(faults, accounts, as_of=as_of)
-        return _response(self._told(serving, [rows[i] for i in sent], bad))
-
-    async def score_features(self, request: Request) -> Response:
-        """Score rows of features that were computed elsewhere."""
-        serving = await self.serving()
-        top = drivers_asked(query(request, "drivers"), otherwise=0)
-        body = await request.body()
-        if len(body) > _SHORT:
-            work = partial(self._scored_features, serving, body, top)
-            return await self.turns.long(work)
-        return _response(await self.turns.joined(*self._joint(serving, body, top)))
-
-    def features_at_door(self, asked: bytes, body: bytes, waits: Waits) -> bool:
-        """Score short rows for who waits without a task; others go the usual way."""
-        serving = self._live.serving
-        if serving is None or len(body) > _SHORT:
-            return False
-        top = drivers_asked(query(asked, "drivers"), otherwise=0)
-        self.turns.line_up(*self._joint(serving, body, top), waits)
-        return True
-
-    def _joint(
-        self, serving: Serving, body: bytes, top: int
-    ) -> tuple[Callable[[], AskedRows], Joint[AskedRows, bytes]]:
-        """Give what reads rows, and what scores them with others' that wait by then."""
-        scored = partial(self._scored_rows, serving, top)
-        asked = partial(self._asked_rows, serving.bundle, body)
-        return asked, Joint((id(serving), top), scored)
-
-    def _scored_features(self, serving: Serving, body: bytes, top: int) -> Response:
-        rows = self._asked_rows(serving.bundle, body)
-        in_time()
-        return _response(self._scored_rows(serving, top, [rows])[0])
-
-    def _asked_rows(self, bundle: Bundle, body: bytes) -> AskedRows:
-        if (plain := asked_plainly(bundle, body, most=self._most)) is not None:
-            return plain
-        given = object_of(strict_json(body), "body")
-        known_fields(given, ("as_of", "rows"), "body")
-        as_of = day_asked(given)
-        sent = some_of(given, "rows", most=self._most)
-        (ids, X), faults = read_apart(partial(feature_matrix, bundle), sent, "rows")
-        bad = refused_rows(faults, sent, as_of=as_of)
-        return AskedRows(ids=ids, X=X, as_of=as_of, refused=bad)
-
-    def _scored_rows(
-        self, serving: Serving, top: int, asked: list[AskedRows]
-    ) -> list[bytes]:
-        told = feature_scores(serving.bundle, asked, top=top)
-        for one, rows in zip(asked, told, strict=True):
-            self._observer.scored(serving.bundle, rows, one.X)
-        pairs = zip(asked, told, strict=True)
-        return [self._told(serving, rows, one.refused) for one, rows in pairs]
-
-    def _told(
-        self, serving: Serving, scores: list[Row], bad: Mapping[int, Row]
-    ) -> bytes:
-        """Answer with scores, and in their places with those that were refused."""
-        for row in bad.values():
-            self._observer.rejected(row["error"]["code"])
-        rows = in_their_places(scores, bad) if bad else scores
-        return json_bytes({**_versions(serving), "scores": rows})
+        return self.turns.room(line_of(path, size))
 
     async def _stored(self) -> StoredScores:
         stored = (await self.serving()).stored
@@ -339,7 +225,7 @@ class _Api:
 
         def found() -> Response:
             told = account_suggestion(serving.bundle, stored.folder, account_id)
-            return _json({**_versions(serving), "account_id": account_id, **told})
+            return _json({**versions(serving), "account_id": account_id, **told})
 
         return await self.work(found)
 
@@ -357,7 +243,7 @@ class _Api:
             told = what_if_answer(
                 serving.bundle, stored.folder, account_id, changes, top=top
             )
-            return _json({**_versions(serving), **told})
+            return _json({**versions(serving), **told})
 
         return await self.work(answer)
 
@@ -381,31 +267,15 @@ class _Api:
 
     async def readyz(self, _: Request) -> Response:
         """Say which model serves; 503 while none does."""
-        return _json({"status": "ready", **_versions(self._live.now())})
+        return _json({"status": "ready", **versions(self._live.now())})
 
     async def openapi(self, _: Request) -> Response:
         """Describe the interface for programs."""
         return _json(openapi())
 
 
-def _line_of(path: str, size: int) -> str:
-    return "short" if size <= _SHORT_OF.get(path, -1) else "long"
-
-
 def _json(value: object) -> Response:
-    return _response(json_bytes(value))
-
-
-def _response(body: bytes) -> Response:
-    return Response(body, media_type="application/json")
-
-
-def _versions(serving: Serving) -> Row:
-    bundle = serving.bundle
-    return {
-        "model_version": bundle.model_version,
-        "bands_version": bundle.bands_version,
-    }
+    return answered(json_bytes(value))
 
 
 def _no_account() -> ChurnHealthError:

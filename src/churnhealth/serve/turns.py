@@ -20,6 +20,7 @@ import anyio
 import anyio.to_thread
 
 from churnhealth.errors import RequestError
+from churnhealth.serve.lines import log
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import refused
 
@@ -206,15 +207,12 @@ class Turns:
                 items.append(piece.context.run(piece.work))
                 ready.append(piece)
             except BaseException as error:  # noqa: BLE001 (it belongs to who waits)
-                piece.done.set_exception(error)
+                _hand_over(error, piece.done)
         if ready and (joint := ready[0].joint) is not None:
             items = _answers(ready, items, joint)
         took = perf_counter() - started
         for piece, found in zip(ready, items, strict=True):
-            if isinstance(found, BaseException):
-                piece.done.set_exception(found)
-            else:
-                piece.done.set_result(found)
+            _hand_over(found, piece.done)
         for piece in pieces:  # who waits need not wait for our notes
             self._observer.took("wait", started - piece.since)
         for _ in ready:
@@ -279,6 +277,17 @@ class Turns:
                 self._observer.took("work", perf_counter() - started)
 
         return timed
+
+
+def _hand_over(found: object, done: Waits) -> None:
+    """Give who waits what was found; if he cannot take it, all others still can."""
+    try:
+        if isinstance(found, BaseException):
+            done.set_exception(found)
+        else:
+            done.set_result(found)
+    except Exception as error:  # noqa: BLE001 (the line must go on)
+        log.error("CH519 %s while an answer was handed over", type(error).__name__)
 
 
 def _answers(

@@ -219,7 +219,7 @@ def spoken_value(feature: str, value: float, *, beside: Sequence[float] = ()) ->
         return value_speaker(feature)(value)
     for places in range(_MOST_PLACES):
         told = _share(unit, value, places)
-        if all(told != _share(unit, x, places) for x in beside if x != value):
+        if all(told != _share_of_limit(unit, x, places) for x in beside if x != value):
             return told
     return _share(unit, value, _MOST_PLACES)
 
@@ -241,6 +241,9 @@ def _share(unit: str, value: float, places: int) -> str:
     if unit != "trend":
         return percent(value, places)
     return "new" if value >= 1 else signed_percent(change_of(value), places)
+
+
+_share_of_limit = lru_cache(maxsize=4096)(_share)  # a card has few
 
 
 def spoken_limit(feature: str, value: float) -> str:

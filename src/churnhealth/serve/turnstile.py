@@ -117,7 +117,7 @@ class Turnstile(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # answers keep the order of their requests, and wait for a caller who reads
         free = cycle.keep_alive and not self.pipeline and not self.flow.write_paused
-        met = type(self).at_door({**cycle.scope}) if free else None
+        met = type(self).at_door(cast(Scope, cycle.scope)) if free else None
         if isinstance(met, bytes):
             self._send(cycle, met)
         elif met is None or not self._reading or cycle.waiting_for_100_continue:

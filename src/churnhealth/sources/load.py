@@ -12,11 +12,13 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from churnhealth.config import Config, EventsSource
+from churnhealth.config_sections import Sources
 from churnhealth.said import many
 from churnhealth.sources.contract import (
     Accounts,
@@ -51,9 +53,9 @@ Report = Callable[[str], None]
 _CATEGORIES = ("usage", "value", "experience", "contract")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Loaded:
-    """What was read, what was noticed while reading, and its fingerprint.
+    """What was read, how it was mapped, and what was noticed while reading.
 
     ``flags`` are churn-flag columns nobody mapped (1, 0 or -1 = unknown per account):
     no feature sees them; `check` compares them with the contracts.
@@ -61,8 +63,13 @@ class Loaded:
 
     history: History
     findings: tuple[Finding, ...]
-    digest: str
+    sources: Sources
     flags: Mapping[str, Ints] = field(default_factory=dict)
+
+    @cached_property  # of many events it takes a while, and few who load ask for it
+    def digest(self) -> str:
+        """Fingerprint what was read and how it was mapped, but not where it lay."""
+        return _digest(self.history, self.sources)
 
 
 def load(
@@ -108,7 +115,7 @@ def load(
     return Loaded(
         history=history,
         findings=(*found, *leavers_left_out(parts, accounts.ids, config.question)),
-        digest=_digest(history, config),
+        sources=config.sources,
         flags=flags,
     )
 
@@ -270,9 +277,8 @@ def _spread(part: Part, name: str, accounts: Accounts) -> Ints:
     return np.array([by_id.get(i, -1) for i in accounts.ids], dtype=np.int64)
 
 
-def _digest(history: History, config: Config) -> str:
-    """Fingerprint the loaded content and how it was mapped, but not where it lay."""
-    mapped = config.sources.model_dump(mode="json", exclude={"root", "store"})
+def _digest(history: History, sources: Sources) -> str:
+    mapped = sources.model_dump(mode="json", exclude={"root", "store"})
     made = hashlib.sha256(json.dumps(mapped, sort_keys=True).encode())
     tables = [history.accounts, history.contracts, *history.events, *history.states]
     for table in tables:

@@ -242,3 +242,28 @@ def test_a_last_row_with_more_decimals_is_held_as_exactly_as_the_first(
     (log,) = load(company(files=contracts, events=sources)).history.events
     assert log.decimals == 3
     assert sorted(log.amount) == sorted(amount)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u200b\t"], ids=["empty", "space", "wide"])
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+def test_rows_without_a_user_are_counted_alike_in_every_kind_of_file(
+    company, name, blank
+):
+    config = company(events=[{"name": "product", "path": name}])
+    rows = [
+        (" a1", "u1"),
+        ("a2\t", blank),
+        ("a2\t", None),
+        ("a1", " u2 "),
+        ("a3", blank),
+    ]
+    table = {
+        "account_id": [account for account, _ in rows],
+        "happened_at": ["2025-03-01"] * len(rows),
+        "user_id": [user for _, user in rows],
+    }
+    write_table(
+        config.root / name, {k: np.array(v, dtype=object) for k, v in table.items()}
+    )
+    [told] = [f for f in load(config).findings if f.code == "CH218"]
+    assert (told.count, told.example) == (3, "a2")

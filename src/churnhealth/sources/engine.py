@@ -80,7 +80,11 @@ def trimmed(text: str) -> str:
     ...     con.execute(sql).fetchall()
     [('a b',)]
     """
-    return f"regexp_replace({text}, '^{_BLANK}+|{_BLANK}+$', '', 'g')"
+    ends = (f"{end}({text}, 1)" for end in ("left", "right"))
+    plain = " AND ".join(f"{x} > ' ' AND {x} < chr(127)" for x in ends)
+    # most texts begin and end in ASCII: to see that takes a quarter of the time
+    slow = f"regexp_replace({text}, '^{_BLANK}+|{_BLANK}+$', '', 'g')"
+    return f"CASE WHEN {plain} THEN {text} ELSE {slow} END"
 
 
 def statements(con: Connection, sql: str) -> list[str]:

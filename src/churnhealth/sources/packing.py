@@ -72,7 +72,7 @@ def read_events(
         rows = _unrepeated(rows, has)
     measured = _measured(con, rows, has, typed=typed, lag=lag, decimals=decimals)
     words = _words(con, rows, measured, codes)
-    counts, examples = _event_counts(con, opened, typed, again=again)
+    counts, examples = _event_counts(con, opened, typed, codes, again=again)
     if "event_id" not in has:
         copied = copied_days(con, typed, words, rows=counts["rows"])
         counts["copied"], examples["copied"] = copied
@@ -119,11 +119,12 @@ _VALUES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Codes:
-    """Distinct texts by alphabet, and how SQL finds the number of a row's text."""
+    """Distinct texts by alphabet; how SQL finds a row's, and says that it has none."""
 
     texts: Texts
     code: str
     join: str
+    absent: str = "false"
 
 
 def _encoded(
@@ -138,6 +139,8 @@ def _encoded(
         " SELECT raw, id, dense_rank() OVER (ORDER BY id) - 1 AS code"
         f" FROM (SELECT raw, {text} AS id FROM {found}) WHERE id IS NOT NULL"
     )
+    told = f"SELECT count(raw) = (SELECT count(raw) FROM {table}) FROM {found}"  # noqa: S608
+    no_blanks = con.execute(told).fetchall()[0][0]
     con.execute(f"DROP TABLE {found}")
     ids = fetch(con, f"SELECT DISTINCT id FROM {table} ORDER BY id")["id"]  # noqa: S608
     blank = con.execute(f"SELECT code FROM {table} WHERE raw IS NULL").fetchall()  # noqa: S608
@@ -146,6 +149,7 @@ def _encoded(
         texts=ids.astype(object),
         code=f"coalesce({table}.code, {missing})",
         join=f" LEFT JOIN {table} ON {table}.raw = t.{raw}",
+        absent=f"{raw if no_blanks else name} IS NULL",  # no row need be trimmed
     )
 
 
@@ -337,7 +341,12 @@ def _unrepeated(rows: str, has: Mapping[str, str]) -> str:
 
 
 def _event_counts(
-    con: Connection, opened: Opened, typed: str, *, again: bool
+    con: Connection,
+    opened: Opened,
+    typed: str,
+    codes: Mapping[str, _Codes],
+    *,
+    again: bool,
 ) -> tuple[dict[str, int], dict[str, str]]:
     has, conditions = opened.columns, {}
     if "known_at" in has:
@@ -345,7 +354,7 @@ def _event_counts(
         conditions["skew"] = "known_at < happened_at"
         conditions["far_skew"] = "known_at < happened_at - INTERVAL 15 HOUR"
     if "user_id" in has:
-        conditions["no_user"] = "user_id IS NULL"
+        conditions["no_user"] = codes["user"].absent
     counts, examples = counted(con, opened, typed, conditions)
     if again:
         repeats = (

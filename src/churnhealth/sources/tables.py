@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from churnhealth.config import AccountsSource
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.contract import FAR, Accounts, Coverage, Ints, Texts
-from churnhealth.sources.engine import Connection, fetch, quoted
+from churnhealth.sources.engine import Connection, fetch, quoted, trimmed
 from churnhealth.sources.kinds import attribute_column
 from churnhealth.sources.money import seen_currencies
 from churnhealth.sources.packed import Words
 from churnhealth.sources.reading import Opened
+from churnhealth.sources.typed import raw_column
 
 __all__ = [
     "Part",
@@ -88,8 +89,9 @@ def counted(
         for word, bit in (("local", 1), ("placed", 2))
     }
     conditions = {**conditions, **bits}
+    account = raw_column(opened, "account_id")
     asked = "".join(
-        f", count(*) FILTER ({c}), min(account_id) FILTER ({c})"
+        f", count(*) FILTER ({c}), {trimmed(f'min({account}) FILTER ({c})')}"
         for c in conditions.values()
     )
     rows, *row = con.execute(f"SELECT count(*){asked} FROM {typed}").fetchall()[0]  # noqa: S608

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +28,7 @@ __all__ = [
     "publish",
     "quoted",
     "read_table",
+    "read_whole",
     "statements",
     "texts",
     "trimmed",
@@ -36,6 +39,17 @@ Connection: TypeAlias = duckdb.DuckDBPyConnection
 QueryError = duckdb.Error
 
 _BLANK = r"[\s\p{Z}\x{200B}\x{FEFF}]"  # the last two have no width at all
+
+
+_IN_ALL_FILES = ", sample_size = -1, maximum_sample_files = -1"
+# by function: how it looks at all rows before it says of what kind a column is
+_GUESSES: Mapping[str, str] = {
+    "read_csv": ", sample_size = -1, files_to_sniff = -1",
+    "read_json": _IN_ALL_FILES,
+    "read_ndjson": _IN_ALL_FILES,
+}
+_GUESSES_NOT = ("all_varchar", "columns", "sample_size")  # by who says one of these
+_TEXT_FILE = re.compile(r"'[^']*\.(csv|tsv|json|jsonl|ndjson)(?:\.gz|\.zst)?'")
 
 
 def connect() -> Connection:
@@ -95,7 +109,44 @@ def statements(con: Connection, sql: str) -> list[str]:
     ['create table t (x int)', 'select 1']
     """
     found = con.extract_statements(sql)
-    return [s.query.strip().rstrip(";").rstrip() for s in found]
+    return [read_whole(s.query.strip().rstrip(";").rstrip()) for s in found]
+
+
+def read_whole(sql: str) -> str:
+    """Have a query guess the kinds of columns from all rows of its text files.
+
+    DuckDB guesses from the first 20,480 and rounds in silence what does not fit later:
+    of amounts that are whole so far 2.5 becomes 3.
+
+    >>> read_whole("from read_json('a.json') join 'b.csv' b using (id)")[:55]
+    "from read_json('a.json', sample_size = -1, maximum_samp"
+    """
+    words = _words(sql)
+    calls: list[str] = []  # what each parenthesis that is open is told before it closes
+    before = ""
+    for i, word in enumerate(words):
+        bare = word.strip().lower()
+        if bare == "(":
+            calls.append(_GUESSES.get(before.strip('"').removesuffix("_auto"), ""))
+        elif bare in _GUESSES_NOT and calls:
+            calls[-1] = ""
+        elif bare == ")" and calls:
+            words[i] = calls.pop() + word
+        elif before in ("from", "join") and (kind := _TEXT_FILE.fullmatch(bare)):
+            reader = "read_csv" if kind[1] in ("csv", "tsv") else "read_json"
+            words[i] = f"{reader}({word.strip()}{_GUESSES[reader]}) "
+        before = bare or before
+    return "".join(words)
+
+
+def _words(sql: str) -> list[str]:
+    """Part a query into its words, comments left out, blanks kept behind each."""
+    code = sql.encode()
+    found = [*duckdb.tokenize(sql), (len(code), None)]
+    return [
+        "\n" if kind == duckdb.token_type.comment else code[at:end].decode()
+        for (at, kind), (end, _) in pairwise(found)
+    ]
 
 
 def forget(con: Connection, name: str) -> None:

@@ -1,0 +1,67 @@
+"""Queries that read text files: kinds of columns come from all rows, not the first."""
+
+import pytest
+
+from churnhealth.sources.engine import read_whole
+from churnhealth.sources.load import load
+
+COLUMNS = {"account_id": "account", "happened_at": "ts", "amount": "hours"}
+
+
+def rows_of(hours, write):
+    return "".join(write.format(h) for h in hours)
+
+
+def amounts(config):
+    return load(config).history.events[0].amount.sum()
+
+
+JSON = '{{"account": "a1", "ts": "2025-03-01", "hours": {}}}\n'
+CSV = "a1,2025-03-01,{}\n"
+LATE = [1] * 25_000 + [2.5] * 4  # whole numbers for longer than DuckDB looks
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "write", "query"),
+    [
+        ("h.jsonl", "", JSON, "from read_json('{root}/h.jsonl')"),
+        ("h.jsonl", "", JSON, "select * from '{root}/h.jsonl' where hours > 0"),
+        ("h.csv", "account,ts,hours\n", CSV, "from read_csv('{root}/h.csv')"),
+        ("h.csv", "account,ts,hours\n", CSV, "select h.* from '{root}/h.csv' h"),
+    ],
+)
+def test_amounts_that_are_whole_at_first_are_not_rounded_later(
+    company, name, head, write, query
+):
+    files = {name: head + rows_of(LATE, write)}
+    events = [{"name": "hours", "sql": query, "columns": COLUMNS}]
+    assert amounts(company(files=files, events=events)) == 25_010.0
+
+
+def test_amounts_that_are_whole_in_the_first_files_are_not_rounded_in_later_ones(
+    company,
+):
+    files = {f"d{i:02}.jsonl": JSON.format(1 if i < 45 else 2.5) for i in range(50)}
+    query = "select account, ts, hours from read_json('{root}/d*.jsonl')"
+    events = [{"name": "hours", "sql": query, "columns": COLUMNS}]
+    assert amounts(company(files=files, events=events)) == 45 + 12.5
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from read_csv('a.csv', all_varchar = true)",
+        "from read_csv('a.csv', SAMPLE_SIZE = 50)",
+        "from read_json('a.json', columns = {a: 'int'})",
+        "select 'read_csv(x)' from t where (a in ('from', 'b.csv'))",
+        "from 'a.parquet'",
+    ],
+)
+def test_a_query_that_guesses_nothing_is_left_as_it_is(query):
+    assert read_whole(query) == query
+
+
+def test_a_remark_in_a_query_hides_no_parenthesis():
+    query = "from read_csv('é.csv' -- :)\n) join t on (true)"
+    whole = read_whole(query)
+    assert whole.endswith(", sample_size = -1, files_to_sniff = -1) join t on (true)")

@@ -144,3 +144,25 @@ def test_an_empty_end_is_no_time_without_an_offset(company):
     config = company(files={"events.csv": text}, events=[source])
     found = check(config, load(config), today=date(2026, 1, 1))
     assert "CH239" not in {f.code for f in found}
+
+
+@pytest.mark.parametrize("milliseconds", [1, 2, 3])
+@pytest.mark.parametrize("formats", [{}, {"happened_at": "unix milliseconds"}])
+def test_counted_times_among_texts_are_told_with_the_query_that_reads_both(
+    company, milliseconds, formats
+):
+    ts = ["1740787200000"] * milliseconds + ["2025-03-01T01:00:00+02:00"] * 2
+    text = "account_id,happened_at\n" + "".join(f"a1,{t}\n" for t in ts)
+    product = {"name": "product", "path": "events.csv", "formats": formats}
+    with pytest.raises(SourceError) as caught:
+        load(company(files={"events.csv": text}, events=[product]))
+    told = caught.value.fix
+    assert "'happened_at' holds unix milliseconds and texts" in told
+    read = told[told.index("coalesce(") :].splitlines()[0]
+    sql = f"select account_id, {read} as happened_at from read_csv('{{root}}/"
+    made = {"name": "product", "sql": sql + "events.csv', all_varchar = true)"}
+    first, second = day("2025-03-01"), day("2025-02-28")
+    assert sorted(happened(company(files={"events.csv": text}, events=[made]))) == [
+        *[second] * 2,
+        *[first] * milliseconds,
+    ]

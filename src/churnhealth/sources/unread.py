@@ -40,6 +40,8 @@ _WORDS: Mapping[str, str] = {
     WHOLE: "a whole number of 0 or more",
     TEXT: "exact, having passed through a float of 16 digits,",
 }
+# by what a time may be counted in: how many of it are a second
+_PER_SECOND: Mapping[str, int] = {"unix seconds": 1, "unix milliseconds": 1000}
 
 
 def unsuited(con: Connection, opened: Opened) -> list[Problem]:
@@ -159,6 +161,7 @@ def _unread(
     values = "value is" if count == 1 else "values are"
     native = opened.kinds[theirs]
     ways = fitting(con, _rows(opened), theirs, native, FAMILIES[kind])
+    counted = _counted_among_texts(con, opened, ours, kind)
     if format_of(opened, theirs, kind) in ways:
         ways = []  # the few others are mistakes
     fix = f"mend the values of {theirs!r}, or leave those rows out with `where`"
@@ -166,9 +169,9 @@ def _unread(
     empty = empty_words(con, _rows(opened), theirs)
     if empty:
         fix = f"name what stands for nothing: missing = {json.dumps(empty)}"
-    elif ways:
+    elif ways and not counted:
         fix = _formats(theirs, ways)
-    elif others := _other_way(con, opened, ours, FAMILIES[kind]):
+    elif others := counted or _other_way(con, opened, ours, FAMILIES[kind]):
         fix = others
     elif kind in (TIME, OPEN_TIME):
         fix += f', or add to `formats` how they are written: {key} = "%d-%m-%Y"'
@@ -194,6 +197,28 @@ def _formats(theirs: str, ways: Sequence[str]) -> str:
     named = ", or ".join(f'{toml_key(theirs)} = "{w}"' for w in ways)
     twofold = "; the first reads 1,200 as 1.2, the second as 1200"
     return f"add to `formats`: {named}{twofold if '1,234.50' in ways[1:] else ''}"
+
+
+def _counted_among_texts(
+    con: Connection, opened: Opened, ours: str, kind: str
+) -> str | None:
+    """Say how to read a column that holds times counted from 1970 and ISO texts."""
+    theirs = opened.columns[ours]
+    q, rows = quoted(theirs), _rows(opened)
+    if opened.kinds[theirs] != "VARCHAR" or FAMILIES[kind] != "dates":
+        return None
+    numbers = f"(SELECT * FROM {rows} WHERE TRY_CAST({q} AS DOUBLE) IS NOT NULL)"  # noqa: S608
+    ways = fitting(con, numbers, theirs, "VARCHAR", "dates")
+    texts = f"SELECT 1 FROM {rows} WHERE TRY_CAST({q} AS TIMESTAMPTZ) IS NOT NULL"  # noqa: S608
+    if not ways or ways[0] not in _PER_SECOND:
+        return None
+    if not con.execute(f"{texts} LIMIT 1").fetchall():
+        return None
+    seconds = f"try_cast({q} as double) / {_PER_SECOND[ways[0]]}"
+    return (
+        f"{theirs!r} holds {ways[0]} and texts: make one of it in `sql`,"
+        f" coalesce(to_timestamp({seconds}), try_cast({q} as timestamptz))"
+    )
 
 
 def _other_way(

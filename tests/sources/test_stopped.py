@@ -61,6 +61,18 @@ def test_events_of_a_tool_that_was_replaced_have_an_heir_each(log):
     }
 
 
+def test_of_new_names_unlike_the_old_that_which_comes_as_often_is_the_heir(log):
+    often, seldom = range(100), range(0, 100, 3)
+    older = report(often, name="search") + report(seldom, name="admin")
+    later, rarely = range(100, 150), range(100, 150, 3)
+    newer = report(later, name="find.query") + report(rarely, name="settings.open")
+    events, _ = log(older + newer)
+    assert {s.event: s.heir for s in stopped_events(events)} == {
+        "search": "find.query",
+        "admin": "settings.open",
+    }
+
+
 @pytest.mark.parametrize(
     "rows",
     [

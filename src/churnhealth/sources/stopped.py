@@ -29,6 +29,7 @@ _PAUSES = 3
 _RECENT_DAYS = 90
 _EVERYBODY = 10
 _AT_ONCE = 7
+_COMPARED = 14  # days: all that have stopped are silent for longer
 _SLICE = 1 << 22
 
 
@@ -54,7 +55,7 @@ def stopped_events(log: EventLog, *, before: int = FAR) -> list[Stopped]:
     start = int(log.happened_at.min())
     days = [np.flatnonzero(row) + start for row in _seen(log, top, start, before)]
     end = max((int(d[-1]) for d in days if d.size), default=start)
-    found: list[tuple[str, int, list[str]]] = []
+    found: list[tuple[str, int, dict[str, float]]] = []
     for code, day in zip(top.tolist(), days, strict=True):
         if day.size < _STEADY_DAYS:
             continue
@@ -64,27 +65,33 @@ def stopped_events(log: EventLog, *, before: int = FAR) -> list[Stopped]:
         recent = (log.event == code) & (log.happened_at > last - _RECENT_DAYS)
         if np.unique(log.account[recent]).size < _EVERYBODY:
             continue
-        heirs = [
-            log.vocabulary[other]
+        heirs = {
+            log.vocabulary[other]: _as_often(log, (code, last), (other, int(begun[0])))
             for other, begun in zip(top.tolist(), days, strict=True)
             if begun.size and abs(int(begun[0]) - last) <= _AT_ONCE
             if begun[0] > start + _AT_ONCE
-        ]
+        }
         found.append((log.vocabulary[code], last, heirs))
     heir = _heirs({event: heirs for event, _, heirs in found})
     return [Stopped(event=e, last=last, heir=heir.get(e)) for e, last, _ in found]
 
 
-def _heirs(among: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _heirs(among: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
     """Give each event the likest of its heirs, no heir to two while there are enough.
 
-    Where a whole tool was replaced, several events go on one day and several come.
+    Where a whole tool was replaced, several events go on one day and several come:
+    whose name is alike, and who comes as often as the other did (1 is just as often).
 
-    >>> _heirs({"Bug": ["bug_report", "invoice"], "Billing": ["bug_report", "invoice"]})
+    >>> heirs = {"bug_report": 0.5, "invoice": 0.5}
+    >>> _heirs({"Bug": heirs, "Billing": heirs})
     {'Bug': 'bug_report', 'Billing': 'invoice'}
+    >>> _heirs({"find": {"query": 0.9, "mind": 0.1}})
+    {'find': 'query'}
     """
     pairs = sorted(
-        (-_alike(event, h), event, h) for event, heirs in among.items() for h in heirs
+        (-_alike(event, h) - often, event, h)
+        for event, heirs in among.items()
+        for h, often in heirs.items()
     )
     heir: dict[str, str] = {}
     for _, event, h in pairs:
@@ -93,6 +100,16 @@ def _heirs(among: Mapping[str, Sequence[str]]) -> dict[str, str]:
     for _, event, h in pairs:
         heir.setdefault(event, h)
     return heir
+
+
+def _as_often(log: EventLog, gone: tuple[int, int], come: tuple[int, int]) -> float:
+    """Compare the last weeks of one event (code, last day) with another's first."""
+    (old, last), (new, first) = gone, come
+    day = log.happened_at
+    before = (log.event == old) & (day > last - _COMPARED)
+    after = (log.event == new) & (day < first + _COMPARED)
+    rows = sorted((int(before.sum()), int(after.sum())))
+    return rows[0] / max(rows[1], 1)
 
 
 def _alike(one: str, other: str) -> float:

@@ -14,6 +14,7 @@ from churnhealth.sources.contract import day_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
+from churnhealth.sources.never_due import never_due
 from churnhealth.sources.taken_over import taken_over
 
 __all__ = ["check"]
@@ -32,6 +33,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
     odd = (
         taken_over(loaded.history, gap_days=gap_days),
         came_back(loaded.history, gap_days=gap_days),
+        never_due(loaded.history, config.question),
     )
     found = [
         *loaded.findings,

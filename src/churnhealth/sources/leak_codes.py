@@ -1,4 +1,4 @@
-"""Findings of the features and the ranking: what tells the outcome, or forgot it.
+"""Findings of features, ranking and question: what tells the outcome, or misses it.
 
 A part of the list in `finding_codes`.
 """
@@ -135,6 +135,15 @@ LEAK_CODES: Mapping[str, Code] = {
         " is too low",
         "add the former customers to the accounts source, or take the accounts from the"
         " other tables: leave [sources.accounts] out",
+    ),
+    "CH263": code(
+        "warning",
+        False,
+        "churn that the question never meets",
+        "who stops long before the agreed end is never near a renewal: not learned"
+        " from, not scored, and missing from every churn rate",
+        "ask the question `horizon`; or, where a term may be left every year, give each"
+        " year as a term of its own",
     ),
 }
 """Those of leaks, by code."""

@@ -1,0 +1,49 @@
+"""Churn that a question about renewals never meets is told."""
+
+import pytest
+from tests.sources.checked import found
+
+USE = "account_id,happened_at\na00,2025-12-01\n"
+
+
+def _deals(company, *, stopped, on="2024-01-01", end="2026-01-01", more="", **question):
+    """Write 60 deals to one agreed end, some of which stop early, and 40 lapses."""
+    rows = [f"a{i:02d},2023-01-01,{end},{on if i < stopped else ''}" for i in range(60)]
+    rows += [f"b{i:02d},2023-01-01,2024-01-01," for i in range(40)]
+    text = "\n".join(["account_id,start,end,cancelled_at", *rows]) + more
+    files = {"contracts.csv": text, "events.csv": USE}
+    contracts = {
+        "path": "contracts.csv",
+        "columns": {c: c for c in ("account_id", "start", "end", "cancelled_at")},
+    }
+    asked = {"kind": "renewal", **question}
+    later = (
+        "\nz,2025-12-01,2026-12-01,"  # the newest row: until when outcomes are known
+    )
+    files["contracts.csv"] += later
+    return found(company(files=files, contracts=contracts, question=asked), "CH263")
+
+
+@pytest.mark.parametrize("end", ["2026-01-01", ""])
+def test_stops_long_before_the_agreed_end_are_told(company, end):
+    [told] = _deals(company, stopped=10, end=end)
+    assert (told.count, told.example, told.stops) == (10, "a00", False)
+    assert "of 50 accounts that left 10 stopped 180 days or more before" in told.what
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"stopped": 9},
+        {"stopped": 20, "on": "2025-07-06"},  # 179 days before: it was in question
+        {"stopped": 20, "kind": "horizon"},
+        {"stopped": 20, "churn_when": ["not_renewed"]},  # an early stop is no churn
+        {"stopped": 20, "lead_max_days": 1000},
+        {
+            "stopped": 20,  # an upgrade: it goes on under another contract
+            "more": "".join(f"\na{i:02d},2024-01-02,2026-12-01," for i in range(20)),
+        },
+    ],
+)
+def test_stops_that_were_in_question_and_those_that_are_no_churn_are_not(company, more):
+    assert _deals(company, **more) == []

@@ -141,11 +141,12 @@ def from_crm(folder):
     csv(folder / "Account.csv", ("Id", "Name", "OwnerName", "Type"),
         ("a", "Amber", "m1", "mid"), ("b", "Birch", "m2", "small"))  # fmt: skip
     csv(folder / "Opportunity.csv",
-        ("AccountId", "IsWon", "Contract_Start__c", "Contract_End__c",
+        ("AccountId", "IsClosed", "IsWon", "Contract_Start__c", "Contract_End__c",
          "Monthly_Amount__c", "CloseDate"),
-        ("a", "true", "2024-01-01", "2025-01-01", 90, "2023-12-20"),
-        ("b", "true", "2024-02-01", "2025-02-01", 50, "2024-01-20"),
-        ("b", "false", "2025-02-01", "2026-02-01", 50, "2025-02-20"))  # fmt: skip
+        ("a", "true", "true", "2024-01-01", "2025-01-01", 90, "2023-12-20"),
+        ("b", "true", "true", "2024-02-01", "2025-02-01", 50, "2024-01-20"),
+        ("b", "true", "false", "2025-02-01", "2026-02-01", 50, "2024-12-20"),
+    )  # fmt: skip
     csv(folder / "Case.csv", ("Id", "AccountId", "CreatedDate", "Priority",
                               "ClosedDate"),
         *[(f"c{i}", "a", d, "High", d + timedelta(days=2))
@@ -306,6 +307,15 @@ def test_a_contract_that_renews_by_itself_has_a_term_until_notice_is_given(tmp_p
         (2, "2022-01-01", "2023-01-01", True),
         (3, "2022-01-01", "2023-01-01", False),
     ]
+
+
+def test_a_renewal_that_was_lost_is_the_notice_of_the_term_before_it(tmp_path):
+    text = blocks("your-data.md", "toml")[SHAPES.index(from_crm)]
+    from_crm(tmp_path)
+    (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
+    terms = load(read_config(tmp_path / "churnhealth.toml")).history.contracts
+    noticed = [str(date_of(int(n))) for n in terms.notice_at if n < FAR]
+    assert noticed == ["2024-12-20"]
 
 
 def test_every_shape_on_the_page_has_a_test():

@@ -143,7 +143,7 @@ LEAK_CODES: Mapping[str, Code] = {
         "who stops long before the agreed end is never near a renewal: not learned"
         " from, not scored, and missing from every churn rate",
         "ask the question `horizon`; or, where a term may be left every year, give each"
-        " year as a term of its own",
+        " year as a term of its own, known from when it could no longer be left",
     ),
 }
 """Those of leaks, by code."""

@@ -150,18 +150,24 @@ ASKED = {
     "a parameter that is none": lambda rows: request(body_of(rows[0]), query="?top=1"),
     "too many drivers": lambda rows: request(body_of(rows[0]), query="?drivers=9999"),
 }
+LAST = {
+    "too many accounts": lambda _: request(body_of(*[{}] * 51)),
+    "then no request": lambda rows: request(body_of(rows[0])) + b"a\r\n\r\n",
+}
 
 
-@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("asked", (ASKED | LAST).values(), ids=ASKED | LAST)
 def test_the_answer_at_the_door_is_the_one_of_the_usual_way(door, rows, asked):
     sent, door.observer.told, door.usual = asked(rows), [], []
-    mine, _ = door.told(sent, answers=1)
+    mine, closed = door.told(sent, answers=1)
     noted, door.observer.told = door.observer.told, []
     assert door.usual == []
-    usual, _ = door.told(sent[:-1], sent[-1:], answers=1)  # not whole: the usual way
+    head = sent.index(b"\r\n\r\n") + 4
+    usual, last = door.told(sent[:head], sent[head:], answers=1)  # not in one piece
     assert door.usual == [PATH]
     assert parts(mine) == parts(usual)
     assert noted == door.observer.told
+    assert closed == last == (b"\r\nconnection: close\r\n" in mine)
 
 
 @pytest.mark.parametrize(
@@ -208,9 +214,9 @@ def test_a_line_that_is_full_and_a_deadline_that_passed_are_told(live, rows):
     assert b"\r\nretry-after: 1\r\n" in late
     door.guard.deadline = 60.0
 
-    async def three():
+    async def six():
         wires = []
-        for _ in range(3):  # all in one round of the loop, and one may wait
+        for _ in range(6):  # all in one round of the loop
             made, wire = door.connect()
             made.data_received(request(body_of(rows[0])))
             wires.append(wire)
@@ -218,9 +224,9 @@ def test_a_line_that_is_full_and_a_deadline_that_passed_are_told(live, rows):
             await asyncio.sleep(0)
         return [b"".join(wire.written)[:12] for wire in wires]
 
-    door.app.state.turns._most = 1
-    statuses = uvloop.run(asyncio.wait_for(three(), 30))
-    assert statuses == [b"HTTP/1.1 200", b"HTTP/1.1 429", b"HTTP/1.1 429"]
+    door.app.state.turns._most = 4
+    statuses = uvloop.run(asyncio.wait_for(six(), 30))
+    assert statuses == [b"HTTP/1.1 200"] * 4 + [b"HTTP/1.1 429"] * 2
     assert door.usual == []
 
 

@@ -16,6 +16,11 @@ from churnhealth.serve.observed import Observer
 from churnhealth.serve.turns import Joint, Turns, due_in, in_time
 
 
+class Failing(Observer):
+    def took(self, stage, seconds):  # noqa: ARG002
+        raise OSError("no room")
+
+
 class Staged(Observer):
     def __init__(self):
         self.stages = []
@@ -340,6 +345,19 @@ def test_one_who_left_is_not_worked_for_and_the_others_are():
     answers = asyncio.run(run())
     assert groups == [[0, 2, 3]]
     assert [answers[0], *answers[2:]] == [0, 2, 3]
+
+
+def test_a_fault_in_one_round_does_not_end_the_line():
+    async def asked():
+        turns, loop = (
+            Turns(most_waiting=3, observer=Failing()),
+            asyncio.get_running_loop(),
+        )
+        loop.set_exception_handler(lambda *_: None)
+        async with asyncio.timeout(5):  # or the others would wait for ever
+            return await asyncio.gather(*(turns.short(lambda i=i: i) for i in range(3)))
+
+    assert asyncio.run(asked()) == [0, 1, 2]
 
 
 def spend(seconds):

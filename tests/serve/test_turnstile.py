@@ -217,8 +217,20 @@ def test_what_is_no_request_is_not_answered_amid_another_answer(port):
         caller.sendall(post("/late", "one"))
         assert BEGUN.wait(10)
         caller.sendall(b"a\r\n\r\n")
-        assert b"CH535" not in all_of(caller)
-    GO_ON.set()
+        told(port, post("/free", "a round later"))
+        GO_ON.set()
+        answer = all_of(caller)
+    assert answer.endswith(b"one")
+    assert b"CH535" not in answer
+
+
+def test_what_is_no_request_does_not_undo_the_one_before_it(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(post("/free", "one") + b"a\r\n\r\n")
+        answer = all_of(caller)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"\r\nconnection: close\r\n" in answer
+    assert answer.endswith(b"one")
 
 
 @pytest.mark.usefixtures("late")

@@ -161,6 +161,8 @@ class Turns:
             CH532 when too many wait already.
         """
         self._admit("short")
+        if self._expected["short"]:  # who was expected is here, and counts once
+            self._expected["short"] -= 1
         context = contextvars.copy_context()
         self._short.append(_Piece(context, work, done, joint, perf_counter()))
         if not self._pumping:
@@ -176,16 +178,18 @@ class Turns:
         """
         began = perf_counter()
         enough = began + min(began - since, _LONGEST_TURN)
-        while self._short:
-            first = self._short.popleft()
-            if first.done.cancelled():
-                continue
-            self._run([first, *self._like(first.joint)])
-            if perf_counter() >= enough:
-                break
-        self._pumping = bool(self._short)
-        if self._pumping:
-            loop.call_soon(self._pump, loop, perf_counter())
+        try:
+            while self._short:
+                first = self._short.popleft()
+                if first.done.cancelled():
+                    continue
+                self._run([first, *self._like(first.joint)])
+                if perf_counter() >= enough:
+                    break
+        finally:  # a fault in one round must not end all rounds
+            self._pumping = bool(self._short)
+            if self._pumping:
+                loop.call_soon(self._pump, loop, perf_counter())
 
     def _like(self, joint: Joint[Any, Any] | None) -> list[_Piece]:
         """Take out of the line what can be done together with the first."""

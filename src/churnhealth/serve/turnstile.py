@@ -29,6 +29,7 @@ from churnhealth.serve.refusal import refused, too_slow
 __all__ = ["Turnstile"]
 
 _LONGEST_HEAD = 64 * 2**10  # bytes
+_LAST = b"connection: close"
 _LOOKS = 10  # one a second, through which a caller may do nothing
 
 _Met = Callable[[Scope], bytes | AtDoor | None]
@@ -106,8 +107,15 @@ class Turnstile(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _part(self, error: RequestError) -> None:
-        """Say why and close, but never amid another answer or before one."""
+        """Say why and close, but not before those asked for are answered, nor amid one.
+
+        What came after a whole request does not undo it: its answer is the last.
+        """
         if self.transport.is_closing():
+            return
+        if self._owed() and not self.cycle.more_body:
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
             return
         begun = self._owed() and (self.pipeline or self.cycle.response_started)
         if not begun:
@@ -142,8 +150,10 @@ class Turnstile(HttpToolsProtocol):
             return
         cycle.response_started = cycle.response_complete = True
         more = [b"%s: %s\r\n" % header for header in cycle.default_headers]
-        if not cycle.keep_alive:
-            more.append(b"connection: close\r\n")
+        if _LAST in answer[: answer.index(b"\r\n\r\n")]:
+            cycle.keep_alive = False
+        elif not cycle.keep_alive:
+            more.append(_LAST + b"\r\n")
         first, _, others = answer.partition(b"\r\n")
         self.transport.write(b"%s\r\n%s%s" % (first, b"".join(more), others))
         if not cycle.keep_alive:

@@ -241,14 +241,54 @@ def test_a_fault_of_ours_is_500_and_the_next_is_answered(bundle, rows, caplog):
     assert again.startswith(b"HTTP/1.1 500")
 
 
-def test_who_will_not_ask_again_is_answered_and_let_go(door, rows):
+@pytest.mark.parametrize("ends", [Turnstile.eof_received, Turnstile.shutdown])
+def test_who_waits_when_either_side_ends_is_answered_and_let_go(door, rows, ends):
     door.usual = []
-    answer, closed = door.told(
-        request(body_of(rows[0])), answers=1, after=lambda made: made.eof_received()
-    )
+    answer, closed = door.told(request(body_of(rows[0])), answers=1, after=ends)
     assert door.usual == []
     assert b"\r\nconnection: close\r\n" in answer
     assert closed
+
+
+def test_a_deadline_that_passed_is_not_the_next_requests(live, rows):
+    door, sent = Door(live), request(body_of(rows[0]))
+
+    async def both():
+        made, wire = door.connect()
+        door.guard.deadline = -1.0
+        made.data_received(sent)
+        door.guard.deadline = 60.0
+        while not wire.written:
+            await asyncio.sleep(0)
+        made.data_received(sent[:-1])
+        made.data_received(sent[-1:])
+        while len(wire.written) < 2:
+            await asyncio.sleep(0)
+        return [answer[:12] for answer in wire.written]
+
+    answers = uvloop.run(asyncio.wait_for(both(), 30))
+    assert answers == [b"HTTP/1.1 503", b"HTTP/1.1 200"]
+    assert door.usual == [PATH]
+
+
+def test_who_was_answered_leaves_nothing_behind(door, rows):
+    async def came():
+        made, wire = door.connect()
+        for answers in range(1, 4):
+            made.data_received(request(body_of(rows[0])))
+            assert made.timeout_keep_alive_task is None  # nobody is idle who waits
+            while len(wire.written) < answers:
+                await asyncio.sleep(0)
+            assert made.timeout_keep_alive_task is not None
+        made.connection_lost(None)
+        return made
+
+    made = uvloop.run(asyncio.wait_for(came(), 30))
+    assert made.server_state.total_requests == 3
+    assert not made.server_state.connections
+    assert not made.server_state.tasks
+    assert made.timeout_keep_alive_task is None
+    assert not any(door.app.state.turns.waiting.values())
 
 
 def test_to_who_has_left_nothing_is_written_and_others_are_answered(door, rows):

@@ -50,6 +50,34 @@ def test_who_waits_before_the_door_is_let_in_while_it_closes(monkeypatch):
             let_in[0].close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs its filters of sockets")
+def test_who_comes_while_the_door_closes_does_not_wait_before_it(monkeypatch):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.socket() as early,
+        socket.socket() as late,
+    ):
+        address, let_in = server.getsockname(), []
+        server.setblocking(False)
+        late.setblocking(False)
+
+        def meanwhile(_):
+            let_in.append(server.accept()[0])
+            late.connect_ex(address)
+            with pytest.raises(BlockingIOError):  # he would be cut off
+                server.accept()
+
+        monkeypatch.setattr(door.time, "sleep", meanwhile)
+        early.connect(address)
+        early.sendall(b"still here")
+        close_door(address[1])
+        let_in[0].setblocking(True)
+        assert let_in[0].recv(20) == b"still here"
+        let_in[0].sendall(b"answered")
+        assert early.recv(20) == b"answered"
+        let_in[0].close()
+
+
 def test_other_ports_stay_open():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

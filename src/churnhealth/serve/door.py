@@ -6,20 +6,22 @@ worker got four, and the other stood idle as long as they stayed. So workers tel
 other how many they hold, and who holds more than another lets that one go first.
 
 Were workers stopped while the socket still listens, the system would go on taking
-connections that nobody answers. So the socket is told first to let nobody wait before
-the door, and then to listen no more: who comes now is refused and tries elsewhere, and
-who was let in is answered.
+connections that nobody answers. So the socket is told first to let nobody new wait
+before the door, and then to listen no more: who comes now is refused and tries
+elsewhere, and who was let in is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import fcntl
 import logging
 import mmap
 import os
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -40,6 +42,16 @@ _WORKERS = 256  # at most
 _BREATH = 1.0  # seconds until somebody may have left
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LETTING_IN = 0.3  # seconds in which who waits before the door is let in
+_ATTACH_FILTER = 26  # SO_ATTACH_FILTER, which Python does not name
+_KNOCKS_NOT = b"".join(  # what a listening socket looks at: all but a first SYN
+    struct.pack("HBBI", *step)
+    for step in (
+        (0x30, 0, 0, 13),  # load the flags of TCP
+        (0x45, 0, 1, 0x14),  # ACK or RST: the next step, else the one after it
+        (0x06, 0, 0, 2**32 - 1),  # look at all of it
+        (0x06, 0, 0, 0),  # as if it had not come
+    )
+)
 
 
 class Held:
@@ -200,13 +212,27 @@ def close_door(port: int) -> int:
     with ExitStack() as held:
         doors = [held.enter_context(door) for door in _doors(port)]
         for door in doors:
-            door.listen(0)
+            _no_one_new(door)
         if doors:
             time.sleep(_LETTING_IN)  # who waits when it closes would be cut off
         for door in doors:
             with suppress(OSError):  # another worker closed it
                 door.shutdown(socket.SHUT_RDWR)
         return len(doors)
+
+
+def _no_one_new(door: socket.socket) -> None:
+    """Let nobody begin to wait before a door; who does already is let in.
+
+    A socket with room for none lets one wait, and there is always one under load: he
+    was cut off. So who comes is not heard any more, where the system can do that.
+    """
+    door.listen(0)
+    steps = ctypes.create_string_buffer(_KNOCKS_NOT, len(_KNOCKS_NOT))
+    many = len(_KNOCKS_NOT) // struct.calcsize("HBBI")
+    given = struct.pack("HP", many, ctypes.addressof(steps))
+    with suppress(OSError):
+        door.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, given)
 
 
 def _doors(port: int) -> Iterator[socket.socket]:

@@ -115,6 +115,12 @@ BROKEN = {
         "CH003",
         "features.exclude: there may be several; write a list, [...]",
     ),
+    "a source's name with a blank": (
+        {"toml": TOML.replace('name = "product"', 'name = "Seats Used"')},
+        "CH003",
+        "name: a name has small letters, digits and _, a letter first, such as"
+        " 'seats_used'",
+    ),
     "what is neither of two kinds": (
         {"toml": TOML + '[snapshots]\nevery = "30 days"\n'},
         "CH003",

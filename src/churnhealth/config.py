@@ -232,6 +232,10 @@ def _sentence(problem: dict[str, Any], where: str) -> str:
             f"`[[{where}]]`" if isinstance(problem["input"], dict) else "a list, [...]"
         )
         return f"there may be several; write {one}"
+    if problem["type"] == "string_pattern_mismatch" and where.endswith(".name"):
+        made = re.sub("[^a-z0-9]+", "_", str(problem["input"]).lower()).strip("_")
+        hint = f", such as {made!r}" if made[:1].isalpha() and made.isascii() else ""
+        return f"a name has small letters, digits and _, a letter first{hint}"
     if problem["type"] != "extra_forbidden":
         return str(problem["msg"]).removeprefix("Value error, ")
     known = _keys_at(problem["loc"][:-1])

@@ -55,6 +55,7 @@ def test_amounts_that_are_whole_in_the_first_files_are_not_rounded_in_later_ones
         "from read_json('a.json', columns = {a: 'int'})",
         "select 'read_csv(x)' from t where (a in ('from', 'b.csv'))",
         "from 'a.parquet'",
+        "copy t from 'a.csv'",
     ],
 )
 def test_a_query_that_guesses_nothing_is_left_as_it_is(query):

@@ -122,6 +122,8 @@ def read_whole(sql: str) -> str:
     "from read_json('a.json', sample_size = -1, maximum_samp"
     """
     words = _words(sql)
+    if words[0].strip().lower() == "copy":  # it has its columns, and kinds of its own
+        return sql
     calls: list[str] = []  # what each parenthesis that is open is told before it closes
     before = ""
     for i, word in enumerate(words):

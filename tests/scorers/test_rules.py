@@ -1,6 +1,7 @@
 """A card is read aloud: points, colours and reasons as by hand; nonsense is refused."""
 
 import copy
+import pickle
 import tomllib
 from pathlib import Path
 
@@ -357,3 +358,10 @@ def test_one_row_gives_the_points_of_the_portfolio_to_the_last_bit(card, rows):
 
 
 FITTED = {len(card["stages"]): by_hand(card)[0] for card in (CARD, MANY_LINES)}
+
+
+def test_a_scorer_that_has_spoken_can_be_pickled_and_says_the_same():
+    scorer = by_hand(CARD)[0]
+    X = np.full((2, 5), 3.0)
+    told = scorer.opinions(X)
+    assert pickle.loads(pickle.dumps(scorer)).opinions(X) == told

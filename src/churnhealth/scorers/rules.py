@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,10 @@ from churnhealth.sources.contract import Floats
 
 __all__ = ["RuleScorer"]
 
-_FEW = 8  # so many rows are faster one by one
+_FEW = 32  # so many rows are faster one by one
+_KEPT: WeakKeyDictionary[RuleScorer, tuple[object, CardRow]] = WeakKeyDictionary()
+"""The card of each scorer as functions; beside it, for they cannot be pickled."""
+
 _FLATTEST = -0.0005  # log-odds per point: more points never mean more risk
 
 
@@ -111,16 +115,14 @@ class RuleScorer(Scorer):
 
     @property
     def _row_card(self) -> CardRow:
-        kept = self.__dict__.get("_told")
+        kept = _KEPT.get(self)
         made_of = (self.card_, self.names_, self.middle_)
         if kept is None or kept[0] != made_of:
             told = CardRow(
                 self.card_, self.names_, middle=self.middle_, words=self._words()
             )
-            kept = (made_of, told)
-            self.__dict__["_told"] = kept
-        row_card: CardRow = kept[1]
-        return row_card
+            kept = _KEPT[self] = (made_of, told)
+        return kept[1]
 
     def table(self) -> str:
         """Print the card as a table."""

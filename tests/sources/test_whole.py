@@ -28,6 +28,18 @@ LATE = [1] * 25_000 + [2.5] * 4  # whole numbers for longer than DuckDB looks
         ("h.jsonl", "", JSON, "select * from '{root}/h.jsonl' where hours > 0"),
         ("h.csv", "account,ts,hours\n", CSV, "from read_csv('{root}/h.csv')"),
         ("h.csv", "account,ts,hours\n", CSV, "select h.* from '{root}/h.csv' h"),
+        (
+            "h.csv",
+            "account,ts,hours\n",
+            CSV,
+            "select h.* from '{root}/h.csv' where true",
+        ),
+        (
+            "x.csv",
+            "account,ts,hours\n",
+            CSV,
+            "select h.* from '{root}/x.csv' /* */ AS h",
+        ),
     ],
 )
 def test_amounts_that_are_whole_at_first_are_not_rounded_later(

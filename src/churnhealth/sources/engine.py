@@ -122,31 +122,44 @@ def read_whole(sql: str) -> str:
     "from read_json('a.json', sample_size = -1, maximum_samp"
     """
     words = _words(sql)
-    if words[0].strip().lower() == "copy":  # it has its columns, and kinds of its own
+    if (
+        words[0][0].strip().lower() == "copy"
+    ):  # it has its columns, and kinds of its own
         return sql
+    written = [word for word, _ in words]
     calls: list[str] = []  # what each parenthesis that is open is told before it closes
     before = ""
-    for i, word in enumerate(words):
+    for i, (word, _) in enumerate(words):
         bare = word.strip().lower()
         if bare == "(":
             calls.append(_GUESSES.get(before.strip('"').removesuffix("_auto"), ""))
         elif bare in _GUESSES_NOT and calls:
             calls[-1] = ""
         elif bare == ")" and calls:
-            words[i] = calls.pop() + word
+            written[i] = calls.pop() + word
         elif before in ("from", "join") and (kind := _TEXT_FILE.fullmatch(bare)):
             reader = "read_csv" if kind[1] in ("csv", "tsv") else "read_json"
-            words[i] = f"{reader}({word.strip()}{_GUESSES[reader]}) "
+            follows = next((w for w in words[i + 1 :] if w[0].strip()), ("", False))
+            named = follows[1] or follows[0].strip().lower() == "as"
+            # DuckDB calls a file by its name up to the first dot
+            alias = Path(word.strip().strip("'")).name.partition(".")[0]
+            own = "" if named else f"AS {quoted(alias)} "
+            written[i] = f"{reader}({word.strip()}{_GUESSES[reader]}) {own}"
         before = bare or before
-    return "".join(words)
+    return "".join(written)
 
 
-def _words(sql: str) -> list[str]:
-    """Part a query into its words, comments left out, blanks kept behind each."""
-    code = sql.encode()
-    found = [*duckdb.tokenize(sql), (len(code), None)]
+def _words(sql: str) -> list[tuple[str, bool]]:
+    """Part a query into its words, comments left out, blanks kept behind each.
+
+    Of each is said whether it is a name.
+    """
+    code, kinds = sql.encode(), duckdb.token_type
+    found = [*duckdb.tokenize(sql), (len(code), kinds.operator)]
     return [
-        "\n" if kind == duckdb.token_type.comment else code[at:end].decode()
+        ("\n", False)
+        if kind == kinds.comment
+        else (code[at:end].decode(), kind == kinds.identifier)
         for (at, kind), (end, _) in pairwise(found)
     ]
 

@@ -56,6 +56,10 @@ class Connection(asyncio.Protocol):
         self._way = self._answer = None
         self._came = bytearray()
 
+    @property
+    def is_open(self):
+        return self._way is not None
+
     async def open(self):
         """Connect, or raise OSError."""
         loop = asyncio.get_running_loop()

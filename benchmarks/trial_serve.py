@@ -218,19 +218,24 @@ def stopped(trial):
     port, service = trial.serve()
     outcome = []
 
-    async def asking(request, stop):
+    async def asking(request, stop, *, keeps):
+        connection = Connection(port)
         while not stop.is_set():
-            connection = Connection(port)
             try:
-                await connection.open()
+                if not connection.is_open:
+                    await connection.open()
             except OSError:
                 return  # nobody listens any more: not a request that failed
             outcome.append(await connection.ask(request))
-            connection.close()
+            if not keeps:
+                connection.close()
 
     async def both(request, process_id):
         stop = asyncio.Event()
-        tasks = [asyncio.ensure_future(asking(request, stop)) for _ in range(4)]
+        tasks = [
+            asyncio.ensure_future(asking(request, stop, keeps=keeps))
+            for keeps in (True, False) * 4
+        ]
         await asyncio.sleep(1.5)
         os.kill(process_id, signal.SIGTERM)
         await asyncio.sleep(3.0)

@@ -250,6 +250,17 @@ def test_who_waits_when_either_side_ends_is_answered_and_let_go(door, rows, ends
     assert closed
 
 
+@pytest.mark.parametrize("cut", [0, 9])
+def test_when_the_service_stops_the_answer_is_the_last(live, rows, cut):
+    door, sent = Door(live), request(body_of(rows[0])) * 3
+    door.protocol.stops = True
+    answer, closed = door.told(sent[:cut], sent[cut:], answers=3)
+    *others, last = answer.split(b"HTTP/1.1 200")
+    assert b"\r\nconnection: close\r\n" not in b"".join(others)
+    assert b"\r\nconnection: close\r\n" in last
+    assert closed
+
+
 def test_a_deadline_that_passed_is_not_the_next_requests(live, rows):
     door, sent = Door(live), request(body_of(rows[0]))
 

@@ -40,11 +40,14 @@ class Turnstile(HttpToolsProtocol):
 
     ``at_door`` gives the whole answer for whoever has to come back, somebody to wait
     for what is answered here, and ``None`` for all others: they go the usual way.
-    ``refuse`` gives the answer for what is no request.
+    ``refuse`` gives the answer for what is no request. When the service ``stops``, each
+    answer says that it is the last: a kept connection that is closed between two
+    requests loses the one that is on its way.
     """
 
     at_door: ClassVar[_Met] = staticmethod(lambda _: None)
     refuse: ClassVar[Callable[[RequestError], bytes]] = staticmethod(lambda _: b"")
+    stops: ClassVar[bool] = False
 
     _came = 0  # bytes of the newest piece
     _head: int | None = None  # bytes of a head so far; None: none has begun
@@ -59,6 +62,8 @@ class Turnstile(HttpToolsProtocol):
         self._reading = True
         super().data_received(data)
         self._reading = False
+        if self.stops and self._owed():
+            self.cycle.keep_alive = False
         if self._asking is not None:
             self._ask(*self._asking)
         if self._head is not None:

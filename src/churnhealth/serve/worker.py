@@ -34,6 +34,7 @@ from churnhealth.serve.lines import lines_of, log
 from churnhealth.serve.live import Live
 from churnhealth.serve.metrics import Metrics
 from churnhealth.serve.processes import forget_the_dead, lives
+from churnhealth.serve.turnstile import Turnstile
 
 __all__ = ["Worker"]
 
@@ -127,8 +128,8 @@ class Worker:
         stop, told = os.environ.get("CHURNHEALTH_STOP", ""), False
         while os.getppid() == supervisor:
             if stop and not told and Path(stop).exists():
+                Turnstile.stops = told = True
                 close_door(self._port)
-                told = True
             if starter and not lives(starter):
                 os.kill(supervisor, signal.SIGTERM)
                 return

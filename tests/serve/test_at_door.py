@@ -302,6 +302,22 @@ def test_who_was_answered_leaves_nothing_behind(door, rows):
     assert not any(door.app.state.turns.waiting.values())
 
 
+def test_that_who_asked_twice_has_left_is_no_fault_of_ours(door, rows, caplog):
+    sent = request(body_of(rows[0]))
+
+    async def left():
+        made, wire = door.connect()
+        made.data_received(sent[:-1])  # the usual way
+        made.data_received(sent[-1:] + sent)
+        wire.close()
+        made.connection_lost(None)
+        while made.tasks:
+            await asyncio.sleep(0)
+
+    uvloop.run(asyncio.wait_for(left(), 30))
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_to_who_has_left_nothing_is_written_and_others_are_answered(door, rows):
     async def left():
         gone, (made, wire) = door.connect(), door.connect()

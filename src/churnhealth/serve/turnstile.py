@@ -179,7 +179,9 @@ class _Gathered:
         self._head = b"" if cycle.scope["method"] == "HEAD" else None
 
     def write(self, data: bytes) -> None:
-        """Hold the head back; send all else, and the head before it."""
+        """Hold the head back; send all else, and the head before it, if one can."""
+        if self._transport.is_closing():
+            return
         if self._head is None and self._cycle.response_started:
             self._head = data
             return

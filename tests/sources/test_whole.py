@@ -67,6 +67,7 @@ def test_amounts_that_are_whole_in_the_first_files_are_not_rounded_in_later_ones
         "from read_json('a.json', columns = {a: 'int'})",
         "select 'read_csv(x)' from t where (a in ('from', 'b.csv'))",
         "from 'a.parquet'",
+        "select 'a.csv', 'b.csv' from t where x in (1, 'c.csv') order by 1, 'd.csv'",
         "copy t from 'a.csv'",
     ],
 )

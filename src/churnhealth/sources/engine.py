@@ -49,6 +49,7 @@ _GUESSES: Mapping[str, str] = {
     "read_ndjson": _IN_ALL_FILES,
 }
 _GUESSES_NOT = ("all_varchar", "columns", "sample_size")  # by who says one of these
+_CLAUSES = ("select", "from", "where", "group", "having", "qualify", "order", "limit")
 _TEXT_FILE = re.compile(r"'[^']*\.(csv|tsv|json|jsonl|ndjson)(?:\.gz|\.zst)?'")
 
 
@@ -122,31 +123,39 @@ def read_whole(sql: str) -> str:
     "from read_json('a.json', sample_size = -1, maximum_samp"
     """
     words = _words(sql)
-    if (
-        words[0][0].strip().lower() == "copy"
-    ):  # it has its columns, and kinds of its own
+    if words[0][0].strip().lower() == "copy":  # it has columns, and kinds of its own
         return sql
     written = [word for word, _ in words]
-    calls: list[str] = []  # what each parenthesis that is open is told before it closes
+    told = [""]  # what each parenthesis that is open is told before it closes
+    tables = [False]  # and whether tables are listed in it
     before = ""
     for i, (word, _) in enumerate(words):
         bare = word.strip().lower()
+        read = before in ("from", "join") or (before == "," and tables[-1])
         if bare == "(":
-            calls.append(_GUESSES.get(before.strip('"').removesuffix("_auto"), ""))
-        elif bare in _GUESSES_NOT and calls:
-            calls[-1] = ""
-        elif bare == ")" and calls:
-            written[i] = calls.pop() + word
-        elif before in ("from", "join") and (kind := _TEXT_FILE.fullmatch(bare)):
-            reader = "read_csv" if kind[1] in ("csv", "tsv") else "read_json"
-            follows = next((w for w in words[i + 1 :] if w[0].strip()), ("", False))
-            named = follows[1] or follows[0].strip().lower() == "as"
-            # DuckDB calls a file by its name up to the first dot
-            alias = Path(word.strip().strip("'")).name.partition(".")[0]
-            own = "" if named else f"AS {quoted(alias)} "
-            written[i] = f"{reader}({word.strip()}{_GUESSES[reader]}) {own}"
+            told.append(_GUESSES.get(before.strip('"').removesuffix("_auto"), ""))
+            tables.append(False)
+        elif bare == ")" and len(told) > 1:
+            written[i] = told.pop() + word
+            tables.pop()
+        elif bare in _GUESSES_NOT:
+            told[-1] = ""
+        elif bare in _CLAUSES:
+            tables[-1] = bare == "from"
+        elif read and (kind := _TEXT_FILE.fullmatch(bare)):
+            written[i] = _whole(word.strip(), kind[1], words[i + 1 :])
         before = bare or before
     return "".join(written)
+
+
+def _whole(file: str, kind: str, follows: Sequence[tuple[str, bool]]) -> str:
+    """Read a text file under the name it has, or the one that follows."""
+    reader = "read_csv" if kind in ("csv", "tsv") else "read_json"
+    word, is_name = next((f for f in follows if f[0].strip()), ("", False))
+    named = is_name or word.strip().lower() == "as"
+    alias = Path(file.strip("'")).name.partition(".")[0]  # as DuckDB calls it
+    own = "" if named else f"AS {quoted(alias)} "
+    return f"{reader}({file}{_GUESSES[reader]}) {own}"
 
 
 def _words(sql: str) -> list[tuple[str, bool]]:

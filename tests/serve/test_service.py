@@ -1,9 +1,11 @@
 """The real thing: `churnhealth serve` in a process of its own, asked over a socket."""
 
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -146,6 +148,30 @@ def test_a_stop_is_quick_and_leaves_nobody_behind(bundle_folder, tmp_path, sent)
         with pytest.raises(ProcessLookupError):
             service.kill_group()
         service.until_gone()
+
+
+def test_a_supervisor_that_is_killed_before_it_could_stop_the_workers_leaves_none(
+    bundle_folder, tmp_path
+):
+    with started(tmp_path, "--bundle", bundle_folder) as service:
+        of_starter = f"/proc/{service.process.pid}/task/{service.process.pid}/children"
+        supervisor = int(Path(of_starter).read_text().split()[0])
+        os.kill(supervisor, signal.SIGSTOP)
+        service.process.kill()
+        service.process.wait()
+        for _ in range(int(10 * DEADLINE)):  # a worker tells the supervisor, who cannot hear
+            if pending(supervisor) >> (signal.SIGTERM - 1) & 1:
+                break
+            time.sleep(0.1)
+        os.kill(supervisor, signal.SIGKILL)
+        service.until_gone()
+
+
+def pending(process):
+    """Give the signals that wait for a process, a bit each."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    (told,) = (line for line in lines if line.startswith("ShdPnd"))
+    return int(told.split()[1], 16)
 
 
 @pytest.mark.parametrize("who", ["the starter", "starter and supervisor"])

@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ __all__ = ["Worker"]
 
 _EVERY = 1.0  # seconds between two looks at what is named
 _OFTEN = 0.1  # seconds between two looks at whether to stop
+_ORPHANS = 1  # the process that takes them: the supervisor was gone before we began
 _SWITCH = 0.0005  # seconds that answers may wait for a thread beside them, not 0.005
 
 
@@ -131,8 +133,11 @@ class Worker:
                 Turnstile.stops = told = True
                 close_door(self._port)
             if starter and not lives(starter):
-                os.kill(supervisor, signal.SIGTERM)
-                return
+                if supervisor == _ORPHANS:
+                    break
+                with suppress(ProcessLookupError):
+                    os.kill(supervisor, signal.SIGTERM)
+                starter = 0  # told once; it may be killed before it stops us
             time.sleep(_OFTEN)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -159,7 +159,7 @@ def test_a_supervisor_that_is_killed_before_it_could_stop_the_workers_leaves_non
         os.kill(supervisor, signal.SIGSTOP)
         service.process.kill()
         service.process.wait()
-        for _ in range(int(10 * DEADLINE)):  # a worker tells the supervisor, who cannot hear
+        for _ in range(int(10 * DEADLINE)):  # a worker tells one who cannot hear
             if pending(supervisor) >> (signal.SIGTERM - 1) & 1:
                 break
             time.sleep(0.1)

@@ -387,3 +387,14 @@ def test_after_a_long_round_work_gets_as_much_time_but_not_the_whole_line(long, 
 
     done = asyncio.run(asked())
     assert done == 10 if piece == 0.0 else 1 <= done <= 2
+
+
+def test_no_more_are_let_through_in_a_round_of_the_loop_than_can_wait():
+    async def rounds():
+        turns = Turns(most_waiting=2, observer=Observer())
+        first = [turns.room("short") for _ in range(4)] + [turns.room("long")]
+        await asyncio.sleep(0)  # they did not reach the line: their room is free again
+        return first, [turns.room("short") for _ in range(3)]
+
+    told = [True, True, False, False, True], [True, True, False]
+    assert asyncio.run(rounds()) == told

@@ -19,7 +19,6 @@ from churnhealth.serve.guard import Guard
 from churnhealth.serve.keys import Key, Keys
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.refusal import too_slow
-from churnhealth.serve.turns import Turns
 from churnhealth.serve.turnstile import Turnstile
 
 AWAY = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\n\r\naway"
@@ -57,14 +56,8 @@ def server(monkeypatch):
     guard = guard_of(room=True)
     monkeypatch.setattr(Turnstile, "at_door", staticmethod(at_door))
     monkeypatch.setattr(Turnstile, "refuse", guard.refuse)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        loop="uvloop",
-        http="httptools",
-        date_header=False,
-        server_header=False,
-    )
+    bare = {"log_config": None, "date_header": False, "server_header": False}
+    config = uvicorn.Config(app, loop="uvloop", http="httptools", **bare)
     server = WideServer(config)
     with socket.create_server(("127.0.0.1", 0)) as shared:
         thread = threading.Thread(target=server.run, args=([shared],), daemon=True)
@@ -393,15 +386,3 @@ def test_who_would_be_refused_for_something_else_is_told_that(scope):
 
 def test_who_finds_room_goes_the_usual_way():
     assert guard_of(room=True).at_door(asked()) is None
-
-
-def test_no_more_are_let_through_in_a_round_of_the_loop_than_can_wait():
-    async def rounds():
-        turns = Turns(most_waiting=2, observer=Observer())
-        first = [turns.room("short") for _ in range(4)] + [turns.room("long")]
-        await asyncio.sleep(0)  # they did not reach the line: their room is free again
-        return first, [turns.room("short") for _ in range(3)]
-
-    first, second = asyncio.run(rounds())
-    assert first == [True, True, False, False, True]
-    assert second == [True, True, False]

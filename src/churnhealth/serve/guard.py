@@ -273,12 +273,12 @@ class Guard:
         )
 
 
-@lru_cache(maxsize=256)  # who asks again says the same
+@lru_cache(maxsize=16)  # who asks again says the same; few, for a head may be 64 kB
 def _host_of(header: str | None) -> str:
     return _PORT.sub("", header or "").strip("[]").lower()
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _is_json(content_type: str | None) -> bool:
     kind = [part.strip().lower() for part in (content_type or "").split(";")]
     return kind[0] == "application/json" and kind[1:] in ([], ["charset=utf-8"])

@@ -142,7 +142,7 @@ class Config(Section):
         return self
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: str | Path) -> Config:
     """Read and validate ``path``.
 
     Raises
@@ -150,6 +150,7 @@ def read_config(path: Path) -> Config:
     ConfigError
         CH001 no such file, CH002 not TOML, CH003 a key or value we cannot accept.
     """
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

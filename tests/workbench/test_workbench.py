@@ -190,3 +190,34 @@ def test_the_files_behind_frames_go_with_the_data():
     assert folder.is_dir()
     del data
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "day",
+    ["2026-02-01", pd.Timestamp("2026-02-01 15:00"), np.datetime64("2026-02-01")],
+    ids=["text", "timestamp", "numpy"],
+)
+def test_a_day_may_be_given_as_notebooks_hold_it(day):
+    contracts, _ = frames(30)
+    data = ch.company_data(contracts=contracts, today=day)
+    assert data.today == date(2026, 2, 1)
+
+
+@pytest.mark.parametrize("day", ["1.2.2026", 7, pd.NaT])
+def test_what_is_no_day_is_refused(data, model, day):
+    with pytest.raises(ch.ChurnHealthError, match=r"\[CH802\]"):
+        model.score(data, as_of=day)
+
+
+def test_frames_that_cannot_be_read_leave_no_copy_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    contracts, _ = frames(30)
+    with pytest.raises(ConfigError, match="CH003"):
+        ch.company_data(contracts=contracts, snapshotz={})
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_configuration_is_read_from_a_path_in_text(tmp_path):
+    path = tmp_path / "churnhealth.toml"
+    path.write_text("", encoding="utf-8")
+    assert ch.read_config(str(path)) == ch.read_config(path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +25,7 @@ from churnhealth.sources.contract import History, day_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.simulate import simulate, write_company
+from churnhealth.workbench.days import Day, date_given
 from churnhealth.workbench.learned import Backtest, Model
 from churnhealth.workbench.training import TrainingSet
 
@@ -44,11 +46,11 @@ class CompanyData:
         self,
         config: Config,
         *,
-        today: date | None = None,
+        today: Day | None = None,
         made_in: Path | None = None,
     ) -> None:
         self.config = config
-        self.today = date.today() if today is None else today  # noqa: DTZ011
+        self.today = date.today() if today is None else date_given(today)  # noqa: DTZ011
         if made_in is not None:  # files that were written for it go with it
             finalize(self, shutil.rmtree, made_in, ignore_errors=True)
         with Progress() as progress:
@@ -88,7 +90,7 @@ class CompanyData:
             judged, report = judge(config, panel, progress=progress)
         return Backtest(panel, config, judged, report)
 
-    def train(self, *, as_of: date | str | None = None, **sections: Any) -> Model:
+    def train(self, *, as_of: Day | None = None, **sections: Any) -> Model:
         """Judge the scorers on the past, then fit the chosen one on all of it."""
         config = self._changed(sections)
         with Progress() as progress:
@@ -96,7 +98,7 @@ class CompanyData:
                 config,
                 self.loaded,
                 self.findings,
-                as_of=None if as_of is None else day_of(_date(as_of)),
+                as_of=None if as_of is None else day_of(date_given(as_of)),
                 progress=progress,
             )
         return Model(trained.bundle, trained.report)
@@ -131,7 +133,7 @@ def company_data(
     events: Mapping[str, Any] | None = None,
     states: Mapping[str, Any] | None = None,
     question: str | Sections = "renewal",
-    today: date | None = None,
+    today: Day | None = None,
     **sections: Sections,
 ) -> CompanyData:
     """Take a company's tables as data frames; columns are known by our names.
@@ -159,34 +161,34 @@ def company_data(
     >>> company_data(contracts=contracts, today=date(2025, 6, 1))
     CompanyData('Company', 2 accounts, 2 contract terms)
     """
-    place = Path(tempfile.mkdtemp())
-    sources = written_frames(
-        place,
-        accounts=accounts,
-        contracts=contracts,
-        events=events,
-        states=states,
-    )
-    asked = {"kind": question} if isinstance(question, str) else dict(question)
-    raw = {"sources": sources, "question": asked, "tracking": {"uri": ""}, **sections}
-    config = parse_config(raw, folder=place)
+    with _place() as place:
+        sources = written_frames(
+            place,
+            accounts=accounts,
+            contracts=contracts,
+            events=events,
+            states=states,
+        )
+        asked = {"kind": question} if isinstance(question, str) else dict(question)
+        own = {"sources": sources, "question": asked, "tracking": {"uri": ""}}
+        config = parse_config({**own, **sections}, folder=place)
     return CompanyData(config, today=today, made_in=place)
 
 
-def read_company(path: str | Path, *, today: date | None = None) -> CompanyData:
+def read_company(path: str | Path, *, today: Day | None = None) -> CompanyData:
     """Read the sources of a ``churnhealth.toml``; raises as the commands do."""
-    return CompanyData(read_config(Path(path)), today=today)
+    return CompanyData(read_config(path), today=today)
 
 
 def simulate_company(
-    *, accounts: int = 600, seed: int = 7, today: date | None = None
+    *, accounts: int = 600, seed: int = 7, today: Day | None = None
 ) -> CompanyData:
     """Simulate a business-to-business company with three years of history.
 
     Its configuration and scorecard are those of ``churnhealth demo``.
     """
+    until = date(2026, 1, 1) if today is None else date_given(today)
     place = Path(tempfile.mkdtemp())
-    until = date(2026, 1, 1) if today is None else today
     write_company(
         simulate(accounts=accounts, seed=seed, until=until),
         place / "data",
@@ -197,6 +199,17 @@ def simulate_company(
         (place / name).write_text(text.replace(".csv", ".parquet"), encoding="utf-8")
     config = _with_sections(read_config(place / "demo.toml"), {"tracking": {"uri": ""}})
     return CompanyData(config, today=until, made_in=place)
+
+
+@contextmanager
+def _place() -> Iterator[Path]:
+    """Give a new folder, which goes again where what is done in it fails."""
+    place = Path(tempfile.mkdtemp())
+    try:
+        yield place
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
 
 
 def _with_sections(config: Config, sections: Mapping[str, Sections | str]) -> Config:
@@ -212,7 +225,3 @@ def _with_sections(config: Config, sections: Mapping[str, Sections | str]) -> Co
         else:
             raw[name] = {**raw.get(name, {}), **given}
     return parse_config(raw, folder=config.folder)
-
-
-def _date(day: date | str) -> date:
-    return date.fromisoformat(day) if isinstance(day, str) else day

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ from churnhealth.progress import Progress
 from churnhealth.scoring import ScoreBook, score_history
 from churnhealth.sources.contract import date_of, day_of
 from churnhealth.sources.load import load
+from churnhealth.workbench.days import Day, date_given
 from churnhealth.workbench.told import Explanation
 
 if TYPE_CHECKING:
@@ -167,13 +168,11 @@ class Model:
         """What moves the newest cohort most: share, direction, folds, segments."""
         return _frame_of(self.bundle.card.get("drivers", []))
 
-    def score(self, data: CompanyData, *, as_of: date | str | None = None) -> Any:
+    def score(self, data: CompanyData, *, as_of: Day | None = None) -> Any:
         """Score everyone in question on a day: the columns of ``scores.parquet``."""
         return to_frame(self._book(data, as_of).scores)
 
-    def score_drivers(
-        self, data: CompanyData, *, as_of: date | str | None = None
-    ) -> Any:
+    def score_drivers(self, data: CompanyData, *, as_of: Day | None = None) -> Any:
         """List the drivers of everyone who is scored on a day, in words."""
         return to_frame(self._book(data, as_of).drivers)
 
@@ -182,8 +181,8 @@ class Model:
         data: CompanyData,
         account: str,
         *,
-        as_of: date | str | None = None,
-        since: date | str | None = None,
+        as_of: Day | None = None,
+        since: Day | None = None,
         suggest: bool = False,
     ) -> Explanation:
         """Say why one account has its score, what moved it, and what would help.
@@ -195,7 +194,7 @@ class Model:
             self._history(data),
             account,
             day=_day(data, as_of),
-            since=None if since is None else day_of(_date(since)),
+            since=None if since is None else day_of(date_given(since)),
             with_suggestion=suggest,
             now=datetime.now(UTC),
         )
@@ -234,7 +233,7 @@ class Model:
         risk = rows["churn_probability"].tolist()
         return history_plot(days, risk, cuts=self.bundle.cuts.cuts)
 
-    def shap(self, data: CompanyData, *, as_of: date | str | None = None) -> Any:
+    def shap(self, data: CompanyData, *, as_of: Day | None = None) -> Any:
         """Give the drivers of everyone who is scored as a ``shap.Explanation``."""
         values = self._book(data, as_of).values
         if values is None:
@@ -288,7 +287,7 @@ class Model:
             return data.history
         return load(data.config, decimals=known).history
 
-    def _book(self, data: CompanyData, as_of: date | str | None) -> ScoreBook:
+    def _book(self, data: CompanyData, as_of: Day | None) -> ScoreBook:
         return score_history(
             self.bundle,
             self._history(data),
@@ -323,14 +322,10 @@ def load_model(folder: str | Path) -> Model:
     return Model(load_bundle(Path(folder)))
 
 
-def _day(data: CompanyData, as_of: date | str | None) -> int:
+def _day(data: CompanyData, as_of: Day | None) -> int:
     if as_of is None:
         return scoring_day(data.history, data.config)
-    return day_of(_date(as_of))
-
-
-def _date(day: date | str) -> date:
-    return date.fromisoformat(day) if isinstance(day, str) else day
+    return day_of(date_given(as_of))
 
 
 def _frame_of(rows: Any) -> Any:

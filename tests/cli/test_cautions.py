@@ -1,12 +1,14 @@
 """What a run of scores warns of."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from tests.made import AS_OF, bundle_of, loaded, settings
 from tests.scored import book
 
 from churnhealth.commands.cautions import cautions
+from churnhealth.sources.contract import date_of
 
 
 def warned(times):
@@ -36,3 +38,23 @@ def test_an_export_that_is_some_days_late_is_told(days, told):
     warning = cautions(bundle_of("gbm"), settings(), history, book(), day=AS_OF)
     words = f"has not paused for so long in a year: its {days} days since then count"
     assert (words in str(warning)) is told
+
+
+def settled(data_until):
+    made = settings()
+    question = made.question.model_copy(update={"data_until": data_until})
+    return made.model_copy(update={"question": question})
+
+
+@pytest.mark.parametrize(("age", "told"), [(31, False), (32, True)])
+def test_scores_of_a_day_that_nobody_chose_and_that_is_long_ago_are_told(age, told):
+    here = (bundle_of("gbm"), settled(None), loaded().history, book())
+    warning = str(cautions(*here, day=AS_OF, today=date_of(AS_OF + age)))
+    words = f"the newest data are {age} days old, and so are these scores"
+    assert (words in warning) is told
+    assert (f"say --as-of {date_of(AS_OF)} if" in warning) is told
+
+
+def test_a_day_that_the_settings_say_is_chosen():
+    here = (bundle_of("gbm"), settled(date_of(AS_OF)), loaded().history, book())
+    assert "days old" not in str(cautions(*here, day=AS_OF, today=date(2036, 1, 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import numpy as np
 
@@ -14,11 +15,14 @@ from churnhealth.explain.numbers import figure
 from churnhealth.features.kernel_rows import Recorded
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
-from churnhealth.sources.contract import Coverage, History, date_of
+from churnhealth.sources.contract import Coverage, History, date_of, day_of
 from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
-__all__ = ["cautions"]
+__all__ = ["STALE_DAYS", "cautions"]
+
+STALE_DAYS = 31
+"""So long after the newest data scores are still plain."""
 
 _A_YEAR = 365
 _STEADY = 0.6  # of all days
@@ -28,12 +32,24 @@ _LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
 
 
 def cautions(
-    bundle: Bundle, config: Config, history: History, book: ScoreBook, *, day: int
+    bundle: Bundle,
+    config: Config,
+    history: History,
+    book: ScoreBook,
+    *,
+    day: int,
+    today: date | None = None,
 ) -> str | None:
-    """Say what makes the scores of a day other than they look; ``None`` if nothing."""
+    """Say what makes the scores of a day other than they look; ``None`` if nothing.
+
+    ``today`` is given where nobody asked for a day: the newest that the data know is
+    taken then, which may be long ago.
+    """
     told = [*_of_silence(bundle, history, book, day)]
     told += _of_terms(bundle, book)
     told += _of_levels(bundle, book)
+    if today is not None and config.question.data_until is None:
+        told += _of_age(day, today)
     if day < bundle.as_of:
         told.append(
             f"the model has learned from what became known until"
@@ -45,6 +61,15 @@ def cautions(
             " now: train again for them"
         )
     return "; ".join(told) or None
+
+
+def _of_age(day: int, today: date) -> Iterator[str]:
+    """Tell how old the newest data are; a load that is a few weeks late is no news."""
+    if (old := day_of(today) - day) > STALE_DAYS:
+        yield (
+            f"the newest data are {old} days old, and so are these scores: load newer"
+            f" rows, or say --as-of {date_of(day)} if that is the day you want"
+        )
 
 
 def _other_colours(bundle: Bundle, config: Config) -> bool:

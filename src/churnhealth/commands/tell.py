@@ -26,7 +26,7 @@ from churnhealth.archive.runs import (
 from churnhealth.archive.tasks import tasks_of_run
 from churnhealth.assessing import score_matrix
 from churnhealth.bundle import Bundle, load_bundle
-from churnhealth.commands.cautions import cautions
+from churnhealth.commands.cautions import STALE_DAYS, cautions
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.explain.drivers import Explained, roll_up
@@ -50,7 +50,6 @@ from churnhealth.sources.contract import History, date_of
 from churnhealth.sources.load import load
 from churnhealth.what_if import suggest
 
-_STALE_DAYS = 31  # scoring this long after the newest data is still plain
 __all__ = [
     "explain_account",
     "look_back",
@@ -134,7 +133,9 @@ def score_cohort(
         "statuses": dict(sorted(Counter(book.scores["status"].tolist()).items())),
         "bands": {band: bands.count(band) for band in order if band in bands},
         "tasks": {book.name: begun[book.name] for book in config.playbooks},
-        "warning": cautions(bundle, config, history, book, day=day),
+        "warning": cautions(
+            bundle, config, history, book, day=day, today=now if as_of is None else None
+        ),
     }
 
 
@@ -147,7 +148,7 @@ def _ready(
     with progress.stage("read"):
         history = load(config, decimals=bundle.schema.decimals).history
     newest = scoring_day(history, config)
-    if as_of is not None and as_of > newest + _STALE_DAYS:
+    if as_of is not None and as_of > newest + STALE_DAYS:
         raise RequestError(
             "CH505",
             f"the data end before {date_of(newest)}, long before {date_of(as_of)}",

@@ -179,6 +179,15 @@ def renewing_by_themselves(folder):
         *[("abcd"[i % 4], day, "login") for i, day in enumerate(days(40, date(2024, 10, 1)))])  # noqa: E501  # fmt: skip
 
 
+def with_licences(folder):
+    from_csv(folder)
+    (folder / "usage" / "one.csv").rename(folder / "usage.csv")
+    csv(folder / "subscriptions.csv", ("customer", "from", "to", "mrr"),
+        *[(c, "2024-01-01", "2025-01-01", 90) for c in "ab"])  # fmt: skip
+    csv(folder / "licences.csv", ("customer", "valid_from", "licences"),
+        ("a", "2024-01-01", 5), ("a", "2024-06-01", 8))  # fmt: skip
+
+
 def with_trials_and_merges(folder):
     csv(folder / "contracts.csv", ("workspace", "plan", "from", "to", "mrr"),
         ("a", "trial", "2023-12-18", "2024-01-01", 0),
@@ -233,6 +242,7 @@ SHAPES = [
     from_stripe,
     from_crm,
     renewing_by_themselves,
+    with_licences,
     with_currencies_and_zones,
     with_trials_and_merges,
     with_several_ids,
@@ -246,6 +256,7 @@ EXPECTED = {
     "From Stripe": (2, 2, {"invoices": 13}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
     "Renewing by themselves": (4, 8, {"product": 40}),
+    "Seats beside the contracts": (2, 2, {"product": 40}),
     "Two currencies": (2, 2, {"product": 40, "tickets": 8}),
     "Trials and merges": (1, 2, {"product": 40}),
     "Several ids": (3, 2, {"tickets": 20}),

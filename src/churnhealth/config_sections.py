@@ -125,7 +125,8 @@ class EventsSource(Source):
 class StatesSource(Source):
     """Values that hold until they change; ``levels`` are what words stand for.
 
-    ``higher`` says whether more is better, where that is known.
+    ``higher`` says whether more is better, where that is known; ``seats`` names the
+    state that says how many seats an account has.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -133,6 +134,7 @@ class StatesSource(Source):
         "experience"
     )
     higher: Literal["better", "worse"] | None = None
+    seats: str | None = None
     levels: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default_factory=dict
     )
@@ -163,6 +165,9 @@ class Sources(Section):
         double = sorted({n for n in names if names.count(n) > 1})
         if double:
             raise ValueError(f"source names must differ; used twice: {double}")
+        of_seats = [s.name for s in self.states if s.seats is not None]
+        if len(of_seats) > 1:
+            raise ValueError(f"`seats` stands on one source of states: {of_seats}")
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from churnhealth.archive.timeline import people_table, records_table, usage_tabl
 from churnhealth.bundle import Bundle
 from churnhealth.config_sections import Company
 from churnhealth.evaluate.terms import terms_due, unseen_terms
+from churnhealth.features.runtime import compute
+from churnhealth.features.spec import feature
 from churnhealth.scoring import ScoreBook
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.contract import (
@@ -77,7 +80,7 @@ def _profile(
         gap_days=bundle.question.gap_days or 0,
     )
     row, has = np.maximum(cover.row, 0), cover.row >= 0
-    table["seats"] = cover.seats
+    table["seats"] = _seats(bundle, history, account, as_of, cover.seats)
     for name in ("term_months", "discount"):
         table[name] = np.where(has, getattr(history.contracts, name)[row], np.nan)
     nothing = np.full(n, None, dtype=object)
@@ -85,6 +88,21 @@ def _profile(
     table["customer_since"] = _dates(cover.start)
     table["renewals"] = cover.renewals.astype(np.float64)
     return table
+
+
+def _seats(
+    bundle: Bundle, history: History, account: Ints, as_of: int, agreed: Floats
+) -> Floats:
+    """Give the seats as the model's features read them."""
+    read = [s for s in bundle.specs if s.seats is not None]
+    if not read:
+        return agreed
+    asked = replace(feature("seats", source="contracts"), seats=read[0].seats)
+    days = np.full(account.size, as_of, np.int64)
+    gap_days = bundle.question.gap_days or 0
+    return compute(history, (asked,), account=account, as_of=days, gap_days=gap_days)[
+        :, 0
+    ]
 
 
 def novel_terms(bundle: Bundle, book: ScoreBook) -> Floats:

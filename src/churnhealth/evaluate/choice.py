@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.makers import configured_card, outcome_window
-from churnhealth.features.directed import directed
+from churnhealth.features.directed import directed, seats_noted
 from churnhealth.features.library import default_specs
 from churnhealth.features.own import own_specs
 from churnhealth.features.spec import FeatureSpec
@@ -27,7 +27,7 @@ def choose_specs(
 
     ``crowded_out`` is told the names for which ``[features] most`` left no room.
     """
-    wanted = config.features
+    wanted, states = config.features, config.sources.states
     specs = default_specs(
         history,
         windows_days=wanted.windows_days,
@@ -40,9 +40,9 @@ def choose_specs(
         exclude=wanted.exclude,
         also=() if (card := configured_card(config)) is None else card.features,
         most=wanted.most,
+        seats=seats_noted(states),
         crowded_out=crowded_out,
     )
-    states = config.sources.states
     own = {s.name: s for s in own_specs(history, wanted.own, states=states)}
     usual = directed([s for s in specs if s.name not in own], states)
     specs = (*usual, *own.values())

@@ -8,12 +8,22 @@ from dataclasses import replace
 from churnhealth.config import StatesSource
 from churnhealth.features.spec import FeatureSpec
 
-__all__ = ["directed"]
+__all__ = ["directed", "seats_noted"]
 
 _LEVELS = ("latest", "fresh", "average", "recent_average", "change")
 _VALUES = ("latest", "fresh")  # the others lie between values, or are differences
 _KNOWN = {"nps": "better", "csat": "better"}
 _SIGN = {"better": -1, "worse": 1}
+_OF_SEATS = ("users_share", "mean_users_share", "seats", "price")
+
+
+def seats_noted(sources: Sequence[StatesSource]) -> tuple[str, str] | None:
+    """Give the source and the state that say how many seats there are, if one does.
+
+    >>> seats_noted([StatesSource(name="billing", path="b.csv", seats="licences")])
+    ('billing', 'licences')
+    """
+    return next(((s.name, s.seats) for s in sources if s.seats is not None), None)
 
 
 def directed(
@@ -23,7 +33,7 @@ def directed(
 
     ``higher`` of the source says whether more is better; without it that holds for
     states named ``nps`` and ``csat``. Values are told by the words of ``levels``.
-    Features that measure no value stay as they are.
+    Features of seats are told which state says them. All others stay as they are.
 
     >>> from churnhealth.features.spec import feature
     >>> grade, age = (
@@ -38,7 +48,7 @@ def directed(
     """
     told = {source.name: source.higher for source in sources}
     called = {source.name: tuple(source.levels.items()) for source in sources}
-    made = []
+    made, seats = [], seats_noted(sources)
     for spec in specs:
         if spec.source in told and spec.kind in _LEVELS:
             known = _KNOWN.get((spec.item or "").lower())
@@ -46,5 +56,7 @@ def directed(
             spec = replace(spec, direction=_SIGN[higher]) if higher else spec
         if spec.source in called and spec.kind in _VALUES:
             spec = replace(spec, words=called[spec.source])
+        if spec.kind in _OF_SEATS:
+            spec = replace(spec, seats=seats)
         made.append(spec)
     return tuple(made)

@@ -12,14 +12,13 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias, TypeVar, cast
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
 from churnhealth.errors import InputError
 from churnhealth.features.kernel_contracts import (
     CONTRACT_KINDS,
-    Terms,
     ends_within,
     level,
     number_noted,
@@ -32,13 +31,13 @@ from churnhealth.features.kernel_events import (
     Item,
     mean_users,
 )
+from churnhealth.features.kernel_in_force import SEAT_KINDS, InForce
 from churnhealth.features.kernel_life import LIFE_KINDS
 from churnhealth.features.kernel_moments import (
     Moment,
     Moments,
     key_of,
     quotient,
-    where,
 )
 from churnhealth.features.kernel_parts import Named
 from churnhealth.features.kernel_people import PEOPLE_KINDS
@@ -47,7 +46,7 @@ from churnhealth.features.kernel_states import STATE_KINDS, States
 from churnhealth.features.kernel_users import USER_KINDS, active_users
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.sources.contract import FAR, Contracts, Days, Floats, History, Ints
+from churnhealth.sources.contract import Days, Floats, History, Ints
 
 __all__ = ["COMPUTED", "compute"]
 
@@ -61,12 +60,10 @@ _EVENT_KINDS = {
 T = TypeVar("T")
 _Answer: TypeAlias = "Callable[[_Batch], Ints | Floats]"
 
-_SEAT_KINDS = ("users_share", "mean_users_share")
+_SHARES = ("users_share", "mean_users_share")
 _ALONE = ("ends_within", "number", "is")
 
-COMPUTED = frozenset(
-    {*_EVENT_KINDS, *_SEAT_KINDS, *STATE_KINDS, *CONTRACT_KINDS, *_ALONE}
-)
+COMPUTED = frozenset({*_EVENT_KINDS, *_SHARES, *STATE_KINDS, *CONTRACT_KINDS, *_ALONE})
 """The kinds the kernel has a function for."""
 
 
@@ -208,8 +205,11 @@ def _asked(spec: FeatureSpec) -> _Answer:
     kind, source, item, days = spec.kind, spec.source, spec.item or "", spec.days or 0
     if kind in _EVENT_KINDS:
         return _asked_of_events(spec, spec.item)
-    if kind in _SEAT_KINDS:
+    if kind in _SHARES:
         return lambda batch: batch.share_of_seats(spec, days)
+    if spec.seats is not None:
+        told, noted = SEAT_KINDS[kind], spec.seats
+        return lambda batch: told(batch.in_force, noted)
     if kind in STATE_KINDS:
         held, state = STATE_KINDS[kind], spec.item
         return lambda batch: (
@@ -260,29 +260,6 @@ def _side_by_side(
         yield from pool.map(lambda batch: work(*batch), batches)
 
 
-class _InForce:
-    """The contract terms of a run of accounts, looked at when they are first asked."""
-
-    def __init__(self, history: History, moments: Moments, gap_days: int) -> None:
-        self._contracts, self._moments = history.contracts, moments
-        self._gap_days = gap_days
-        self._terms: Terms | None = None
-
-    def terms(self) -> Terms:
-        """Give the terms in force at every snapshot."""
-        if self._terms is None:
-            contracts = cast("Contracts", self._contracts)  # refused if absent
-            self._terms = Terms(contracts, self._moments, gap_days=self._gap_days)
-        return self._terms
-
-    def started(self) -> Days | None:
-        """Give the day cover began, ``FAR`` where there is none."""
-        if self._contracts is None:
-            return None
-        cover = self.terms().cover
-        return where(cover.covered, cover.start, np.int64(FAR))
-
-
 class _Asked(dict[str, T]):
     """Sources by name, each made when something is first asked of it."""
 
@@ -309,8 +286,11 @@ class _Batch:
         named: Mapping[str, Named],
     ) -> None:
         self.accounts, self.moments = history.accounts, moments
-        in_force = _InForce(history, moments, gap_days)
-        self.terms, started = in_force.terms, in_force.started
+        self.states = _Asked(
+            {log.name: partial(States, log, moments) for log in history.states}
+        )
+        self.in_force = InForce(history.contracts, moments, gap_days, self.states)
+        self.terms, started = self.in_force.terms, self.in_force.started
         self.events = _Asked(
             {
                 log.name: partial(
@@ -323,9 +303,6 @@ class _Batch:
                 for log in history.events
             }
         )
-        self.states = _Asked(
-            {log.name: partial(States, log, moments) for log in history.states}
-        )
 
     def fill(self, asked: _Together, lines: Floats) -> None:
         """Compute features of several events at every snapshot, each into its line."""
@@ -337,7 +314,7 @@ class _Batch:
 
     def share_of_seats(self, spec: FeatureSpec, days: int) -> Floats:
         """Divide the users of a window by the seats in force."""
-        events, terms = self.events[spec.source], self.terms()
+        events = self.events[spec.source]
         users: Ints | Floats
         if spec.kind == "mean_users_share":
             users = mean_users(events, spec.item, days)
@@ -345,7 +322,7 @@ class _Batch:
             users = self.moments.missing()
         else:
             users = events.recorded(days, active_users(events, spec.item, days))
-        return quotient(users, terms.cover.seats)
+        return quotient(users, self.in_force.seats(spec.seats))
 
 
 def _refuse_unknown_sources(
@@ -369,13 +346,14 @@ def _refuse_unknown_sources(
 
 def _needs(spec: FeatureSpec) -> set[tuple[str, str]]:
     family = KINDS[spec.kind].family
+    noted = {("states", spec.seats[0])} if spec.seats else set()
     if family == "contracts":
-        return {("contracts", "")}
+        return {("contracts", ""), *noted}
     if family == "accounts" and spec.source == "contracts":
         return {("contracts", "")}
     if family == "accounts":
         return {("accounts", (spec.item or "").partition("=")[0])}
     if family == "states":
         return {("states", spec.source)}
-    seats = {("contracts", "")} if spec.kind in _SEAT_KINDS else set()
-    return {("events", spec.source), *seats}
+    seats = {("contracts", "")} if spec.kind in _SHARES else set()
+    return {("events", spec.source), *(noted or seats)}

@@ -44,6 +44,7 @@ def default_specs(
     exclude: Sequence[str] = (),
     also: Collection[str] = (),
     most: int = MOST_FEATURES,
+    seats: tuple[str, str] | None = None,
     crowded_out: Callable[[Sequence[str]], object] | None = None,
 ) -> tuple[FeatureSpec, ...]:
     """Choose the features that this history can feed, in a fixed order.
@@ -53,6 +54,7 @@ def default_specs(
     names (``product__*``); what is excluded stays out even if it is included. At most
     ``most`` are kept (`room.py` says which); ``crowded_out`` is told the others' names.
     ``ends_within`` asks whether a known end of cover lies in the question's own window.
+    ``seats`` are the source and the state that say how many seats there are.
     Features named in ``also`` (those of a scorecard) are there whenever they can be.
     """
 
@@ -61,19 +63,20 @@ def default_specs(
         return kept and not any(fnmatchcase(spec.name, p) for p in exclude)
 
     windows = sorted(set(windows_days))
+    noted = seats is not None and _noted(history, *seats, known_before)
     frame = [
-        *_contracts(history, known_before, ends_within),
+        *_contracts(history, known_before, ends_within, noted=noted),
         *_states(history, windows, known_before),
     ]
     for log in history.events:
-        frame.extend(_source(history, log, windows, known_before))
+        frame.extend(_source(history, log, windows, known_before, noted=noted))
     for specs in _by_rank(history, windows, top_events, known_before):
         frame.extend(specs)
     frame.extend(attribute_specs(history, known_before))
     asked = [spec for spec in frame if wanted(spec)]
     kept = within_room(asked, most=most, middle=_middle(windows))
     named = set(also) - {spec.name for spec in kept}
-    possible = _everything(history, windows, known_before) if named else ()
+    possible = _everything(history, windows, known_before, noted=noted) if named else ()
     made = (*kept, *(spec for spec in possible if spec.name in named))
     if crowded_out is not None:
         names = {spec.name for spec in made}
@@ -82,11 +85,11 @@ def default_specs(
 
 
 def _everything(
-    history: History, windows: Sequence[int], known_before: int
+    history: History, windows: Sequence[int], known_before: int, *, noted: bool
 ) -> Iterator[FeatureSpec]:
     """Yield every feature of the windows, whether it is a sensible default or not."""
     for log in history.events:
-        yield from _source(history, log, windows, known_before, dense=True)
+        yield from _source(history, log, windows, known_before, noted=noted, dense=True)
     most = max((len(log.vocabulary) for log in history.events), default=0)
     for specs in _by_rank(history, windows, most, known_before, dense=True):
         yield from specs
@@ -103,6 +106,7 @@ def _source(
     windows: Sequence[int],
     known_before: int,
     *,
+    noted: bool,
     dense: bool = False,
 ) -> Specs:
     """Yield the features over all events of one source."""
@@ -133,7 +137,8 @@ def _source(
         for days in dict.fromkeys((middle, widest)):
             yield make("count", days)
         yield make("trend", widest)
-    yield from _people(history, log, known, windows, known_before, make)
+    seats = noted or _contract_column(history, "seats", known_before)
+    yield from _people(log, known, windows, make, seats=seats)
     if log.amount is not None and np.isfinite(log.amount[known]).any():
         for days in dict.fromkeys((middle, widest)):
             yield make("sum", days)
@@ -199,15 +204,9 @@ def _rhythm(windows: Sequence[int], make: Make, *, several: bool) -> Specs:
 
 
 def _people(
-    history: History,
-    log: EventLog,
-    known: Known,
-    windows: Sequence[int],
-    known_before: int,
-    make: Make,
+    log: EventLog, known: Known, windows: Sequence[int], make: Make, *, seats: bool
 ) -> Specs:
     middle = _middle(windows)
-    seats = _contract_column(history, "seats", known_before)
     user = None if log.user is None else log.user[known]
     if user is not None and (user >= 0).any():
         for days in windows:
@@ -297,7 +296,7 @@ def _category(log: EventLog, rows: Ints) -> Category:
 
 def _states(history: History, windows: Sequence[int], known_before: int) -> Specs:
     for log in history.states:
-        items = _top_states(log, known_before)
+        items = _states_known(log, known_before)[:_MOST_STATES]
         names = slugs(items)
         for item in items:
             category = cast("Category", log.categories[log.vocabulary.index(item)])
@@ -318,15 +317,25 @@ def _states(history: History, windows: Sequence[int], known_before: int) -> Spec
                 )
 
 
-def _top_states(log: StateLog, known_before: int) -> list[str]:
+def _states_known(log: StateLog, known_before: int) -> list[str]:
+    """List the states of which something was known, those with most rows first."""
     known = log.known_at < known_before
     rows = np.bincount(log.state[known], minlength=len(log.vocabulary))
     order = sorted(range(rows.size), key=lambda c: (-int(rows[c]), log.vocabulary[c]))
-    return [log.vocabulary[code] for code in order[:_MOST_STATES] if rows[code]]
+    return [log.vocabulary[code] for code in order if rows[code]]
+
+
+def _noted(history: History, source: str, state: str, known_before: int) -> bool:
+    """Say whether anything was known of a state."""
+    return any(
+        state in _states_known(log, known_before)
+        for log in history.states
+        if log.name == source
+    )
 
 
 def _contracts(
-    history: History, known_before: int, ends_within_days: int | None
+    history: History, known_before: int, ends_within_days: int | None, *, noted: bool
 ) -> Specs:
     contracts = history.contracts
     if contracts is None or not (contracts.known_at < known_before).any():
@@ -339,8 +348,7 @@ def _contracts(
         kinds += ["value", "value_change"]
     if _contract_column(history, "seats", known_before):
         kinds += ["seats", "seats_change"]
-    if {"value", "seats"} <= set(kinds):
-        kinds += ["price", "price_change"]
+    kinds += _prices(kinds, noted=noted)
     if "days_to_renewal" in kinds or _contract_column(
         history, "term_months", known_before
     ):
@@ -356,6 +364,13 @@ def _contracts(
             days=ends_within_days,
             category="contract",
         )
+
+
+def _prices(kinds: Collection[str], *, noted: bool) -> list[str]:
+    """List what is told of the price of a seat; a state tells no term before."""
+    if "value" not in kinds:
+        return []
+    return ["price", "price_change"] if "seats" in kinds else ["price"] * noted
 
 
 def _contract_column(history: History, name: str, known_before: int) -> bool:

@@ -73,6 +73,8 @@ def _spec(
     makers = {"contracts": _of_terms, "accounts": _of_profile}
     made = makers.get(kind.family, _of_log)(history, own, where)
     (made,) = directed([made], states)
+    if own.kind in _OF_SEATS and made.seats is None and not _agreed(history):
+        _refuse(where, f"{own.kind} reads `seats`, which the contracts have not")
     given = {
         "label": own.label,
         "direction": own.direction,
@@ -91,7 +93,7 @@ def _of_log(history: History, own: OwnFeature, where: str) -> FeatureSpec:
     if item is not None and item not in log.vocabulary:
         _refuse(where, f"{own.source} has no {item!r}")
     if isinstance(log, EventLog):
-        _can_be_read(history, log, own, where)
+        _can_be_read(log, own, where)
     slug = None if item is None else slugs(log.vocabulary)[item]
     place = 0 if item is None else log.vocabulary.index(item)
     return feature(
@@ -162,7 +164,7 @@ def _log(history: History, own: OwnFeature, where: str) -> EventLog | StateLog:
     return _refuse(where, _NO_SOURCE.format(own.source, own.kind))
 
 
-def _can_be_read(history: History, log: EventLog, own: OwnFeature, where: str) -> None:
+def _can_be_read(log: EventLog, own: OwnFeature, where: str) -> None:
     """Refuse a kind that reads what the source does not have."""
     for column, kinds in _READS.items():
         if own.kind in kinds and getattr(log, column) is None:
@@ -172,10 +174,12 @@ def _can_be_read(history: History, log: EventLog, own: OwnFeature, where: str) -
         _refuse(where, f"{own.kind} looks ahead, and {own.source} is not `planned`")
     if own.kind == "breadth" and own.item is not None:
         _refuse(where, "breadth counts the events of a source, so it has no item")
+
+
+def _agreed(history: History) -> bool:
+    """Say whether any contract tells its seats."""
     contracts = history.contracts
-    seats = contracts is not None and bool(np.isfinite(contracts.seats).any())
-    if own.kind in _OF_SEATS and not seats:
-        _refuse(where, f"{own.kind} reads `seats`, which the contracts have not")
+    return contracts is not None and bool(np.isfinite(contracts.seats).any())
 
 
 def _refuse(where: str, what: str) -> NoReturn:

@@ -48,6 +48,7 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
     "direction": (int,),
     "actionable": (bool,),
     "words": (dict,),
+    "seats": (list, type(None)),
 }
 _OWED = ("open", "oldest_open", "days_to_end")
 _ITEM = "all"
@@ -67,7 +68,8 @@ class FeatureSpec:
     all events). ``phrase`` is a sentence with ``{moved}`` (rose, fell), ``{past}`` and
     ``{value}`` to fill in. ``direction`` is +1 where more raises churn risk, -1 where
     it lowers it, 0 where we cannot say. ``actionable``: a CSM can act on it. ``words``
-    are what its owner calls some of the values.
+    are what its owner calls some of the values. ``seats`` are the source and the state
+    that say how many seats there are where no contract does.
     """
 
     name: str
@@ -82,6 +84,7 @@ class FeatureSpec:
     direction: int
     actionable: bool
     words: tuple[tuple[str, float], ...] = ()
+    seats: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         named = parse_name(self.name)
@@ -101,8 +104,9 @@ class FeatureSpec:
     def to_json(self) -> dict[str, Any]:
         """Say it as a JSON object; ``from_json`` reads it back."""
         said = asdict(self)
-        words = said.pop("words")
-        return {**said, "words": dict(words)} if words else said
+        words, seats = said.pop("words"), said.pop("seats")
+        said |= {"words": dict(words)} if words else {}
+        return said | ({"seats": list(seats)} if seats else {})
 
     @classmethod
     def from_json(cls, raw: Mapping[str, object]) -> FeatureSpec:
@@ -112,7 +116,7 @@ class FeatureSpec:
         >>> FeatureSpec.from_json(spec.to_json()) == spec
         True
         """
-        given: dict[str, Any] = {"words": {}, **raw}
+        given: dict[str, Any] = {"words": {}, "seats": None, **raw}
         if set(given) != set(_FIELDS):
             wrong = sorted(set(given) ^ set(_FIELDS))
             raise ValueError(f"a feature has other fields than we know: {wrong}")
@@ -120,7 +124,10 @@ class FeatureSpec:
             if type(given[name]) not in kinds:
                 raise ValueError(f"the field {name!r} of a feature has a wrong type")
         words = tuple((str(w), float(v)) for w, v in given.pop("words").items())
-        return cls(**given, words=words)
+        seats = given.pop("seats")
+        if seats is not None and [type(part) for part in seats] != [str, str]:
+            raise ValueError("the seats of a feature are a source and a state")
+        return cls(**given, words=words, seats=None if seats is None else (*seats,))
 
 
 class Named(NamedTuple):

@@ -16,6 +16,7 @@ from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.never_due import never_due
 from churnhealth.sources.taken_over import taken_over
+from churnhealth.sources.unread_seats import unread_seats
 
 __all__ = ["check"]
 
@@ -42,6 +43,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         *(f for f in odd if f is not None),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
+        *unread_seats(loaded.history, config.sources.states),
         *(empty_amounts(loaded.history) if silence else ()),
     ]
     return tuple(sorted(found, key=lambda f: (_WEIGHT[f.severity], f.code)))

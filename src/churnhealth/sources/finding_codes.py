@@ -9,11 +9,13 @@ from collections.abc import Mapping
 
 from churnhealth.sources.finding_code import Code, code
 from churnhealth.sources.leak_codes import LEAK_CODES
+from churnhealth.sources.value_codes import VALUE_CODES
 
 __all__ = ["CODES"]
 
 CODES: Mapping[str, Code] = {
     **LEAK_CODES,
+    **VALUE_CODES,
     "CH201": code(
         "warning",
         False,

@@ -91,7 +91,7 @@ def load(
         required values missing, CH107 an account twice, CH108 a kind of file we do
         not read, CH109 an unknown category, CH110 amounts too large to add up,
         CH111 a damaged file, CH112 no row of a source belongs to a known account,
-        CH114 a format that cannot read its column.
+        CH114 a format that cannot read its column, CH118 a state that is nowhere.
     """
     tell = report or (lambda _: None)
     with connect() as con, tempfile.TemporaryDirectory() as spill:
@@ -217,6 +217,15 @@ def _unusable(part: Part) -> list[Problem]:
                 what=f"{title}: {len(wrong) + part.categories.count(None)} of"
                 f" {len(part.vocabulary)} names have no category that we know",
                 fix=f"the category column may hold only {', '.join(_CATEGORIES)}",
+            )
+        )
+    seats = getattr(part.opened.source, "seats", None)
+    if seats is not None and seats not in part.vocabulary:
+        problems.append(
+            Problem(
+                code="CH118",
+                what=f"{title}: no row is of the state {seats!r}, which `seats` names",
+                fix=f"name one of its states: {', '.join(part.vocabulary[:12])}",
             )
         )
     if part.counts.get("oversized"):

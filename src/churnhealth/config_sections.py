@@ -109,7 +109,9 @@ class AccountsSource(Source):
 
 
 class ContractsSource(Source):
-    """One row per contract term."""
+    """One row per contract term, or open-ended ones that renew every so many months."""
+
+    renews_months: Annotated[int, Field(ge=1, le=120)] | None = None
 
 
 class EventsSource(Source):

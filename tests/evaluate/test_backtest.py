@@ -315,6 +315,7 @@ def test_whoever_asks_for_renewals_without_agreed_ends_is_told_so():
     assert caught.value.code == "CH302"
     assert "no contract has an agreed end" in caught.value.what
     assert 'kind = "horizon"' in caught.value.fix
+    assert "renews_months = 12" in caught.value.fix
 
 
 def test_the_same_backtest_twice_says_the_same():

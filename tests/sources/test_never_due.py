@@ -6,7 +6,16 @@ from tests.sources.checked import found
 USE = "account_id,happened_at\na00,2025-12-01\n"
 
 
-def _deals(company, *, stopped, on="2024-01-01", end="2026-01-01", more="", **question):
+def _deals(
+    company,
+    *,
+    stopped,
+    on="2024-01-01",
+    end="2026-01-01",
+    more="",
+    renews=None,
+    **question,
+):
     """Write 60 deals to one agreed end, some of which stop early, and 40 lapses."""
     rows = [f"a{i:02d},2023-01-01,{end},{on if i < stopped else ''}" for i in range(60)]
     rows += [f"b{i:02d},2023-01-01,2024-01-01," for i in range(40)]
@@ -14,6 +23,7 @@ def _deals(company, *, stopped, on="2024-01-01", end="2026-01-01", more="", **qu
     files = {"contracts.csv": text, "events.csv": USE}
     contracts = {
         "path": "contracts.csv",
+        "renews_months": renews,
         "columns": {c: c for c in ("account_id", "start", "end", "cancelled_at")},
     }
     asked = {"kind": "renewal", **question}
@@ -39,6 +49,7 @@ def test_stops_long_before_the_agreed_end_are_told(company, end):
         {"stopped": 20, "kind": "horizon"},
         {"stopped": 20, "churn_when": ["not_renewed"]},  # an early stop is no churn
         {"stopped": 20, "lead_max_days": 1000},
+        {"stopped": 20, "end": "", "renews": 12},  # on an anniversary
         {
             "stopped": 20,  # an upgrade: it goes on under another contract
             "more": "".join(f"\na{i:02d},2024-01-02,2026-12-01," for i in range(20)),
@@ -47,3 +58,8 @@ def test_stops_long_before_the_agreed_end_are_told(company, end):
 )
 def test_stops_that_were_in_question_and_those_that_are_no_churn_are_not(company, more):
     assert _deals(company, **more) == []
+
+
+def test_contracts_that_renew_are_told_when_they_stop_far_from_an_anniversary(company):
+    [told] = _deals(company, stopped=10, on="2024-03-01", end="", renews=12)
+    assert told.count == 10

@@ -26,6 +26,7 @@ from churnhealth.sources.contract import (
     Ints,
     date_of,
 )
+from churnhealth.sources.renewing import agreed_ends
 
 __all__ = ["about_run", "beside_tables", "novel_terms"]
 
@@ -143,7 +144,9 @@ def _contracts(history: History, account: Ints, as_of: int) -> Table:
     return {
         "account_id": history.accounts.ids[rows.account],
         "start": _dates(rows.start),
-        "end": _dates(rows.end),
+        "end": _dates(
+            agreed_ends(rows, slice(None), np.where(stopped < FAR, stopped, as_of))
+        ),
         "cancelled_at": _dates(stopped),
         **numbers,
         "plan": rows.plan,

@@ -86,14 +86,19 @@ _SOONER = "an earlier [snapshots] from (else it waits until a window is full)"
 def _no_outcome(panel: Panel) -> TrainingError:
     """Say why there is no outcome: without agreed ends nobody is up for renewal."""
     contracts = panel.history.contracts
-    endless = contracts is not None and bool((contracts.end >= FAR).all())
+    endless = (
+        contracts is not None
+        and not contracts.renews_months
+        and bool((contracts.end >= FAR).all())
+    )
     if panel.question.kind == "renewal" and endless:
         return TrainingError(
             "CH302",
             "no contract has an agreed end, so nobody is ever up for renewal",
             why="without known outcomes nothing can be learned or judged",
-            fix='ask who will leave in the next days: [question] kind = "horizon"; or'
-            " map `end` to the agreed end of each term",
+            fix='ask who will leave in the next days: [question] kind = "horizon"; map'
+            " `end` to the agreed end of each term; or, if they renew by themselves,"
+            " say how often: [sources.contracts] renews_months = 12",
         )
     return TrainingError(
         "CH302",

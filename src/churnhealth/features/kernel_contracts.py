@@ -54,11 +54,10 @@ class Terms:
 
         A month or more counts in whole months, so that 28 and 31 days are one term.
         """
-        days = np.where(
-            self.contracts.end == FAR, np.nan, self.contracts.end - self.contracts.start
-        )
-        agreed = days / MONTH_DAYS
+        rows = self.contracts
+        agreed = (rows.end - rows.start) / MONTH_DAYS
         agreed = np.where(agreed >= _WHOLE, np.round(agreed), agreed)
+        agreed = np.where(rows.end == FAR, rows.renews_months or np.nan, agreed)
         written = self.contracts.term_months
         return np.where(np.isnan(written), agreed, written)
 

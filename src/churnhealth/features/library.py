@@ -342,7 +342,7 @@ def _contracts(
         return
     kinds = ["tenure", "renewals"]
     known = contracts.known_at < known_before
-    if (contracts.end[known] < FAR).any():
+    if contracts.renews_months or (contracts.end[known] < FAR).any():
         kinds.insert(1, "days_to_renewal")
     if _contract_column(history, "value", known_before):
         kinds += ["value", "value_change"]

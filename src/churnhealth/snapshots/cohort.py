@@ -17,6 +17,7 @@ from churnhealth.snapshots.cover import SPAN, Cover, cover_at
 from churnhealth.snapshots.labels import closing_day, contracts_of
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
 from churnhealth.sources.happened import happened
+from churnhealth.sources.renewing import every_agreed_end
 
 __all__ = ["STATUSES", "Cohort", "cohort", "first_day", "snapshot_grid"]
 
@@ -189,10 +190,11 @@ def _anchored(
         row, step = _steps(first, last, every)
         as_of = first[row] + step * every
     else:
-        last = contracts.end - plan.last_day_before_end
-        first = np.minimum(contracts.start, contracts.known_at) + 1
-        row, step = _steps(first, np.where(contracts.end < FAR, last, 0), every)
-        as_of = last[row] - step * every
+        of, end, first = every_agreed_end(contracts, high)
+        last = end - plan.last_day_before_end
+        at, step = _steps(first, np.where(end < FAR, last, 0), every)
+        as_of = last[at] - step * every
+        row, end = of[at], end[at]
     account = contracts.account[row]
     seen = cover_at(contracts, account=account, as_of=as_of, gap_days=gap_days)
     age = as_of - seen.start - plan.first_day
@@ -200,7 +202,7 @@ def _anchored(
     if plan.anchor == "start":
         due &= age % every == 0
     else:
-        due &= contracts.end[row] == seen.end
+        due &= end == seen.end
     keep = due & (as_of >= low) & (as_of <= high)
     pairs = np.unique(np.stack([as_of[keep], account[keep]]), axis=1)
     return pairs[1], pairs[0]

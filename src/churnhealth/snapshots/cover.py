@@ -25,6 +25,7 @@ from churnhealth.snapshots.in_force import (
     worth_of,
 )
 from churnhealth.sources.contract import FAR, Contracts, Days, Floats, Ints
+from churnhealth.sources.renewing import agreed_ends, times_renewed
 
 __all__ = [
     "SPAN",
@@ -52,7 +53,8 @@ class Cover:
     main contract in force (-1: none): the one worth most, of equals the one with most
     seats, then the newest. ``renewals`` counts the terms before it in the period; what
     began beside a contract of more value is an add-on, and none, and so is an upgrade
-    that ends no later than was agreed for what it takes over from. ``value`` and
+    that ends no later than was agreed for what it takes over from; how often a contract
+    without an end renewed by itself counts too. ``value`` and
     ``seats`` add up what is known of all rows in force (NaN: nothing), ``price`` is
     value / seats of the rows that have both; ``..._before`` are those of the rows in
     force when the newest began, or when cover ended before it.
@@ -123,14 +125,15 @@ def known_terms(contracts: Contracts, *, known_before: int) -> Terms:
     stop = np.where(
         contracts.notice_at < known_before, contracts.cancelled_at, np.int64(FAR)
     )
-    until = np.minimum(contracts.end, stop)
+    agreed = agreed_ends(contracts, slice(None), stop)
+    until = np.minimum(agreed, stop)
     keep = contracts.standing(known_before) & (until > contracts.start)
     account, start, until = contracts.account[keep], contracts.start[keep], until[keep]
     return Terms(
         account=account,
         start=start,
         until=until,
-        early=(stop < contracts.end)[keep],
+        early=(stop < agreed)[keep],
         reach=np.maximum.accumulate(account * SPAN + until) - account * SPAN,
     )
 
@@ -245,11 +248,13 @@ def _cover(
     t = as_of[s]
     stopped = contracts.notice_at[r] < t
     stop = np.where(stopped, contracts.cancelled_at[r], FAR)
-    until = np.minimum(contracts.end[r], stop)
+    agreed = agreed_ends(contracts, r, np.where(stop < FAR, stop, t))
+    until = np.minimum(agreed, stop)
     keep = (contracts.known_at[r] < t) & (contracts.replaced_at[r] >= t)
     keep &= until > contracts.start[r]
     s, r, t, until, stopped = s[keep], r[keep], t[keep], until[keep], stopped[keep]
-    start, early = contracts.start[r], stop[keep] < contracts.end[r]
+    start, agreed = contracts.start[r], agreed[keep]
+    early = stop[keep] < agreed
     reach = np.maximum.accumulate(s * SPAN + until) - s * SPAN
     begins = _begins(s, start, reach, gap_days)
     period = np.cumsum(begins) - 1
@@ -278,8 +283,9 @@ def _cover(
     prior = np.flatnonzero((start < began[s]) & (until >= day[s]))
     in_force = Rows.of(r[runs], s[runs], n)
     before = added_up(contracts, Rows.of(r[prior], s[prior], n), n)
-    worth, agreed = worth_of(contracts, r), contracts.end[r]
-    terms = terms_before(s, start, until, agreed, begins, worth)
+    terms = terms_before(s, start, until, agreed, begins, worth_of(contracts, r))
+    main = main_rows(contracts, in_force, n)
+    renewals = take(terms, newest) + times_renewed(contracts, main, as_of)
     return Cover(
         covered=covered,
         start=np.where(has, take(p_start, chosen), FAR),
@@ -288,8 +294,8 @@ def _cover(
         ended=has & ~covered & ~grace,
         announced_cancel=covered & take(told_cancel, chosen),
         announced_lapse=covered & take(told_lapse, chosen),
-        row=main_rows(contracts, in_force, n),
-        renewals=np.where(has_row, take(terms, newest), 0),
+        row=main,
+        renewals=np.where(has_row, renewals, 0),
         **added_up(contracts, in_force, n),
         **{f"{name}_before": column for name, column in before.items()},
     )

@@ -21,6 +21,7 @@ from churnhealth.errors import RequestError
 from churnhealth.sources.quantised import rounded
 
 __all__ = [
+    "CONTRACT_COLUMNS",
     "EVENT_ABOUT",
     "EVENT_COLUMNS",
     "FAR",
@@ -136,15 +137,10 @@ class Accounts:
 
     def rows(self, keep: NDArray[Any] | slice) -> Accounts:
         """Take accounts by mask, index or slice."""
-        return Accounts(
-            ids=self.ids[keep],
-            name=self.name[keep],
-            segment=self.segment[keep],
-            owner=self.owner[keep],
-            group=self.group[keep],
-            known_at=self.known_at[keep],
-            attributes={k: v[keep] for k, v in self.attributes.items()},
-        )
+        names = (f.name for f in fields(self) if f.name != "attributes")
+        attributes = {k: v[keep] for k, v in self.attributes.items()}
+        columns = {n: getattr(self, n)[keep] for n in names}
+        return Accounts(**columns, attributes=attributes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -154,7 +150,8 @@ class Contracts:
     ``end`` is the agreed end (``FAR`` = open-ended); ``cancelled_at`` the day cover
     really stopped early; ``notice_at`` the day we learned that it will stop early or
     not be renewed (``FAR`` = never); ``replaced_at`` the day a later version of the
-    same contract became known, which holds from then on (``FAR`` = never).
+    same contract became known, which holds from then on (``FAR`` = never). Where
+    ``renews_months`` is not 0, open-ended rows renew as often (`renewing.py`).
     """
 
     account: Ints
@@ -169,11 +166,11 @@ class Contracts:
     term_months: Floats
     discount: Floats
     plan: Texts
+    renews_months: int = 0
 
     def rows(self, keep: NDArray[Any]) -> Contracts:
         """Take rows by mask, index or slice, order kept."""
-        names = (f.name for f in fields(self))
-        return Contracts(**{n: getattr(self, n)[keep] for n in names})
+        return replace(self, **{n: getattr(self, n)[keep] for n in CONTRACT_COLUMNS})
 
     def standing(self, day: int) -> NDArray[np.bool_]:
         """Mark the rows known before a day that nothing had replaced before it."""
@@ -184,6 +181,10 @@ class Contracts:
         begun = np.minimum(self.start, self.known_at)
         stopped = np.minimum(self.cancelled_at, self.notice_at)
         return int(np.concatenate([begun, stopped[self.cancelled_at < FAR]]).max())
+
+
+CONTRACT_COLUMNS = tuple(f.name for f in fields(Contracts) if f.name != "renews_months")
+"""What is held of every row of `Contracts`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

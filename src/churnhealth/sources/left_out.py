@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.config import Question
+from churnhealth.config import ContractsSource, Question
 from churnhealth.sources.check_terms import last_cover
-from churnhealth.sources.contract import Contracts, Texts
+from churnhealth.sources.contract import CONTRACT_COLUMNS, Contracts, Texts
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.renewing import stopped_by_notice
 from churnhealth.sources.tables import Part
 
 __all__ = ["contracts_of", "leavers_left_out"]
@@ -24,7 +24,12 @@ _OFTENER = 2.0  # than the accounts that are there: test accounts come and go al
 
 def contracts_of(part: Part) -> Contracts:
     """Give the rows of the contracts source as contracts."""
-    return Contracts(**{f.name: part.columns[f.name] for f in fields(Contracts)})
+    source = part.opened.source
+    assert isinstance(source, ContractsSource)
+    columns = {name: part.columns[name] for name in CONTRACT_COLUMNS}
+    return stopped_by_notice(
+        Contracts(**columns, renews_months=source.renews_months or 0)
+    )
 
 
 def leavers_left_out(

@@ -13,6 +13,7 @@ from churnhealth.config_sections import Question
 from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import FAR, History
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.renewing import agreed_ends
 
 __all__ = ["never_due"]
 
@@ -31,7 +32,8 @@ def never_due(history: History, question: Question) -> Finding | None:
     gone = (last > -FAR) & (last + question.gap_days <= c.newest())
     at_last = (c.cancelled_at == last[c.account]) & gone[c.account]
     agreed = np.full(accounts, -FAR, dtype=np.int64)
-    np.maximum.at(agreed, c.account[at_last], c.end[at_last])
+    ends = agreed_ends(c, slice(None), c.cancelled_at)
+    np.maximum.at(agreed, c.account[at_last], ends[at_last])
     never = np.flatnonzero(agreed - last >= question.lead_max_days)
     left = int(gone.sum())
     if never.size < max(_FEW, _SHARE * left):

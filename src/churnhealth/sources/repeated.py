@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.contract import Contracts, Ints
+from churnhealth.sources.contract import CONTRACT_COLUMNS, Contracts, Ints
 
 __all__ = ["repeats"]
 
@@ -15,8 +13,8 @@ __all__ = ["repeats"]
 def repeats(c: Contracts, row: Ints) -> NDArray[np.bool_]:
     """Say which of these rows, in order, equal the row before them in every column."""
     same = (row > 0) & (row < c.account.size)
-    for f in fields(c):
-        column = getattr(c, f.name)
+    for name in CONTRACT_COLUMNS:
+        column = getattr(c, name)
         one, other = column[row], column[np.maximum(row - 1, 0)]
         equal = one == other
         if column.dtype.kind == "f":

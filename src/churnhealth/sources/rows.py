@@ -115,7 +115,9 @@ def history_from_rows(
     ]
     return History(
         accounts=_accounts(schema, [found[i][0] for i in order], profiled),
-        contracts=contract_table(tables.contracts) if schema.contracts else None,
+        contracts=contract_table(tables.contracts, renews_months=schema.renews_months)
+        if schema.contracts
+        else None,
         events=tuple(event_table(s, tables.events[s.name]) for s in schema.events),
         states=tuple(state_table(s, tables.states[s.name]) for s in schema.states),
     )

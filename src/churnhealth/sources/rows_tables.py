@@ -9,6 +9,7 @@ import numpy as np
 
 from churnhealth.sources.contract import Contracts, Floats, Ints, StateLog, Texts
 from churnhealth.sources.given import DAY
+from churnhealth.sources.renewing import stopped_by_notice
 from churnhealth.sources.schema import StatesShape, extended
 
 __all__ = [
@@ -97,7 +98,9 @@ def _replaced(given: Sequence[ContractRow]) -> list[ContractRow]:
     return settled
 
 
-def contract_table(given: Sequence[ContractRow]) -> Contracts:
+def contract_table(
+    given: Sequence[ContractRow], *, renews_months: int = 0
+) -> Contracts:
     """Sort the contracts of all accounts; moments become whole days.
 
     Of rows with the same account, contract id and start the one known last holds from
@@ -112,7 +115,7 @@ def contract_table(given: Sequence[ContractRow]) -> Contracts:
     (array([3]), array([nan]), array([None], dtype=object))
     """
     rows = sorted(_replaced(given))
-    return Contracts(
+    table = Contracts(
         account=ints(rows, lambda r: r.account),
         start=ints(rows, lambda r: r.start // DAY),
         end=ints(rows, lambda r: r.end // DAY),
@@ -125,7 +128,9 @@ def contract_table(given: Sequence[ContractRow]) -> Contracts:
         term_months=floats(rows, lambda r: r.term_months),
         discount=floats(rows, lambda r: r.discount),
         plan=texts(r.plan or None for r in rows),
+        renews_months=renews_months,
     )
+    return stopped_by_notice(table)
 
 
 def state_table(shape: StatesShape, given: Sequence[StateRow]) -> StateLog:

@@ -65,6 +65,7 @@ class Schema:
     events: tuple[EventsShape, ...] = ()
     states: tuple[StatesShape, ...] = ()
     known_at_lag_days: int = 0
+    renews_months: int = 0
 
     @property
     def decimals(self) -> Mapping[str, int]:
@@ -77,6 +78,7 @@ class Schema:
             "contracts": self.contracts,
             "attributes": list(self.attributes),
             "known_at_lag_days": self.known_at_lag_days,
+            "renews_months": self.renews_months,
             "events": [
                 {
                     "name": e.name,
@@ -105,13 +107,17 @@ class Schema:
     def from_json(cls, raw: Mapping[str, Any]) -> Schema:
         """Read what `to_json` wrote.
 
-        >>> Schema.from_json(Schema(contracts=True).to_json())
-        Schema(contracts=True, attributes=(), events=(), states=(), known_at_lag_days=0)
+        >>> Schema.from_json(
+        ...     Schema(contracts=True).to_json()
+        ... )  # doctest: +NORMALIZE_WHITESPACE
+        Schema(contracts=True, attributes=(), events=(), states=(), known_at_lag_days=0,
+               renews_months=0)
         """
         return cls(
             contracts=bool(raw["contracts"]),
             attributes=tuple(raw["attributes"]),
             known_at_lag_days=int(raw["known_at_lag_days"]),
+            renews_months=int(raw.get("renews_months", 0)),
             events=tuple(
                 EventsShape(
                     name=e["name"],
@@ -209,6 +215,9 @@ def schema_of(history: History, config: Config) -> Schema:
         events=tuple(_events_shape(e) for e in history.events),
         states=tuple(_states_shape(s) for s in history.states),
         known_at_lag_days=config.sources.known_at_lag_days,
+        renews_months=0
+        if history.contracts is None
+        else history.contracts.renews_months,
     )
 
 

@@ -1,12 +1,16 @@
 """Files as other systems write them: encodings, titles above the table, workbooks."""
 
 import gzip
+import os
 from datetime import date, datetime
 
+import numpy as np
 import pytest
 
-from churnhealth.errors import ConfigError, SourceError
+from churnhealth.config import parse_config
+from churnhealth.errors import ConfigError, InputError, SourceError
 from churnhealth.sources.contract import FAR, parse_day
+from churnhealth.sources.engine import write_table
 from churnhealth.sources.load import load
 
 COLUMNS = {"account_id": "Kunden Nr", "start": "Beginn", "plan": "Gebühr"}
@@ -218,3 +222,29 @@ def test_a_date_of_a_workbook_that_means_nothing_is_missing_however_written(
     ends = load(config).history.contracts.end.tolist()
     days = [parse_day("2026-01-31"), parse_day("2026-02-28")]
     assert ends == [*days, FAR, FAR]
+
+
+NOT_UTF8 = os.fsdecode(b"Stra\xdfe")
+
+
+@pytest.mark.parametrize("source", [{"path": "c.csv"}, {"sql": "from '{root}/c.csv'"}])
+def test_a_folder_whose_name_is_not_utf_8_is_told(tmp_path, source):
+    folder = tmp_path / NOT_UTF8
+    folder.mkdir()
+    (folder / "c.csv").write_text(TABLE, encoding="utf-8")
+    contracts = {"columns": COLUMNS, **source}
+    config = parse_config({"sources": {"contracts": contracts}}, folder=folder)
+    with pytest.raises(InputError, match="CH119"):
+        load(config)
+
+
+def test_a_file_whose_name_is_not_utf_8_is_told(company):
+    files = {f"{NOT_UTF8}.csv": TABLE.encode()}
+    source = {"path": "S*.csv", "columns": COLUMNS}
+    with pytest.raises(InputError, match="CH119"):
+        load(company(files=files, contracts=source))
+
+
+def test_scores_are_not_written_where_they_could_not_be_read(tmp_path):
+    with pytest.raises(InputError, match="CH119"):
+        write_table(tmp_path / NOT_UTF8 / "t.parquet", {"n": np.arange(3)})

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import duckdb
 import numpy as np
 
-from churnhealth.errors import ChurnHealthError
+from churnhealth.errors import ChurnHealthError, InputError
 from churnhealth.folders import publish
 from churnhealth.sources.contract import Texts
 
@@ -76,12 +76,30 @@ def quoted(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Quote a text value.
+    """Quote a text value, or the name of a file.
 
     >>> literal("it's")
     "'it''s'"
+
+    Raises
+    ------
+    InputError
+        CH119 it is a name that is not UTF-8: DuckDB opens no such file.
     """
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + _utf8(text).replace("'", "''") + "'"
+
+
+def _utf8(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "CH119",
+            "the name of a file, or of a folder that it lies in, is not UTF-8",
+            why="it cannot be opened; old archives unpack such names",
+            fix="rename it so that `ls` shows its letters, or move the project",
+        ) from error
+    return name
 
 
 def trimmed(text: str) -> str:
@@ -225,7 +243,7 @@ def write_table(
         try:
             con.execute(
                 f"COPY (SELECT {wanted} FROM given) TO $path (format {how})",  # noqa: S608
-                {"path": str(temporary)},
+                {"path": _utf8(str(temporary))},
             )
             publish(temporary, path)
         except (duckdb.IOException, OSError) as error:
@@ -278,7 +296,7 @@ def read_table(
     connection: to make one takes longer than to read the rows of one account.
     """
     wanted = ", ".join(map(quoted, columns)) or "*"
-    given: dict[str, Any] = {"paths": [str(path) for path in paths]}
+    given: dict[str, Any] = {"paths": [_utf8(str(path)) for path in paths]}
     where = ""
     if account_id is not None:
         where, given["account"] = " WHERE account_id = $account", account_id

@@ -23,6 +23,7 @@ from churnhealth.sources.engine import (
     Connection,
     QueryError,
     columns_of,
+    literal,
     quoted,
     statements,
 )
@@ -200,7 +201,7 @@ def _viewed(con: Connection, origin: str, source: Source, view: str) -> dict[str
 
 def _query(con: Connection, root: Path, source: Source, title: str) -> str | Problem:
     """Run all statements of a ``sql`` but the last, which says what the rows are."""
-    text = (source.sql or "").replace("{root}", str(root).replace("'", "''"))
+    text = (source.sql or "").replace("{root}", literal(str(root))[1:-1])
     try:
         *before, last = statements(con, text)
         for statement in before:

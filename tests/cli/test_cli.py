@@ -302,3 +302,14 @@ def test_one_changed_byte_in_a_bundle_is_refused(demo: Path, tmp_path: Path) -> 
         assert done.returncode == 2
         assert "[CH40" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_place_that_knows_few_letters_gets_the_nearest(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = run("rules", "--bundle", "model", folder=demo).stdout
+    assert "\N{MINUS SIGN}" in wanted
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = run("rules", "--bundle", "model", folder=demo)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == wanted.replace("\N{MINUS SIGN}", "-")

@@ -1,14 +1,13 @@
 """States and contract terms once more, in plain Python, one snapshot at a time."""
 
 import math
-from dataclasses import fields
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
 from churnhealth.snapshots.cover import cover_at
-from churnhealth.sources.contract import FAR
+from churnhealth.sources.contract import CONTRACT_COLUMNS, FAR
 
 NAN = math.nan
 
@@ -104,7 +103,7 @@ def _beside(terms, account, as_of, gap_days):
             until = min(until, int(terms.cancelled_at[i]))
         known = terms.known_at[i] < as_of <= terms.replaced_at[i]
         if known and until > terms.start[i]:
-            columns = {f.name: getattr(terms, f.name)[i] for f in fields(terms)}
+            columns = {name: getattr(terms, name)[i] for name in CONTRACT_COLUMNS}
             alike = str([*map(str, columns.values())])
             seen[alike] = {"from": int(terms.start[i]), "until": until} | {
                 name: float(columns[name]) for name in ("value", "seats")

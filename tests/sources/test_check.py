@@ -194,19 +194,6 @@ def test_a_month_without_rows_in_a_monthly_source_is_found(company):
     assert f.what.endswith("the longest of 1 month")
 
 
-def test_a_source_that_stops_early_is_told(company):
-    files = {
-        "events.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-12-01\n",
-        "calls.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-06-01\n",
-    }
-    events = [
-        {"name": "product", "path": "events.csv"},
-        {"name": "calls", "path": "calls.csv"},
-    ]
-    [f] = found(company(files=files, events=events), "CH212")
-    assert f.what.endswith("calls: stops 183 days before the last one")
-
-
 @pytest.mark.parametrize(("day", "told"), [("2025-02-15", 0), ("2025-02-16", 15)])
 def test_contracts_that_end_before_the_events_do_are_told(company, day, told):
     events = {"events.csv": f"account_id,happened_at\na1,2025-01-05\na2,{day}\n"}
@@ -217,20 +204,6 @@ def test_contracts_that_end_before_the_events_do_are_told(company, day, told):
         assert "go on for 15 days" in advice[0].what
     pinned = company(files=events, question={"data_until": day})
     assert found(pinned, "CH255") == []
-
-
-def test_a_source_that_another_takes_the_place_of_is_told_with_it(company):
-    files = {
-        "events.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-06-01\n",
-        "calls.csv": "account_id,happened_at\na1,2025-06-03\na1,2025-12-01\n",
-    }
-    events = [
-        {"name": "old_tool", "path": "events.csv"},
-        {"name": "new_tool", "path": "calls.csv"},
-    ]
-    told = [f.what for f in found(company(files=files, events=events), "CH212")]
-    assert told[0].endswith("before the last one, about when new_tool begins")
-    assert "about when" not in told[1]
 
 
 def test_coverage_tells_share_and_weakest_month(company):

@@ -15,6 +15,7 @@ from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.never_due import never_due
+from churnhealth.sources.scales import scale_findings
 from churnhealth.sources.taken_over import taken_over
 from churnhealth.sources.unread_seats import unread_seats
 
@@ -36,6 +37,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         came_back(loaded.history, gap_days=gap_days),
         never_due(loaded.history, config.question),
     )
+    several = {f.example for f in loaded.findings if f.code == "CH265"}
     found = [
         *loaded.findings,
         *term_findings(loaded.history, gap_days=gap_days),
@@ -43,6 +45,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         *(f for f in odd if f is not None),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
+        *scale_findings(loaded.history, told=several),
         *unread_seats(loaded.history, config.sources.states),
         *(empty_amounts(loaded.history) if silence else ()),
     ]

@@ -41,6 +41,7 @@ _SHORTEST_GAP = 7
 _QUIET_DAYS = 14
 _NEAR_DAYS = 28
 _AT_ONCE = 7  # days between the end of a tool and the begin of the one after it
+_EVEN = 0.25  # of the spread that chance alone makes
 _MISSED = 7  # by chance so many stay away once in a thousand times
 _BOOKED_DAYS = 45
 
@@ -210,7 +211,17 @@ def _gaps(rows: _Rows) -> Finding | None:
     step = np.diff(months)
     wide = step > 1
     begin = (month[:-1][wide] + 1).astype("datetime64[D]").astype(np.int64)
-    return _gap(rows, begin, step[wide] - 1, "month")
+    after = np.searchsorted(day, begin)
+    odd = _missed(rows, day[after - 1], day[after]) >= _MISSED
+    odd |= _evenly(rows, every)
+    return _gap(rows, begin[odd], step[wide][odd] - 1, "month")
+
+
+def _evenly(rows: _Rows, months: int) -> bool:
+    """Say whether about as many rows come every month: what is rare comes by chance."""
+    month = rows.happened_at.astype("datetime64[D]").astype("datetime64[M]")
+    a_month = np.bincount((month - month.min()).astype(np.int64), minlength=months)
+    return bool(a_month.var() < _EVEN * a_month.mean())
 
 
 def _missed(rows: _Rows, last: Days, again: Days) -> Floats:
@@ -326,18 +337,24 @@ def _edges(sources: list[_Rows]) -> list[Finding]:
     for s in sources:
         late, early = begin[s.name] - first, last - end[s.name]
         parts = []
-        if late > _EDGE_DAYS:
+        if late > _EDGE_DAYS and _awaited(s, late):
             parts.append(f"starts {late} days after the first source")
-        if early > _EDGE_DAYS:
+        if early > _EDGE_DAYS and _awaited(s, early):
             heirs = [n for n, d in begin.items() if abs(d - end[s.name]) <= _AT_ONCE]
             then = f", about when {heirs[0]} begins" if heirs else ""
             parts.append(f"stops {early} days before the last one{then}")
         if parts:
-            day = begin[s.name] if late > _EDGE_DAYS else end[s.name]
+            day = begin[s.name] if parts[0].startswith("starts") else end[s.name]
             what = f"{s.title}: {' and '.join(parts)}"
             example = f"{s.name} {date_of(day)}"
             found.append(finding("CH212", what, count=1, example=example))
     return found
+
+
+def _awaited(rows: _Rows, days: int) -> bool:
+    """Say whether rows should have come in so many days: of rare ones none may."""
+    lasted = int(np.ptp(rows.happened_at)) + 1
+    return rows.happened_at.size * days >= _MISSED * lasted
 
 
 def _stopped(log: EventLog) -> Finding | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from churnhealth.said import many
+from churnhealth.sources.below_nothing import below_nothing
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.joining import WRITTEN, alike
@@ -18,7 +19,7 @@ _COUNTED = (
         "CH201",
         "repeated",
         0.0,
-        "{title}: {again} an event id; {dropped:,} of the same account were left out",
+        "{title}: {ids} an event id; {dropped:,} of the same account were left out",
     ),
     (
         "CH241",
@@ -41,6 +42,13 @@ _COUNTED = (
         "{title}: days on which nearly every row stands there twice or more, alike in"
         " all that is mapped: {copied}",
     ),
+    (
+        "CH267",
+        "again",
+        0.0,
+        "{title}: {again:,} of {rows:,} rows repeat an answer of the account at the"
+        " same moment, and hardly one there differs",
+    ),
     ("CH221", "empty", 0.0, "{title}: {empty:,} of {rows:,} rows have no value"),
     ("CH218", "no_user", 0.5, "{title}: {no_user:,} of {rows:,} rows have no user"),
 )
@@ -57,6 +65,10 @@ def noticed(
         found += _of_times(part)
         if part.counts.get("unfilled"):
             found.append(_unfilled(part))
+        if part.examples.get("telling"):
+            found.append(_several(part))
+        if (below := below_nothing(part)) is not None:
+            found.append(below)
         if part.counts.get("unkept"):
             what = f"{part.opened.title}: the store cannot be written"
             found.append(finding("CH234", what, count=1, example=part.opened.name))
@@ -94,8 +106,8 @@ def _of_money(parts: Sequence[Part]) -> list[Finding]:
 
 
 def _of_rows(part: Part) -> list[Finding]:
-    again = many(part.counts.get("repeated", 0), "row repeats", "rows repeat")
-    n: dict[str, object] = {"title": part.opened.title, "again": again, "dropped": 0}
+    ids = many(part.counts.get("repeated", 0), "row repeats", "rows repeat")
+    n: dict[str, object] = {"title": part.opened.title, "ids": ids, "dropped": 0}
     n |= part.counts
     return [
         finding(
@@ -158,6 +170,15 @@ def _unfilled(part: Part) -> Finding:
     what = f"{part.opened.title}: mapped, and empty in all {many(rows, 'row')}: {names}"
     example = part.opened.name
     return finding("CH259", what, count=part.counts["unfilled"], example=example)
+
+
+def _several(part: Part) -> Finding:
+    what = (
+        f"{part.opened.title}: `state` is not mapped, and the column"
+        f" {part.examples['telling']!r} tells surveys apart that are read as one"
+    )
+    rows = part.counts["rows"]
+    return finding("CH265", what, count=rows, example=part.opened.name)
 
 
 def _unknown(part: Part, lost: int, known: Collection[str]) -> Finding:

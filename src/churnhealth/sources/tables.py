@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.config import AccountsSource
+from churnhealth.sources.answers import repeated_answers, telling_column
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.contract import FAR, Accounts, Coverage, Ints, Texts
 from churnhealth.sources.engine import Connection, fetch, quoted, trimmed
@@ -136,6 +137,8 @@ def read_states(con: Connection, opened: Opened, typed: str) -> Part:
         " WHERE t.value IS NOT NULL ORDER BY a.code, s.code, t.known_at, t.value",
     )
     counts, examples = counted(con, opened, typed, {"empty": "value IS NULL"})
+    counts["again"], examples["again"] = repeated_answers(con, typed)
+    examples["telling"] = telling_column(con, opened)
     return Part(
         opened=opened,
         ids=ids,

@@ -20,5 +20,40 @@ VALUE_CODES: Mapping[str, Code] = {
         "if it says how many seats an account has, name it on the source: seats ="
         ' "licences"; if it says how many are used, nothing need be done',
     ),
+    "CH265": code(
+        "warning",
+        False,
+        "several surveys in one state",
+        "a 5 of 5 and a 5 of 10 are averaged, and a change of survey reads as a change"
+        " of mind",
+        "map `state` to the column that says which survey a row answers; where there"
+        " is none, give each survey as a source of its own",
+    ),
+    "CH266": code(
+        "warning",
+        False,
+        "a survey that changes its scale",
+        "from one day on everybody seems to have become less content, or more, and"
+        " averages mix both",
+        "bring both onto one scale in `sql`, or give them two names: case when day <"
+        " '2025-03-01' then 'csat 10' else 'csat 5' end as question",
+    ),
+    "CH267": code(
+        "warning",
+        False,
+        "answers that stand there twice",
+        "each counts twice in averages, and more where it was exported more often",
+        "load each export once, or `select distinct` in `sql`; if several people"
+        " answered alike, nothing need be done",
+    ),
+    "CH268": code(
+        "warning",
+        False,
+        "use of less than nothing",
+        "what is below zero takes away from the use beside it, in sums, means and"
+        " trends",
+        "correct what was subtracted the wrong way round, or leave the rows out with"
+        " `where`",
+    ),
 }
 """Those of values, by code."""

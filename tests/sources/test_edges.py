@@ -1,0 +1,51 @@
+"""Where sources begin and end: what stopped is told, what is rare is not."""
+
+from tests.sources.checked import found
+
+
+def test_a_source_that_stops_early_is_told(company):
+    files = {
+        "events.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-12-01\n",
+        "calls.csv": "account_id,happened_at\na1,2025-01-05\n" + "a1,2025-06-01\n" * 5,
+    }
+    events = [
+        {"name": "product", "path": "events.csv"},
+        {"name": "calls", "path": "calls.csv"},
+    ]
+    [f] = found(company(files=files, events=events), "CH212")
+    assert f.what.endswith("calls: stops 183 days before the last one")
+
+
+def test_refunds_that_are_rare_are_no_recording_that_stopped(company):
+    """A few a year: a month without, a late first, an early last come by chance."""
+    use = "".join(
+        f"a1,2024-{m:02d}-{d:02d}\n" for m in range(1, 13) for d in range(1, 29)
+    )
+    rare = [f"2024-{m:02d}-{9 + m}" for m in (3, 3, 4, 5, 6, 6, 6, 8, 9, 9, 10)]
+    files = {
+        "events.csv": "account_id,happened_at\n" + use,
+        "refunds.csv": "account_id,happened_at,amount\n"
+        + "".join(f"a1,{day},-20\n" for day in rare),
+    }
+    events = [
+        {"name": "product", "path": "events.csv"},
+        {"name": "refunds", "path": "refunds.csv"},
+    ]
+    config = company(files=files, events=events)
+    assert found(config, "CH210") == found(config, "CH212") == []
+
+
+def test_a_source_that_another_takes_the_place_of_is_told_with_it(company):
+    files = {
+        "events.csv": "account_id,happened_at\na1,2025-01-05\n" + "a1,2025-06-01\n" * 9,
+        "calls.csv": "account_id,happened_at\n"
+        + "a1,2025-06-03\n" * 9
+        + "a1,2025-12-01\n",
+    }
+    events = [
+        {"name": "old_tool", "path": "events.csv"},
+        {"name": "new_tool", "path": "calls.csv"},
+    ]
+    told = [f.what for f in found(company(files=files, events=events), "CH212")]
+    assert told[0].endswith("before the last one, about when new_tool begins")
+    assert "about when" not in told[1]

@@ -92,6 +92,10 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone
         sys.stderr.close()
         sys.exit(1)
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        sys.exit(130)  # Ctrl-C, as DuckDB says it
     except OSError as error:
         named = Path(error.filename).name if isinstance(error.filename, str) else ""
         named = "a file" if not named or named.startswith(".") else named

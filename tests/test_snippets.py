@@ -7,6 +7,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from tests.shapes_of_changes import (
+    from_app_stores,
+    with_a_history_of_changes,
+    with_workspaces,
+)
 
 from churnhealth.config import read_config
 from churnhealth.sources.check import check
@@ -240,12 +245,15 @@ SHAPES = [
     from_segment,
     from_subscriptions,
     from_stripe,
+    with_a_history_of_changes,
+    from_app_stores,
     from_crm,
     renewing_by_themselves,
     with_licences,
     with_currencies_and_zones,
     with_trials_and_merges,
     with_several_ids,
+    with_workspaces,
 ]
 EXPECTED = {
     "From CSV": (2, 2, {"product": 40}),
@@ -254,12 +262,15 @@ EXPECTED = {
     "From Segment": (2, 2, {"product": 40}),
     "From Stripe's subscriptions": (2, 2, {"product": 40}),
     "From Stripe": (2, 2, {"invoices": 13}),
+    "A history of changes": (2, 5, {"product": 90}),
+    "From app stores": (1, 2, {"app": 20}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
     "Renewing by themselves": (4, 8, {"product": 40}),
     "Seats beside the contracts": (2, 2, {"product": 40}),
     "Two currencies": (2, 2, {"product": 40, "tickets": 8}),
     "Trials and merges": (1, 2, {"product": 40}),
     "Several ids": (3, 2, {"tickets": 20}),
+    "Workspaces": (2, 2, {"product": 180}),
 }
 
 
@@ -318,6 +329,35 @@ def test_a_contract_that_renews_by_itself_has_a_term_until_notice_is_given(tmp_p
         (2, "2022-01-01", "2023-01-01", True),
         (3, "2022-01-01", "2023-01-01", False),
     ]
+
+
+def test_of_a_history_of_changes_the_row_known_last_holds(tmp_path):
+    text = blocks("your-data.md", "toml")[SHAPES.index(with_a_history_of_changes)]
+    with_a_history_of_changes(tmp_path)
+    (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
+    terms = load(read_config(tmp_path / "churnhealth.toml")).history.contracts
+    holds = terms.rows(terms.replaced_at == FAR)
+    rows = zip(holds.account, holds.start, holds.cancelled_at, holds.value, strict=True)
+    told = [
+        (int(a), str(date_of(int(s))), str(date_of(int(c))) if c < FAR else "", v)
+        for a, s, c, v in rows
+    ]
+    assert told == [
+        (0, "2023-01-15", "", 100.0),
+        (0, "2024-01-15", "2024-09-01", 100.0),
+        (1, "2023-01-15", "", 100.0),
+    ]
+
+
+def test_a_workspace_counts_for_the_parent_that_it_had_on_the_day(tmp_path):
+    text = blocks("your-data.md", "toml")[SHAPES.index(with_workspaces)]
+    with_workspaces(tmp_path)
+    (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
+    [log] = load(read_config(tmp_path / "churnhealth.toml")).history.events
+    moved = date(2024, 7, 1)
+    first = [str(date_of(int(d))) for d in log.happened_at[log.account == 0]]
+    assert max(first) < str(moved)
+    assert len(set(first)) == 19
 
 
 def test_a_renewal_that_was_lost_is_the_notice_of_the_term_before_it(tmp_path):

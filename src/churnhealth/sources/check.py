@@ -15,6 +15,7 @@ from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.never_due import never_due
+from churnhealth.sources.outlived import outlived
 from churnhealth.sources.scales import scale_findings
 from churnhealth.sources.taken_over import taken_over
 from churnhealth.sources.unread_seats import unread_seats
@@ -36,6 +37,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         taken_over(loaded.history, gap_days=gap_days),
         came_back(loaded.history, gap_days=gap_days),
         never_due(loaded.history, config.question),
+        outlived(loaded.history),
     )
     several = {f.example for f in loaded.findings if f.code == "CH265"}
     found = [

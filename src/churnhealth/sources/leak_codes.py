@@ -147,5 +147,15 @@ LEAK_CODES: Mapping[str, Code] = {
         " give each year as a term of its own, known from when it could no longer be"
         " left",
     ),
+    "CH275": code(
+        "error",
+        True,
+        "stops that have no effect, since another row of the term goes on",
+        "rows side by side are covered as long as one of them is: who stopped early is"
+        " scored on, announced stops are not known, and both are learned from",
+        "where each row is a change of a contract, map `contract_id` and, as `known_at`"
+        ", the day it was written: the one known last then holds; or keep the last row"
+        " of each term in `sql`",
+    ),
 }
 """Those of leaks, by code."""

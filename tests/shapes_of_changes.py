@@ -1,0 +1,110 @@
+"""Files of a billing history, of app stores and of workspaces under a parent."""
+
+import json
+from datetime import date, timedelta
+
+from churnhealth.sources.engine import connect, literal
+
+DAY = 86400
+FIELDS = (
+    "subscription_id,customer_id,change_type,status,plan_interval,quantity,amount,"
+    "trial_end,current_period_start,current_period_end,canceled_at,ended_at,"
+    "recorded_at,_deleted"
+)
+
+
+def at(day):
+    return int((date.fromisoformat(day) - date(1970, 1, 1)).total_seconds())
+
+
+def _change(
+    subscription, kind, known, start, end, *, status="active", trial="", said="",
+    ended="", amount=120000, deleted="false",
+):  # fmt: skip
+    seconds = [at(d) if d else "" for d in (trial, start, end, said, ended)]
+    cells = [subscription, f"c{subscription[1]}", kind, status, "year", 5, amount]
+    return ",".join(map(str, [*cells, *seconds, at(known) * 1000, deleted]))
+
+
+def with_a_history_of_changes(folder):
+    one, two, three = "2023-01-15", "2024-01-15", "2025-01-15"
+    rows = [
+        _change("sa", "created", "2023-01-01", "2023-01-01", one, status="trialing",
+                trial=one),
+        _change("sa", "trial_ended", one, one, two, trial=one),
+        _change("sa", "renewed", two, two, three, trial=one),
+        _change("sa", "updated", "2024-05-01", two, three, trial=one, amount=240000),
+        _change("sa", "proration", "2024-05-01", "2024-05-01", three, trial=one,
+                amount=-80000),
+        _change("sa", "canceled", "2024-09-01", two, three, status="canceled",
+                trial=one, said="2024-08-01", ended="2024-09-01"),
+        _change("sb", "created", one, one, two, status="trialing", trial=two),
+        _change("sb", "canceled", two, one, two, status="canceled", trial=two,
+                said=two, ended=two),
+        _change("sc", "created", one, one, two),
+        _change("scx", "created", two, two, three),
+        _change("scx", "deleted", "2024-01-16", two, three, deleted="true"),
+    ]  # fmt: skip
+    text = "\n".join([FIELDS, *rows]) + "\n"
+    (folder / "subscription_history.csv").write_text(text, "utf-8")
+    (folder / "events").mkdir()
+    lines = [
+        json.dumps(
+            {
+                "messageId": f"m{i}",
+                "event": "Report Viewed",
+                "ts": (at(one) + i * 7 * DAY) * 1000 + 123,
+                "context": {"groupId": "ca", "user": {"id": "u1"}},
+                "properties": {"items": None},
+            }
+        )
+        for i in range(90)
+    ]
+    (folder / "events" / "2023.jsonl").write_text("\n".join(lines), "utf-8")
+
+
+def from_app_stores(folder):
+    (folder / "transactions").mkdir()
+    file = literal(str(folder / "transactions" / "2024.parquet"))
+    with connect() as con:
+        con.execute(
+            "copy (select 'u1' as app_user_id, * from (values"
+            " (timestamptz '2024-01-01 10:00+00', timestamptz '2024-01-31 10:00+00',"
+            " 'pro_monthly', null::timestamptz, 4990000, false),"
+            " (timestamptz '2024-01-31 10:00+00', timestamptz '2024-03-01 10:00+00',"
+            " 'pro_monthly', null, 4990000, false),"
+            " (timestamptz '2024-01-31 10:00+00', timestamptz '2024-03-01 10:00+00',"
+            " 'pro_monthly', timestamptz '2024-02-09 10:00+00', 4990000, false),"
+            " (timestamptz '2023-12-25 10:00+00', timestamptz '2024-01-01 10:00+00',"
+            " 'pro_monthly', null, 0, true)"
+            " ) t(purchase_date, expires_date, product_id, revocation_date,"
+            f" price_micros, is_trial)) to {file} (format parquet)"
+        )
+        for i in range(20):
+            day = date(2024, 1, 1) + timedelta(days=2 * i)
+            part = folder / "events" / f"dt={day}"
+            part.mkdir(parents=True)
+            con.execute(
+                "copy (select 'u1' as app_user_id, 'session' as event_name,"
+                f" timestamp '{day} 08:00' as client_ts)"
+                f" to {literal(str(part / 'part-0.parquet'))} (format parquet)"
+            )
+
+
+def with_workspaces(folder):
+    def saved(name, *lines):
+        (folder / "usage").mkdir(exist_ok=True)
+        (folder / name).write_text("\n".join(lines) + "\n", "utf-8")
+
+    saved("contracts.csv", "parent_id,begin,end,terminated_on,monthly",
+          "P1,2024-01-01,2025-01-01,2024-07-01,90",
+          "P2,2024-01-01,2025-01-01,,90")  # fmt: skip
+    saved("workspaces.csv", "workspace_id,parent_id,valid_from,valid_to",
+          "w1,P1,2024-01-01,2024-07-01",
+          "w1,P2,2024-07-01,",
+          "w2,P2,2024-01-01,")  # fmt: skip
+    days = [date(2024, 1, 1) + timedelta(days=10 * i) for i in range(30)]
+    saved("usage/eu_2024.csv", "day;workspace;person;logins;reports;exports",
+          *[f"{d:%d.%m.%Y};w1;u1;2;1;0" for d in days])  # fmt: skip
+    saved("usage/us_2024.csv", "day,workspace,person,logins,reports,exports",
+          *[f"{d:%m/%d/%Y},w2,u2,2,0,1" for d in days])  # fmt: skip

@@ -17,7 +17,8 @@ from churnhealth.commands.learn import (
     write_features,
 )
 from churnhealth.commands.look import check_all
-from churnhealth.commands.tell import explain_account, score_cohort, write_portfolio
+from churnhealth.commands.report import write_portfolio
+from churnhealth.commands.tell import explain_account, score_cohort
 from churnhealth.config import parse_config
 from churnhealth.errors import ConfigError, RequestError, SourceError, TrainingError
 from churnhealth.evaluate.choice import choose_specs
@@ -26,6 +27,7 @@ from churnhealth.pipeline import newest_day
 from churnhealth.progress import Progress
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.engine import read_table
+from churnhealth.sources.reading import source_files
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -242,6 +244,34 @@ def test_a_wrong_suffix_is_told_before_the_work(company, tmp_path):
         )
     assert caught.value.code == "CH004"
     assert "read" not in progress.times()
+
+
+def test_a_table_does_not_take_the_place_of_a_source(company, tmp_path):
+    config = company()
+    source = next(file for file in source_files(config) if file.suffix == ".parquet")
+    before = source.read_bytes()
+    (tmp_path / "link.parquet").symlink_to(source)
+    for out in (source, tmp_path / "link.parquet"):
+        with Progress() as progress, pytest.raises(ConfigError) as caught:
+            run_backtest(config, predictions=out, today=TODAY, progress=progress)
+        assert caught.value.code == "CH009"
+        assert "read" not in progress.times()
+    assert source.read_bytes() == before
+
+
+def test_scores_are_not_written_among_the_files_of_a_bundle(company, trained):
+    bundle = trained()[0]  # when all is done nothing in it may have changed
+    with Progress() as progress, pytest.raises(ConfigError) as caught:
+        score_cohort(
+            company(),
+            bundle_folder=bundle,
+            out=bundle,
+            as_of=None,
+            file_format="parquet",
+            now=NOW,
+            progress=progress,
+        )
+    assert caught.value.code == "CH009"
 
 
 @pytest.mark.parametrize("account", ["A00001 ", "a00001", "1", ""])

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.config import Question
-from churnhealth.errors import BundleError
+from churnhealth.errors import BundleError, ConfigError
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.folders import new_folder
 from churnhealth.health.bands import BandCuts
@@ -30,7 +30,14 @@ from churnhealth.scorers.rules import RuleScorer
 from churnhealth.sources.contract import Floats, Ints, Texts
 from churnhealth.sources.schema import Schema
 
-__all__ = ["EVERYONE", "Bundle", "load_bundle", "save_bundle", "seal"]
+__all__ = [
+    "EVERYONE",
+    "Bundle",
+    "load_bundle",
+    "refuse_bundle",
+    "save_bundle",
+    "seal",
+]
 
 SCHEMA_VERSION = 1
 EVERYONE = ""  # the segment of those whose own has too few accounts
@@ -198,6 +205,23 @@ def seal(folder: Path) -> str:
         return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()
     except OSError:
         return ""
+
+
+def refuse_bundle(folder: Path) -> None:
+    """Let nothing but a bundle be written where one is: it would be valid no more.
+
+    Raises
+    ------
+    ConfigError
+        CH009 the folder is a bundle's.
+    """
+    if (folder / _MANIFEST).exists():
+        raise ConfigError(
+            "CH009",
+            f"{folder.name} is a bundle",
+            why="with other files in it its hashes would not hold, and it be refused",
+            fix="give a folder of its own",
+        )
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -8,8 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from churnhealth.commands.learn import train_bundle
+from churnhealth.commands.report import write_portfolio
 from churnhealth.commands.serving import serve_bundle
-from churnhealth.commands.tell import score_cohort, write_portfolio
+from churnhealth.commands.tell import score_cohort
 from churnhealth.config import read_config
 from churnhealth.errors import ConfigError
 from churnhealth.evaluate.report_text import report_text

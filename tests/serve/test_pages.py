@@ -14,7 +14,7 @@ from tests.serve.served import client_of
 
 from churnhealth.archive.runs import write_outcomes, write_scores
 from churnhealth.bundle import load_bundle, save_bundle
-from churnhealth.commands.tell import write_portfolio
+from churnhealth.commands.report import write_portfolio
 from churnhealth.errors import ChurnHealthError
 from churnhealth.pages.proof import headline, proof_page
 from churnhealth.pages.review import review_of

@@ -198,7 +198,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write a report as one HTML file: the book, or what --kind names."""
-    from churnhealth.commands.tell import write_portfolio
+    from churnhealth.commands.report import write_portfolio
 
     with shown_progress() as progress, progress.stage("report"):
         size = write_portfolio(

@@ -38,6 +38,7 @@ from churnhealth.serve.answers import model_card
 from churnhealth.snapshots.cohort import cohort
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.engine import write_table
+from churnhealth.sources.reading import source_files
 
 __all__ = ["run_backtest", "train_bundle", "with_backtest", "write_features"]
 
@@ -69,7 +70,7 @@ def write_features(
             why="one asks for a day, the other for all days of [snapshots]",
             fix="give one of the two",
         )
-    _needs_suffix(out)
+    _refuse_name(config, out)
     loaded, _ = gather(config, today=today, progress=progress)
     history = loaded.history
     if grid:
@@ -115,13 +116,21 @@ def write_features(
     return X.shape[0], X.shape[1]
 
 
-def _needs_suffix(out: Path) -> None:
+def _refuse_name(config: Config, out: Path) -> None:
+    """Refuse the name of a table that says no kind, or that is a source's."""
     if out.suffix not in {".parquet", ".csv"}:
         raise ConfigError(
             "CH004",
             f"{out.name} is neither .parquet nor .csv",
             why="the suffix says how the table is written",
             fix="end the file's name in .parquet or .csv",
+        )
+    if out.resolve() in source_files(config):
+        raise ConfigError(
+            "CH009",
+            f"{out.name} is one of the sources",
+            why="what is read from it would be lost",
+            fix="give another file",
         )
 
 
@@ -139,7 +148,7 @@ def run_backtest(
     With ``learning`` the report tells too what fewer outcomes would have been worth.
     """
     if predictions is not None:
-        _needs_suffix(predictions)
+        _refuse_name(config, predictions)
     loaded, _ = gather(config, today=today, progress=progress)
     panel = build_panel(config, loaded.history, progress=progress)
     judged, report = judge(config, panel, progress=progress)

@@ -39,7 +39,7 @@ from churnhealth.sources.problems import Problem, raise_all
 from churnhealth.sources.refused import reading_problem
 from churnhealth.sources.written import folded
 
-__all__ = ["Opened", "open_sources"]
+__all__ = ["Opened", "open_sources", "source_files"]
 
 _FLAG = re.compile(r"(^|_)(is_?)?(churn|churned|cancelled|canceled|attrition)(_|$)")
 # a first line without one of the names that are asked for may be somebody's data
@@ -105,6 +105,14 @@ def open_sources(con: Connection, config: Config, spill: Path) -> list[Opened]:
             problems.extend(one)
     raise_all(problems)
     return found
+
+
+def source_files(config: Config) -> set[Path]:
+    """Collect the files that are read by ``path``, links followed."""
+    paths = [source.path for *_, source in _listed(config) if source.path is not None]
+    return {
+        Path(file).resolve() for path in paths for file in files_of(config.root, path)
+    }
 
 
 def _listed(config: Config) -> list[tuple[str, str, str, Source]]:

@@ -45,6 +45,28 @@ def test_a_file_that_is_not_utf_8_names_the_key_that_reads_it(company):
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "encoding", "what", "fix"),
+    [
+        ("utf-16", "utf-16", None, "2 of 2 files are", 'encoding = "utf-16"'),
+        ("utf-8", "utf-16", None, "1 of 2 files are", "again as UTF-8"),
+        ("windows-1252", "utf-8", "windows-1252", "'2.csv' is not", "one encoding"),
+        ("utf-16", "utf-8", "utf-16", "'2.csv' is not", "one encoding"),
+    ],
+)
+def test_of_several_files_the_one_in_another_encoding_is_told(
+    company, one, other, encoding, what, fix
+):
+    # decoded as it was told, UTF-8 would be read, and "Jörg" be two letters longer
+    even = TABLE + " " * (len(TABLE.encode()) % 2)
+    files = {"t/1.csv": TABLE.encode(one), "t/2.csv": even.encode(other)}
+    source = {"path": "t/*.csv", "columns": COLUMNS, "encoding": encoding}
+    error = refused(company(files=files, contracts=source))
+    assert error.code == "CH111"
+    assert what in error.what + str(error)
+    assert fix in error.fix
+
+
+@pytest.mark.parametrize(
     ("name", "content"),
     [
         ("c.parquet", b"PAR1 breaks off"),

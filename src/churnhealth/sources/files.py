@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from churnhealth.config import Source
+from churnhealth.sources.encodings import is_utf_8, not_in, open_text, unmarked
 from churnhealth.sources.engine import literal
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.workbook import (
@@ -80,6 +79,8 @@ def reader(
         read = _sheets(files, source, title, spill)
     elif source.encoding is not None:
         read = _recoded(files, source, title, spill)
+    elif kind in ("csv", "json"):
+        read = unmarked(files, title)
     if isinstance(read, Problem):
         return read
     listed = "[" + ", ".join(literal(f) for f in read) + "]"
@@ -164,7 +165,7 @@ def _lines(file: str, source: Source) -> Iterator[str]:
     if _KINDS[_suffix(file)] == "excel":
         yield from map("\t".join, sheet_rows(Path(file), source.sheet))
     else:
-        with _text(file, source.encoding or "utf-8", errors="replace") as lines:
+        with open_text(file, source.encoding or "utf-8", errors="replace") as lines:
             yield from lines
 
 
@@ -257,26 +258,19 @@ def _sheets(
 def _recoded(
     files: Sequence[str], source: Source, title: str, spill: Path
 ) -> list[str] | Problem:
+    encoding = source.encoding or "utf-8"
     spill.mkdir()
     made = []
     for number, file in enumerate(files):
         made.append(str(spill / f"{number}{_suffix(file)}"))
         try:
+            if is_utf_8(file, encoding):
+                return not_in(encoding, file, title)
             with (
-                _text(file, source.encoding or "utf-8") as given,
+                open_text(file, encoding) as given,
                 Path(made[-1]).open("w", encoding="utf-8", newline="") as out,
             ):
                 shutil.copyfileobj(given, out)
         except UnicodeError:
-            return Problem(
-                code="CH111",
-                what=f"{title}: {source.path!r} is not written in {source.encoding}",
-                fix="correct `encoding`, or write the file again as UTF-8",
-            )
+            return not_in(encoding, file, title)
     return made
-
-
-def _text(file: str, encoding: str, *, errors: str = "strict") -> IO[str]:
-    if file.lower().endswith(".gz"):
-        return gzip.open(file, "rt", encoding=encoding, errors=errors, newline="")
-    return Path(file).open(encoding=encoding, errors=errors, newline="")

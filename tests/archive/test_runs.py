@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -259,6 +260,14 @@ def test_a_pointer_to_nothing_is_a_coded_error(tmp_path, pointer):
     with pytest.raises(RequestError) as caught:
         read_current(tmp_path)
     assert caught.value.code == "CH501"
+
+
+@pytest.mark.parametrize("name", ["scores", "drivers", "reasons"])
+def test_a_damaged_run_is_told_as_one(tmp_path, name):
+    run = write_scores(book(), tmp_path, as_of=DAY)
+    os.truncate(run / f"{name}.parquet", 100)
+    with pytest.raises(RequestError, match=f"CH501. the scores of {DAY} cannot"):
+        read_current(tmp_path)
 
 
 def test_the_folder_of_one_run_leads_to_the_folder_of_all(tmp_path):

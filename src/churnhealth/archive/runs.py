@@ -367,7 +367,7 @@ def read_current(out: Path) -> ScoreBook:
     Raises
     ------
     RequestError
-        CH501 there are none.
+        CH501 there are none, or they are damaged.
     """
     folder = current_folder(out)
     reasons = folder / "reasons.parquet"  # runs of earlier versions have none
@@ -378,7 +378,12 @@ def read_current(out: Path) -> ScoreBook:
             reasons=read_table(reasons) if reasons.is_file() else {},
         )
     except QueryError as error:
-        raise _none(out) from error
+        raise RequestError(
+            "CH501",
+            f"the scores of {folder.name} cannot be read: a file is damaged or gone",
+            why="pages and reports show stored scores",
+            fix=f"restore {folder}, or `churnhealth score` again as of that day",
+        ) from error
 
 
 def _none(out: Path) -> RequestError:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.snapshots.tables import contracts, day, history, term
 
 from churnhealth.config import Question, parse_config
+from churnhealth.errors import SourceError
 from churnhealth.features.runtime import compute
 from churnhealth.features.spec import feature
 from churnhealth.snapshots.cohort import STATUSES, cohort, snapshot_grid
@@ -235,3 +236,12 @@ def test_a_request_is_read_with_the_same_ends():
     old = Schema(contracts=True).to_json()
     del old["renews_months"]  # a bundle from before
     assert Schema.from_json(old).renews_months == 0
+
+
+@pytest.mark.parametrize(("learned", "now"), [(12, 0), (0, 12), (12, 6)])
+def test_a_model_is_shown_contracts_that_renew_as_it_learned_them(learned, now):
+    rows = replace(evergreen(term("2022-03-01")), renews_months=now)
+    business = replace(history([[], []]), contracts=rows)
+    with pytest.raises(SourceError, match=r"CH113.*renews_months"):
+        Schema(contracts=True, renews_months=learned).apply(business)
+    assert Schema(contracts=True, renews_months=now).apply(business).contracts is rows

@@ -204,6 +204,14 @@ class Schema:
             missing += [f"{shape.name}.{c}" for c in shape.columns if c not in has]
         if self.contracts and history.contracts is None:
             missing.append("contracts")
+        elif history.contracts is not None:
+            found = history.contracts.renews_months
+            if self.contracts and found != self.renews_months:
+                missing.append(
+                    f"contracts with renews_months = {self.renews_months}"
+                    if self.renews_months
+                    else "contracts without renews_months"
+                )
         return missing
 
 

@@ -132,6 +132,8 @@ def company_data(
     accounts: Any = None,
     events: Mapping[str, Any] | None = None,
     states: Mapping[str, Any] | None = None,
+    renews_months: int | None = None,
+    seats: Mapping[str, str] | None = None,
     question: str | Sections = "renewal",
     today: Day | None = None,
     **sections: Sections,
@@ -144,7 +146,9 @@ def company_data(
     account_id, name, segment, owner; further columns become attributes. ``events``
     and ``states`` are frames by the name of their source: account_id and happened_at,
     with event, user_id, count, amount; account_id, known_at, state and value. A column
-    ``category`` says usage, value, experience or contract. ``question`` is a kind or a
+    ``category`` says usage, value, experience or contract. Contracts without an end may
+    renew (``renews_months=12``), and a state may tell the seats
+    (``seats={"billing": "licences"}``). ``question`` is a kind or a
     whole ``[question]`` section; further keywords are sections of the configuration.
 
     Raises
@@ -168,6 +172,8 @@ def company_data(
             contracts=contracts,
             events=events,
             states=states,
+            renews_months=renews_months,
+            seats=seats,
         )
         asked = {"kind": question} if isinstance(question, str) else dict(question)
         own = {"sources": sources, "question": asked, "tracking": {"uri": ""}}

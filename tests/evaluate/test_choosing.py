@@ -32,6 +32,17 @@ def test_the_blend_is_preferred_unless_it_is_clearly_behind():
     assert choose(same, account, outcomes=FEW)[0] == "constant"
 
 
+def test_without_a_constant_it_is_said_what_a_gain_is_over():
+    account, random = np.arange(400), np.random.default_rng(0)
+    rules = np.full(400, 0.3)
+    gbm = rules - 0.02 - 0.01 * random.normal(size=400)
+    chosen, reasons = choose({"rules": rules, "gbm": gbm}, account, outcomes=FEW)
+    assert chosen == "gbm"
+    assert "over rules on" in reasons[0]
+    chosen, reasons = choose({"gbm": gbm}, account, outcomes=FEW)
+    assert (chosen, reasons) == ("gbm", ("gbm is the only scorer that may be used",))
+
+
 def held_of(margins, y, *, folds=3):
     parts = [np.arange(k, y.size, folds) for k in range(folds)]
     return Held(

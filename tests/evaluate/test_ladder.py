@@ -123,6 +123,9 @@ def test_one_account_that_churns_in_many_rows_is_one_outcome():
     )
     assert few.outcomes == 5
     assert "gbm" not in climb(few, makers()).rungs
+    simple = ("constant", "recency", "calendar", "rules", "hazard")
+    with pytest.raises(TrainingError, match=r"CH308.*only 5 accounts churned"):
+        climb(few, makers(without=simple))  # nothing is left
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,17 @@ def test_names_are_unique_and_their_number_is_bounded():
     assert len(set(found)) == len(found) <= MOST_FEATURES
 
 
+@pytest.mark.parametrize("windows", [(1,), (90,), (28, 90), (1, 2), (7, 14, 28, 90)])
+@pytest.mark.parametrize("also", [(), ("product__all__per_week__14d",)])
+def test_no_choice_of_windows_makes_a_feature_twice(windows, also):
+    often = business()
+    seldom = tuple(login(0, 30 * i, name=f"event {i}") for i in range(9))
+    rarely = replace(often, events={**often.events, "product": seldom})
+    for made in (often, rarely):
+        found = names(history_of(made), windows_days=windows, also=also, most=1000)
+        assert len(set(found)) == len(found)
+
+
 def crowded(**more):
     out = []
     kept = names(crowded_out=out.extend, **more)

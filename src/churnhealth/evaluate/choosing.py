@@ -247,6 +247,8 @@ def choose(
 ) -> tuple[str, tuple[str, ...]]:
     """Take the rung that gains most over the constant, if beyond its noise.
 
+    Without a constant it is compared with the rules, without both with the first.
+
     The blend is taken unless it is clearly behind: an average is hurt less by having
     been chosen by chance. The more outcomes there are, the less chance is left, and
     the less behind it may be. ``account`` is that of every later row; noise is one
@@ -265,7 +267,8 @@ def choose(
                 f" {FEW}): {what} only",
             )
         return left, (f"too few outcomes on later dates to compare scorers: {what}",)
-    gains = {n: losses[nothing] - loss for n, loss in losses.items() if n != "constant"}
+    gains = {n: losses[nothing] - loss for n, loss in losses.items() if n != nothing}
+    least = "the constant" if nothing == "constant" else nothing
     proven = {
         name: float(gain.mean())
         for name, gain in gains.items()
@@ -275,8 +278,10 @@ def choose(
     warned = () if later else (_NO_LATER,)
     if not proven:
         return nothing, (
-            f"{nothing} is kept: no scorer gains more than its noise over the constant"
-            f" on {where}",
+            f"{nothing} is kept: no scorer gains more than its noise over {least}"
+            f" on {where}"
+            if gains
+            else f"{nothing} is the only scorer that may be used",
             *warned,
         )
     best = max(proven, key=lambda name: proven[name])
@@ -288,7 +293,7 @@ def choose(
     noise = clustered_error(gains[best], account)
     return best, (
         f"{best} gains {gains[best].mean():.4f} in log loss (standard error"
-        f" {noise:.4f}) over the constant on {where}, and no scorer gains clearly more",
+        f" {noise:.4f}) over {least} on {where}, and no scorer gains clearly more",
         *warned,
     )
 

@@ -40,6 +40,7 @@ from churnhealth.evaluate.inner import (
 from churnhealth.evaluate.panel import distinct
 from churnhealth.health.calibrate import Calibrator, fit_calibrator, stepped
 from churnhealth.health.drift import Drift, rate_drift
+from churnhealth.said import many
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, rungs_kept
@@ -111,12 +112,15 @@ def climb(
     Raises
     ------
     TrainingError
-        CH301 without both outcomes among the rows, CH342 for isotonic steps with few.
+        CH301 without both outcomes among the rows, CH308 where too few of them leave
+        no scorer, CH342 for isotonic steps with few.
     """
     needs_both(rows.y)
     few = rows.outcomes < FEW
     made = {s().name: s for s in scorers}
     names = [n for n in ORDER[:-1] if n in made and not (few and n in _LEARNED)]
+    if not names:
+        raise _nothing_but_learned(rows.outcomes)
     origins = inner_origins(rows)
     held = later_margins(rows, made, names, origins, advance)
     with rungs_kept(rows.X):  # calibration, blend and drift ask for the same margins
@@ -141,6 +145,16 @@ def climb(
         base_rate=float(rows.y.mean()),
         reasons=reasons,
         origins=tuple(origins),
+    )
+
+
+def _nothing_but_learned(outcomes: int) -> TrainingError:
+    return TrainingError(
+        "CH308",
+        f"only {many(outcomes, 'account')} churned in training (fewer than {FEW}), and"
+        " [model] ladder allows nothing but what learns from usage",
+        why="of so few outcomes it would learn their chance",
+        fix="allow `constant`, `rules` or `hazard` too; leave the key out for all",
     )
 
 

@@ -191,8 +191,8 @@ def _rhythm(windows: Sequence[int], make: Make, *, several: bool) -> Specs:
             yield make("breadth", days)
     middle = _middle(windows)
     yield make("total")
-    yield make("per_week", middle)
-    yield make("per_week", windows[-1])
+    for days in dict.fromkeys((middle, windows[-1])):
+        yield make("per_week", days)
     yield make("fading", windows[0])
     if windows[-1] >= 14:
         yield make("unevenness", windows[-1])

@@ -83,8 +83,8 @@ def two_surveys(value: Floats) -> bool:
         return False
     share = np.bincount(value.astype(np.int64), minlength=11) / value.size
     low, between, high = share[4:6].sum(), share[6:8].sum(), share[8:].sum()
-    both = min(share[4], share[5]) >= _PILE / 4
-    return bool(both and min(low, high) >= _PILE and between <= low * _VALLEY)
+    hill = min(share[4], share[5]) >= low / 4 and low > share[2:4].sum()
+    return bool(hill and min(low, high) >= _PILE and between <= low * _VALLEY)
 
 
 def changed_scale(known_at: Days, value: Floats) -> tuple[int, int, int] | None:
@@ -116,6 +116,8 @@ def _apart(low: Floats, high: Floats, top: int) -> bool:
     """Say whether some answers keep to a lower scale than the others."""
     if min(low.size, high.size) < _FEWEST or scale_of(low) != top:
         return False
+    if (low == top).sum() * 2 < (low == top - 1).sum():
+        return False  # they fade out towards the top: worse ones, of the same scale
     above: NDArray[np.bool_] = high > top
     stay = (1 - above.mean()) ** low.size
     return scale_of(high) is not None and bool(stay < _BY_CHANCE)

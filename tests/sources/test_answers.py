@@ -130,3 +130,20 @@ def test_people_who_answer_on_the_same_day_are_not_repeats(company):
     assert told(company, [*one, *other], "CH267") == []
     alike = answers([5] * 57 + [4] * 3)  # nearly everybody says the same
     assert told(company, [*alike, *alike], "CH267") == []
+
+
+def test_an_answer_with_an_id_that_stands_there_twice_is_the_same_one(company):
+    header = "account_id,known_at,value,response"
+    rows = [
+        (*row, f"r{n}")
+        for seed in (1, 2)  # two people a day
+        for n, row in enumerate(answers(drawn(NPS, 60, seed=seed)), 100 * seed)
+    ]
+    (one,) = told(company, [*rows, *rows[:3]], "CH267", header=header)
+    assert (one.count, one.example) == (3, "a1")
+    assert told(company, rows, "CH267", header=header) == []
+    channel = [(*row[:3], "mail") for row in [*rows, *rows[:3]]]
+    assert told(company, channel, "CH267", header=header) == []
+    left = {"where": "response <> 'r100'"}
+    (one,) = told(company, [*rows, *rows[:3]], "CH267", header=header, **left)
+    assert one.count == 2

@@ -20,6 +20,7 @@ __all__ = ["repeated_answers", "telling_column"]
 _FEW = 10
 _NEARLY_ALL = 0.9
 _MOST_ALIKE = 0.5  # of two answers taken at random: where nearly all are, none tells
+_ALL_DIFFER = 0.99
 _MOST_LEVELS = 12
 _COLUMN = re.compile(
     r"(?:^|[^a-z])(?:survey|question|kind|type|metric|measure|form|template)"
@@ -29,8 +30,37 @@ _SURVEYS = re.compile(
 )
 
 
-def repeated_answers(con: Connection, typed: str) -> tuple[int, str]:
-    """Count the rows that stand there again, and name the first account of them."""
+def repeated_answers(con: Connection, opened: Opened, typed: str) -> tuple[int, str]:
+    """Count the rows that stand there again, and name the first account of them.
+
+    Where a column of theirs has a value of its own in nearly every row, an id, it is
+    certain that they are the same; else by how many moments hold nothing else.
+    """
+    return _same_id(con, opened) or _same_moment(con, typed)
+
+
+def _same_id(con: Connection, opened: Opened) -> tuple[int, str] | None:
+    """Count rows that repeat another in every column, where one of these is an id."""
+    mapped = set(opened.columns.values())
+    others = [quoted(name) for name in opened.kinds if name not in mapped]
+    where = f" WHERE {opened.source.where}" if opened.source.where else ""
+    if not others:
+        return None
+    account = quoted(opened.columns["account_id"])
+    alike = f"(SELECT *, count(*) AS times FROM {opened.view}{where} GROUP BY ALL)"  # noqa: S608
+    rows, again, first = con.execute(
+        f"SELECT count(*), coalesce(sum(times - 1), 0), min({account})"  # noqa: S608
+        f" FILTER (times > 1) FROM {alike}"
+    ).fetchall()[0]
+    if not again:
+        return None
+    each = ", ".join(f"count(DISTINCT {name})" for name in others)
+    distinct = con.execute(f"SELECT {each} FROM {alike}").fetchall()[0]  # noqa: S608
+    certain = max(distinct) >= _ALL_DIFFER * rows
+    return (int(again), str(first).strip()) if certain else None
+
+
+def _same_moment(con: Connection, typed: str) -> tuple[int, str]:
     found = con.execute(
         f"""
         WITH alike AS (

@@ -47,7 +47,7 @@ _COUNTED = (
         "again",
         0.0,
         "{title}: {again:,} of {rows:,} rows repeat an answer of the account at the"
-        " same moment, and hardly one there differs",
+        " same moment, as one that was exported twice does",
     ),
     ("CH221", "empty", 0.0, "{title}: {empty:,} of {rows:,} rows have no value"),
     ("CH218", "no_user", 0.5, "{title}: {no_user:,} of {rows:,} rows have no user"),

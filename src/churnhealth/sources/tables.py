@@ -137,7 +137,7 @@ def read_states(con: Connection, opened: Opened, typed: str) -> Part:
         " WHERE t.value IS NOT NULL ORDER BY a.code, s.code, t.known_at, t.value",
     )
     counts, examples = counted(con, opened, typed, {"empty": "value IS NULL"})
-    counts["again"], examples["again"] = repeated_answers(con, typed)
+    counts["again"], examples["again"] = repeated_answers(con, opened, typed)
     examples["telling"] = telling_column(con, opened)
     return Part(
         opened=opened,

@@ -16,6 +16,7 @@ from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.never_due import never_due
 from churnhealth.sources.outlived import outlived
+from churnhealth.sources.people_moved import people_moved
 from churnhealth.sources.scales import scale_findings
 from churnhealth.sources.taken_over import taken_over
 from churnhealth.sources.unread_seats import unread_seats
@@ -38,6 +39,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         came_back(loaded.history, gap_days=gap_days),
         never_due(loaded.history, config.question),
         outlived(loaded.history),
+        people_moved(loaded.history, gap_days=gap_days),
     )
     several = {f.example for f in loaded.findings if f.code == "CH265"}
     found = [

@@ -157,5 +157,13 @@ LEAK_CODES: Mapping[str, Code] = {
         ", the day it was written: the one known last then holds; or keep the last row"
         " of each term in `sql`",
     ),
+    "CH276": code(
+        "warning",
+        False,
+        "accounts whose people go on in another account",
+        "a customer that was merged, or moved to its parent, is learned as lost",
+        "give all rows of both the id of the account that goes on, in the `sql` of"
+        " every source",
+    ),
 }
 """Those of leaks, by code."""

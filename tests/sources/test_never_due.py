@@ -63,3 +63,28 @@ def test_stops_that_were_in_question_and_those_that_are_no_churn_are_not(company
 def test_contracts_that_renew_are_told_when_they_stop_far_from_an_anniversary(company):
     [told] = _deals(company, stopped=10, on="2024-03-01", end="", renews=12)
     assert told.count == 10
+
+
+def _covered(company, *, endless, renews=None, kind="renewal"):
+    """Write 40 customers of whom some have no agreed end, and one who left."""
+    rows = [
+        f"a{i:02d},2025-01-01,{'' if i < endless else '2026-03-01'},\n"
+        for i in range(40)
+    ]
+    rows += ["z,2024-01-01,,2025-02-01\n"]
+    text = "account_id,start,end,cancelled_at\n" + "".join(rows)
+    columns = {c: c for c in ("account_id", "start", "end", "cancelled_at")}
+    contracts = {"path": "c.csv", "columns": columns, "renews_months": renews}
+    files = {"c.csv": text, "events.csv": USE}
+    asked = {"kind": kind}
+    return found(company(files=files, contracts=contracts, question=asked), "CH269")
+
+
+def test_customers_without_an_end_among_others_are_told(company):
+    [told] = _covered(company, endless=10)
+    assert (told.count, told.example, told.stops) == (10, "a00", False)
+    assert "of 40 accounts that are covered 10 have" in told.what
+    assert _covered(company, endless=9) == []
+    assert _covered(company, endless=10, renews=12) == []
+    assert _covered(company, endless=10, kind="horizon") == []
+    assert _covered(company, endless=40) == []  # nobody has one: that stops

@@ -14,7 +14,7 @@ from churnhealth.sources.contract import day_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
-from churnhealth.sources.never_due import never_due
+from churnhealth.sources.never_due import never_due, without_end
 from churnhealth.sources.outlived import outlived
 from churnhealth.sources.people_moved import people_moved
 from churnhealth.sources.scales import scale_findings
@@ -38,6 +38,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         taken_over(loaded.history, gap_days=gap_days),
         came_back(loaded.history, gap_days=gap_days),
         never_due(loaded.history, config.question),
+        without_end(loaded.history, config.question),
         outlived(loaded.history),
         people_moved(loaded.history, gap_days=gap_days),
     )

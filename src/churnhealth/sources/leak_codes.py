@@ -165,5 +165,13 @@ LEAK_CODES: Mapping[str, Code] = {
         "give all rows of both the id of the account that goes on, in the `sql` of"
         " every source",
     ),
+    "CH269": code(
+        "warning",
+        False,
+        "customers without an end where renewals are asked about",
+        "who has no agreed end is never up for renewal: not learned from, not scored",
+        "if such contracts renew by themselves say how often: [sources.contracts]"
+        " renews_months = 12; if they may end on any day ask the question `horizon`",
+    ),
 }
 """Those of leaks, by code."""

@@ -15,7 +15,7 @@ from churnhealth.sources.contract import FAR, History
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.renewing import agreed_ends
 
-__all__ = ["never_due"]
+__all__ = ["never_due", "without_end"]
 
 _FEW = 10
 _SHARE = 0.1
@@ -44,3 +44,27 @@ def never_due(history: History, question: Question) -> Finding | None:
         " the question asks about none of them"
     )
     return finding("CH263", what, count=never.size, example=first_id(history, never))
+
+
+def without_end(history: History, question: Question) -> Finding | None:
+    """Count the accounts that are covered without an end, where others have one.
+
+    Where nobody has one, no model can be trained, which is told (CH249).
+    """
+    c = history.contracts
+    if question.kind != "renewal" or c is None or not c.account.size:
+        return None
+    if c.renews_months or (c.end >= FAR).all():
+        return None
+    c = c.rows(c.replaced_at == FAR)
+    last = last_cover(c, history.accounts.ids.size)
+    covered, endless = last > c.newest(), np.flatnonzero(last >= FAR)
+    if endless.size < max(_FEW, _SHARE * covered.sum()):
+        return None
+    what = (
+        f"[sources.contracts]: of {int(covered.sum()):,} accounts that are covered"
+        f" {endless.size:,} have a contract without an end: the question asks about"
+        " none of them"
+    )
+    example = first_id(history, endless)
+    return finding("CH269", what, count=endless.size, example=example)

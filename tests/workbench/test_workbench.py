@@ -217,6 +217,39 @@ def test_frames_that_cannot_be_read_leave_no_copy_behind(tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
+def test_more_is_said_of_frames_as_a_file_would_say_it():
+    contracts, events = frames()
+    due = events[:600].assign(known_at=events["happened_at"][0] - pd.Timedelta(days=9))
+    due["ended_at"] = due["happened_at"] + pd.Timedelta(days=2)
+    more = {"events": [{"name": "deadlines", "planned": True}], "known_at_lag_days": 1}
+    given = {"logins": events, "deadlines": due}
+    data = ch.company_data(contracts=contracts, events=given, sources=more)
+    assert "deadlines__all__overdue" in data.training_set().X
+    assert data.config.sources.known_at_lag_days == 1
+    assert [s.name for s in data.config.sources.events] == ["logins", "deadlines"]
+    assert "CH207" not in {finding.code for finding in data.findings}
+
+
+def test_a_check_looks_for_what_tells_the_outcome_as_the_command_does():
+    contracts, events = frames()
+    again = contracts["account_id"].value_counts() > 1
+    order = [*again.index[again], *again.index[~again]]  # ids that sort by outcome
+    named = {old: f"c{i:03d}" for i, old in enumerate(order)}
+    contracts, events = (
+        frame.assign(account_id=frame["account_id"].map(named))
+        for frame in (contracts, events)
+    )
+    data = ch.company_data(contracts=contracts, events={"logins": events})
+    assert "CH226" in set(data.check()["code"])
+
+
+@pytest.mark.parametrize("sources", [3, {"events": ["x"]}, {"events": [{"name": "x"}]}])
+def test_what_says_nothing_of_frames_is_refused(sources):
+    contracts, events = frames(30)
+    with pytest.raises(ConfigError, match="CH003"):
+        ch.company_data(contracts=contracts, events={"e": events}, sources=sources)
+
+
 def test_a_configuration_is_read_from_a_path_in_text(tmp_path):
     path = tmp_path / "churnhealth.toml"
     path.write_text("", encoding="utf-8")

@@ -13,19 +13,31 @@ from churnhealth.gathering import check_sources
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
 from churnhealth.sources.findings import Finding, finding, stopping
+from churnhealth.sources.load import Loaded
 
-__all__ = ["check_all"]
+__all__ = ["check_all", "look_into"]
 
 
 def check_all(
     config: Config, *, today: date, progress: Progress
 ) -> tuple[Finding, ...]:
-    """Find what is wrong with the sources, and what in them tells the outcome.
-
-    The second needs snapshots with outcomes. Where there are none, or too few to place
-    a test period, it is told what `train` would say.
-    """
+    """Find what is wrong with the sources, and what in them tells the outcome."""
     loaded, findings = check_sources(config, today=today, progress=progress)
+    return look_into(config, loaded, findings, progress=progress)
+
+
+def look_into(
+    config: Config,
+    loaded: Loaded,
+    findings: tuple[Finding, ...],
+    *,
+    progress: Progress,
+) -> tuple[Finding, ...]:
+    """Add to the findings of reading what tells the outcome, unless they stop.
+
+    It needs snapshots with outcomes. Where there are none, or too few to place a test
+    period, it is told what `train` would say.
+    """
     if stopping(findings, allow=config.check.allow):
         return findings
     try:

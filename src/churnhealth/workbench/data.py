@@ -14,6 +14,7 @@ from weakref import finalize
 
 import numpy as np
 
+from churnhealth.commands.look import look_into
 from churnhealth.config import Config, parse_config, read_config
 from churnhealth.frames import to_frame, written_frames
 from churnhealth.gathering import check_sources, stop_at
@@ -66,8 +67,18 @@ class CompanyData:
         return self.loaded.history
 
     def check(self) -> Any:
-        """List the findings as a frame, the worst first; ``stops`` says which stop."""
-        rows = [f.to_json() for f in self.findings]
+        """List the findings as a frame, the worst first; ``stops`` says which stop.
+
+        As ``churnhealth check`` does: what reading found, and what in the data tells
+        the outcome (``findings`` holds the first alone).
+        """
+        with Progress() as progress:
+            found = look_into(
+                self.config, self.loaded, self.findings, progress=progress
+            )
+        worst = {severity: i for i, severity in enumerate(("error", "warning"))}
+        ordered = sorted(found, key=lambda f: worst.get(f.severity, len(worst)))
+        rows = [f.to_json() for f in ordered]
         names = ("code", "severity", "stops", "count", "example", "what", "fix")
         return to_frame({n: np.array([r[n] for r in rows]) for n in names})
 
@@ -150,6 +161,8 @@ def company_data(
     renew (``renews_months=12``), and a state may tell the seats
     (``seats={"billing": "licences"}``). ``question`` is a kind or a
     whole ``[question]`` section; further keywords are sections of the configuration.
+    ``sources`` says more of the frames, by their names, as a file would:
+    ``{"events": [{"name": "deadlines", "planned": True}], "known_at_lag_days": 1}``.
 
     Raises
     ------
@@ -166,7 +179,7 @@ def company_data(
     CompanyData('Company', 2 accounts, 2 contract terms)
     """
     with _place() as place:
-        sources = written_frames(
+        written = written_frames(
             place,
             accounts=accounts,
             contracts=contracts,
@@ -176,8 +189,9 @@ def company_data(
             seats=seats,
         )
         asked = {"kind": question} if isinstance(question, str) else dict(question)
-        own = {"sources": sources, "question": asked, "tracking": {"uri": ""}}
-        config = parse_config({**own, **sections}, folder=place)
+        own = {"question": asked, "tracking": {"uri": ""}, **sections}
+        own["sources"] = _said_more(written, sections.get("sources", {}))
+        config = parse_config(own, folder=place)
     return CompanyData(config, today=today, made_in=place)
 
 
@@ -216,6 +230,25 @@ def _place() -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
+
+
+def _said_more(written: Sections, given: Sections) -> Sections:
+    """Add what is said of sources to those that frames were written to."""
+    if not isinstance(given, Mapping):
+        return given  # refused by name, as any other mistake is
+    more: dict[str, Any] = {**written, **given}
+    for kind in ("accounts", "contracts"):
+        if isinstance(given.get(kind), Mapping):
+            more[kind] = {**written.get(kind, {}), **given[kind]}
+    for kind in ("events", "states"):
+        named = {source["name"]: source for source in written[kind]}
+        told = given.get(kind, ())
+        if all(isinstance(source, Mapping) for source in told):
+            for source in told:
+                name = source.get("name")
+                named[name] = {**named.get(name, {}), **source}
+            more[kind] = list(named.values())
+    return more
 
 
 def _with_sections(config: Config, sections: Mapping[str, Sections | str]) -> Config:

@@ -208,6 +208,7 @@ def test_backtest_tells_what_fewer_outcomes_had_been_worth(
     done = run("backtest", *words, folder=demo)
     assert done.returncode == 0, done.stderr
     table = done.stdout.split("learned from")[1].split("\n\n")[0].splitlines()[1:]
+    assert table.pop().startswith("  tested on ")
     outcomes = [int(line.split()[0]) for line in table]
     assert len(outcomes) >= 2
     assert outcomes == sorted(outcomes)

@@ -1,12 +1,14 @@
 """The learning curve: the same judgement, learned from fewer accounts."""
 
+import numpy as np
 from tests.made import panel_of, settings
 
-from churnhealth.config import Model
+from churnhealth.config import Calibration, Model
 from churnhealth.evaluate.backtest import backtest, fold_plan
 from churnhealth.evaluate.learning import learning_curve
 from churnhealth.evaluate.metrics import log_loss
 from churnhealth.pipeline import scorer_makers
+from churnhealth.sources.contract import date_of
 
 
 def test_learned_from_all_it_is_the_backtest_with_the_calibration_asked_for():
@@ -17,3 +19,21 @@ def test_learned_from_all_it_is_the_backtest_with_the_calibration_asked_for():
     judged = backtest(seen, folds, makers, disjoint_groups=False, **how)
     (point,) = learning_curve(seen, folds[-1], makers, shares=[1.0], seed=7, **how)
     assert point["log_loss"] == log_loss(judged.p["chosen"], judged.y)
+
+
+def test_it_says_which_test_it_is_judged_on_where_there_are_several():
+    config = settings(backtest={"origins": "each"})
+    seen = panel_of()
+    folds = fold_plan(seen, config)
+    assert len(folds) > 1
+    rungs = config.model_copy(update={"model": Model(ladder=("rules",))})
+    makers = scorer_makers(rungs, seen.specs)
+    judged = backtest(seen, folds, makers, disjoint_groups=False)
+    points = learning_curve(
+        seen, folds[-1], makers, shares=[0.5, 1.0], calibration=Calibration(), seed=7
+    )
+    newest = judged.as_of >= folds[-1].test_from
+    left = np.unique(judged.account[newest & (judged.y > 0)])
+    for point in points:
+        assert point["test_from"] == str(date_of(folds[-1].test_from))
+        assert (point["n_test"], point["outcomes_test"]) == (newest.sum(), left.size)

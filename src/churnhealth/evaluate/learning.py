@@ -20,6 +20,7 @@ from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.calendar import Fold
 from churnhealth.snapshots.labels import NO, YES
+from churnhealth.sources.contract import date_of
 
 __all__ = ["learning_curve"]
 
@@ -39,7 +40,9 @@ def learning_curve(
 
     One row per share of the training accounts (drawn once, nested): ``share``,
     ``outcomes`` learned from, ``chosen``, ``log_loss``, ``gain`` over the constant with
-    its 95 % ``interval`` by account. A share too small to learn from is left out.
+    its 95 % ``interval`` by account; and of the test, the same in every row,
+    ``test_from``, ``n_test`` and ``outcomes_test``. A share too small to learn from is
+    left out.
     """
     rows, _ = training_rows(panel, fold.judged_at)
     code, day = panel.labels().code, panel.cohort.as_of
@@ -51,6 +54,11 @@ def learning_curve(
     constant = sigmoid(plain.decision_function(panel.X[test]))
     place = np.random.default_rng(seed).permutation(int(rows.account.max()) + 1)
     rank = place[rows.account] / place.size
+    tested = {
+        "test_from": str(date_of(fold.test_from)),
+        "n_test": int(test.size),
+        "outcomes_test": int(np.unique(panel.cohort.account[test[y > 0]]).size),
+    }
     points = []
     for share in shares:
         part = _part(rows, rank < share)
@@ -69,6 +77,7 @@ def learning_curve(
                 "log_loss": told["log_loss"],
                 "gain": told["log_loss_gain_over_constant"],
                 "interval": told["gain_interval"],
+                **tested,
             }
         )
     return points

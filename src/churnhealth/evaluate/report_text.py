@@ -156,6 +156,9 @@ def _learning_lines(points: Sequence[Mapping[str, Any]]) -> list[str]:
         low, high = point["interval"] or (None, None)
         between = f"{_number(low, 4)} to {_number(high, 4)}"
         lines.append(f"{what:<24}{point['gain']:>8.4f}   {between}")
+    told = points[-1]
+    tested, left = many(told["n_test"], "row"), many(told["outcomes_test"], "account")
+    lines.append(f"  tested on {tested} from {told['test_from']} on, {left} that left")
     return lines
 
 

@@ -297,3 +297,12 @@ def test_with_keys_it_listens_beyond_loopback_and_lets_only_them_in(
         else:
             pytest.fail("a key that left the file is still taken")
     assert key not in running.log.read_text()
+
+
+def test_a_log_in_json_is_json_to_the_last_line(bundle_folder, tmp_path):
+    (tmp_path / "churnhealth.toml").write_text('[serve]\nlog = "json"\n')
+    asked = ("--bundle", bundle_folder, "--config", "churnhealth.toml")
+    with started(tmp_path, *asked) as running:
+        running.ask("GET", "/livez")
+    lines = running.log.read_text(encoding="utf-8").splitlines()
+    assert any("ready" in strict(line).get("message", "") for line in lines)

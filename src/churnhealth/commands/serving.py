@@ -97,6 +97,7 @@ def serve_bundle(
         *(sys.executable, "-m", "bentoml", "serve"),
         "churnhealth.serve.service:ChurnHealth",
         *("--host", address, "--port", str(settings.port)),
+        *(("--quiet",) if settings.log == "json" else ()),  # its lines are text
     ]
     return _run(command, environment, bundle_folder)
 

@@ -137,6 +137,19 @@ def test_what_cannot_be_measured_is_said(history, asked):
     assert caught.value.code == "CH012"
 
 
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ({"source": "product", "kind": "cuont", "days": 7}, "count"),
+        ({"source": "prodct", "kind": "count", "days": 7}, "product"),
+        ({"source": "product", "kind": "count", "item": "logn", "days": 7}, "login"),
+    ],
+)
+def test_what_is_misspelt_is_told_with_the_nearest(history, asked, near):
+    with pytest.raises(ConfigError, match=f"the nearest is '{near}'"):
+        own_specs(history, [OwnFeature(**asked)])
+
+
 def test_a_source_of_one_state_needs_no_item(history):
     (spec,) = own_specs(history, [OwnFeature(source="pulse", kind="fresh", days=60)])
     assert (spec.name, spec.item) == ("pulse__pulse__fresh__60d", "pulse")

@@ -49,3 +49,15 @@ def test_a_source_that_another_takes_the_place_of_is_told_with_it(company):
     told = [f.what for f in found(company(files=files, events=events), "CH212")]
     assert told[0].endswith("before the last one, about when new_tool begins")
     assert "about when" not in told[1]
+
+
+def test_the_only_source_that_stops_long_before_the_day_told_is_told(company):
+    days = [f"2025-{month:02}-{day:02}" for month in range(1, 6) for day in (1, 11, 21)]
+    rows = "".join(f"a1,{day}\n" for day in (*days, "2025-06-01"))
+    files = {"contracts.csv": "account_id,start\na1,2025-01-01\na2,2025-12-01\n"}
+    files["events.csv"] = f"account_id,happened_at\n{rows}"
+    config = company(files=files, question={"data_until": "2025-12-01"})
+    [f] = found(config, "CH212")
+    assert f.what.endswith("stops 183 days before [question] data_until")
+    soon = company(files=files, question={"data_until": "2025-07-01"})
+    assert found(soon, "CH212") == []

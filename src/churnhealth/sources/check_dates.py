@@ -7,6 +7,7 @@ on 2024-02-20 is odd; use on 2024-01-15, more than 30 days early, belongs to nob
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -80,7 +81,8 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
             )
             found += [_late(history, rows), _alone(history, rows)]
         found.append(_gaps(rows))
-    found += _edges([r for r in sources if r.account.size and not r.planned])
+    told = [r for r in sources if r.account.size and not r.planned]
+    found += _edges(told, pinned=config.question.data_until)
     found += [_stopped(log) for log in history.events]
     found += [_fallen(log) for log in history.events]
     found.append(_silent(history))
@@ -326,13 +328,15 @@ def _covered(history: History, rows: _Rows) -> Finding:
     )
 
 
-def _edges(sources: list[_Rows]) -> list[Finding]:
+def _edges(sources: list[_Rows], *, pinned: date | None) -> list[Finding]:
     """Compare where each source begins and ends with the others."""
-    if len(sources) < 2:
+    if not sources:
         return []
     begin = {s.name: int(s.happened_at.min()) for s in sources}
     end = {s.name: int(s.happened_at.max()) for s in sources}
-    first, last = min(begin.values()), max(end.values())
+    first, last, named = min(begin.values()), max(end.values()), "the last one"
+    if pinned is not None and day_of(pinned) - last > _EDGE_DAYS:  # all have stopped
+        last, named = day_of(pinned), "[question] data_until"
     found = []
     for s in sources:
         late, early = begin[s.name] - first, last - end[s.name]
@@ -342,7 +346,7 @@ def _edges(sources: list[_Rows]) -> list[Finding]:
         if early > _EDGE_DAYS and _awaited(s, early):
             heirs = [n for n, d in begin.items() if abs(d - end[s.name]) <= _AT_ONCE]
             then = f", about when {heirs[0]} begins" if heirs else ""
-            parts.append(f"stops {early} days before the last one{then}")
+            parts.append(f"stops {early} days before {named}{then}")
         if parts:
             day = begin[s.name] if parts[0].startswith("starts") else end[s.name]
             what = f"{s.title}: {' and '.join(parts)}"

@@ -156,3 +156,14 @@ def test_an_account_at_a_cut_does_not_flap():
         seen.append(colour)
     assert set(seen) == {"orange"}
     assert len(set(cuts.band(wobble))) == 2
+
+
+@pytest.mark.parametrize(
+    "changed", [{"loss": 100}, {"yellow": 500}, {"red": 2000}, {"orange": 50}]
+)
+def test_costs_of_actions_that_never_pay_are_told_in_money(changed):
+    costs = {"loss": 10_000, "saved": 0.2, "yellow": 50, "orange": 150, "red": 400}
+    cost_cuts(costs)
+    with pytest.raises(TrainingError, match="loss x saved = ") as caught:
+        cost_cuts({**costs, **changed})
+    assert caught.value.code == "CH341"

@@ -152,7 +152,13 @@ def cost_cuts(costs: Mapping[str, float]) -> BandCuts:
     if set(costs) != wanted or min(costs.values(), default=0.0) <= 0.0:
         raise _refused(f"costs need {sorted(wanted)}, all above 0; got {sorted(costs)}")
     worth = costs["loss"] * costs["saved"]
-    low, middle, high = (costs[band] / worth for band in ("yellow", "orange", "red"))
+    prices = [costs[band] for band in ("yellow", "orange", "red")]
+    if sorted({*prices, worth}) != [*prices, worth]:
+        raise _refused(
+            f"the prices of yellow, orange and red {tuple(prices)} must rise and stay"
+            f" below loss x saved = {worth:g}, or an action never pays"
+        )
+    low, middle, high = (price / worth for price in prices)
     return BandCuts(cuts=(low, middle, high))
 
 

@@ -58,3 +58,23 @@ def test_scores_of_a_day_that_nobody_chose_and_that_is_long_ago_are_told(age, to
 def test_a_day_that_the_settings_say_is_chosen():
     here = (bundle_of("gbm"), settled(date_of(AS_OF)), loaded().history, book())
     assert "days old" not in str(cautions(*here, day=AS_OF, today=date(2036, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [
+        ([146, 67, 1], None),
+        ([146, 40, 1], "67 accounts are orange or worse, and"),
+        ([20, 67, 1], "213 accounts are yellow or worse, and"),
+    ],
+)
+def test_more_of_a_colour_than_there_is_room_for_is_told(room, told):
+    bands, made = {"policy": "capacity", "capacity": room}, book()
+    n = [int((made.scores["band"] == b).sum()) for b in ("yellow", "orange", "red")]
+    assert n == [146, 67, 0]
+    bundle = bundle_of("gbm")
+    bundle = replace(bundle, card={**bundle.card, "settings": {"bands": bands}})
+    here = (bundle, settings(bands=bands), loaded().history, made)
+    warning = str(cautions(*here, day=AS_OF))
+    assert ("[bands] capacity has room for" in warning) is (told is not None)
+    assert (told or "") in warning

@@ -28,6 +28,7 @@ _A_YEAR = 365
 _STEADY = 0.6  # of all days
 _FEW = 20
 _FAR_APART = 5.0
+_OVER = 1.2  # times what there is room for
 _LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
 
 
@@ -60,6 +61,7 @@ def cautions(
             "the colours are those the bundle was trained with, and [bands] says others"
             " now: train again for them"
         )
+    told += _of_capacity(bundle, book)
     return "; ".join(told) or None
 
 
@@ -79,6 +81,28 @@ def _other_colours(bundle: Bundle, config: Config) -> bool:
     return trained is not None and any(
         trained.get(k) != v for k, v in asked.items() if k != "hysteresis"
     )
+
+
+def _of_capacity(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
+    """Tell where more accounts are a colour or worse than the team has room for.
+
+    Cuts by capacity are probabilities that were counted when the model was trained.
+    """
+    room = (bundle.card.get("settings", {}).get("bands") or {}).get("capacity")
+    if not room:
+        return
+    limit, found = 0, 0
+    for band, more in zip(("red", "orange", "yellow"), room[::-1], strict=True):
+        limit, found = limit + more, found + int((book.scores["band"] == band).sum())
+        if found > _OVER * limit:
+            worse = "" if band == "red" else " or worse"
+            yield (
+                f"{many(found, 'account')} are {band}{worse}, and [bands] capacity has"
+                f" room for {limit}: it was counted when the model was trained, in the"
+                " newest cohort before its test; take the first of a list by"
+                " expected_loss, or train again"
+            )
+            return
 
 
 def _of_terms(bundle: Bundle, book: ScoreBook) -> Iterator[str]:

@@ -56,6 +56,12 @@ def client(home, first):
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
+def test_the_data_are_the_run_s_dataset(client, first):
+    [given] = client.get_run(first.run_id).inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("acme", "abc123")
+    assert json.loads(given.dataset.profile) == {"data_digest": "abc123", "events": 12}
+
+
 def test_numbers_and_settings_read_back(client, first):
     run = client.get_run(first.run_id)
     assert run.info.status == "FINISHED"

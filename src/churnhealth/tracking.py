@@ -7,6 +7,7 @@ nothing is pickled, and scoring has to trust nothing of MLflow's.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import sqlite3
@@ -31,6 +32,7 @@ BUNDLE_PATH = "bundle"
 _SQLITE = "sqlite:///"
 _NOTE = "mlflow.note.content"  # the tag MLflow shows as a run's description
 _BATCH = 100  # what MLflow takes at once of parameters and tags
+_DIGEST = 36  # characters that MLflow keeps of the digest of a dataset
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -81,7 +83,8 @@ def log_training(
     """Log one training, and register its bundle as a version under an alias.
 
     ``artifacts`` are files and at most one folder: the bundle. ``data`` says what was
-    learned from; it is kept as ``data.json`` (the tag ``data_digest`` when not given).
+    learned from; it is kept as ``data.json`` (the tag ``data_digest`` when not given)
+    and as the run's dataset, named after the experiment.
     ``description`` (Markdown) stands on the pages of the run and of its version.
     A relative SQLite ``uri`` is resolved against ``folder``; its artifacts lie beside
     it in ``mlartifacts``. Metrics that are not finite are left out.
@@ -104,6 +107,7 @@ def log_training(
             noted = {**tags, _NOTE: description} if description else tags
             _log_numbers(client, run_id, params=params, metrics=metrics, tags=noted)
             client.log_dict(run_id, dict(lineage), "data.json")
+            _log_data(client, run_id, lineage, name=experiment)
             for file in files:
                 client.log_artifact(run_id, str(file))
             version = None
@@ -223,6 +227,26 @@ def _log_numbers(
         client.log_batch(
             run_id, metrics=measured[part], params=said[part], tags=marked[part]
         )
+
+
+def _log_data(
+    client: MlflowClient, run_id: str, lineage: Mapping[str, object], *, name: str
+) -> None:
+    """Name what was learned from, so that runs on the same data can be found."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    if not (digest := lineage.get("data_digest")):
+        return
+    told = json.dumps(dict(lineage))
+    data = Dataset(
+        name=name,
+        digest=str(digest)[:_DIGEST],
+        source_type="churnhealth",
+        source=json.dumps({"data_digest": digest}),
+        profile=told,
+    )
+    context = InputTag("mlflow.data.context", "training")
+    client.log_inputs(run_id, datasets=[DatasetInput(data, [context])])
 
 
 def _register(

@@ -11,6 +11,7 @@ from churnhealth.sources.check_columns import column_findings
 from churnhealth.sources.check_dates import date_findings
 from churnhealth.sources.check_terms import term_findings
 from churnhealth.sources.contract import day_of
+from churnhealth.sources.ends_after import ends_after
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
@@ -48,6 +49,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         *term_findings(loaded.history, gap_days=gap_days),
         *booked_late(loaded.history, gap_days=gap_days),
         *(f for f in odd if f is not None),
+        *ends_after(loaded.history, config.question),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
         *scale_findings(loaded.history, told=several),

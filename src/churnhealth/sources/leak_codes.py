@@ -147,6 +147,14 @@ LEAK_CODES: Mapping[str, Code] = {
         " give each year as a term of its own, known from when it could no longer be"
         " left",
     ),
+    "CH269": code(
+        "warning",
+        False,
+        "customers without an end where renewals are asked about",
+        "who has no agreed end is never up for renewal: not learned from, not scored",
+        "if such contracts renew by themselves say how often: [sources.contracts]"
+        " renews_months = 12; if they may end on any day ask the question `horizon`",
+    ),
     "CH275": code(
         "error",
         True,
@@ -165,13 +173,14 @@ LEAK_CODES: Mapping[str, Code] = {
         "give all rows of both the id of the account that goes on, in the `sql` of"
         " every source",
     ),
-    "CH269": code(
+    "CH277": code(
         "warning",
         False,
-        "customers without an end where renewals are asked about",
-        "who has no agreed end is never up for renewal: not learned from, not scored",
-        "if such contracts renew by themselves say how often: [sources.contracts]"
-        " renews_months = 12; if they may end on any day ask the question `horizon`",
+        "an event after which cover ends",
+        "a status that was written over knows what came after the day of its row; what"
+        " announces that an account leaves is no sign of it",
+        "leave out what is written over (`status` of invoices); give a notice, or the"
+        " wish to cancel, as `notice_at` of the contract",
     ),
 }
 """Those of leaks, by code."""

@@ -246,6 +246,14 @@ def test_a_wrong_suffix_is_told_before_the_work(company, tmp_path):
     assert "read" not in progress.times()
 
 
+def test_a_capacity_that_no_date_has_accounts_for_is_told_before_the_work(company):
+    config = company(bands={"policy": "capacity", "capacity": [500, 300, 200]})
+    with Progress() as progress, pytest.raises(TrainingError) as caught:
+        run_backtest(config, predictions=None, today=TODAY, progress=progress)
+    assert caught.value.code == "CH341"
+    assert "backtest" not in progress.times()
+
+
 def test_a_table_does_not_take_the_place_of_a_source(company, tmp_path):
     config = company()
     source = next(file for file in source_files(config) if file.suffix == ".parquet")

@@ -23,7 +23,7 @@ from churnhealth.evaluate.makers import (
     scorer_makers,
 )
 from churnhealth.evaluate.panel import Flags, Panel, distinct, snapshot_panel
-from churnhealth.evaluate.report import backtest_report
+from churnhealth.evaluate.report import backtest_report, refuse_cuts
 from churnhealth.evaluate.screen import screen
 from churnhealth.evaluate.terms import terms_due, terms_seen
 from churnhealth.evaluate.tuning import Budget, tuned
@@ -149,6 +149,7 @@ def judge(
         CH150 where a column tells the outcome and is not allowed to; and as
         ``backtest`` does.
     """
+    refuse_cuts(config, panel)
     stop_at(screen(panel), config)
     judged = judged_by(config, panel, progress=progress)
     with progress.stage("report"):

@@ -31,9 +31,9 @@ from churnhealth.health.promises import (
     promises,
 )
 from churnhealth.said import many
-from churnhealth.sources.contract import Texts
+from churnhealth.sources.contract import Floats, Texts
 
-__all__ = ["backtest_report", "prediction_table"]
+__all__ = ["backtest_report", "prediction_table", "refuse_cuts"]
 
 _DAYS_BEFORE = (180, 120, 90, 60, 30)
 _BY_CHANCE = 0.52  # an AUC below ranks hardly anybody
@@ -104,15 +104,31 @@ def _data(panel: Panel) -> dict[str, Any]:
     }
 
 
+def refuse_cuts(config: Config, panel: Panel) -> None:
+    """Refuse [bands] that cannot be made of any of these dates, before any work.
+
+    Raises
+    ------
+    TrainingError
+        CH341 the capacity is larger than every date's accounts, or costs never pay.
+    """
+    _, sizes = np.unique(panel.cohort.as_of, return_counts=True)
+    all_unlike = np.linspace(0.01, 0.99, int(sizes.max(initial=0)))
+    _asked(config, base_rate=0.5, p=all_unlike)
+
+
 def _cuts(judged: Judged, config: Config) -> BandCuts:
     """Make the cuts as the newest fold would have: from its own training rows."""
     fold = judged.folds[-1]
+    rate = rate_of_today(fold.ladder.base_rate, fold.newest_p, fold.year_before_p)
+    return _asked(config, base_rate=rate, p=fold.newest_p)
+
+
+def _asked(config: Config, *, base_rate: float, p: Floats) -> BandCuts:
     return band_cuts(
         config.bands.policy,
-        base_rate=rate_of_today(
-            fold.ladder.base_rate, fold.newest_p, fold.year_before_p
-        ),
-        p=fold.newest_p,
+        base_rate=base_rate,
+        p=p,
         cuts=config.bands.cuts,
         capacity=config.bands.capacity,
         costs=config.bands.costs,

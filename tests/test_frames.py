@@ -89,29 +89,6 @@ def test_a_frame_without_a_required_column_is_told_what_it_has(tmp_path):
     assert "no column account_id; it has id, start" in str(caught.value)
 
 
-def test_how_contracts_renew_and_who_says_the_seats_are_keys_of_their_sources(tmp_path):
-    frames = {
-        "contracts": pd.DataFrame({"account_id": ["a"], "start": ["2024-01-01"]}),
-        "states": {
-            "billing": pd.DataFrame(
-                {
-                    "account_id": ["a"],
-                    "known_at": ["2024-01-01"],
-                    "state": ["licences"],
-                    "value": [5],
-                }
-            )
-        },
-    }
-    keys = {"renews_months": 12, "seats": {"billing": "licences"}}
-    sources = written_frames(tmp_path, accounts=None, events={}, **frames, **keys)
-    assert sources["contracts"]["renews_months"] == 12
-    assert sources["states"][0]["seats"] == "licences"
-    keys["seats"] = {"bills": "licences"}
-    with pytest.raises(SourceError, match=r"CH801.*'bills'"):
-        written_frames(tmp_path, accounts=None, events={}, **frames, **keys)
-
-
 def test_what_is_no_frame_is_refused():
     with pytest.raises(SourceError, match="CH801"):
         columns_of_frame([{"account_id": "a"}], table="contracts")

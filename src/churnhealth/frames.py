@@ -104,46 +104,27 @@ def written_frames(
     contracts: Any,
     events: Mapping[str, Any] | None,
     states: Mapping[str, Any] | None,
-    renews_months: int | None = None,
-    seats: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write frames as Parquet files and give the ``[sources]`` that read them.
 
     Columns that have our names are taken; of ``accounts`` the others become attributes.
-    ``renews_months`` is the key of the contracts, ``seats`` those of states by name.
 
     Raises
     ------
     SourceError
-        CH102 when a frame lacks a required column, CH801 when frames have no names, or
-        ``seats`` a name that none has.
+        CH102 when a frame lacks a required column, CH801 when frames have no names.
     """
     sources: dict[str, Any] = {"root": str(folder), "events": [], "states": []}
     if accounts is not None:
         source, more = _source(folder, "accounts", "accounts", accounts)
         sources["accounts"] = {**source, "attributes": more}
     if contracts is not None:
-        source, _ = _source(folder, "contracts", "contracts", contracts)
-        sources["contracts"] = {**source, "renews_months": renews_months}
+        sources["contracts"] = _source(folder, "contracts", "contracts", contracts)[0]
     for kind, given in (("events", events), ("states", states)):
         for name, frame in _named(kind, given).items():
             source, _ = _source(folder, kind, name, frame)
             sources[kind].append({"name": name, **source, **_category(source)})
-    _say_seats(sources["states"], seats or {})
     return sources
-
-
-def _say_seats(states: list[dict[str, Any]], seats: Mapping[str, str]) -> None:
-    named = {source["name"]: source for source in states}
-    for name, state in seats.items():
-        if name not in named:
-            raise SourceError(
-                "CH801",
-                f"seats: there are no states {name!r}",
-                why="nothing would be told per seat",
-                fix='say the frame and its state: seats={"billing": "licences"}',
-            )
-        named[name]["seats"] = state
 
 
 def _named(kind: str, given: Mapping[str, Any] | None) -> Mapping[str, Any]:

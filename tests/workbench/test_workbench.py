@@ -230,6 +230,22 @@ def test_more_is_said_of_frames_as_a_file_would_say_it():
     assert "CH207" not in {finding.code for finding in data.findings}
 
 
+def test_how_contracts_renew_and_who_says_the_seats_are_keys_of_their_sources():
+    contracts, _ = frames(30)
+    licences = pd.DataFrame({"account_id": ["a1"], "known_at": ["2022-02-01"]})
+    licences = licences.assign(state="licences", value=5)
+    data = ch.company_data(
+        contracts=contracts[["account_id", "start"]],
+        states={"billing": licences},
+        sources={
+            "contracts": {"renews_months": 12},
+            "states": [{"name": "billing", "seats": "licences"}],
+        },
+    )
+    assert data.history.contracts.renews_months == 12
+    assert data.config.sources.states[0].seats == "licences"
+
+
 def test_a_check_looks_for_what_tells_the_outcome_as_the_command_does():
     contracts, events = frames()
     again = contracts["account_id"].value_counts() > 1

@@ -66,8 +66,8 @@ def score_cohort(
             why="other programs must be able to read the scores",
             fix="use --format parquet or --format csv",
         )
-    bundle, history, day = _ready(config, bundle_folder, as_of, progress)
     refuse_bundle(out)
+    bundle, history, day = _ready(config, bundle_folder, as_of, progress)
     with locked(out):  # a run of another day that ends meanwhile would not be seen
         earlier = earlier_scores(out, before=date_of(day))
         with progress.stage("score"):

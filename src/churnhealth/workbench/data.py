@@ -143,8 +143,6 @@ def company_data(
     accounts: Any = None,
     events: Mapping[str, Any] | None = None,
     states: Mapping[str, Any] | None = None,
-    renews_months: int | None = None,
-    seats: Mapping[str, str] | None = None,
     question: str | Sections = "renewal",
     today: Day | None = None,
     **sections: Sections,
@@ -157,12 +155,11 @@ def company_data(
     account_id, name, segment, owner; further columns become attributes. ``events``
     and ``states`` are frames by the name of their source: account_id and happened_at,
     with event, user_id, count, amount; account_id, known_at, state and value. A column
-    ``category`` says usage, value, experience or contract. Contracts without an end may
-    renew (``renews_months=12``), and a state may tell the seats
-    (``seats={"billing": "licences"}``). ``question`` is a kind or a
+    ``category`` says usage, value, experience or contract. ``question`` is a kind or a
     whole ``[question]`` section; further keywords are sections of the configuration.
     ``sources`` says more of the frames, by their names, as a file would:
-    ``{"events": [{"name": "deadlines", "planned": True}], "known_at_lag_days": 1}``.
+    ``{"contracts": {"renews_months": 12}, "events": [{"name": "deadlines", "planned":
+    True}], "states": [{"name": "billing", "seats": "licences"}]}``.
 
     Raises
     ------
@@ -185,8 +182,6 @@ def company_data(
             contracts=contracts,
             events=events,
             states=states,
-            renews_months=renews_months,
-            seats=seats,
         )
         asked = {"kind": question} if isinstance(question, str) else dict(question)
         own = {"question": asked, "tracking": {"uri": ""}, **sections}
@@ -208,16 +203,18 @@ def simulate_company(
     Its configuration and scorecard are those of ``churnhealth demo``.
     """
     until = date(2026, 1, 1) if today is None else date_given(today)
-    place = Path(tempfile.mkdtemp())
-    write_company(
-        simulate(accounts=accounts, seed=seed, until=until),
-        place / "data",
-        file_format="parquet",
-    )
-    for name in ("demo.toml", "rules-simulated.toml"):
-        text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
-        (place / name).write_text(text.replace(".csv", ".parquet"), encoding="utf-8")
-    config = _with_sections(read_config(place / "demo.toml"), {"tracking": {"uri": ""}})
+    with _place() as place:
+        write_company(
+            simulate(accounts=accounts, seed=seed, until=until),
+            place / "data",
+            file_format="parquet",
+        )
+        for name in ("demo.toml", "rules-simulated.toml"):
+            text = files("churnhealth").joinpath(name).read_text(encoding="utf-8")
+            text = text.replace(".csv", ".parquet")
+            (place / name).write_text(text, encoding="utf-8")
+        config = read_config(place / "demo.toml")
+        config = _with_sections(config, {"tracking": {"uri": ""}})
     return CompanyData(config, today=until, made_in=place)
 
 

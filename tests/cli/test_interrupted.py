@@ -15,6 +15,11 @@ select * from read_csv('{root}/rows.fifo', header = true, delim = ',', quote = '
 """
 
 
+def listen():
+    """Hear Ctrl-C, even where whoever runs the tests does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_query_that_is_interrupted_ends_without_a_traceback(tmp_path):
     (tmp_path / "churnhealth.toml").write_text(PROJECT, encoding="utf-8")
     os.mkfifo(tmp_path / "rows.fifo")
@@ -23,6 +28,7 @@ def test_a_query_that_is_interrupted_ends_without_a_traceback(tmp_path):
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=listen,
     )
     # it opens once the query reads from the other end
     with suppress(BrokenPipeError), (tmp_path / "rows.fifo").open("w") as rows:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from churnhealth.archive.plain import Row
@@ -65,16 +66,18 @@ class StoredScores:
         self._card = card
         self._base = base
         self._seen: tuple[int, ...] = ()
+        self._reading = Lock()
         self._stored = self._read()
 
     def newest(self) -> Stored:
         """Give the newest run; raises ``RequestError`` CH501 if there never was one."""
-        if self._mark() != self._seen:
-            try:
-                self._stored = self._read()
-            except ChurnHealthError as error:
-                log.error("%s new scores cannot be read", error.code)
-        return self._stored
+        with self._reading:  # who asks while they are read waits for the new ones
+            if self._mark() != self._seen:
+                try:
+                    self._stored = self._read()
+                except ChurnHealthError as error:
+                    log.error("%s new scores cannot be read", error.code)
+            return self._stored
 
     def _mark(self) -> tuple[int, ...]:
         try:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from churnhealth.errors import SourceError
-from churnhealth.sources.engine import QueryError, write_table
+from churnhealth.sources.engine import QueryError, connect, literal, write_table
 from churnhealth.sources.load import load
 from churnhealth.sources.refused import reading_problem
 
@@ -267,3 +267,30 @@ def test_values_of_several_sources_are_told_in_one_go(company):
         }
     )
     assert refused(config).what.count("CH104") == 3
+
+
+def test_every_source_may_attach_the_same_database(company, tmp_path):
+    with connect() as con:
+        con.execute(f"attach {literal(str(tmp_path / 'dwh.duckdb'))} as dwh")
+        con.execute("create table dwh.e as select 'a1' as account_id, 3 as value")
+    attach = "ATTACH '{root}/dwh.duckdb' AS dwh"
+    sql = "; select *, '2025-03-01' as happened_at, happened_at as known_at from dwh.e"
+    h = load(
+        company(
+            events=[{"name": "product", "sql": attach + sql}],
+            states=[{"name": "nps", "sql": attach.replace(" AS", "\n AS") + sql}],
+            contracts={
+                "sql": attach + "; select 'a1' as account_id, '2025-01-01' as start"
+            },
+        )
+    ).history
+    assert h.events[0].account.size == h.states[0].account.size == 1
+
+
+def test_another_database_of_the_same_name_is_told(company):
+    def source(file):
+        sql = f"attach '{{root}}/{file}' as dwh; select 'a1' as account_id"
+        return sql + ", '2025-03-01' as happened_at"
+
+    two = [{"name": name, "sql": source(f"{name}.duckdb")} for name in ("x", "y")]
+    assert '"dwh" already exists' in refused(company(events=two)).what

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from churnhealth.config import (
     AccountsSource,
@@ -95,10 +96,9 @@ def open_sources(con: Connection, config: Config, spill: Path) -> list[Opened]:
         )
     found: list[Opened] = []
     problems: list[Problem] = []
+    place = _Place(config.root, spill, attached=set())
     for number, (table, name, title, source) in enumerate(listed):
-        one = _open(
-            con, config.root, table, name, title, source, f"source_{number}", spill
-        )
+        one = _open(con, place, table, name, title, source, f"source_{number}")
         if isinstance(one, Opened):
             found.append(replace(one, rates=config.company.rates))
         else:
@@ -127,22 +127,29 @@ def _listed(config: Config) -> list[tuple[str, str, str, Source]]:
     return rows
 
 
+class _Place(NamedTuple):
+    """Where relative paths start, what is written anew lies, and what is attached."""
+
+    root: Path
+    spill: Path
+    attached: set[str]
+
+
 def _open(
     con: Connection,
-    root: Path,
+    place: _Place,
     table: str,
     name: str,
     title: str,
     source: Source,
     view: str,
-    spill: Path,
 ) -> Opened | list[Problem]:
     files: list[str] = []
     if source.path is None:
-        origin = _query(con, root, source, title)
+        origin = _query(con, place, source, title)
     else:
-        files = files_of(root, source.path)
-        origin = reader(files, source, title, spill / view)
+        files = files_of(place.root, source.path)
+        origin = reader(files, source, title, place.spill / view)
     if isinstance(origin, Problem):
         return [origin]
     try:
@@ -207,13 +214,22 @@ def _viewed(con: Connection, origin: str, source: Source, view: str) -> dict[str
     return kinds
 
 
-def _query(con: Connection, root: Path, source: Source, title: str) -> str | Problem:
-    """Run all statements of a ``sql`` but the last, which says what the rows are."""
-    text = (source.sql or "").replace("{root}", literal(str(root))[1:-1])
+def _query(con: Connection, place: _Place, source: Source, title: str) -> str | Problem:
+    """Run all statements of a ``sql`` but the last, which says what the rows are.
+
+    All sources share one connection, so each may attach the same database again.
+    """
+    text = (source.sql or "").replace("{root}", literal(str(place.root))[1:-1])
     try:
         *before, last = statements(con, text)
         for statement in before:
-            con.execute(statement)
+            try:
+                con.execute(statement)
+            except QueryError:
+                if " ".join(statement.split()) not in place.attached:
+                    raise
+            if statement[:6].lower() == "attach":
+                place.attached.add(" ".join(statement.split()))
     except QueryError as error:
         return reading_problem(title, source, error)
     return f"({last}\n) AS given"

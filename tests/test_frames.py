@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -43,7 +44,11 @@ def arrow():
     )
 
 
-@pytest.mark.parametrize("made", [frame, arrow])
+def polars():
+    return pl.from_arrow(arrow())
+
+
+@pytest.mark.parametrize("made", [frame, arrow, polars])
 def test_dates_numbers_and_texts_keep_what_is_missing(made):
     given = made()
     columns = columns_of_frame(given, table="t")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,13 @@ def matrix_of(X: Any) -> Floats:
             "the matrix is sparse, which is not supported",
             fix="use X.toarray()",
         )
-    raw = np.asarray(X)
+    raw = np.asarray(X) if (names := _names(X)) is None else _frame(X, names)
     if np.iscomplexobj(raw):
         raise refuse("CH320", "Complex data not supported", fix="give real numbers")
-    matrix = np.asarray(raw, dtype=np.float64)
+    try:
+        matrix = np.asarray(raw, dtype=np.float64)
+    except ValueError:  # which quotes the text
+        raise refuse("CH320", "the matrix holds texts", fix=_NUMBERS) from None
     if matrix.ndim != 2:
         raise refuse(
             "CH320",
@@ -70,6 +74,44 @@ def matrix_of(X: Any) -> Floats:
             fix="use NaN for what is missing",
         )
     return matrix
+
+
+_NUMBERS = (
+    "give numbers: a column for each level of a text, as pandas.get_dummies makes them,"
+    " days instead of dates, and NaN for what is missing"
+)
+
+
+def _frame(X: Any, names: Sequence[Any]) -> NDArray[Any]:
+    """Read a frame of pandas, Polars or pyarrow column by column.
+
+    Each has an own way to say that a number is missing, and one of them takes dates
+    for numbers.
+    """
+    apart = [c for _, c in X.items()] if hasattr(X, "items") else [X[n] for n in names]
+    read, odd = [], []
+    for name, column in zip(names, apart, strict=True):
+        try:
+            read.append(_numbers(column))
+        except (TypeError, ValueError):
+            odd.append(str(name))
+    if odd:
+        many = f"{', '.join(odd[:10])}{', ...' if len(odd) > 10 else ''}"
+        raise refuse("CH320", f"no numbers are in: {many}", fix=_NUMBERS)
+    return np.column_stack(read) if read else np.empty((len(X), 0))
+
+
+def _numbers(column: Any) -> NDArray[Any]:
+    values = np.asarray(column)
+    if values.dtype.kind in "Mm":
+        raise TypeError("dates are no numbers")
+    if values.dtype.kind != "O":
+        return values.astype(np.float64)
+    missing = column.isna() if hasattr(column, "isna") else values == None  # noqa: E711
+    numbers = np.full(values.shape, np.nan)
+    there = ~np.asarray(missing, bool)
+    numbers[there] = values[there].astype(np.float64)
+    return numbers
 
 
 def column_of(values: Ints, rows: int) -> NDArray[Any]:
@@ -129,11 +171,17 @@ def labels_of(y: object, rows: int) -> NDArray[Any]:
 
 def column_names(X: object) -> list[str] | None:
     """Give the names a data frame carries; ``None`` for a bare array."""
-    columns = getattr(X, "columns", None)
-    if columns is None:
+    names = _names(X)
+    if names is None or not all(isinstance(name, str) for name in names):
         return None
-    names = list(columns)
-    return names if all(isinstance(n, str) for n in names) else None
+    return names
+
+
+def _names(X: Any) -> list[Any] | None:
+    columns = getattr(X, "column_names", None)  # pyarrow's `columns` are the values
+    if columns is None:
+        columns = getattr(X, "columns", None)
+    return None if columns is None else list(columns)
 
 
 def same_names(given: list[str], expected: list[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from churnhealth.scorers import SCORERS, scorer_class, scorer_from_json
@@ -275,6 +275,20 @@ def test_it_can_be_cloned_pickled_and_cross_validated(name):
     scorer.fit(X, y)
     again = pickle.loads(pickle.dumps(scorer))
     assert np.array_equal(again.decision_function(X), scorer.decision_function(X))
+
+
+def test_a_search_reaches_the_scorer_below():
+    X, y, _, _ = company(rows=200)
+    wide = {"base__penalties": [(1e9,), (1.0,)], "rounds": [1]}
+    found = GridSearchCV(GbmScorer(base=LogisticScorer()), wide, cv=2).fit(X, y)
+    assert set(wide) < set(found.best_estimator_.get_params())
+    assert "base__penalties" not in GbmScorer().get_params()
+    with pytest.raises(MatrixError, match=r"CH324.*'penalty'"):
+        GbmScorer(base=LogisticScorer()).set_params(base__penalty=1)
+    with pytest.raises(MatrixError, match=r"CH324.*'base__penalties'"):
+        GbmScorer().set_params(base__penalties=(1.0,))
+    new = GbmScorer().set_params(base__penalties=(1.0,), base=LogisticScorer())
+    assert new.base.penalties == (1.0,)
 
 
 def test_every_scorer_is_found_by_its_name():

@@ -198,30 +198,41 @@ class Scorer(ABC):
 
     def settled(self) -> Self:
         """Make an unfitted copy that need not choose again what this one chose."""
-        return type(self)(**self.get_params())
+        return type(self)(**self.get_params(deep=False))
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001
-        """Give the constructor's arguments (scikit-learn's convention)."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001
+        """Give the constructor's arguments (scikit-learn's convention).
+
+        ``deep``: those of scorers among them too, as ``base__penalties``.
+        """
         named = inspect.signature(type(self).__init__).parameters
-        return {name: getattr(self, name) for name in named if name != "self"}
+        params = {name: getattr(self, name) for name in named if name != "self"}
+        for name, value in [*params.items()] if deep else ():
+            if isinstance(value, Scorer):
+                deeper = value.get_params()
+                params |= {f"{name}__{inner}": v for inner, v in deeper.items()}
+        return params
 
     def set_params(self, **params: Any) -> Self:
         """Change constructor arguments by name (scikit-learn's convention)."""
         known = self.get_params()
-        for name, value in params.items():
-            if name not in known:
+        for name in sorted(params, key=lambda name: "__" in name):  # a new base first
+            whose, _, inner = name.partition("__")
+            if inner and isinstance(getattr(self, whose, None), Scorer):
+                getattr(self, whose).set_params(**{inner: params[name]})
+            elif name in known:
+                setattr(self, name, params[name])
+            else:
                 raise refuse(
                     "CH324",
                     f"{type(self).__name__} has no parameter {name!r}",
                     fix=f"use one of {sorted(known)}",
                 )
-            setattr(self, name, value)
         return self
 
     def __repr__(self) -> str:
-        given = ", ".join(
-            f"{k}={v!r}" for k, v in self.get_params().items() if k != "feature_names"
-        )
+        params = self.get_params(deep=False).items()
+        given = ", ".join(f"{k}={v!r}" for k, v in params if k != "feature_names")
         return f"{type(self).__name__}({given})"
 
     def __sklearn_tags__(self) -> object:
@@ -238,7 +249,8 @@ class Scorer(ABC):
         )
 
     def _json_params(self) -> dict[str, Any]:
-        return {k: v for k, v in self.get_params().items() if k != "feature_names"}
+        given = self.get_params(deep=False)
+        return {k: v for k, v in given.items() if k != "feature_names"}
 
     def _must_be_fitted(self) -> None:
         if not hasattr(self, "names_"):

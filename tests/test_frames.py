@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -92,6 +93,39 @@ def test_a_frame_without_a_required_column_is_told_what_it_has(tmp_path):
             states={},
         )
     assert "no column account_id; it has id, start" in str(caught.value)
+
+
+LONG = [9007199254740993, None, 9007199254740995]
+WITH_LONG = {
+    "pandas": pd.DataFrame({"account_id": pd.array(LONG, dtype="Int64")}),
+    "pandas, objects": pd.DataFrame({"account_id": LONG}, dtype=object),
+    "Polars": pl.DataFrame({"account_id": LONG}),
+    "pyarrow": pa.table({"account_id": LONG}),
+}
+
+
+@pytest.mark.parametrize("frame", WITH_LONG.values(), ids=WITH_LONG)
+def test_long_ids_beside_missing_ones_are_not_rounded(frame):
+    found = columns_of_frame(frame, table="t")["account_id"]
+    assert found.tolist() == ["9007199254740993", None, "9007199254740995"]
+
+
+def test_lazy_frames_are_collected():
+    for lazy in (polars().lazy(), duckdb.sql("SELECT 'a' AS account_id, 1 AS n")):
+        columns = columns_of_frame(lazy, table="t")
+        assert columns["account_id"][0] == "a"
+        assert columns["n"][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [([0, 1], "CH801"), ([("x", "a"), ("x", "b")], "CH801"), (["a", "a"], "CH102")],
+    ids=["numbers", "levels", "twice"],
+)
+def test_columns_without_a_name_of_their_own_are_refused(names, code):
+    frame = pd.DataFrame([[1, 2]], columns=pd.Index(names, tupleize_cols=True))
+    with pytest.raises(SourceError, match=code):
+        columns_of_frame(frame, table="product")
 
 
 def test_what_is_no_frame_is_refused():

@@ -52,23 +52,45 @@ def to_frame(table: Table) -> Any:
 def columns_of_frame(frame: Any, *, table: str) -> dict[str, NDArray[Any]]:
     """Read a frame's columns as NumPy: dates, numbers and texts, missing ones kept.
 
+    A lazy one (Polars, a relation of DuckDB) is collected.
+
     Raises
     ------
     SourceError
-        CH801 when it is no data frame that narwhals knows.
+        CH801 when it is no data frame that narwhals knows, or its columns have no
+        names; CH102 when a name stands there twice.
     """
     import narwhals as nw
 
     try:
-        given = nw.from_native(frame, eager_only=True)
+        given = nw.from_native(frame)
     except TypeError as error:
+        what = f"{table}: a {type(frame).__name__} is no data frame that we can read"
+        raise _unnamed(what) from error
+    except nw.exceptions.DuplicateError as error:
         raise SourceError(
-            "CH801",
-            f"{table}: a {type(frame).__name__} is no data frame that we can read",
-            why="its columns have no names and types",
-            fix="give a data frame of pandas, Polars or pyarrow",
+            "CH102",
+            f"{table}: a column of the frame is there twice",
+            why="nobody can say which of them is meant",
+            fix="keep one: frame.loc[:, ~frame.columns.duplicated()] in pandas",
         ) from error
-    return {str(name): _column(given[name]) for name in given.columns}
+    if isinstance(given, nw.LazyFrame):
+        given = given.collect()
+    if not all(isinstance(name, str) for name in given.columns):
+        raise _unnamed(f"{table}: the columns of the frame are not named by texts")
+    return {name: _column(given[name]) for name in given.columns}
+
+
+def _unnamed(what: str) -> SourceError:
+    return SourceError(
+        "CH801",
+        what,
+        why="columns are found by their names and types",
+        fix="give a data frame of pandas, Polars or pyarrow whose columns have names",
+    )
+
+
+_EXACT = 1 << 53  # a longer whole number, as an id may be, is no float
 
 
 def _column(series: Any) -> NDArray[Any]:
@@ -81,16 +103,31 @@ def _column(series: Any) -> NDArray[Any]:
         return np.asarray(series.to_numpy()).astype("datetime64[s]")
     if isinstance(kind, nw.Date):
         return np.asarray(series.to_numpy()).astype("datetime64[D]")
-    values = series.to_numpy()
-    if values.dtype.kind in "iufb":
-        return np.asarray(values)
     missing = series.is_null().to_numpy()
+    wide = kind in (nw.Int128, nw.UInt128)
+    if wide or (kind.is_integer() and missing.any() and _has_long(series)):
+        values = series.to_list()  # NumPy would round them
+    else:
+        values = series.to_numpy()
+        if values.dtype.kind in "iufb":
+            return np.asarray(values)
     told = [
         None if gone else _plain(v) for v, gone in zip(values, missing, strict=True)
     ]
-    if all(isinstance(v, int | float) or v is None for v in told):
+    if all(v is None or _is_float(v) for v in told):
         return np.array([np.nan if v is None else float(v) for v in told])
     return np.array([*(None if v is None else str(v) for v in told), None], object)[:-1]
+
+
+def _has_long(whole: Any) -> bool:
+    ends = whole.min(), whole.max()
+    return not all(end is None or _is_float(end) for end in ends)
+
+
+def _is_float(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) <= _EXACT
+    return isinstance(value, float)
 
 
 def _plain(value: Any) -> Any:

@@ -34,16 +34,15 @@ def contracts(rows):
 
 
 def repr_of(row):
-    return (*row[:3], row[4], row[3], str(row[5]))
+    return (*row[:3], row[4], str(row[5]), row[3])
 
 
 def paid(rows, account, day):
-    """Add up by hand; a row that stands there twice is one."""
+    """Add up by hand; a row that as yet stands there twice is one."""
     total, any_known = 0.0, False
-    for whose, start, end, cancelled, known, value in {(*r[:5], str(r[5])) for r in
-                                                       rows}:  # fmt: skip
-        noticed = cancelled < FAR and cancelled - 1 < day
-        until = min(end, cancelled) if noticed else end
+    seen = {(*r[:3], FAR if r[3] - 1 >= day else r[3], r[4], str(r[5])) for r in rows}
+    for whose, start, end, cancelled, known, value in seen:
+        until = min(end, cancelled)
         if whose == account and known < day and start < day <= until:
             any_known |= value != "nan"
             total += 0.0 if value == "nan" else float(value)
@@ -63,6 +62,13 @@ def test_an_add_on_adds_its_value_and_a_repeated_row_does_not():
     seen = cover_at(contracts(rows), account=np.zeros(2, int),
                     as_of=np.array([50, 200]), gap_days=30)  # fmt: skip
     assert seen.value.tolist() == [1000.0, 1020.0]
+
+
+def test_a_repeated_row_that_will_be_cancelled_is_one_row_until_that_is_known():
+    rows = [(0, 0, 365, FAR, 0, 1000.0), (0, 0, 365, 100, 0, 1000.0)]
+    seen = cover_at(contracts(rows), account=np.zeros(3, int),
+                    as_of=np.array([50, 100, 101]), gap_days=30)  # fmt: skip
+    assert seen.value.tolist() == [1000.0, 2000.0, 1000.0]
 
 
 def test_what_was_paid_before_is_all_that_ran_when_the_newest_term_began():

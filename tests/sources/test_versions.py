@@ -56,6 +56,22 @@ def test_files_cut_on_a_day_say_what_whole_files_say_of_it(company):
     assert cut.replaced_at.tolist() == [FAR]
 
 
+def test_a_stop_that_is_not_yet_known_does_not_say_which_of_two_rows_is_the_main_one(
+    company,
+):
+    head = "account_id,start,end,value,discount,cancelled_at\n"
+    row = "a1,2025-01-01,2026-01-01,100,"
+    stopped = f"{head}{row}5,\n{row}9,2025-06-01\n"
+    open_yet = f"{head}{row}5,\n{row}9,\n"
+    told = []
+    for text in (stopped, open_yet):
+        contracts = load(company(files={"contracts.csv": text})).history.contracts
+        cover = cover_at(contracts, account=np.zeros(1, np.int64),
+                         as_of=np.array([day("2025-06-01")]), gap_days=30)  # fmt: skip
+        told.append(float(contracts.discount[cover.row[0]]))
+    assert told == [9.0, 9.0]
+
+
 def test_a_cancellation_may_come_as_a_new_version(company):
     text = (
         "account_id,contract_id,start,end,cancelled_at,known_at\n"

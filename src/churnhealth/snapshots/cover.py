@@ -282,7 +282,7 @@ def _cover(
     began = np.where(has_row, take(start, newest), FAR)
     prior = np.flatnonzero((start < began[s]) & (until >= day[s]))
     in_force = Rows.of(r[runs], s[runs], n)
-    before = added_up(contracts, Rows.of(r[prior], s[prior], n), n)
+    before = added_up(contracts, Rows.of(r[prior], s[prior], n), as_of)
     terms = terms_before(s, start, until, agreed, begins, worth_of(contracts, r))
     main = main_rows(contracts, in_force, n)
     renewals = take(terms, newest) + times_renewed(contracts, main, as_of)
@@ -296,7 +296,7 @@ def _cover(
         announced_lapse=covered & take(told_lapse, chosen),
         row=main,
         renewals=np.where(has_row, renewals, 0),
-        **added_up(contracts, in_force, n),
+        **added_up(contracts, in_force, as_of),
         **{f"{name}_before": column for name, column in before.items()},
     )
 

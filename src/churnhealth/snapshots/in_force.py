@@ -125,18 +125,22 @@ def terms_before(
     return count
 
 
-def added_up(contracts: Contracts, rows: Rows, n: int) -> dict[str, Floats]:
+def added_up(contracts: Contracts, rows: Rows, as_of: Days) -> dict[str, Floats]:
     """Add up what is known of some rows of each snapshot: value, seats, the price.
 
-    What stands there twice counts once. The price is that of the rows which have both.
+    What stands there twice counts once, also if one of the two will be cancelled: the
+    day does not know it. The price is that of the rows which have both.
     """
+    n = as_of.size
     if rows.alone:
         value, seats = (
             np.where(rows.last >= 0, take(column, rows.last), np.nan)
             for column in (contracts.value, contracts.seats)
         )
         return {"value": value, "seats": seats, "price": _price(value, seats)}
-    once = ~repeats(contracts, rows.row)
+    again = repeats(contracts, rows.row, seen=as_of[rows.snapshot])
+    again[1:] &= rows.snapshot[1:] == rows.snapshot[:-1]
+    once = ~again
     value, seats = contracts.value[rows.row], contracts.seats[rows.row]
     has_value, has_seats = once & (value == value), once & (seats == seats)
 

@@ -145,7 +145,7 @@ class Accounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Contracts:
-    """Contract terms, sorted by (account, start, end, known_at, ...).
+    """Contract terms, sorted by (account, start, ...), what is told later the last.
 
     ``end`` is the agreed end (``FAR`` = open-ended); ``cancelled_at`` the day cover
     really stopped early; ``notice_at`` the day we learned that it will stop early or

@@ -34,14 +34,14 @@ class ContractRow(NamedTuple):
     start: int
     end: int
     known_at: int
-    cancelled_at: int
-    notice_at: int
-    replaced_at: int
     value: float
     seats: float
     term_months: float
     discount: float
     plan: str
+    notice_at: int
+    cancelled_at: int
+    replaced_at: int
     contract_id: str | None = None
 
 

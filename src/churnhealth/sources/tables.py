@@ -169,7 +169,10 @@ def _versions(typed: str, known: str) -> str:
 
 
 def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> Part:
-    """Read the contracts, sorted by everything they say: account, start, end, ..."""
+    """Read the contracts, sorted by everything they say: account, start, end, ...
+
+    What may be told later (a notice, a stop) comes last, as `Contracts` asks.
+    """
     has = opened.columns
     ids = encode(con, typed, "account_id", "codes_account")
 
@@ -184,12 +187,10 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
     if "contract_id" in has:
         typed, replaced = _versions(typed, known), "t.replaced_at"
         conditions = {"replaced": "replaced_at IS NOT NULL", "beside": "beside"}
-    times = [
-        ("start", "t.start"),
-        ("end_", time("end")),
-        ("known_at", known),
-        ("cancelled_at", cancelled),
+    times = [("start", "t.start"), ("end_", time("end")), ("known_at", known)]
+    later = [
         ("notice_at", notice),
+        ("cancelled_at", cancelled),
         ("replaced_at", replaced),
     ]
     numbers = [
@@ -197,15 +198,16 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
         for n in ("value", "seats", "term_months", "discount")
     ]
     plan = "t.plan" if "plan" in has else "CAST(NULL AS VARCHAR)"
-    select = [f"coalesce({day_number(e)}, {FAR}) AS {n}" for n, e in times]
+    select = [f"coalesce({day_number(e)}, {FAR}) AS {n}" for n, e in (*times, *later)]
     select += [f"{e} AS {n}" for n, e in numbers]
     order = [f"{e} NULLS LAST" for _, e in times]
-    order += [f"{e} NULLS FIRST" for _, e in numbers]
+    order += [f"{e} NULLS FIRST" for e in (*(e for _, e in numbers), plan)]
+    order += [f"{e} NULLS LAST" for _, e in later]
     found = fetch(
         con,
         f"SELECT a.code AS account, {', '.join(select)}, {plan} AS plan"  # noqa: S608
         f" FROM {typed} t JOIN codes_account a ON a.id = t.account_id"
-        f" ORDER BY a.code, {', '.join(order)}, {plan} NULLS FIRST",
+        f" ORDER BY a.code, {', '.join(order)}",
     )
     found["end"] = found.pop("end_")
     if "known_at" in has:

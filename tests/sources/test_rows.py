@@ -253,6 +253,18 @@ def test_a_word_the_model_never_saw_gets_an_entry_of_its_own(schema):
     assert log.event.tolist() == [1]
 
 
+def test_of_repeats_that_only_rounding_makes_alike_the_one_stays_that_loading_keeps(
+    schema,
+):
+    known = {"event_id": "e1", "happened_at": "2025-03-01", "source": "product"}
+    rows = [
+        {**known, "amount": 1.253, "users": 1},
+        {**known, "amount": 1.251, "users": 2},
+    ]
+    log = history_from_rows(schema, [{"account_id": "a1", "events": rows}]).events[0]
+    assert (log.amount.tolist(), log.users.tolist()) == ([1.25], [2.0])
+
+
 def test_an_account_without_rows_is_a_history_too(schema):
     h = history_from_rows(schema, [{"account_id": "a1"}])
     assert h.contracts.account.size == 0

@@ -224,7 +224,10 @@ class _Tables:
                 named[source, key] = event
         for (source, _), event in named.items():
             found.setdefault(source, []).append(event)
-        return {s: _as_columns(account, events) for s, events in found.items()}
+        return {
+            s: _as_columns(account, events, self.shapes[s].decimals)
+            for s, events in found.items()
+        }
 
     def _made(self, row: Row, at: str, shape: EventsShape) -> _Event:
         happened = required(moment(row, "happened_at", at), f"{at}.happened_at")
@@ -239,8 +242,8 @@ class _Tables:
             event=text(row, "event", at) or shape.name,
             user=(user or "") if "user_id" in has else "",
             times=whole(row, "count", at, default=1),
-            amount=_kept(amount if "amount" in has else math.nan, shape.decimals),
-            users=_kept(users if "users" in has else math.nan, USERS_DECIMALS),
+            amount=_first(amount if "amount" in has else math.nan),
+            users=_first(users if "users" in has else math.nan),
             ended_at=_or(ended, NEVER) if "ended_at" in has else NEVER,
             item=(item or "") if "item" in has else "",
         )
@@ -250,8 +253,8 @@ def _known_first(event: _Event) -> tuple[object, ...]:
     return (event.known_at, event.happened_at, *event[2:])
 
 
-def _as_columns(account: int, events: Sequence[_Event]) -> EventRows:
-    """Keep of a moment its day, and of a missing number that it is missing."""
+def _as_columns(account: int, events: Sequence[_Event], decimals: int) -> EventRows:
+    """Keep of a moment its day, of a number what loading keeps of it."""
     return EventRows(
         account=account,
         happened_at=ints(events, lambda e: e.happened_at // DAY),
@@ -259,8 +262,8 @@ def _as_columns(account: int, events: Sequence[_Event]) -> EventRows:
         event=Words.of([e.event for e in events]),
         user=Words.of([e.user for e in events]),
         times=ints(events, lambda e: e.times),
-        amount=floats(events, lambda e: e.amount),
-        users=floats(events, lambda e: e.users),
+        amount=floats(events, lambda e: _kept(e.amount, decimals)),
+        users=floats(events, lambda e: _kept(e.users, USERS_DECIMALS)),
         ended_at=ints(events, lambda e: e.ended_at // DAY),
         item=Words.of([e.item for e in events]),
     )
@@ -299,10 +302,10 @@ def _first(value: float) -> float:
 
 
 def _kept(value: float, decimals: int) -> float:
-    """Round as loading does: what is sorted is what is kept."""
+    """Round as loading does, once it has been said which of repeats stays."""
     scaled = value * 10.0**decimals
     if not abs(scaled) < MAX_SUM:  # missing, or refused when all are added up
-        return _first(value)
+        return value
     return round(scaled) / 10.0**decimals + 0.0
 
 

@@ -1,6 +1,8 @@
 """The notebook's way gives the same figures as the commands, and shows itself."""
 
 import ast
+import pickle
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -139,10 +141,31 @@ def test_every_picture_is_drawn_and_its_title_says_the_finding(result, model):
         assert picture._repr_png_()[:4] == b"\x89PNG"
         assert len(picture.title) > 10
     assert "moves most" in model.plot("drivers").title
-    with pytest.raises(ValueError, match="choose of folds"):
-        result.plot("pie")
-    with pytest.raises(ValueError, match="choose of drivers"):
-        model.plot("pie")
+
+
+def test_what_cannot_be_is_refused_with_what_can(data, model, result):
+    def refused(code, what, ask):
+        with pytest.raises(ch.ChurnHealthError, match=rf"\[{code}\][\s\S]*{what}"):
+            ask()
+
+    refused("CH803", "choose of folds", lambda: result.plot("pie"))
+    refused("CH803", "choose of drivers", lambda: model.plot("pie"))
+    refused("CH803", "DataFrame is no company", lambda: model.score(pd.DataFrame()))
+    refused("CH803", "2001-01-01", lambda: model.shap(data, as_of="2001-01-01"))
+    refused("CH503", "no account", lambda: model.history(data, "nobody"))
+    refused("CH803", "`accounts`", lambda: ch.simulate_company(accounts=0))
+    refused("CH803", "`accounts`", lambda: ch.simulate_company(accounts=99.5))
+    refused("CH803", "`seed`", lambda: ch.simulate_company(seed=-1))
+    refused("CH003", "model", lambda: data.train(model=5))
+    refused("CH003", "question", lambda: data.train(question=5))
+
+
+def test_data_and_results_can_be_copied_and_pickled(data, model, result):
+    for copied in (deepcopy(data), pickle.loads(pickle.dumps(data))):
+        theirs = model.score(copied)["churn_probability"]
+        pd.testing.assert_series_equal(theirs, model.score(data)["churn_probability"])
+    again = pickle.loads(pickle.dumps(result))
+    pd.testing.assert_frame_equal(again.predictions, result.predictions)
 
 
 def test_the_learning_curve_ends_with_the_backtests_own_figure(result):

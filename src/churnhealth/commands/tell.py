@@ -228,6 +228,20 @@ def explain_account(
     )
 
 
+def place_of(account: str, history: History) -> int:
+    """Find an account among all by its id; CH503 where there is none."""
+    found = np.flatnonzero(history.accounts.ids == account)
+    if found.size:
+        return int(found[0])
+    raise RequestError(
+        "CH503",
+        f"there is no account {account!r}",
+        why="a score of somebody else would be worse than none",
+        fix="check the id: it is the text in the accounts source, case and zeros"
+        " included; a name is no id",
+    )
+
+
 def told_account(
     bundle: Bundle,
     history: History,
@@ -239,18 +253,9 @@ def told_account(
     now: datetime,
 ) -> dict[str, Any]:
     """Tell one account of a history on a day; raises as ``explain_account`` does."""
-    found = np.flatnonzero(history.accounts.ids == account)
-    if not found.size:
-        raise RequestError(
-            "CH503",
-            f"there is no account {account!r}",
-            why="a score of somebody else would be worse than none",
-            fix="check the id: it is the text in the accounts source, case and zeros"
-            " included; a name is no id",
-        )
+    only = [place_of(account, history)]
 
     def book_of(at: int) -> ScoreBook:
-        only = [int(found[0])]
         book = score_history(bundle, history, as_of=at, scored_at=now, only=only)
         if book.scores["account_id"].size:
             return book

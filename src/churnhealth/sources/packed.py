@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -243,6 +244,10 @@ class PackedLog(EventLog):
         own = {"words": words, "_columns": {}, "_keeps": keeps}
         for name, value in {**about, **own}.items():
             object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what it is made of: the columns are properties."""
+        return partial(PackedLog, keeps=self._keeps), (self.words, self._about())
 
     def _column(self, name: str) -> Any:
         if name in self._columns:

@@ -26,7 +26,7 @@ from churnhealth.sources.contract import History, day_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.simulate import simulate, write_company
-from churnhealth.workbench.days import Day, date_given
+from churnhealth.workbench.arguments import Day, date_given, refuse_argument
 from churnhealth.workbench.learned import Backtest, Model
 from churnhealth.workbench.training import TrainingSet
 
@@ -183,7 +183,7 @@ def company_data(
             events=events,
             states=states,
         )
-        asked = {"kind": question} if isinstance(question, str) else dict(question)
+        asked = {"kind": question} if isinstance(question, str) else question
         own = {"question": asked, "tracking": {"uri": ""}, **sections}
         own["sources"] = _said_more(written, sections.get("sources", {}))
         config = parse_config(own, folder=place)
@@ -203,6 +203,12 @@ def simulate_company(
     Its configuration and scorecard are those of ``churnhealth demo``.
     """
     until = date(2026, 1, 1) if today is None else date_given(today)
+    for name, given, least in (("accounts", accounts, 1), ("seed", seed, 0)):
+        if not isinstance(given, int) or given < least:
+            raise refuse_argument(
+                f"`{name}` cannot be {given!r}",
+                fix=f"give a whole number of {least} or more",
+            )
     with _place() as place:
         write_company(
             simulate(accounts=accounts, seed=seed, until=until),
@@ -255,8 +261,8 @@ def _with_sections(config: Config, sections: Mapping[str, Sections | str]) -> Co
     raw = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
     for name, given in sections.items():
         if name == "question":
-            raw[name] = {"kind": given} if isinstance(given, str) else dict(given)
-        elif isinstance(given, str):
+            raw[name] = {"kind": given} if isinstance(given, str) else given
+        elif not isinstance(given, Mapping):
             raw[name] = given  # refused by name, as any other mistake is
         else:
             raw[name] = {**raw.get(name, {}), **given}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 from churnhealth.assessing import score_matrix
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.commands.gate import promote_bundle
-from churnhealth.commands.tell import told_account
+from churnhealth.commands.tell import place_of, told_account
 from churnhealth.config import Config
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.learning import learning_curve
@@ -38,7 +38,7 @@ from churnhealth.progress import Progress
 from churnhealth.scoring import ScoreBook, score_history
 from churnhealth.sources.contract import date_of, day_of
 from churnhealth.sources.load import load
-from churnhealth.workbench.days import Day, date_given
+from churnhealth.workbench.arguments import Day, date_given, refuse_argument
 from churnhealth.workbench.told import Explanation
 
 if TYPE_CHECKING:
@@ -121,9 +121,7 @@ class Backtest:
             "lead_time": lambda: lead_time_plot(self.report["lead_time"]),
             "learning": lambda: learning_plot(self._learning()),
         }
-        if name not in drawn:
-            raise ValueError(f"there is no plot {name!r}; choose of {', '.join(drawn)}")
-        return drawn[name]()
+        return _plot(name, drawn)
 
     def __repr__(self) -> str:
         return report_text(self.report)
@@ -206,17 +204,18 @@ class Model:
         """Score one account on earlier days, oldest first: what would have been said.
 
         Rows are the days on which it was in question; each reads only what was known.
+        Raises ``RequestError`` CH503 where there is no such account.
         """
-        newest = _day(data, None)
         known = self._history(data)
-        found = np.flatnonzero(known.accounts.ids == account)
+        newest = _day(data, None)
+        only = [place_of(account, known)]
         books = [
             score_history(
                 self.bundle,
                 known,
                 as_of=newest - every * back,
                 scored_at=datetime.now(UTC),
-                only=found.tolist(),
+                only=only,
                 top=0,
             ).scores
             for back in range(looks - 1, -1, -1)
@@ -236,18 +235,22 @@ class Model:
     def shap(self, data: CompanyData, *, as_of: Day | None = None) -> Any:
         """Give the drivers of everyone who is scored as a ``shap.Explanation``."""
         values = self._book(data, as_of).values
-        if values is None:
-            raise ValueError("nobody is scored on that day")
+        if values is None or not values.size:
+            raise refuse_argument(
+                f"nobody is in question on {date_of(_day(data, as_of))}",
+                fix="give a day on which somebody is, or leave it out for the newest",
+            )
         why = score_matrix(self.bundle, values).explained
         return explanation(why, self.bundle.specs, values=values)
 
     def plot(self, name: str = "drivers") -> Picture:
         """Draw the drivers, or the promises of the bands."""
-        if name == "bands":
-            return bands_plot(self.bundle.card["bands"])
-        if name != "drivers":
-            raise ValueError(f"there is no plot {name!r}; choose of drivers, bands")
-        return drivers_plot(self.bundle.card.get("drivers", []))
+        card = self.bundle.card
+        drawn = {
+            "drivers": lambda: drivers_plot(card.get("drivers", [])),
+            "bands": lambda: bands_plot(card["bands"]),
+        }
+        return _plot(name, drawn)
 
     def save(self, folder: str | Path) -> Path:
         """Write the bundle: all of it or nothing."""
@@ -282,6 +285,11 @@ class Model:
             )
 
     def _history(self, data: CompanyData) -> Any:
+        if not hasattr(data, "history"):
+            raise refuse_argument(
+                f"a {type(data).__name__} is no company",
+                fix="give what company_data(...) or read_company(...) made",
+            )
         known = self.bundle.schema.decimals
         if known == {log.name: log.decimals for log in data.history.events}:
             return data.history
@@ -320,6 +328,13 @@ class Model:
 def load_model(folder: str | Path) -> Model:
     """Verify and load a saved bundle; raises ``BundleError`` CH401 to CH404."""
     return Model(load_bundle(Path(folder)))
+
+
+def _plot(name: str, drawn: Mapping[str, Callable[[], Picture]]) -> Picture:
+    if name not in drawn:
+        fix = f"choose of {', '.join(drawn)}"
+        raise refuse_argument(f"there is no plot {name!r}", fix=fix)
+    return drawn[name]()
 
 
 def _day(data: CompanyData, as_of: Day | None) -> int:

@@ -1,4 +1,4 @@
-"""A day as a notebook gives it."""
+"""What a notebook gives: a day, a name, a number; refused where it cannot be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from churnhealth.errors import InputError
 
-__all__ = ["Day", "date_given"]
+__all__ = ["Day", "date_given", "refuse_argument"]
 
 Day = date | str
 """A date, a time of that day (a pandas ``Timestamp`` is one), or its ISO 8601 text."""
@@ -36,3 +36,9 @@ def date_given(day: Day) -> date:
             why="everything is looked at as it was known on a day",
             fix='give a date, or text such as "2025-06-01"',
         ) from error
+
+
+def refuse_argument(what: str, *, fix: str) -> InputError:
+    """Build the error CH803 for an argument that cannot be, ready to raise."""
+    why = "a guess would answer another question"
+    return InputError("CH803", what, why=why, fix=fix)

@@ -1,4 +1,4 @@
-"""Files of a billing history, of app stores and of workspaces under a parent."""
+"""Files of a billing history, of app stores, of workspaces, of weeks and months."""
 
 import json
 from datetime import date, timedelta
@@ -108,3 +108,16 @@ def with_workspaces(folder):
           *[f"{d:%d.%m.%Y};w1;u1;2;1;0" for d in days])  # fmt: skip
     saved("usage/us_2024.csv", "day,workspace,person,logins,reports,exports",
           *[f"{d:%m/%d/%Y},w2,u2,2,0,1" for d in days])  # fmt: skip
+
+
+def with_weeks_and_months(folder):
+    terms = "\n".join(f"{who},2024-01-01,2025-01-01,90,5" for who in "ab")
+    weeks = [date(2025, 6, 2) + timedelta(days=7 * i) for i in range(31)]
+    weekly = "\n".join(f"a,{day:%G-W%V},{140 + i},4" for i, day in enumerate(weeks))
+    monthly = "\n".join(f"a,2025-{month:02},7.5" for month in range(1, 13))
+    for name, first, rows in (
+        ("contracts", "account,start,end,mrr,seats", terms),
+        ("weekly", "account,week,actions,people", weekly),
+        ("monthly", "account,month,gigabytes", monthly),
+    ):
+        (folder / f"{name}.csv").write_text(f"{first}\n{rows}\n", encoding="utf-8")

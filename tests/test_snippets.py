@@ -10,6 +10,7 @@ import pytest
 from tests.shapes_of_changes import (
     from_app_stores,
     with_a_history_of_changes,
+    with_weeks_and_months,
     with_workspaces,
 )
 
@@ -254,6 +255,7 @@ SHAPES = [
     with_trials_and_merges,
     with_several_ids,
     with_workspaces,
+    with_weeks_and_months,
 ]
 EXPECTED = {
     "From CSV": (2, 2, {"product": 40}),
@@ -271,6 +273,7 @@ EXPECTED = {
     "Trials and merges": (1, 2, {"product": 40}),
     "Several ids": (3, 2, {"tickets": 20}),
     "Workspaces": (2, 2, {"product": 180}),
+    "Weekly figures": (2, 2, {"usage": 30, "storage": 12}),
 }
 
 

@@ -5,8 +5,9 @@ import pytest
 
 from churnhealth.errors import ConfigError, SourceError
 from churnhealth.sources.contract import FAR, parse_day
-from churnhealth.sources.engine import write_table
+from churnhealth.sources.engine import connect, write_table
 from churnhealth.sources.load import load
+from churnhealth.sources.written import fitting
 
 
 def refused(config):
@@ -279,3 +280,17 @@ def test_no_kind_of_blank_around_a_cell_is_part_of_it(company, blank):
     assert set(history.contracts.value.tolist()) == {900.0}
     assert set(history.contracts.plan.tolist()) == {"pro"}
     assert list(history.events[0].vocabulary) == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("values", "pattern"),
+    [
+        (("2025-W07", "2025-W52"), "%G-W%V"),
+        (("03/2025", "12/2025"), "%m/%Y"),
+        (("Mar 2025", "Dec 2025"), "%b %Y"),
+    ],
+)
+def test_weeks_and_months_are_named_as_they_are_written(values, pattern):
+    with connect() as con:
+        rows = f"(SELECT unnest({list(values)}) AS x)"
+        assert fitting(con, rows, "x", "VARCHAR", "dates") == [pattern]

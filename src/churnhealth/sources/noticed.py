@@ -8,8 +8,10 @@ from churnhealth.said import many
 from churnhealth.sources.below_nothing import below_nothing
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.first_days import first_days
 from churnhealth.sources.joining import WRITTEN, alike
 from churnhealth.sources.tables import Part
+from churnhealth.sources.years_price import years_price
 
 __all__ = ["noticed"]
 
@@ -67,8 +69,8 @@ def noticed(
             found.append(_unfilled(part))
         if part.examples.get("telling"):
             found.append(_several(part))
-        if (below := below_nothing(part)) is not None:
-            found.append(below)
+        seen = (look(part) for look in (below_nothing, first_days, years_price))
+        found += [one for one in seen if one is not None]
         if part.counts.get("unkept"):
             what = f"{part.opened.title}: the store cannot be written"
             found.append(finding("CH234", what, count=1, example=part.opened.name))

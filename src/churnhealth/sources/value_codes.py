@@ -55,5 +55,24 @@ VALUE_CODES: Mapping[str, Code] = {
         "correct what was subtracted the wrong way round, or leave the rows out with"
         " `where`",
     ),
+    "CH278": code(
+        "warning",
+        False,
+        "a year's price where a month's is meant",
+        "`value` is money per month: the value at risk, expected losses and the price"
+        " of a seat are then twelve times what they are",
+        "divide it in `sql`: select *, ARR / 12 as mrr; if the query has divided it"
+        " already, give it another name",
+    ),
+    "CH279": code(
+        "warning",
+        False,
+        "sums of weeks or months that are dated to their first day",
+        "such a row knows what came after it, and the newest, of which part is yet to"
+        " come, reads as use that fell",
+        'date them to their last day, in `sql`: "week" + 6, or last_day("month"), and'
+        " leave the unfinished one out; if they are dated to their last day, or each is"
+        " of that day alone, nothing need be done",
+    ),
 }
 """Those of values, by code."""

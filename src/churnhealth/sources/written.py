@@ -73,12 +73,14 @@ _DAYS = (
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y"),
     *("%b %d, %Y", "%B %d, %Y", "%d %B %Y"),
 )
+_PERIODS = ("%G-W%V", "%Y-%m", "%m/%Y", "%b %Y", "%b-%y", "%B %Y")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _CANDIDATES: Mapping[Family, tuple[str, ...]] = {
     "dates": (
         *_COUNTED,
         *(day + clock for clock in _CLOCKS for day in _DAYS),
         "%Y-%m-%d %H:%M:%S %z",
+        *_PERIODS,
     ),
     "numbers": tuple(_NUMBERS),
     "ids": (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from http.client import HTTPException
 from typing import Any, Literal, TypedDict, cast
 from urllib.error import HTTPError
@@ -200,7 +200,7 @@ class Client:
         drivers: int = 0,
     ) -> Scores:
         """Score accounts from their raw history; a bad one is refused alone."""
-        body = {"as_of": str(as_of), "accounts": list(accounts)}
+        body = {"as_of": _day(as_of), "accounts": list(accounts)}
         return cast(
             "Scores", self._ask("/v1/score", "scores", {"drivers": drivers}, body)
         )
@@ -213,8 +213,8 @@ class Client:
         drivers: int = 0,
     ) -> Scores:
         """Score rows of features, by account; a bad one is refused alone."""
-        told = [{"account_id": i, "features": _known(row)} for i, row in rows.items()]
-        body = {"as_of": str(as_of), "rows": told}
+        told = [{"account_id": i, "features": row} for i, row in rows.items()]
+        body = {"as_of": _day(as_of), "rows": told}
         found = self._ask("/v1/score/features", "scores", {"drivers": drivers}, body)
         return cast("Scores", found)
 
@@ -226,7 +226,7 @@ class Client:
         drivers: int = 0,
     ) -> WhatIf:
         """Score a stored account with some features changed."""
-        body = {"account_id": account_id, "changes": _known(changes)}
+        body = {"account_id": account_id, "changes": changes}
         return cast(
             "WhatIf", self._ask("/v1/what-if", "after", {"drivers": drivers}, body)
         )
@@ -274,7 +274,7 @@ class Client:
             request.add_header("Authorization", _shown(self.key))
         if body is not None:
             request.add_header("Content-Type", "application/json")
-            request.data = json.dumps(body, allow_nan=False).encode()
+            request.data = json.dumps(_plain(body), allow_nan=False).encode()
         try:
             status, said = _said(request, self.timeout)
         except HTTPException as error:  # it broke off amid its answer
@@ -322,9 +322,28 @@ def _shown(key: str) -> Any:
     return f"Bearer {key.strip()}".encode()
 
 
-def _known(row: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Write NaN as JSON writes what was not measured."""
-    return {name: None if x is not None and x != x else x for name, x in row.items()}
+def _plain(value: Any) -> Any:
+    """Write what JSON has no word for: what is missing, days, times, NumPy's numbers.
+
+    Rows of a data frame are full of these.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {name: _plain(x) for name, x in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(x) for x in value]
+    try:
+        if value != value:  # NaN, and pandas' NaT
+            return None
+    except TypeError:  # pandas' NA
+        return None
+    value = value.item() if hasattr(value, "item") else value
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _day(as_of: date | str) -> str:
+    return str(as_of.date() if isinstance(as_of, datetime) else as_of)
 
 
 def _of(account_id: str, more: str = "") -> str:

@@ -6,6 +6,8 @@ import threading
 import time
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 import uvicorn
 from tests.serve.served import AS_OF, SETTINGS
@@ -90,6 +92,22 @@ def test_nan_is_sent_as_not_measured(asked, book):
     assert asked.what_if(account_id, {name: nan})["after"] == unknown
     told = asked.score_features({"x": {name: nan}}, as_of=AS_OF)
     assert told == asked.score_features({"x": {name: None}}, as_of=AS_OF)
+
+
+def test_rows_of_a_data_frame_are_sent_as_they_are(asked, book, raw):
+    plain = raw(book.scores["account_id"][0])
+    framed = {
+        **plain,
+        "contracts": pd.DataFrame(plain["contracts"])
+        .assign(start=lambda c: pd.to_datetime(c["start"]))
+        .to_dict("records"),
+        "events": pd.DataFrame(plain["events"]).to_dict("records"),  # with NaN
+    }
+    framed["contracts"][0] |= {"end": pd.NaT, "seats": np.int64(7), "discount": pd.NA}
+    plain["contracts"][0] |= {"end": None, "seats": 7, "discount": None}
+    expected = asked.score([plain], as_of=AS_OF)
+    assert expected["scores"][0]["status"] == "scored"
+    assert asked.score([framed], as_of=pd.Timestamp(AS_OF)) == expected
 
 
 @pytest.fixture

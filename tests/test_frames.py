@@ -54,7 +54,7 @@ def test_dates_numbers_and_texts_keep_what_is_missing(made):
     given = made()
     columns = columns_of_frame(given, table="t")
     assert columns["account_id"].tolist() == ["a", None, "c"]
-    assert str(columns["when"][0]) == "2024-01-02T01:30:00"
+    assert columns["when"][0] == np.datetime64("2024-01-02T01:30")
     assert np.isnat(columns["when"][1])
     assert columns["n"].tolist() == [1, 2, 3]
     np.testing.assert_array_equal(columns["x"], [0.5, np.nan, 2.0])
@@ -139,6 +139,23 @@ def test_frames_without_names_are_refused_with_how_to_name_them(kind):
     with pytest.raises(SourceError, match="CH801") as caught:
         company_data(**{kind: frame})
     assert f'{kind}={{"product": frame}}' in str(caught.value)
+
+
+def test_of_two_answers_in_one_second_the_later_one_holds():
+    when = [f"2025-01-01 09:00:00.{part}" for part in ("25", "75")]
+    answers = pd.DataFrame(
+        {
+            "account_id": "a",
+            "state": "nps",
+            "known_at": pd.to_datetime(when),
+            "value": [9.0, 2.0],
+        }
+    )
+    contracts = pd.DataFrame({"account_id": ["a"], "start": pd.to_datetime(when[:1])})
+    data = company_data(
+        contracts=contracts, states={"surveys": answers}, question="horizon"
+    )
+    assert data.history.states[0].value.tolist() == [9.0, 2.0]
 
 
 def test_tables_come_back_as_frames():

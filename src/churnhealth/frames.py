@@ -100,7 +100,7 @@ def _column(series: Any) -> NDArray[Any]:
     if isinstance(kind, nw.Datetime):
         if kind.time_zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return np.asarray(series.to_numpy()).astype("datetime64[s]")
+        return np.asarray(series.to_numpy()).astype("datetime64[us]")
     if isinstance(kind, nw.Date):
         return np.asarray(series.to_numpy()).astype("datetime64[D]")
     missing = series.is_null().to_numpy()

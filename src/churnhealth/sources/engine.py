@@ -222,7 +222,8 @@ def write_table(
     r"""Write equal-length columns as CSV or Parquet (by suffix), all or nothing.
 
     Text is an object array with ``None`` for missing; dates are ``datetime64[D]``,
-    timestamps ``datetime64[s]``. The file appears under its name only when complete.
+    timestamps of another unit, to the microsecond. The file appears under its name
+    only when complete.
     A reader who looks for few rows of a Parquet file reads groups of ``group_rows``.
 
     >>> import tempfile
@@ -260,7 +261,7 @@ def write_table(
 def _plain(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Give DuckDB only types that it takes: dates travel as day numbers."""
     if column.dtype.kind == "M":
-        unit = "D" if column.dtype == np.dtype("datetime64[D]") else "s"
+        unit = "D" if column.dtype == np.dtype("datetime64[D]") else "us"
         number = column.astype(f"datetime64[{unit}]").astype(np.int64)
         return np.where(np.isnat(column), np.int64(_NAT), number)
     return column
@@ -274,7 +275,7 @@ def _select(name: str, column: np.ndarray[Any, Any]) -> str:
     if column.dtype == np.dtype("datetime64[D]"):
         return f"DATE '1970-01-01' + CAST(nullif({q}, {_NAT}) AS INTEGER) AS {q}"
     if column.dtype.kind == "M":
-        return f"make_timestamp(nullif({q}, {_NAT}) * 1000000) AS {q}"
+        return f"make_timestamp(nullif({q}, {_NAT})) AS {q}"
     if column.dtype.kind == "f":
         return f"CASE WHEN isnan({q}) THEN NULL ELSE {q} END AS {q}"
     if column.dtype.kind == "O":  # all missing would be of no type at all

@@ -20,8 +20,7 @@ from churnhealth.config import Serve
 from churnhealth.errors import ChurnHealthError, ConfigError
 from churnhealth.folders import folder_while_running, write_text
 from churnhealth.registry import load_champion
-from churnhealth.serve.guard import LOOPBACK
-from churnhealth.serve.keys import read_keys
+from churnhealth.serve.keys import LOOPBACK, read_keys
 from churnhealth.serve.trial import try_bundle
 
 __all__ = ["open_many_files", "serve_bundle"]

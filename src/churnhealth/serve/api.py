@@ -39,8 +39,8 @@ from churnhealth.serve.asked import (
 )
 from churnhealth.serve.endpoints import endpoints
 from churnhealth.serve.fresh import FreshScores, answered, line_of, versions
-from churnhealth.serve.guard import LOOPBACK, Guard
-from churnhealth.serve.keys import Keys
+from churnhealth.serve.guard import Guard
+from churnhealth.serve.keys import LOOPBACK, Keys
 from churnhealth.serve.live import Live, Serving
 from churnhealth.serve.observed import Observer
 from churnhealth.serve.openapi import openapi

@@ -33,10 +33,7 @@ from churnhealth.serve.outgoing import (
 from churnhealth.serve.refusal import SLOWEST, error_response, refused, too_slow
 from churnhealth.serve.turns import due_in, too_many
 
-__all__ = ["LOOPBACK", "Guard"]
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-"""Names under which a service that is bound to loopback may be called."""
+__all__ = ["Guard"]
 
 _PATIENCE = 5.0  # seconds, then ``SLOWEST``, for a body
 _A_WHILE = 1.0  # seconds of which one line tells how many found no place

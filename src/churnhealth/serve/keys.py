@@ -22,6 +22,7 @@ from churnhealth.errors import ConfigError, RequestError
 
 __all__ = [
     "ENVIRONMENT",
+    "LOOPBACK",
     "OPEN",
     "ROLES",
     "Key",
@@ -35,6 +36,9 @@ ROLES = ("read", "score", "admin")
 ENVIRONMENT = "CHURNHEALTH_KEYS"
 OPEN = ("/livez", "/readyz")
 """Routes that answer without a key: they say nothing of anybody."""
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Names under which a service that is bound to loopback may be called, key or not."""
 
 _SHORTEST = 20  # characters
 _FIELDS = {"name", "role", "header", "key", "sha256"}

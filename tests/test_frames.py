@@ -141,6 +141,15 @@ def test_frames_without_names_are_refused_with_how_to_name_them(kind):
     assert f'{kind}={{"product": frame}}' in str(caught.value)
 
 
+@pytest.mark.parametrize("made", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_truths_beside_missing_ones_are_the_levels_that_they_are_without(made):
+    told = {"account_id": ["a", "b", "c"], "trial": [True, None, False]}
+    contracts = pd.DataFrame({"account_id": ["a"], "start": pd.to_datetime(["2025"])})
+    data = company_data(contracts=contracts, accounts=made(told), question="horizon")
+    levels = data.history.accounts.attributes["trial"]
+    assert levels.tolist() == ["true", None, "false"]
+
+
 def test_of_two_answers_in_one_second_the_later_one_holds():
     when = [f"2025-01-01 09:00:00.{part}" for part in ("25", "75")]
     answers = pd.DataFrame(

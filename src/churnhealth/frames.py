@@ -114,6 +114,9 @@ def _column(series: Any) -> NDArray[Any]:
     told = [
         None if gone else _plain(v) for v, gone in zip(values, missing, strict=True)
     ]
+    truths = [v for v in told if isinstance(v, bool)]
+    if truths and len(truths) == len(told) - told.count(None):  # no levels 1 and 0
+        return np.array([None if v is None else str(v).lower() for v in told], object)
     if all(v is None or _is_float(v) for v in told):
         return np.array([np.nan if v is None else float(v) for v in told])
     return np.array([*(None if v is None else str(v) for v in told), None], object)[:-1]

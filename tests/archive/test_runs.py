@@ -23,7 +23,7 @@ from churnhealth.archive.runs import (
     write_scores,
 )
 from churnhealth.config_sections import Company
-from churnhealth.errors import ConfigError, RequestError
+from churnhealth.errors import ChurnHealthError, ConfigError, RequestError
 from churnhealth.scoring import score_history
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.engine import read_table, write_table
@@ -118,13 +118,42 @@ def test_no_run_takes_the_number_of_another(tmp_path, harm):
     assert json.loads((folder / "run.json").read_text())["run"] == 3
 
 
-def test_the_runs_of_a_day_are_told_in_their_order(tmp_path):
+def test_of_a_day_that_was_scored_again_the_last_run_is_told(tmp_path):
     write_scores(book(), tmp_path, as_of=DAY)
     flat = read_table(tmp_path / "history" / "2025-09-01.1.parquet")
+    kept, gone = flat["account_id"][:2]
+    without = {k: v[flat["account_id"] != gone] for k, v in flat.items()}
     for n in (2, 10):
-        again = {**flat, "run": np.full_like(flat["run"], n)}
+        again = {**without, "run": np.full_like(without["run"], n)}
         write_table(tmp_path / "history" / f"2025-09-01.{n}.parquet", again)
-    assert history_of(tmp_path, flat["account_id"][0])["run"].tolist() == [1, 2, 10]
+    assert history_of(tmp_path, kept)["run"].tolist() == [10]
+    assert not history_of(tmp_path, gone)["run"].size  # merged, or deleted, since
+
+
+@pytest.mark.parametrize("older", ["2025-08-01", "2025-10-01"])
+def test_a_run_of_before_a_column_was_added_takes_it_from_no_other(tmp_path, older):
+    write_scores(book(), tmp_path, as_of=DAY)
+    flat = read_table(tmp_path / "history" / "2025-09-01.1.parquet")
+    old = {k: v for k, v in flat.items() if k != "churn_probability_low"}
+    write_table(tmp_path / "history" / f"{older}.1.parquet", old)
+    row = int(np.flatnonzero(flat["status"] == "scored")[0])
+    told = history_of(tmp_path, flat["account_id"][row])["churn_probability_low"]
+    known = flat["churn_probability_low"][row]
+    assert np.isnan(told).sum() == 1
+    assert known in told.tolist()
+
+
+def test_where_a_flat_file_cannot_be_written_the_run_before_stays(tmp_path):
+    folder = write_scores(book(), tmp_path, as_of=DAY)
+    before = {p: p.read_bytes() for p in folder.iterdir()}
+    history = tmp_path / "history"
+    history.rename(tmp_path / "moved")
+    history.symlink_to("/proc")  # a place that takes no file, not even of root
+    with pytest.raises(ChurnHealthError) as caught:
+        write_scores(book(), tmp_path, as_of=DAY)
+    assert caught.value.code == "CH905"
+    assert {p: p.read_bytes() for p in folder.iterdir()} == before
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_a_damaged_earlier_run_is_named_and_a_damaged_summary_is_written_anew(tmp_path):
@@ -171,7 +200,8 @@ def test_a_run_that_was_being_replaced_when_its_heir_was_killed_is_kept(tmp_path
     # killed after the second had taken its place, before the first was put aside
     (tmp_path / "superseded" / "2025-09-01.1").rename(tmp_path / f".{'0123' * 8}.tmp")
     (history / "2025-09-01.2.parquet").unlink()
-    (history / f".{'4567' * 8}.tmp").write_text("half")
+    for home in (history, tmp_path):
+        (home / f".{'4567' * 8}.tmp").write_text("half")
     (tmp_path / ".notes.tmp").mkdir()  # of somebody else
     (tmp_path / f".{'89ab' * 8}.tmp").mkdir()  # and another one before it was whole
     write_scores(book(), tmp_path, as_of=DAY)

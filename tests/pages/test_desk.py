@@ -128,6 +128,19 @@ def test_a_trend_is_what_the_earlier_runs_said(scores, desk):
     assert row["trend"] == expected
 
 
+def test_a_run_whose_flat_file_is_not_there_is_shown_as_it_is(tmp_path):
+    day = date(2025, 12, 1)
+    for seed in (1, 4):  # scored again
+        write_scores(book_of(40, as_of=day, seed=seed), tmp_path, as_of=day)
+    whole = read_desk(tmp_path)
+    # killed before the second's was there; or the folder was copied without them
+    for number in (2, 1):
+        (tmp_path / "history" / f"2025-12-01.{number}.parquet").unlink()
+        found = read_desk(tmp_path)
+        assert found.rows == whole.rows
+        assert found.overview == whole.overview
+
+
 def test_every_row_is_on_exactly_one_page_of_every_filter(desk):
     by_owner = [choose_rows(desk.rows, Choice(owner=o)) for o in desk.choices["owner"]]
     assert sum(map(len, by_owner)) == len(desk.rows)

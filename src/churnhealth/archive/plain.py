@@ -1,4 +1,4 @@
-"""How a table of ours becomes rows that JSON and pages can show."""
+"""How a table of ours becomes what others can show: JSON, pages, spreadsheets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Row", "plain_rows"]
+__all__ = ["Row", "harmless", "plain_rows", "unformulated"]
+
+Table = Mapping[str, NDArray[Any]]
 
 Row = dict[str, Any]
 
@@ -33,3 +35,26 @@ def _plain(column: NDArray[Any]) -> list[Any]:
         return [None if t == "NaT" else t if days else f"{t}Z" for t in texts]
     values = column.tolist()
     return [None if v != v else v for v in values]
+
+
+def harmless(cell: Any) -> Any:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula.
+
+    >>> harmless("=1+1"), harmless("Nord"), harmless(-1.5)
+    ("'=1+1", 'Nord', -1.5)
+    """
+    if not isinstance(cell, str):
+        return cell
+    # spaces before a sign do not disarm it: some programs drop them
+    runs = cell.lstrip()[:1] in tuple("=+-@＝＋－＠") or cell[:1] in tuple("\t\r\n")
+    return "'" + cell if runs else cell
+
+
+def unformulated(table: Table) -> dict[str, NDArray[Any]]:
+    """Make every text of a table ``harmless``."""
+    return {
+        name: np.array([*map(harmless, column), None], dtype=object)[:-1]
+        if column.dtype.kind == "O"
+        else column
+        for name, column in table.items()
+    }

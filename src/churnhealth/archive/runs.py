@@ -23,14 +23,20 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.archive.flat import current_table, flat_table
+from churnhealth.archive.plain import unformulated
 from churnhealth.errors import RequestError
-from churnhealth.folders import locked, new_folder, write_text
+from churnhealth.folders import locked, new_folder, publish, write_text
 from churnhealth.scoring import ScoreBook
-from churnhealth.sources.engine import Connection, QueryError, read_table, write_table
+from churnhealth.sources.engine import (
+    Connection,
+    QueryError,
+    read_table,
+    staged_table,
+    write_table,
+)
 
 __all__ = [
     "bands_of",
@@ -38,7 +44,7 @@ __all__ = [
     "current_folder",
     "earlier_scores",
     "earlier_tasks",
-    "harmless",
+    "flat_of",
     "history_files",
     "history_of",
     "read_about",
@@ -52,20 +58,8 @@ __all__ = [
 Table = Mapping[str, NDArray[Any]]
 
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
-_TABLES = (
-    "scores",
-    "drivers",
-    "reasons",
-    "features",
-    "profile",
-    "usage",
-    "contracts",
-    "records",
-    "people",
-    "moves",
-    "changes",
-    "tasks",
-)
+_TABLES = ("scores", "drivers", "reasons", "features", "profile", "usage", "contracts",
+           "records", "people", "moves", "changes", "tasks")  # fmt: skip
 _ALSO_CSV = ("scores", "drivers", "tasks")
 _ABOUT = "run.json"
 _OUTCOMES = "outcomes.json"
@@ -114,16 +108,27 @@ def _write(
     number = _newest_number(out, folder)
     aside = out / "superseded" / f"{as_of}.{number}"
     told = {**about, "as_of": str(as_of), "schema_version": 1, "run": number + 1}
-    with new_folder(folder, ours=ours | {_ABOUT}, aside=aside) as temporary:
-        for name, table in tables.items():
-            write_table(temporary / f"{name}.parquet", table, group_rows=_GROUP)
-            if as_csv and name in _ALSO_CSV:
-                write_table(temporary / f"{name}.csv", unformulated(table))
-        (temporary / _ABOUT).write_text(_json_text(told), encoding="utf-8")
-    flat = _flat(folder, tables)
-    write_table(out / "history" / f"{as_of}.{number + 1}.parquet", flat)
-    if str(as_of) >= _current(out):
-        _publish_current(out, folder, flat, as_csv=as_csv)
+    staged: dict[Path, Path] = {}
+    try:
+        with new_folder(folder, ours=ours | {_ABOUT}, aside=aside) as temporary:
+            for name, table in tables.items():
+                write_table(temporary / f"{name}.parquet", table, group_rows=_GROUP)
+                if as_csv and name in _ALSO_CSV:
+                    write_table(temporary / f"{name}.csv", unformulated(table))
+            (temporary / _ABOUT).write_text(_json_text(told), encoding="utf-8")
+            # all is written before anything moves
+            flat = _flat(tables, run=number + 1)
+            part = _part(out, str(as_of), number + 1)
+            staged[part] = staged_table(part, flat)
+            if newest := str(as_of) >= _current(out):
+                _stage_summary(out, flat, staged, as_csv=as_csv)
+        for target, complete in staged.items():
+            publish(complete, target)
+    finally:
+        for complete in staged.values():
+            complete.unlink(missing_ok=True)
+    if newest:
+        write_text(out / "current", f"{as_of}\n")
     return folder
 
 
@@ -173,7 +178,8 @@ def company_of(out: Path) -> str | None:
 
 def write_outcomes(out: Path, told: Mapping[str, Any]) -> None:
     """Keep what became of the runs so far, for the pages."""
-    write_text(out / _OUTCOMES, _json_text(told))
+    with locked(out):  # a run puts away what is half written
+        write_text(out / _OUTCOMES, _json_text(told))
 
 
 def read_outcomes(out: Path) -> dict[str, Any]:
@@ -210,21 +216,28 @@ def _mend(out: Path) -> None:
             left.rename(aside)
         else:
             shutil.rmtree(left)
-    for half in (out / "history").glob(ours):
+    for half in (*out.glob(ours), *(out / "history").glob(ours)):
         half.unlink()
     for name in run_days(out):
-        target = out / "history" / f"{name}.{_number(out / name)}.parquet"
-        if not target.exists():
-            write_table(target, _flat(out / name, _read(out / name)))
+        if not (target := _part(out, name, _number(out / name))).exists():
+            write_table(target, flat_of(out, name))
 
 
-def _flat(folder: Path, tables: Mapping[str, Table]) -> dict[str, NDArray[Any]]:
-    return flat_table(
-        tables["scores"],
-        tables["drivers"],
-        profile=tables.get("profile"),
-        run=_number(folder),
-    )
+def _part(out: Path, day: str, run: int) -> Path:
+    return out / "history" / f"{day}.{run}.parquet"
+
+
+def flat_of(out: Path, day: str) -> dict[str, NDArray[Any]]:
+    """Give the flat table of a day's run; from its folder where it has no file yet."""
+    run = _number(out / day)
+    if (part := _part(out, day, run)).is_file():
+        return read_table(part)
+    return _flat(_read(out / day), run=run)
+
+
+def _flat(tables: Mapping[str, Table], *, run: int) -> dict[str, NDArray[Any]]:
+    scores, drivers = tables["scores"], tables["drivers"]
+    return flat_table(scores, drivers, profile=tables.get("profile"), run=run)
 
 
 def _read(folder: Path) -> dict[str, Table]:
@@ -238,17 +251,19 @@ def _read(folder: Path) -> dict[str, Table]:
     return tables
 
 
-def _publish_current(out: Path, folder: Path, flat: Table, *, as_csv: bool) -> None:
+def _stage_summary(
+    out: Path, flat: Table, staged: dict[Path, Path], *, as_csv: bool
+) -> None:
     target = out / "scores_current.parquet"
     try:
         before = read_table(target) if target.is_file() else None
     except QueryError:  # it is written anew, and all of it is new
         before = None
     table = current_table(flat, before)
-    write_table(target, table)
+    staged[target] = staged_table(target, table)
     if as_csv:
-        write_table(out / "scores_current.csv", unformulated(table))
-    write_text(out / "current", f"{folder.name}\n")
+        text = target.with_suffix(".csv")
+        staged[text] = staged_table(text, unformulated(table))
 
 
 def run_days(out: Path) -> list[str]:
@@ -302,9 +317,8 @@ def history_files(out: Path) -> list[tuple[str, Path]]:
 def history_of(
     out: Path, account_id: str, *, con: Connection | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Give the flat rows of one account, one per run that listed it."""
-    found = (out / "history").glob(f"{_DAY}.*.parquet")
-    files = sorted(found, key=lambda p: (p.name[:10], len(p.name), p.name))
+    """Give the flat rows of one account: the last word on each day that listed it."""
+    files = [file for _, file in history_files(out)]
     if not files:
         return {}
     return read_table(*files, account_id=account_id, con=con)
@@ -313,6 +327,7 @@ def history_of(
 def bands_of(scores: Table) -> dict[str, str]:
     """Give the band of each account that has one.
 
+    >>> import numpy as np
     >>> ids = np.array(["a1", "a2"], dtype=object)
     >>> bands_of({"account_id": ids, "band": np.array(["red", None], dtype=object)})
     {'a1': 'red'}
@@ -328,29 +343,6 @@ def _current(out: Path) -> str:
     except (OSError, ValueError):
         return ""
     return name if (out / name / "scores.parquet").is_file() else ""
-
-
-def harmless(cell: Any) -> Any:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula.
-
-    >>> harmless("=1+1"), harmless("Nord"), harmless(-1.5)
-    ("'=1+1", 'Nord', -1.5)
-    """
-    if not isinstance(cell, str):
-        return cell
-    # spaces before a sign do not disarm it: some programs drop them
-    runs = cell.lstrip()[:1] in tuple("=+-@＝＋－＠") or cell[:1] in tuple("\t\r\n")
-    return "'" + cell if runs else cell
-
-
-def unformulated(table: Table) -> dict[str, NDArray[Any]]:
-    """Make every text of a table ``harmless``."""
-    return {
-        name: np.array([*map(harmless, column), None], dtype=object)[:-1]
-        if column.dtype.kind == "O"
-        else column
-        for name, column in table.items()
-    }
 
 
 def current_folder(out: Path) -> Path:

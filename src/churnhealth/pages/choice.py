@@ -10,8 +10,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from churnhealth.archive.flat import COLUMNS
-from churnhealth.archive.plain import Row
-from churnhealth.archive.runs import harmless
+from churnhealth.archive.plain import Row, harmless
 
 __all__ = ["MOVEMENTS", "ORDERS", "PAGE", "WITHIN", "Choice", "as_csv", "choose_rows"]
 

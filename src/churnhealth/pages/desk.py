@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.archive.plain import Row, plain_rows
-from churnhealth.archive.runs import current_folder, history_files, read_about
+from churnhealth.archive.runs import (
+    current_folder,
+    flat_of,
+    history_files,
+    read_about,
+)
 from churnhealth.pages.words import BANDS, about
 from churnhealth.sources.contract import Floats
 from churnhealth.sources.engine import read_table
@@ -28,6 +33,8 @@ __all__ = [
     "urgency",
 ]
 
+Table = Mapping[str, NDArray[Any]]
+
 SHOWN = ("green", "yellow", "orange", "red", "grey")
 _RUNS = 18  # earlier runs that are shown
 _NEAR = 90.0  # days: at this distance a renewal weighs half of one that is due today
@@ -35,6 +42,8 @@ _NEARNESS_UNKNOWN = 0.5
 _MOVED = ("worse", "better")
 _WITHIN = (30, 90, 180)
 _DRAWS = 2_000
+_TOLD = ("account_id", "status", "churn_probability", "band", "value",
+         "model_version", "bands_version")  # fmt: skip
 _LEAST_BASE = 20  # customers: a share of fewer moves by more than 5 points with each
 
 
@@ -78,10 +87,14 @@ def read_desk(scores: Path) -> Desk:
     """Read the newest run under a folder of scores, and what earlier runs said."""
     folder = current_folder(scores)
     told = read_about(folder)
-    files = history_files(scores)
-    newest = [file for day, file in files if day == folder.name][-1]
-    rows = plain_rows(read_table(newest))
-    runs = [(day, file) for day, file in files if day <= folder.name][-_RUNS:]
+    newest = flat_of(scores, folder.name)
+    rows = plain_rows(newest)
+    files = [run for run in history_files(scores) if run[0] < folder.name]
+    earlier = files[1 - _RUNS :]
+    runs: list[tuple[str, Table]] = [
+        *((day, read_table(file, columns=_TOLD)) for day, file in earlier),
+        (folder.name, newest),
+    ]
     place = {row["account_id"]: i for i, row in enumerate(rows)}
     lines, trend = _history(runs, place)
     moves, tasks = _moves(folder), _tasks(folder)
@@ -142,15 +155,12 @@ def _moves(folder: Path) -> dict[str, Row]:
 
 
 def _history(
-    runs: Sequence[tuple[str, Path]], place: Mapping[str, int]
+    runs: Sequence[tuple[str, Table]], place: Mapping[str, int]
 ) -> tuple[list[Row], list[list[float | None]]]:
     """Give a line per run, with its colours, and the chances of each account."""
-    columns = ("account_id", "status", "churn_probability", "band", "value",
-               "model_version", "bands_version")  # fmt: skip
     trend = np.full((len(place), len(runs)), np.nan)
     lines: list[Row] = []
-    for at, (day, file) in enumerate(runs):
-        table = read_table(file, columns=columns)
+    for at, (day, table) in enumerate(runs):
         where = [place.get(i, -1) for i in table["account_id"].tolist()]
         known = np.array([*where, -1])[:-1] >= 0
         chances = table["churn_probability"].astype(np.float64)
@@ -164,7 +174,7 @@ def _history(
     return lines, plain
 
 
-def _by_colour(table: Mapping[str, NDArray[Any]]) -> Row:
+def _by_colour(table: Table) -> Row:
     scored = table["status"] == "scored"
     value = np.nan_to_num(table["value"].astype(np.float64)) * 12
     inside = {band: scored & (table["band"] == band) for band in SHOWN}

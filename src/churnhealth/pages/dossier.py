@@ -92,8 +92,7 @@ def _history(
     scores: Path, account_id: str, *, until: str, con: Connection
 ) -> list[Row]:
     rows = plain_rows(history_of(scores, account_id, con=con))
-    newest = {row["as_of"]: row for row in sorted(rows, key=lambda r: r["run"])}
-    found = [newest[day] for day in sorted(newest) if day <= until][-_RUNS:]
+    found = [row for row in rows if row["as_of"] <= until][-_RUNS:]
     for before, row in pairwise([None, *found]):
         if row is not None:
             row["model_moved"] = _differs(before, row, "model_version")

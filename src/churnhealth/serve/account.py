@@ -29,12 +29,11 @@ _LARGEST_HISTORY = 400
 
 
 def account_history(scores: Path, account_id: str) -> list[Row]:
-    """Give an account's row of every run, oldest first, the last word on each day."""
-    rows = plain_rows(history_of(scores, account_id))
+    """Give an account's row of every day, oldest first, the last word on each."""
+    rows = plain_rows(history_of(scores, account_id))[-_LARGEST_HISTORY:]
     for row in rows:
         count_days(row)
-    newest = {row["as_of"]: row for row in sorted(rows, key=lambda r: r["run"])}
-    return [newest[day] for day in sorted(newest)][-_LARGEST_HISTORY:]
+    return rows
 
 
 def what_if_answer(

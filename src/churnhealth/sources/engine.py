@@ -29,6 +29,7 @@ __all__ = [
     "quoted",
     "read_table",
     "read_whole",
+    "staged_table",
     "statements",
     "texts",
     "trimmed",
@@ -232,6 +233,25 @@ def write_table(
     >>> file.read_text()
     'id\na\n\n'
     """
+    temporary = staged_table(path, columns, group_rows=group_rows)
+    try:
+        publish(temporary, path)
+    except OSError as error:
+        raise _unwritten(path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def staged_table(
+    path: Path,
+    columns: Mapping[str, np.ndarray[Any, Any]],
+    *,
+    group_rows: int = 122_880,
+) -> Path:
+    """Write a table as ``write_table`` does, beside ``path``, and say where.
+
+    It is complete: to ``publish`` it takes no more time or room.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     how = "csv, header"
@@ -246,16 +266,19 @@ def write_table(
                 f"COPY (SELECT {wanted} FROM given) TO $path (format {how})",  # noqa: S608
                 {"path": _utf8(str(temporary))},
             )
-            publish(temporary, path)
         except (duckdb.IOException, OSError) as error:
-            raise ChurnHealthError(
-                "CH905",
-                f"{path.name} cannot be written",
-                why="what stood there before is unchanged",
-                fix="check the folder, its permissions and the space on the disk",
-            ) from error
-        finally:
             temporary.unlink(missing_ok=True)
+            raise _unwritten(path) from error
+    return temporary
+
+
+def _unwritten(path: Path) -> ChurnHealthError:
+    return ChurnHealthError(
+        "CH905",
+        f"{path.name} cannot be written",
+        why="what stood there before is unchanged",
+        fix="check the folder, its permissions and the space on the disk",
+    )
 
 
 def _plain(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -294,17 +317,19 @@ def read_table(
     Missing numbers come back as NaN, missing texts as ``None``, dates as
     ``datetime64[D]``. ``columns`` are those wanted (all when none is named); with an
     ``account_id`` only its rows are read. Who reads many tables for one answer gives a
-    connection: to make one takes longer than to read the rows of one account.
+    connection: to make one takes longer than to read the rows of one account. Of
+    several, a file that lacks a column (it is of an earlier version) has nothing there.
     """
     wanted = ", ".join(map(quoted, columns)) or "*"
     given: dict[str, Any] = {"paths": [_utf8(str(path)) for path in paths]}
+    files = f"$paths, union_by_name = {len(paths) > 1}"
     where = ""
     if account_id is not None:
         where, given["account"] = " WHERE account_id = $account", account_id
     with nullcontext(con) if con is not None else connect() as using:
         using.execute("SET threads = 1")
         found = using.execute(
-            f"SELECT {wanted} FROM read_parquet($paths){where}",  # noqa: S608
+            f"SELECT {wanted} FROM read_parquet({files}){where}",  # noqa: S608
             given,
         )
         kinds = {d[0]: str(d[1]) for d in found.description or ()}

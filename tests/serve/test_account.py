@@ -1,8 +1,10 @@
 """What one stored account is asked over HTTP: history, what if, what would help."""
 
 import shutil
+from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 from tests.serve.served import client_of, post
 from tests.serve.test_openapi import answer_of, check
@@ -71,13 +73,16 @@ def test_history_has_one_row_a_day_the_last_word_of_each(
 ):
     folder = tmp_path / "scores"
     shutil.copytree(scores_folder, folder)
-    write_scores(book, folder, as_of=date(2025, 10, 1))
+    october = np.full_like(book.scores["as_of"], np.datetime64("2025-10-01"))
+    later = replace(book, scores={**book.scores, "as_of": october})
+    write_scores(later, folder, as_of=date(2025, 10, 1))
     write_scores(book, folder, as_of=date(2025, 9, 1))
     live = Live(serving=make_serving(load_bundle(bundle_folder), scores=folder))
     with client_of(live) as client:
         path = f"/v1/accounts/{scored[0]}/history"
         answer = client.get(path).json()
         check(answer, answer_of("/v1/accounts/{account_id}/history"))
-        assert [row["run"] for row in answer["history"]] == [2]
+        told = [(row["as_of"], row["run"]) for row in answer["history"]]
+        assert told == [("2025-09-01", 2), ("2025-10-01", 1)]
         assert {type(row["days_to_renewal"]) for row in answer["history"]} == {int}
         assert client.get("/v1/accounts/nobody/history").status_code == 404

@@ -177,7 +177,7 @@ def _score_table(
         "band": spread(scored.band),
         "previous_band": np.array([previous.get(i) for i in ids], dtype=object),
         "renewal_date": np.where(
-            dated, end.astype("datetime64[D]"), np.datetime64("NaT")
+            dated, end.astype("datetime64[D]"), np.datetime64("NaT", "D")
         ),
         "days_to_renewal": np.where(dated, end - listed.as_of, np.nan),
         "expected_loss": p * value * 12,

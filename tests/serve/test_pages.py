@@ -274,7 +274,7 @@ def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
 def test_a_portfolio_has_no_column_and_no_filter_for_what_nobody_knows(
     bundle_folder, tmp_path
 ):
-    nothing, never = np.full(9, np.nan), np.full(9, np.datetime64("NaT"))
+    nothing, never = np.full(9, np.nan), np.full(9, np.datetime64("NaT", "D"))
     missing = {"owner": np.full(9, None), "renewal_date": never}
     missing |= dict.fromkeys(("value", "expected_loss", "days_to_renewal"), nothing)
     write_scores(book_of(9, as_of=DAY, **missing), tmp_path, as_of=DAY)

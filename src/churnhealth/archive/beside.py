@@ -66,7 +66,7 @@ def _profile(
     table: Table = {
         "account_id": ids,
         "stage": np.array([*map(stages.get, ids), None], dtype=object)[:-1],
-        "customer_since": np.full(n, np.datetime64("NaT"), "datetime64[D]"),
+        "customer_since": np.full(n, np.datetime64("NaT", "D"), "datetime64[D]"),
         "plan": np.full(n, None, dtype=object),
         **{name: np.full(n, np.nan) for name in ("seats", "term_months", "discount")},
         "renewals": np.full(n, np.nan),
@@ -118,7 +118,7 @@ def novel_terms(bundle: Bundle, book: ScoreBook) -> Floats:
 
 
 def _dates(day: Ints) -> NDArray[np.datetime64]:
-    never = np.datetime64("NaT")
+    never = np.datetime64("NaT", "D")
     return np.where(day < FAR, day.astype("datetime64[D]"), never)
 
 

@@ -194,7 +194,7 @@ def _states(log: StateLog, account: Ints, as_of: int) -> Table:
         "at": place[rows],
         **_named(log, log.state[rows]),
         "happened_at": log.known_at[rows].astype("datetime64[D]"),
-        "ended_at": np.full(rows.size, np.datetime64("NaT"), "datetime64[D]"),
+        "ended_at": np.full(rows.size, np.datetime64("NaT", "D"), "datetime64[D]"),
         "endable": np.zeros(rows.size, dtype=bool),
         "amount": np.full(rows.size, np.nan),
         "value": log.value[rows],
@@ -206,7 +206,7 @@ def _words(given: tuple[str, ...]) -> NDArray[np.object_]:
 
 
 def _dates(day: Ints) -> NDArray[np.datetime64]:
-    never = np.datetime64("NaT")
+    never = np.datetime64("NaT", "D")
     return np.where(day < FAR, day.astype("datetime64[D]"), never)
 
 

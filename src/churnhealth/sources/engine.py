@@ -347,7 +347,7 @@ def _unmasked(column: Any, kind: str) -> np.ndarray[Any, Any]:
         plain[np.ma.getmaskarray(column)] = None
         return plain
     if column.dtype.kind == "M":
-        return np.asarray(column.filled(np.datetime64("NaT")))
+        return np.asarray(column.filled(np.datetime64("NaT", "D")))
     if not column.mask.any():
         return np.asarray(column.data)
     missing = np.ma.getmaskarray(column)

@@ -150,7 +150,7 @@ def _automated(states: States, timeline: Timeline) -> NDArray[np.datetime64]:
     on = states.automation > 0
     day = timeline.monday + 7 * on.argmax(axis=1)
     when: NDArray[np.datetime64] = day.astype("M8[D]")
-    when[~on.any(axis=1)] = np.datetime64("NaT")
+    when[~on.any(axis=1)] = np.datetime64("NaT", "D")
     return when
 
 

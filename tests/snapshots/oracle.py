@@ -255,10 +255,11 @@ def due(terms, as_of, gap, *, anchor, every, first_day, last_day):
     return (seen.end - last_day - as_of) % every == 0
 
 
-def newest_day(terms, sources):
+def newest_day(terms, sources, seen=()):
     """Give the default ``data_until``: of each source its newest day, then the oldest.
 
-    What was booked ahead counts from the day on which it was known.
+    What was booked ahead counts from the day on which it was known, and what begins up
+    to 45 days after all that is ``seen`` was booked ahead.
 
     ``terms`` or ``sources`` (lists of event days) may be ``None``: not needed.
     """
@@ -267,6 +268,8 @@ def newest_day(terms, sources):
         days = [min(t.start, t.known_at) for t in terms]
         stops = [t for t in terms if t.cancelled_at is not None]
         days += [min(t.cancelled_at, t.learned_at) for t in stops]
-        newest.append(max(days))
+        begun, last = max(days), max(seen, default=None)
+        ahead = last is not None and last < begun <= last + 45
+        newest.append(last if ahead else begun)
     newest.extend(max(days) for days in sources or ())
     return min(newest)

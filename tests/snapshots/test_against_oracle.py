@@ -170,9 +170,10 @@ def test_inactivity_labels_are_the_oracles(events, booked, ask, known_before, un
 def test_data_until_is_the_oracles(drawn, events):
     gap, company = drawn
     past = history(company, events)
+    seen = [e.happened_at for rows in events for e in rows]
     if flat(company):
         for kind in ("renewal", "horizon"):
-            newest = oracle.newest_day([t for _, t in flat(company)], None)
+            newest = oracle.newest_day([t for _, t in flat(company)], None, seen)
             asked = question(oracle.Ask(kind, gap=gap))
             assert data_until(past, asked) == newest
     days = [[e.happened_at for r in events for e in r if e.source == s] for s in (0, 1)]

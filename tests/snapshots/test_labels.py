@@ -375,3 +375,13 @@ def test_a_booking_ahead_does_not_turn_the_end_of_the_files_into_churn(ahead):
     rows = [(0, day("2023-08-01"), day("2023-09-10"))]
     found = outcomes(past, RENEWAL, rows, data_until=until(past, RENEWAL))
     assert found[0][0] == "censored"
+
+
+@pytest.mark.parametrize(
+    ("begins", "reaches"),
+    [("2023-08-20", "2023-08-20"), ("2023-10-10", "2023-09-01")],
+)
+def test_terms_that_begin_after_all_use_were_booked_ahead(begins, reaches):
+    terms = [term("2022-09-10", "2023-09-10")], [term(begins)]
+    past = history([*terms], [events("2023-08-01", "2023-09-01"), []])
+    assert until(past, RENEWAL) == day(reaches)

@@ -206,6 +206,15 @@ def test_contracts_that_end_before_the_events_do_are_told(company, day, told):
     assert found(pinned, "CH255") == []
 
 
+@pytest.mark.parametrize(("start", "told"), [("2026-01-01", 0), ("2026-01-02", 1)])
+def test_without_other_data_a_term_that_begins_after_today_is_told(
+    company, start, told
+):
+    rows = f"account_id,start\na1,2025-01-01\na1,{start}\n"
+    config = company(files={"contracts.csv": rows}, events=[])
+    assert [f.stops for f in found(config, "CH224")] == [True] * told
+
+
 def test_coverage_tells_share_and_weakest_month(company):
     [f] = found(company(), "CH211")
     assert "2 of 2 accounts (100.0 %)" in f.what

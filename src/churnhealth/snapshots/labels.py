@@ -18,7 +18,7 @@ from churnhealth.config import Question
 from churnhealth.snapshots.cover import SPAN, endings, known_terms, merge
 from churnhealth.snapshots.in_force import take
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
-from churnhealth.sources.happened import happened
+from churnhealth.sources.happened import BOOKED_DAYS, happened, newest_seen
 
 __all__ = [
     "CENSORED",
@@ -203,7 +203,8 @@ def data_until(history: History, question: Question) -> int:
     The earliest, over the sources that the label needs, of the newest day in each:
     ``happened_at`` of events, ``start`` and ``cancelled_at`` of contracts (or the day
     they were known, where that is earlier), never an agreed end. Files that stop must
-    not read as churn.
+    not read as churn, nor must what was booked ahead: of contracts that begin soon
+    after the newest row of all other sources those days are not known yet.
     """
     if question.data_until is not None:
         return day_of(question.data_until)
@@ -213,5 +214,8 @@ def data_until(history: History, question: Question) -> int:
         if question.kind == "inactivity" and not log.planned and log.account.size
     ]
     if question.kind != "inactivity" and history.contracts is not None:
-        newest = [history.contracts.newest()]
+        begun, seen = history.contracts.newest(), newest_seen(history)
+        if seen is not None and begun - seen <= BOOKED_DAYS:
+            begun = min(begun, seen)
+        newest = [begun]
     return min(newest)

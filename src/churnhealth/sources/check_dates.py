@@ -28,7 +28,7 @@ from churnhealth.sources.contract import (
 )
 from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.findings import Finding, finding
-from churnhealth.sources.happened import happened
+from churnhealth.sources.happened import BOOKED_DAYS, happened
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
 __all__ = ["date_findings"]
@@ -44,7 +44,6 @@ _NEAR_DAYS = 28
 _AT_ONCE = 7  # days between the end of a tool and the begin of the one after it
 _EVEN = 0.25  # of the spread that chance alone makes
 _MISSED = 7  # by chance so many stay away once in a thousand times
-_BOOKED_DAYS = 45
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -67,7 +66,10 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
         *(_of_states(s) for s in history.states),
     ]
     done = {e.name: _of_events(happened(e)) for e in history.events}
-    found: list[Finding | None] = [_beyond(history, config), _short(history, config)]
+    found: list[Finding | None] = [
+        _beyond(history, config, today),
+        _short(history, config),
+    ]
     for rows in sources:
         if not rows.account.size:
             continue
@@ -258,7 +260,7 @@ def _gap(rows: _Rows, begin: Days, length: Ints, unit: str) -> Finding | None:
     return finding("CH210", what, count=int(begin.size), example=example)
 
 
-def _beyond(history: History, config: Config) -> Finding | None:
+def _beyond(history: History, config: Config, today: int) -> Finding | None:
     """Find outcomes that would be read from days after the files stop."""
     seen = [
         int(e.happened_at.max())
@@ -271,15 +273,17 @@ def _beyond(history: History, config: Config) -> Finding | None:
     if pinned is not None:
         last, until = max([*seen, *newest], default=None), day_of(pinned)
         slack, named = _SHORTEST_GAP, "[question] data_until"
-    elif config.question.kind != "inactivity" and seen and newest:
-        last, until = max(seen), newest[0]
-        slack, named = _BOOKED_DAYS, "the newest start or stop of a contract"
+    elif config.question.kind != "inactivity" and newest:
+        last, until = max(seen, default=today), newest[0]
+        slack = BOOKED_DAYS if seen else 0
+        named = "the newest start or stop of a contract"
     else:
         return None
     if last is None or until - last <= slack:
         return None
     late = many(until - last, "day")
-    what = f"{named} lies {late} after the newest row of the other data"
+    whom = "the newest row of the other data" if seen or pinned else "today"
+    what = f"{named} lies {late} after {whom}"
     return finding("CH224", what, count=1, example=str(date_of(until)))
 
 

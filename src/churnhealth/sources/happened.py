@@ -11,10 +11,20 @@ from collections.abc import Iterator
 from churnhealth.sources.contract import EventLog, History
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["empty_amounts", "happened"]
+__all__ = ["BOOKED_DAYS", "empty_amounts", "happened", "newest_seen"]
+
+BOOKED_DAYS = 45
+"""So far ahead of all other rows contracts may start that were booked before."""
 
 _MOSTLY = 0.5  # rows with an amount of 0: of free orders there are fewer
 _FEWEST = 100
+
+
+def newest_seen(history: History) -> int | None:
+    """Give the last day on which an event or a state is seen, if there are any."""
+    days = [log.happened_at for log in history.events if not log.planned]
+    days += [log.known_at for log in history.states]
+    return max((int(day.max()) for day in days if day.size), default=None)
 
 
 def happened(log: EventLog) -> EventLog:

@@ -175,3 +175,10 @@ def test_tables_come_back_as_frames():
     back = to_frame(table)
     assert back["as_of"].dt.year.iloc[0] == 2024
     assert back.isna().sum().tolist() == [1, 1]
+
+
+def test_a_frame_of_states_without_a_column_for_it_holds_one_of_its_own_name():
+    contracts = pd.DataFrame({"account_id": ["a"], "start": ["2025-01-01"]})
+    answers = {"account_id": ["a"], "known_at": ["2025-02-01"], "value": [9]}
+    data = company_data(contracts=contracts, states={"nps": pd.DataFrame(answers)})
+    assert data.history.states[0].vocabulary == ("nps",)

@@ -190,7 +190,7 @@ def _source(
 ) -> tuple[dict[str, Any], list[str]]:
     columns = columns_of_frame(frame, table=name)
     required, optional = TABLES[table]
-    absent = [column for column in required if column not in columns]
+    absent = [c for c in required if c not in columns and c != "state"]
     if absent:
         raise SourceError(
             "CH102",

@@ -154,9 +154,10 @@ def company_data(
     "SEK": 0.088}}``), seats, plan, term_months. ``accounts``:
     account_id, name, segment, owner; further columns become attributes. ``events``
     and ``states`` are frames by the name of their source: account_id and happened_at,
-    with event, user_id, count, amount; account_id, known_at, state and value. A column
-    ``category`` says usage, value, experience or contract. ``question`` is a kind or a
-    whole ``[question]`` section; further keywords are sections of the configuration.
+    with event, user_id, count, amount; account_id, known_at, value, and state where
+    there are several. A column ``category`` says usage, value, experience or contract.
+    ``question`` is a kind or a whole ``[question]`` section; further keywords are
+    sections of the configuration.
     ``sources`` says more of the frames, by their names, as a file would:
     ``{"contracts": {"renews_months": 12}, "events": [{"name": "deadlines", "planned":
     True}], "states": [{"name": "billing", "seats": "licences"}]}``.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from churnhealth.sources.contract import Ints
 from churnhealth.sources.engine import Connection, columns_of, quoted
+from churnhealth.sources.fanned_out import as_before
 from churnhealth.sources.packed import Words
 
 __all__ = ["copied_days"]
@@ -84,15 +85,8 @@ def _may_be_copied(words: Words) -> bool:
             found += np.bincount(day, minlength=found.size)
         return found
 
-    equal = each_day(_as_before)
+    equal = each_day(as_before)
     few = equal < _FEWEST
     if few.all():  # mostly: then nobody need count the others
         return False
     return bool((~few & (equal * _ONE_IN >= each_day(lambda _: slice(None)))).any())
-
-
-def _as_before(words: Words) -> NDArray[np.bool_]:
-    """Mark rows that are as the one before them."""
-    again = np.zeros(words.size, dtype=np.bool_)
-    again[1:] = np.logical_and.reduce([w[1:] == w[:-1] for w in words.arrays])
-    return again

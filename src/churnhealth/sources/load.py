@@ -111,7 +111,7 @@ def load(
         for name in p.columns
         if name.startswith("flag ")
     }
-    found = noticed(placed, accounts_given=given)
+    found = noticed(placed, accounts.ids, accounts_given=given)
     return Loaded(
         history=history,
         findings=(*found, *leavers_left_out(parts, accounts.ids, config.question)),

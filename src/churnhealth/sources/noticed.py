@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from churnhealth.said import many
 from churnhealth.sources.below_nothing import below_nothing
 from churnhealth.sources.clocks import clocked
+from churnhealth.sources.contract import Texts
+from churnhealth.sources.fanned_out import fanned_out
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.first_days import first_days
 from churnhealth.sources.joining import WRITTEN, alike
@@ -57,9 +59,9 @@ _COUNTED = (
 
 
 def noticed(
-    placed: Sequence[tuple[Part, int]], *, accounts_given: bool
+    placed: Sequence[tuple[Part, int]], ids: Texts, *, accounts_given: bool
 ) -> tuple[Finding, ...]:
-    """List the findings of reading, source by source."""
+    """List the findings of reading, source by source; ``ids`` are those of accounts."""
     found: list[Finding] = []
     known = [i for p, _ in placed if p.opened.table == "accounts" for i in p.ids]
     for part, lost in placed:
@@ -70,7 +72,7 @@ def noticed(
         if part.examples.get("telling"):
             found.append(_several(part))
         seen = (look(part) for look in (below_nothing, first_days, years_price))
-        found += [one for one in seen if one is not None]
+        found += [one for one in (*seen, fanned_out(part, ids)) if one is not None]
         if part.counts.get("unkept"):
             what = f"{part.opened.title}: the store cannot be written"
             found.append(finding("CH234", what, count=1, example=part.opened.name))

@@ -74,5 +74,14 @@ VALUE_CODES: Mapping[str, Code] = {
         " leave the unfinished one out; if they are dated to their last day, or each is"
         " of that day alone, nothing need be done",
     ),
+    "CH280": code(
+        "warning",
+        False,
+        "accounts of which every row stands there twice",
+        "whatever they do counts double: a join finds several rows for one account",
+        "join a table with one row for each account: select distinct, or qualify"
+        " row_number() over (partition by id order by valid_from desc) = 1; or map"
+        " `event_id`, and repeats are dropped",
+    ),
 }
 """Those of values, by code."""

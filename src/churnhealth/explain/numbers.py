@@ -52,6 +52,8 @@ def between(low: float | None, high: float | None) -> str | None:
     ('between 1 in 8 and 1 in 3', 'between 0 and 1 in 30')
     >>> between(0.5, 0.99), between(None, None)
     ('between 1 in 2 and 1', None)
+    >>> between(0.97, 0.999), between(0.12, 0.125)  # one word for both tells nothing
+    ('between 97.0 % and 99.9 %', 'between 12.0 % and 12.5 %')
     """
     if low is None or high is None or low != low or high != high:
         return None
@@ -59,7 +61,10 @@ def between(low: float | None, high: float | None) -> str | None:
     def short(p: float) -> str:
         return "0" if p < 0.001 else "1" if p > 0.96 else about(p)[len("about ") :]
 
-    return f"between {short(low)} and {short(high)}"
+    ends = [short(low), short(high)]
+    if ends[0] == ends[1]:
+        ends = [percent(low, 1), percent(high, 1)]
+    return f"between {ends[0]} and {ends[1]}"
 
 
 def _logit(p: float) -> float:

@@ -13,7 +13,7 @@ def _use(account, people, first, last):
     return [f"{account},{first + timedelta(days=k)},{p}" for k in weeks for p in people]
 
 
-def _merged(company, *, accounts=4, first=END, shared=0, people=4, moving=3):
+def _merged(company, *, accounts=4, first=END, until=END, shared=0, people=4, moving=3):
     """Write accounts of which some people go on in an account that was there before."""
     contracts = ["account_id,start,end"]
     use = ["account_id,happened_at,user_id"]
@@ -24,7 +24,7 @@ def _merged(company, *, accounts=4, first=END, shared=0, people=4, moving=3):
     for i in range(accounts):
         names = [f"p{i}-{k}" for k in range(people)]
         contracts.append(f"old{i},2024-01-01,{END}")
-        use += _use(f"old{i}", names, date(2024, 6, 1), END)
+        use += _use(f"old{i}", names, date(2024, 6, 1), until)
         use += _use(f"new{i}", names[:moving], first, FAR_ON)
         for k in range(shared):
             use += _use(f"new{6 + k}", names, END, FAR_ON)
@@ -38,6 +38,12 @@ def test_accounts_whose_people_are_seen_elsewhere_from_that_day_are_told(company
     [told] = _merged(company)
     assert (told.count, told.example, told.stops) == (4, "old0", False)
     assert "of 4 accounts whose cover ended 4 have half of their people" in told.what
+
+
+def test_so_are_those_whose_old_contract_runs_on_to_its_end(company):
+    moved = date(2025, 1, 10)
+    [told] = _merged(company, first=moved, until=moved)
+    assert told.count == 4
 
 
 @pytest.mark.parametrize(

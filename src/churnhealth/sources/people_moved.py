@@ -51,14 +51,15 @@ def people_moved(history: History, *, gap_days: int) -> Finding | None:
 def _moved(log: EventLog, asked: Ints, last: Days) -> Ints:
     """Give the accounts of ``asked`` whose people went into one other account."""
     n = last.size
-    recent = _people_at_the_end(log, asked, last)
+    left = last.copy()
+    recent = _people_at_the_end(log, asked, left)
     key, first = _first_days(log, np.unique(recent // n), n)
     user, account = key // n, key % n
     starts = np.flatnonzero(np.r_[True, user[1:] != user[:-1]])
     two = starts[np.diff(np.r_[starts, user.size]) == 2]
     old, new = np.r_[two, two + 1], np.r_[two + 1, two]
-    end = last[account[old]]
-    went = np.isin(key[old], recent) & (np.abs(first[new] - end) <= _NEAR)
+    near = np.abs(first[new] - left[account[old]]) <= _NEAR
+    went = np.isin(key[old], recent) & near
     went &= first[old] < first[new]
     pair, people = np.unique(
         account[old][went] * n + account[new][went], return_counts=True
@@ -67,15 +68,21 @@ def _moved(log: EventLog, asked: Ints, last: Days) -> Ints:
     return np.unique(pair[(people >= _PEOPLE) & (people >= _SHARE * had)] // n)
 
 
-def _people_at_the_end(log: EventLog, asked: Ints, last: Days) -> Ints:
-    """Give who used each account at its end, as person times accounts + account."""
+def _people_at_the_end(log: EventLog, asked: Ints, left: Days) -> Ints:
+    """Give who used each account at its end, as person times accounts + account.
+
+    Where use stopped before cover did, that day is when they ``left``: under the old
+    id a contract may run on to its agreed end.
+    """
     found = [np.zeros(0, dtype=np.int64)]
     bounds = zip(asked, log.rows_before(asked), log.rows_before(asked + 1), strict=True)
     for account, low, high in bounds:
         rows = log.rows(slice(int(low), int(high)))
-        if rows.user is not None:
-            late = (rows.user >= 0) & (rows.happened_at >= last[account] - _RECENT)
-            found.append(np.unique(rows.user[late]) * last.size + account)
+        if rows.user is not None and (rows.user >= 0).any():
+            known = rows.user >= 0
+            left[account] = min(left[account], rows.happened_at[known].max())
+            late = known & (rows.happened_at >= left[account] - _RECENT)
+            found.append(np.unique(rows.user[late]) * left.size + account)
     return np.sort(np.concatenate(found))
 
 

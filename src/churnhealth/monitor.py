@@ -34,7 +34,7 @@ from churnhealth.snapshots.labels import (
     labels,
 )
 from churnhealth.sources.contract import FAR, Days, Floats, History, Ints, date_of
-from churnhealth.sources.engine import read_table
+from churnhealth.sources.engine import connect, read_table
 
 __all__ = ["follow_up", "follow_up_text"]
 
@@ -114,16 +114,18 @@ def follow_up(
     runs: list[dict[str, Any]] = []
     parts: list[_Rows] = []
     said: dict[str, Mapping[str, Any]] = {}
-    for day, file in history_files(out):
-        about = read_about(out / day)
-        line: dict[str, Any] = {"as_of": day}
-        if why := _left_out(about, day, question):
-            runs.append({**line, "left_out": why})
-            continue
-        rows, gone = _read_run(file, history, question, until)
-        runs.append({**line, **_run_line(rows, gone)})
-        parts.append(rows)
-        said |= dict.fromkeys(set(rows.model.tolist()), about)
+    with connect() as con:
+        for day, file in history_files(out):
+            about = read_about(out / day)
+            line: dict[str, Any] = {"as_of": day}
+            if why := _left_out(about, day, question):
+                runs.append({**line, "left_out": why})
+                continue
+            table = read_table(file, columns=_READ, con=con)
+            rows, gone = _outcomes(table, history, question, until)
+            runs.append({**line, **_run_line(rows, gone)})
+            parts.append(rows)
+            said |= dict.fromkeys(set(rows.model.tolist()), about)
     everything = _Rows.joined(parts) if parts else None
     return {
         "schema_version": 1,
@@ -153,11 +155,10 @@ def _left_out(about: Mapping[str, Any], day: str, question: Question) -> str | N
     return None
 
 
-def _read_run(
-    file: Path, history: History, question: Question, until: int
+def _outcomes(
+    table: Mapping[str, NDArray[Any]], history: History, question: Question, until: int
 ) -> tuple[_Rows, int]:
-    """Read who was scored in a run, and label them; count who is gone."""
-    table = read_table(file, columns=_READ)
+    """Label who was scored in a run; count who is gone."""
     scored = table["status"] == "scored"
     place = {name: i for i, name in enumerate(history.accounts.ids.tolist())}
     found = np.array([place.get(i, -1) for i in table["account_id"]], np.int64)

@@ -162,7 +162,11 @@ def test_a_damaged_earlier_run_is_named_and_a_damaged_summary_is_written_anew(tm
     write_scores(book(AS_OF + 30), tmp_path, as_of=date(2025, 10, 1))
     days = set(read_table(tmp_path / "scores_current.parquet")["as_of"])
     assert days == {np.datetime64("2025-10-01")}
+    shutil.rmtree(tmp_path / "history")  # it would be made again from the folders
     (folder / "scores.parquet").write_text("half a fi")
+    with pytest.raises(RequestError) as caught:
+        write_scores(book(AS_OF + 60), tmp_path, as_of=date(2025, 10, 31))
+    assert caught.value.code == "CH528"
     with pytest.raises(RequestError) as caught:
         earlier_scores(tmp_path, before=date(2025, 10, 1))
     assert caught.value.code == "CH528"

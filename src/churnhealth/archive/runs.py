@@ -243,11 +243,11 @@ def _flat(tables: Mapping[str, Table], *, run: int) -> dict[str, NDArray[Any]]:
 def _read(folder: Path) -> dict[str, Table]:
     told = ("account_id", "feature", "category", "effect_points", "sentence")
     tables: dict[str, Table] = {
-        "scores": read_table(folder / "scores.parquet"),
-        "drivers": read_table(folder / "drivers.parquet", columns=told),
+        "scores": _stored(folder / "scores.parquet"),
+        "drivers": _stored(folder / "drivers.parquet", columns=told),
     }
     if (profile := folder / "profile.parquet").is_file():
-        tables["profile"] = read_table(profile)
+        tables["profile"] = _stored(profile)
     return tables
 
 

@@ -29,6 +29,7 @@ from churnhealth.evaluate.terms import terms_due, terms_seen
 from churnhealth.evaluate.tuning import Budget, tuned
 from churnhealth.explain.overall import overall_drivers
 from churnhealth.explain.related import related_features
+from churnhealth.features.kernel_rows import Recorded
 from churnhealth.features.levels import medians, tenths
 from churnhealth.features.runtime import feature_table
 from churnhealth.gathering import stop_at
@@ -41,6 +42,7 @@ from churnhealth.snapshots.cohort import cohort
 from churnhealth.snapshots.labels import data_until
 from churnhealth.sources.contract import Floats, History, Texts, date_of
 from churnhealth.sources.findings import Finding
+from churnhealth.sources.happened import newest_seen
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.schema import schema_of
 
@@ -73,18 +75,24 @@ def newest_day(history: History, config: Config) -> int:
     return data_until(history, config.question) + 1
 
 
-def scoring_day(history: History, config: Config) -> int:
-    """Give the first day that sees all the data there are."""
+def scoring_day(history: History, config: Config, *, today: int | None = None) -> int:
+    """Give the first day that sees all the data there are.
+
+    Where contracts began after all other rows, up to ``today``, it is the day after
+    them, as long as the other sources are not silent for too long to be measured then.
+    """
     if config.question.data_until is not None:
         return newest_day(history, config)
-    newest = [newest_day(history, config) - 1]
-    newest += [
-        int(log.happened_at.max())
-        for log in history.events
-        if log.account.size and not log.planned
-    ]
-    newest += [int(log.known_at.max()) for log in history.states if log.account.size]
-    return max(newest) + 1
+    logs = [log for log in history.events if log.account.size and not log.planned]
+    day = max(newest_day(history, config) - 1, newest_seen(history) or 0)
+    silence = config.question.kind == "inactivity"
+    if today is None or history.contracts is None or silence:
+        return day + 1
+    begun = np.minimum(history.contracts.start, history.contracts.known_at)
+    later = int(begun[begun < today].max(initial=day))
+    on = np.array([later + 1])
+    measured = all(Recorded(log.coverage, on).covers(None)[0] for log in logs)
+    return (later if measured else day) + 1
 
 
 def build_panel(config: Config, history: History, *, progress: Progress) -> Panel:

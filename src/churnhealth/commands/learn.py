@@ -36,7 +36,7 @@ from churnhealth.pipeline import (
 from churnhealth.progress import Progress
 from churnhealth.serve.answers import model_card
 from churnhealth.snapshots.cohort import cohort
-from churnhealth.sources.contract import date_of
+from churnhealth.sources.contract import date_of, day_of
 from churnhealth.sources.engine import write_table
 from churnhealth.sources.reading import source_files
 
@@ -82,7 +82,8 @@ def write_features(
             panel.X,
         )
     else:
-        day = scoring_day(history, config) if as_of is None else as_of
+        newest = scoring_day(history, config, today=day_of(today))
+        day = newest if as_of is None else as_of
         everyone = np.arange(history.accounts.ids.size)
         listed = cohort(
             history,

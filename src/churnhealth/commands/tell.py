@@ -36,7 +36,7 @@ from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
 from churnhealth.scoring import ScoreBook, score_history
 from churnhealth.serve.answers import model_card
-from churnhealth.sources.contract import History, date_of
+from churnhealth.sources.contract import History, date_of, day_of
 from churnhealth.sources.load import load
 from churnhealth.what_if import suggest
 
@@ -67,7 +67,7 @@ def score_cohort(
             fix="use --format parquet or --format csv",
         )
     refuse_bundle(out)
-    bundle, history, day = _ready(config, bundle_folder, as_of, progress)
+    bundle, history, day = _ready(config, bundle_folder, as_of, now, progress)
     with locked(out):  # a run of another day that ends meanwhile would not be seen
         earlier = earlier_scores(out, before=date_of(day))
         with progress.stage("score"):
@@ -130,14 +130,18 @@ def score_cohort(
 
 
 def _ready(
-    config: Config, bundle_folder: Path, as_of: int | None, progress: Progress
+    config: Config,
+    bundle_folder: Path,
+    as_of: int | None,
+    now: datetime,
+    progress: Progress,
 ) -> tuple[Bundle, History, int]:
     with progress.stage("bundle"):
         bundle = load_bundle(bundle_folder)
     _refuse_other_question(bundle, config)
     with progress.stage("read"):
         history = load(config, decimals=bundle.schema.decimals).history
-    newest = scoring_day(history, config)
+    newest = scoring_day(history, config, today=day_of(now.date()))
     if as_of is not None and as_of > newest + STALE_DAYS:
         raise RequestError(
             "CH505",
@@ -216,7 +220,7 @@ def explain_account(
     RequestError
         CH503 no such account, CH504 it is not in question on that day.
     """
-    bundle, history, day = _ready(config, bundle_folder, as_of, progress)
+    bundle, history, day = _ready(config, bundle_folder, as_of, now, progress)
     return told_account(
         bundle,
         history,

@@ -15,7 +15,6 @@ from churnhealth.sources.tables import Part
 __all__ = ["first_days"]
 
 _WEEKS, _MONTHS = 9, 4  # distinct days from which on it is no chance
-_BEGIN = {0: "Monday", 6: "Sunday"}
 
 
 def first_days(part: Part) -> Finding | None:
@@ -30,16 +29,12 @@ def first_days(part: Part) -> Finding | None:
     if not summed or (known > happened).any():
         return None
     day = np.unique(happened)
-    weekday = (day + 3) % 7  # day 0 was a Thursday
+    weekday = (day + 3) % 7  # 0 is Monday: day 0 was a Thursday
     month = day.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]")
     if day.size >= _MONTHS and (month.astype(np.int64) == day).all():
         begins, whole = "the first of a month", "months"
-    elif (
-        day.size >= _WEEKS
-        and (weekday == weekday[0]).all()
-        and int(weekday[0]) in _BEGIN
-    ):
-        begins, whole = f"a {_BEGIN[int(weekday[0])]}", "weeks"
+    elif day.size >= _WEEKS and (weekday == 0).all():  # a Sunday may be the last day
+        begins, whole = "a Monday", "weeks"
     else:
         return None
     what = (

@@ -71,8 +71,8 @@ VALUE_CODES: Mapping[str, Code] = {
         "such a row knows what came after it, and the newest, of which part is yet to"
         " come, reads as use that fell",
         'date them to their last day, in `sql`: "week" + 6, or last_day("month"), and'
-        " leave the unfinished one out; if they are dated to their last day, or each is"
-        " of that day alone, nothing need be done",
+        " leave the unfinished one out; if each is of that day alone, nothing need be"
+        " done",
     ),
     "CH280": code(
         "warning",

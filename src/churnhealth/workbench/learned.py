@@ -339,7 +339,7 @@ def _plot(name: str, drawn: Mapping[str, Callable[[], Picture]]) -> Picture:
 
 def _day(data: CompanyData, as_of: Day | None) -> int:
     if as_of is None:
-        return scoring_day(data.history, data.config)
+        return scoring_day(data.history, data.config, today=day_of(data.today))
     return day_of(date_given(as_of))
 
 

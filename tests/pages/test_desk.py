@@ -78,6 +78,15 @@ def test_sums_per_colour_are_those_of_the_rows(desk):
     ]  # fmt: skip
 
 
+def test_who_has_left_is_counted_among_no_customers(tmp_path):
+    status = np.array(["scored"] * 20 + ["grace"] * 3 + ["churned"] * 17, dtype=object)
+    chance = np.where(status == "scored", 0.1, np.nan)
+    book = book_of(40, as_of="2025-12-01", status=status, churn_probability=chance)
+    write_scores(book, tmp_path, as_of=date(2025, 12, 1))
+    told = read_desk(tmp_path).overview
+    assert (told["scored"], told["customers"], told["listed"]) == (20, 23, 40)
+
+
 def test_the_likely_sum_agrees_with_the_spread_of_independent_leavers():
     rng = np.random.default_rng(5)
     p, value = rng.uniform(0.01, 0.5, 3_000), rng.uniform(100, 200, 3_000)

@@ -240,6 +240,7 @@ def _overview(
     dated = any(row["days_to_renewal"] is not None for row in scored)
     return {
         "listed": len(rows),
+        "customers": sum(row["status"] != "churned" for row in rows),
         "scored": len(scored),
         "value": total if priced else None,
         "at_risk": loss if priced else None,

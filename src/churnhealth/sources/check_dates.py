@@ -214,7 +214,8 @@ def _gaps(rows: _Rows) -> Finding | None:
         return None
     step = np.diff(months)
     wide = step > 1
-    begin = (month[:-1][wide] + 1).astype("datetime64[D]").astype(np.int64)
+    following = (months[:-1][wide] + 1).astype("datetime64[M]")
+    begin = following.astype("datetime64[D]").astype(np.int64)
     after = np.searchsorted(day, begin)
     odd = _missed(rows, day[after - 1], day[after]) >= _MISSED
     odd |= _evenly(rows, every)

@@ -249,7 +249,8 @@ def measure(truth: Truth, *, lead_days: int = 0, horizon_days: int = 90) -> Meas
     True
     """
     line, rows = truth.timeline, truth.contracts
-    first = np.datetime64(line.first + 28, "D").astype("M8[M]") + 1
+    month = np.timedelta64(1, "M")
+    first = np.datetime64(line.first + 28, "D").astype("M8[M]") + month
     last = np.datetime64(line.until, "D").astype("M8[M]")
     dates = np.arange(first, last).astype("M8[D]").astype(object)
     account = list(np.repeat(truth.account_id, dates.size))

@@ -215,6 +215,16 @@ def test_without_other_data_a_term_that_begins_after_today_is_told(
     assert [f.stops for f in found(config, "CH224")] == [True] * told
 
 
+def test_what_states_reach_is_other_data_too(company):
+    files = {
+        "contracts.csv": "account_id,start\na1,2025-01-01\na1,2026-01-02\n",
+        "nps.csv": "account_id,known_at,value\na1,2025-12-20,9\n",
+    }
+    states = [{"name": "nps", "path": "nps.csv"}]
+    config = company(files=files, events=[], states=states)
+    assert found(config, "CH224") == []
+
+
 def test_coverage_tells_share_and_weakest_month(company):
     [f] = found(company(), "CH211")
     assert "2 of 2 accounts (100.0 %)" in f.what

@@ -28,7 +28,7 @@ from churnhealth.sources.contract import (
 )
 from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.findings import Finding, finding
-from churnhealth.sources.happened import BOOKED_DAYS, happened
+from churnhealth.sources.happened import BOOKED_DAYS, happened, newest_seen
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
 __all__ = ["date_findings"]
@@ -263,27 +263,23 @@ def _gap(rows: _Rows, begin: Days, length: Ints, unit: str) -> Finding | None:
 
 def _beyond(history: History, config: Config, today: int) -> Finding | None:
     """Find outcomes that would be read from days after the files stop."""
-    seen = [
-        int(e.happened_at.max())
-        for e in history.events
-        if e.account.size and not e.planned
-    ]
-    rows = history.contracts
-    newest = [] if rows is None or not rows.start.size else [rows.newest()]
+    seen, rows = newest_seen(history), history.contracts
+    newest = None if rows is None or not rows.start.size else rows.newest()
     pinned = config.question.data_until
+    last: int | None = seen
     if pinned is not None:
-        last, until = max([*seen, *newest], default=None), day_of(pinned)
-        slack, named = _SHORTEST_GAP, "[question] data_until"
-    elif config.question.kind != "inactivity" and newest:
-        last, until = max(seen, default=today), newest[0]
-        slack = BOOKED_DAYS if seen else 0
+        last = max((day for day in (seen, newest) if day is not None), default=None)
+        until, slack, named = day_of(pinned), _SHORTEST_GAP, "[question] data_until"
+    elif config.question.kind != "inactivity" and newest is not None:
+        last = today if seen is None else seen
+        until, slack = newest, 0 if seen is None else BOOKED_DAYS
         named = "the newest start or stop of a contract"
     else:
         return None
     if last is None or until - last <= slack:
         return None
     late = many(until - last, "day")
-    whom = "the newest row of the other data" if seen or pinned else "today"
+    whom = "the newest row of the other data" if pinned or seen is not None else "today"
     what = f"{named} lies {late} after {whom}"
     return finding("CH224", what, count=1, example=str(date_of(until)))
 

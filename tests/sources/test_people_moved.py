@@ -13,17 +13,20 @@ def _use(account, people, first, last):
     return [f"{account},{first + timedelta(days=k)},{p}" for k in weeks for p in people]
 
 
-def _merged(company, *, accounts=4, first=END, until=END, shared=0, people=4, moving=3):
+def _merged(
+    company, *, accounts=4, first=END, until=END, shared=0, people=4, moving=3,
+    end=END, newest="2025-11-30",
+):  # fmt: skip
     """Write accounts of which some people go on in an account that was there before."""
     contracts = ["account_id,start,end"]
     use = ["account_id,happened_at,user_id"]
     for i in range(12):
         contracts.append(f"new{i},2024-01-01,2026-12-01")
         use += _use(f"new{i}", [f"n{i}"], date(2024, 6, 1), FAR_ON)
-    contracts.append("late,2025-11-30,2026-12-01")
+    contracts.append(f"late,{newest},2026-12-01")
     for i in range(accounts):
         names = [f"p{i}-{k}" for k in range(people)]
-        contracts.append(f"old{i},2024-01-01,{END}")
+        contracts.append(f"old{i},2024-01-01,{end}")
         use += _use(f"old{i}", names, date(2024, 6, 1), until)
         use += _use(f"new{i}", names[:moving], first, FAR_ON)
         for k in range(shared):
@@ -44,6 +47,12 @@ def test_so_are_those_whose_old_contract_runs_on_to_its_end(company):
     moved = date(2025, 1, 10)
     [told] = _merged(company, first=moved, until=moved)
     assert told.count == 4
+
+
+def test_nobody_is_gone_because_others_have_booked_ahead(company):
+    moved, end = date(2025, 10, 1), date(2025, 11, 20)  # who renews by 20 December?
+    booked = _merged(company, first=moved, until=moved, end=end, newest="2025-12-28")
+    assert booked == []
 
 
 @pytest.mark.parametrize(

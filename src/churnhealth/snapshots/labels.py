@@ -18,7 +18,7 @@ from churnhealth.config import Question
 from churnhealth.snapshots.cover import SPAN, endings, known_terms, merge
 from churnhealth.snapshots.in_force import take
 from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
-from churnhealth.sources.happened import BOOKED_DAYS, happened, newest_seen
+from churnhealth.sources.happened import contracts_reach, happened
 
 __all__ = [
     "CENSORED",
@@ -214,8 +214,5 @@ def data_until(history: History, question: Question) -> int:
         if question.kind == "inactivity" and not log.planned and log.account.size
     ]
     if question.kind != "inactivity" and history.contracts is not None:
-        begun, seen = history.contracts.newest(), newest_seen(history)
-        if seen is not None and begun - seen <= BOOKED_DAYS:
-            begun = min(begun, seen)
-        newest = [begun]
+        newest = [contracts_reach(history)]
     return min(newest)

@@ -12,6 +12,7 @@ import numpy as np
 from churnhealth.sources.check_terms import last_cover
 from churnhealth.sources.contract import FAR, Contracts, History, Ints
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.happened import contracts_reach
 
 __all__ = ["came_back"]
 
@@ -29,7 +30,7 @@ def came_back(history: History, *, gap_days: int) -> Finding | None:
     away = _days_uncovered(c)
     soon = (away > gap_days) & (away <= max(_SOON * gap_days, _SOONEST_DAYS))
     count, last = int(soon.sum()), last_cover(c, history.accounts.ids.size)
-    gone = (last > -FAR) & (last + gap_days <= c.newest())
+    gone = (last > -FAR) & (last + gap_days <= contracts_reach(history))
     left = int((away > gap_days).sum() + gone.sum())
     if count < max(_FEW, _SHARE * left):
         return None

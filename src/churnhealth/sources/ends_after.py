@@ -15,6 +15,7 @@ from churnhealth.config_sections import Question
 from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import FAR, Days, EventLog, History
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.happened import contracts_reach
 
 __all__ = ["ends_after"]
 
@@ -39,7 +40,7 @@ def ends_after(history: History, question: Question) -> Iterator[Finding]:
     last = last_cover(c, n)
     early = np.zeros(n, dtype=bool)
     early[c.account[c.cancelled_at == last[c.account]]] = True
-    gone = (last > -FAR) & (last + question.gap_days < c.newest())
+    gone = (last > -FAR) & (last + question.gap_days < contracts_reach(history))
     counts = [how in question.churn_when for how in ("not_renewed", "cancelled")]
     gone &= np.where(early, counts[1], counts[0])
     had = last > -FAR

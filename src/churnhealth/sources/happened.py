@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from churnhealth.sources.contract import EventLog, History
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["BOOKED_DAYS", "empty_amounts", "happened", "newest_seen"]
+__all__ = [
+    "BOOKED_DAYS",
+    "contracts_reach",
+    "empty_amounts",
+    "happened",
+    "newest_seen",
+]
 
 BOOKED_DAYS = 45
 """So far ahead of all other rows contracts may start that were booked before."""
@@ -25,6 +31,17 @@ def newest_seen(history: History) -> int | None:
     days = [log.happened_at for log in history.events if not log.planned]
     days += [log.known_at for log in history.states]
     return max((int(day.max()) for day in days if day.size), default=None)
+
+
+def contracts_reach(history: History) -> int:
+    """Give the last day of which contracts tell what became of it, bookings left out.
+
+    Contracts that begin soon after the newest row of all other sources were booked.
+    """
+    if history.contracts is None:
+        raise ValueError("there are no contracts")
+    begun, seen = history.contracts.newest(), newest_seen(history)
+    return begun if seen is None or begun - seen > BOOKED_DAYS else min(begun, seen)
 
 
 def happened(log: EventLog) -> EventLog:

@@ -13,6 +13,7 @@ from churnhealth.config_sections import Question
 from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import FAR, History
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.happened import contracts_reach
 from churnhealth.sources.renewing import agreed_ends
 
 __all__ = ["never_due", "without_end"]
@@ -29,7 +30,7 @@ def never_due(history: History, question: Question) -> Finding | None:
     c = history.contracts.rows(history.contracts.replaced_at == FAR)
     accounts = history.accounts.ids.size
     last = last_cover(c, accounts)
-    gone = (last > -FAR) & (last + question.gap_days <= c.newest())
+    gone = (last > -FAR) & (last + question.gap_days <= contracts_reach(history))
     at_last = (c.cancelled_at == last[c.account]) & gone[c.account]
     agreed = np.full(accounts, -FAR, dtype=np.int64)
     ends = agreed_ends(c, slice(None), c.cancelled_at)
@@ -58,7 +59,7 @@ def without_end(history: History, question: Question) -> Finding | None:
         return None
     c = c.rows(c.replaced_at == FAR)
     last = last_cover(c, history.accounts.ids.size)
-    covered, endless = last > c.newest(), np.flatnonzero(last >= FAR)
+    covered, endless = last > contracts_reach(history), np.flatnonzero(last >= FAR)
     if endless.size < max(_FEW, _SHARE * covered.sum()):
         return None
     what = (

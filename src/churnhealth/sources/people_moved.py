@@ -11,6 +11,7 @@ import numpy as np
 from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import FAR, Days, EventLog, History, Ints
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.happened import contracts_reach
 
 __all__ = ["people_moved"]
 
@@ -31,9 +32,7 @@ def people_moved(history: History, *, gap_days: int) -> Finding | None:
     if history.contracts is None or not history.contracts.account.size:
         return None
     last = last_cover(history.contracts, history.accounts.ids.size)
-    gone = np.flatnonzero(
-        (last > -FAR) & (last + gap_days < history.contracts.newest())
-    )
+    gone = np.flatnonzero((last > -FAR) & (last + gap_days < contracts_reach(history)))
     asked = np.sort(gone[np.argsort(last[gone], kind="stable")][-_LEAVERS:])
     moved = np.zeros(0, dtype=np.int64)
     for log in history.events:

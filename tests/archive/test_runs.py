@@ -143,6 +143,13 @@ def test_a_run_of_before_a_column_was_added_takes_it_from_no_other(tmp_path, old
     assert known in told.tolist()
 
 
+def test_a_summary_that_was_once_asked_for_as_csv_stays_that_of_the_newest(tmp_path):
+    write_scores(book(), tmp_path, as_of=DAY, file_format="csv")
+    write_scores(book(AS_OF + 30), tmp_path, as_of=date(2025, 10, 1))
+    with (tmp_path / "scores_current.csv").open() as stream:
+        assert {row["as_of"] for row in csv.DictReader(stream)} == {"2025-10-01"}
+
+
 def test_where_a_flat_file_cannot_be_written_the_run_before_stays(tmp_path):
     folder = write_scores(book(), tmp_path, as_of=DAY)
     before = {p: p.read_bytes() for p in folder.iterdir()}

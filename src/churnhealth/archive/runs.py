@@ -261,8 +261,8 @@ def _stage_summary(
         before = None
     table = current_table(flat, before)
     staged[target] = staged_table(target, table)
-    if as_csv:
-        text = target.with_suffix(".csv")
+    text = target.with_suffix(".csv")
+    if as_csv or text.exists():  # one of an earlier run would pass for the newest
         staged[text] = staged_table(text, unformulated(table))
 
 

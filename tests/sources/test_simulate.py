@@ -23,7 +23,8 @@ def big():
 
 def monthly(company):
     """Account numbers and day numbers of every account on the first of each month."""
-    first = np.datetime64(company.truth.timeline.first + 98, "D").astype("M8[M]") + np.timedelta64(1, "M")
+    begun = np.datetime64(company.truth.timeline.first + 98, "D").astype("M8[M]")
+    first = begun + np.timedelta64(1, "M")
     months = np.arange(first, UNTIL.astype("M8[M]"))
     days = months.astype("M8[D]").astype(np.int64)
     accounts = company.truth.account_id.size

@@ -202,6 +202,13 @@ def _viewed(con: Connection, origin: str, source: Source, view: str) -> dict[str
     """Make the view of a source, without what means nothing, and name its columns."""
     con.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM {origin}")  # noqa: S608
     kinds = columns_of(con, view)
+    if origin.startswith("read_json") and "UUID" in kinds.values():
+        # an id in capitals would come out in small letters, and match no other file's
+        texts = {name: "VARCHAR" if k == "UUID" else k for name, k in kinds.items()}
+        told = ", ".join(f"{literal(n)}: {literal(k)}" for n, k in texts.items())
+        origin = f"{origin[:-1]}, columns = {{{told}}})"
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM {origin}")
+        kinds = columns_of(con, view)
     if mixed := [quoted(name) for name, kind in kinds.items() if kind == "JSON"]:
         # texts among numbers: what JSON writes in quotes is meant without
         plain = ", ".join(f"{q} ->> '$' AS {q}" for q in mixed)

@@ -1,0 +1,56 @@
+"""JSON lines say what a CSV of the same texts says: nothing in them is guessed."""
+
+import json
+from datetime import date
+
+import pytest
+
+from churnhealth.errors import SourceError
+from churnhealth.sources.contract import date_of
+from churnhealth.sources.load import load
+
+PATTERN = "%m-%d-%Y %H:%M:%S"
+GUID = "6F9619FF-8B86-D011-B42D-00CF4FC964FF"
+
+
+def told(company, *rows, contracts="account_id,start\na1,2025-01-01\n", **more):
+    """Load events of JSON lines beside one contract."""
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    config = company(
+        files={"contracts.csv": contracts, "e.jsonl": text},
+        events=[{"name": "product", "path": "e.jsonl", **more}],
+    )
+    return load(config).history
+
+
+def at(time, account="a1"):
+    return {"account_id": account, "happened_at": time}
+
+
+def test_of_two_numbers_none_is_taken_for_the_month(company):
+    with pytest.raises(SourceError) as caught:
+        told(company, at("01-02-2025 10:00:00"))
+    assert caught.value.code == "CH104"
+    assert PATTERN in caught.value.fix
+
+
+def test_a_format_reads_times_as_it_does_in_a_csv(company):
+    log = told(company, at("01-02-2025 10:00:00"), formats={"happened_at": PATTERN})
+    assert date_of(log.events[0].happened_at[0]) == date(2025, 1, 2)
+
+
+def test_a_time_that_says_it_is_utc_is_not_moved_by_the_zone_of_the_source(company):
+    for time, day in (("22:00:00Z", 2), ("22:00:00", 3)):
+        log = told(company, at(f"2025-01-02T{time}"), timezone="America/New_York")
+        assert date_of(log.events[0].happened_at[0]) == date(2025, 1, day)
+
+
+def test_capitals_of_an_id_stay_capitals(company):
+    history = told(
+        company,
+        at("2025-03-01", GUID),
+        at("2025-03-02T08:00:00Z", GUID),
+        contracts=f"account_id,start\n{GUID},2025-01-01\n",
+    )
+    assert history.accounts.ids.tolist() == [GUID]
+    assert history.events[0].account.tolist() == [0, 0]

@@ -62,7 +62,7 @@ def text_table(ids, **columns):
 
 
 def days(n, text="2025-11-01"):
-    return np.full(n, np.datetime64(text), "datetime64[D]")
+    return np.full(n, np.datetime64(text, "D"), "datetime64[D]")
 
 
 def served(bundle_folder, folder, text):

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ ladder = [LADDER]
 def written(folder):
     """Monthly terms that end the sooner, the fewer the logins; two kinds of use."""
     random = np.random.default_rng(5)
-    first = np.datetime64("2024-01-01")
+    first = date(2024, 1, 1)
     accounts, contracts, events = [], [], []
     for i in range(600):
         accounts.append(f"a{i},{'small' if i % 3 else 'large'}")
@@ -62,11 +62,12 @@ def written(folder):
             for kind, weight in zip(("login", "report"), np.exp(level), strict=True):
                 counts = random.poisson(4 * weight, days.size)
                 events += [
-                    f"a{i},{first + int(d)},{kind},{n}"
+                    f"a{i},{first + timedelta(int(d))},{kind},{n}"
                     for d, n in zip(days, counts, strict=True)
                     if n
                 ]
-            contracts.append(f"a{i},{first + start},{first + start + 30}")
+            begin, end = (first + timedelta(d) for d in (start, start + 30))
+            contracts.append(f"a{i},{begin},{end}")
             risk = -2.4 - 1.5 * level.sum()
             if random.random() < 1 / (1 + np.exp(-risk)):
                 break

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_nan_is_sent_as_not_measured(asked, book):
 
 
 def test_rows_of_a_data_frame_are_sent_as_they_are(asked, book, raw):
-    plain = raw(book.scores["account_id"][0])
+    plain = deepcopy(raw(book.scores["account_id"][0]))  # others ask with it too
     framed = {
         **plain,
         "contracts": pd.DataFrame(plain["contracts"])

@@ -110,11 +110,7 @@ def test_a_promise_without_an_interval_stays_open():
 def test_renewals_are_split_by_nearness_with_the_day_itself_in_the_nearest():
     first = np.datetime64("2026-01-01")
     rows = [
-        score(
-            str(d),
-            0.1,
-            renewal_date=np.datetime64("2026-01-01") + np.timedelta64(d, "D"),
-        )
+        score(str(d), 0.1, renewal_date=first + np.timedelta64(d, "D"))
         for d in (0, 29, 30, 180, -4)
     ]
     lines = summarise(of(*rows), NO_DRIVERS, {})["renewals"]

@@ -156,6 +156,7 @@ def test_what_cannot_be_is_refused_with_what_can(data, model, result):
     refused("CH803", "`accounts`", lambda: ch.simulate_company(accounts=0))
     refused("CH803", "`accounts`", lambda: ch.simulate_company(accounts=99.5))
     refused("CH803", "`seed`", lambda: ch.simulate_company(seed=-1))
+    assert ch.simulate_company(accounts=np.int64(60)).history.accounts.ids.size == 60
     refused("CH003", "model", lambda: data.train(model=5))
     refused("CH003", "question", lambda: data.train(question=5))
 

@@ -43,20 +43,19 @@ def fanned_out(part: Part, ids: Texts) -> Finding | None:
 
 
 def _multiplied(words: Words, accounts: int) -> tuple[list[int], int]:
-    rows, equal = np.zeros((2, accounts), dtype=np.int64)
+    edge = words.rows_before(np.arange(accounts + 1))
+    rows, equal = np.diff(edge), np.zeros(accounts, dtype=np.int64)
     for start in range(0, words.size, _CHUNK):
         part = words.rows(slice(start, start + _CHUNK))
-        account = part.column("account")
-        rows += np.bincount(account, minlength=accounts)
-        equal += np.bincount(account[as_before(part)], minlength=accounts)
+        again = part.rows(as_before(part))
+        equal += np.bincount(again.column("account"), minlength=accounts)
     # a run that a chunk parts is seen as two: half and a little less is looked at
     maybe = np.flatnonzero((rows - equal >= _FEWEST) & (2 * equal + 2 >= rows))
     maybe = maybe[:_LOOKED_AT]
-    before = words.rows_before(np.stack([maybe, maybe + 1]))
     found = [
-        int(account)
-        for account, (begin, end) in zip(maybe, before.T, strict=True)
-        if _factor(words.rows(slice(int(begin), int(end)))) > 1
+        account
+        for account in maybe.tolist()
+        if _factor(words.rows(slice(*edge[account : account + 2].tolist()))) > 1
     ]
     return found, maybe.size
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from importlib.resources import files
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 from weakref import finalize
@@ -205,7 +206,7 @@ def simulate_company(
     """
     until = date(2026, 1, 1) if today is None else date_given(today)
     for name, given, least in (("accounts", accounts, 1), ("seed", seed, 0)):
-        if not isinstance(given, int) or given < least:
+        if not isinstance(given, Integral) or given < least:
             raise refuse_argument(
                 f"`{name}` cannot be {given!r}",
                 fix=f"give a whole number of {least} or more",

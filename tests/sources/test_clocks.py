@@ -89,6 +89,17 @@ def test_seconds_since_1970_are_utc_in_every_zone(company):
     ]
 
 
+def test_a_column_of_times_is_local_whatever_pattern_stands_beside_it(
+    company, tmp_path
+):
+    at = np.array(["2025-03-01T08:00:00"], "datetime64[s]")
+    rows = {"account_id": np.array(["a1"], object), "happened_at": at}
+    write_table(tmp_path / "events.parquet", rows)
+    source = {**TOKYO, "path": "events.parquet"}
+    source["formats"] = {"happened_at": "unix seconds"}
+    assert happened(company(events=[source])) == [day("2025-02-28")]
+
+
 def test_a_zone_that_there_is_not_is_refused_with_the_nearest(company):
     with pytest.raises(SourceError) as caught:
         load(company(events=[{**TOKYO, "timezone": "Asia/Tokio"}]))

@@ -255,6 +255,8 @@ def _moment(opened: Opened, theirs: str, pattern: str | None) -> str:
     t = _parsed(theirs, native, pattern)
     if zone is None or native == "DATE" or native in _ZONED:
         return t
+    if native.startswith("TIMESTAMP"):  # a pattern says how others are written
+        return from_clock(t, zone)
     if pattern is not None and (is_counted(pattern) or "%z" in pattern.lower()):
         return t
     local = from_clock(t, zone)

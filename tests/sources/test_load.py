@@ -38,6 +38,16 @@ def test_a_whole_number_that_passed_through_a_float_is_the_same_id(company, tmp_
     assert h.accounts.ids.tolist() == ["12", "7"]
 
 
+def test_decimals_of_a_database_are_written_as_any_other_number(company):
+    """An id of 12.00 is 12, a plan of 7.50 the 7.5 that a request says."""
+    sql = "select 12::decimal(9, 2) as account_id, date '2025-01-01' as start,"
+    contracts = {"sql": f"{sql} 7.5::decimal(9, 2) as plan"}
+    files = {"events.csv": "account_id,happened_at\n12,2025-03-01\n"}
+    h = load(company(files=files, contracts=contracts)).history
+    assert h.accounts.ids.tolist() == ["12"]
+    assert h.contracts.plan.tolist() == ["7.5"]
+
+
 def test_without_an_accounts_source_the_accounts_are_all_ids_that_occur(company):
     files = {"events.csv": "account_id,happened_at\na1,2025-03-01\nz,2025-03-01\n"}
     assert load(company(files=files)).history.accounts.ids.tolist() == ["a1", "a2", "z"]

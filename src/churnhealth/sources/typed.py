@@ -229,6 +229,8 @@ def _text(theirs: str, native: str) -> str:
             f"CASE WHEN isfinite({q}) AND {q} = trunc({q}) AND abs({q}) < 1e15"
             f" THEN {whole} WHEN isfinite({q}) THEN CAST({q} AS VARCHAR) END"
         )
+    if native.startswith("DECIMAL") and not native.endswith(",0)"):  # 12.00 is 12
+        return f"rtrim(rtrim(CAST({q} AS VARCHAR), '0'), '.')"
     return _plain(theirs)
 
 

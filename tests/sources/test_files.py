@@ -270,3 +270,14 @@ def test_a_file_whose_name_is_not_utf_8_is_told(company):
 def test_scores_are_not_written_where_they_could_not_be_read(tmp_path):
     with pytest.raises(InputError, match="CH119"):
         write_table(tmp_path / NOT_UTF8 / "t.parquet", {"n": np.arange(3)})
+
+
+def test_rows_whose_ids_begin_with_a_sign_are_no_remarks(company):
+    rows = "".join(f"{'#' * (i % 3 == 0)}{i},2025-01-01\n" for i in range(9))
+    text = "account_id,start\n" + rows
+    source = {"path": "c.csv"}
+    events = {"events.csv": "account_id,happened_at\n1,2025-03-01\n"}
+    h = load(company(files={"c.csv": text, **events}, contracts=source)).history
+    assert h.accounts.ids.size == 9
+    remarked = {"c.csv": "# of today\n# by us\n" + text, **events}
+    assert "skip = 2" in refused(company(files=remarked, contracts=source)).fix

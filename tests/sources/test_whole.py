@@ -18,6 +18,7 @@ def amounts(config):
 
 JSON = '{{"account": "a1", "ts": "2025-03-01", "hours": {}}}\n'
 CSV = "a1,2025-03-01,{}\n"
+CONTRACTS = "account_id,start\n1,2025-01-01\n"
 LATE = [1] * 25_000 + [2.5] * 4  # whole numbers for longer than DuckDB looks
 
 
@@ -62,8 +63,8 @@ def test_amounts_that_are_whole_in_the_first_files_are_not_rounded_in_later_ones
 @pytest.mark.parametrize(
     "query",
     [
-        "from read_csv('a.csv', all_varchar = true)",
-        "from read_csv('a.csv', SAMPLE_SIZE = 50)",
+        "from read_csv('a.csv', all_varchar = true, comment = '')",
+        "from read_csv('a.csv', comment = '#', SAMPLE_SIZE = 50)",
         "from read_json('a.json', columns = {a: 'int'})",
         "select 'read_csv(x)' from t where (a in ('from', 'b.csv'))",
         "from 'a.parquet'",
@@ -79,3 +80,19 @@ def test_a_remark_in_a_query_hides_no_parenthesis():
     query = "from read_csv('é.csv' -- :)\n) join t on (true)"
     whole = read_whole(query)
     assert whole.endswith(", sample_size = -1, files_to_sniff = -1) join t on (true)")
+
+
+def test_a_query_reads_rows_whose_ids_begin_with_a_sign(company):
+    rows = "".join(f"{'#' * (i % 3 == 0)}{i},2025-03-01\n" for i in range(9))
+    for more in ("", ", all_varchar = true"):
+        config = company(
+            files={"calls.csv": "id,at\n" + rows, "contracts.csv": CONTRACTS},
+            events=[
+                {
+                    "name": "calls",
+                    "sql": f"from read_csv('{{root}}/calls.csv'{more})",
+                    "columns": {"account_id": "id", "happened_at": "at"},
+                }
+            ],
+        )
+        assert load(config).history.events[0].account.size == 9

@@ -43,9 +43,10 @@ _BLANK = r"[\s\p{Z}\x{200B}\x{FEFF}]"  # the last two have no width at all
 
 
 _IN_ALL_FILES = ", sample_size = -1, maximum_sample_files = -1"
+_NO_REMARKS = ", comment = ''"  # or a row whose id begins with # may be taken for one
 # by function: how it looks at all rows before it says of what kind a column is
 _GUESSES: Mapping[str, str] = {
-    "read_csv": ", sample_size = -1, files_to_sniff = -1",
+    "read_csv": f"{_NO_REMARKS}, sample_size = -1, files_to_sniff = -1",
     "read_json": _IN_ALL_FILES,
     "read_ndjson": _IN_ALL_FILES,
 }
@@ -136,7 +137,8 @@ def read_whole(sql: str) -> str:
     """Have a query guess the kinds of columns from all rows of its text files.
 
     DuckDB guesses from the first 20,480 and rounds in silence what does not fit later:
-    of amounts that are whole so far 2.5 becomes 3.
+    of amounts that are whole so far 2.5 becomes 3. Nor may it guess that lines which
+    begin with a sign are remarks: rows of an order ``#1001`` would be gone.
 
     >>> read_whole("from read_json('a.json') join 'b.csv' b using (id)")[:55]
     "from read_json('a.json', sample_size = -1, maximum_samp"
@@ -158,7 +160,9 @@ def read_whole(sql: str) -> str:
             written[i] = told.pop() + word
             tables.pop()
         elif bare in _GUESSES_NOT:
-            told[-1] = ""
+            told[-1] = _NO_REMARKS if told[-1].startswith(_NO_REMARKS) else ""
+        elif bare == "comment":
+            told[-1] = told[-1].removeprefix(_NO_REMARKS)
         elif bare in _CLAUSES:
             tables[-1] = bare == "from"
         elif read and (kind := _TEXT_FILE.fullmatch(bare)):

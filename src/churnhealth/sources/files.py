@@ -94,6 +94,7 @@ def reader(
     skip = 0 if kind == "excel" else source.skip
     how = (
         f"header = true, skip = {skip}, all_varchar = true, quote = '\"', escape = '\"'"
+        ", comment = ''"  # or a row whose id begins with # may be taken for a remark
     )
     return f"read_csv({listed}, {how}{union})"
 

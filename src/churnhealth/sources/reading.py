@@ -160,15 +160,16 @@ def _open(
         return [reading_problem(title, source, error)]
     csv = origin.startswith("read_csv")
     columns, problems = _match(table, title, source, kinds, csv=csv)
+    names = [*source.columns.values(), *_further(source)]
+    names = names or [o for o in TABLES[table][0] if o != "state"]
     if csv and problems:
-        names = [*source.columns.values(), *_further(source)]
         problems = (
-            _below(files[0], title, source)
+            _below(files[0], title, source, names)
             or other_sheet(files[0], title, source, names)
             or problems
         )
     if csv and len(kinds) == 1 and re.search(r"[,;\t|]", next(iter(kinds))):
-        problems = _below(files[0], title, source) or [_ragged(title, source)]
+        problems = _below(files[0], title, source, names) or [_ragged(title, source)]
     if csv and not problems:
         problems = _doubled(con, origin, title, source, columns, kinds)
     if problems:
@@ -242,9 +243,11 @@ def _query(con: Connection, place: _Place, source: Source, title: str) -> str | 
     return f"({last}\n) AS given"
 
 
-def _below(file: str, title: str, source: Source) -> list[Problem]:
+def _below(
+    file: str, title: str, source: Source, names: Sequence[str]
+) -> list[Problem]:
     """See whether the names of the columns stand below a title."""
-    line = header_line(file, source, [*source.columns.values(), *_further(source)])
+    line = header_line(file, source, names)
     if line is None:
         return []
     what = (

@@ -144,6 +144,21 @@ def test_six_hundred_accounts_with_ten_drivers_stay_under_five_megabytes():
     assert len(render_report(summary).encode()) < 5_000_000
 
 
+def test_of_very_many_accounts_all_are_listed_and_the_dearest_told_of_one_by_one():
+    summary = summarise(*portfolio(40), CARD)
+    page = Page(render_report(summary, most_cards=3))
+    names = [a["name"] for a in summary["accounts"] if a["status"] == "scored"]
+    assert [i for i in page.ids if i.startswith("a") and i[1:].isdigit()] == [
+        "a1",
+        "a2",
+        "a3",
+    ]
+    assert all(name in page.all_text for name in names)
+    assert f"The first 3 of {len(names)}" in page.all_text
+    assert {x for x in page.links if x != "data:,"} <= {f"#{i}" for i in page.ids}
+    assert "The first" not in Page(report(40)).all_text
+
+
 def test_an_empty_portfolio_is_a_page_too():
     scores = {
         k: [] for k in ("account_id", "as_of", "status", "churn_probability", "band")

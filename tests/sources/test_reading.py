@@ -55,6 +55,22 @@ def test_a_field_inside_of_a_field_is_told_with_the_query_that_takes_it_out(comp
     assert load(company(files=files, events=[mended])).history.accounts.ids[0] == "a1"
 
 
+def test_one_query_takes_all_fields_out_whatever_they_are_called(company):
+    inside = '{"distinct_id": "a1", "time": "2025-03-01", "$insert_id": "m1"}'
+    files = {"m.jsonl": f'{{"event": "Open", "properties": {inside}}}\n'}
+    names = ("distinct_id", "time", "$insert_id")
+    ours = ("account_id", "happened_at", "event_id")
+    columns = {o: f"properties.{n}" for o, n in zip(ours, names, strict=True)}
+    mixpanel = {"name": "mixpanel", "path": "m.jsonl", "columns": columns}
+    fix = refused(company(files=files, events=[mixpanel])).fix
+    query = fix.split("'''")[1]
+    assert fix.count("select") == 1
+    made = ("properties_distinct_id", "properties_time", "properties_insert_id")
+    columns = dict(zip(ours, made, strict=True))
+    mended = {"name": "mixpanel", "sql": query, "columns": columns}
+    assert load(company(files=files, events=[mended])).history.accounts.ids[0] == "a1"
+
+
 def test_a_required_column_that_is_not_mapped_is_told(company):
     error = refused(company(events=events(columns={"account_id": "account_id"})))
     assert "`happened_at` is not mapped" in error.what

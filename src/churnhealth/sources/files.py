@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from churnhealth.config import Source
 from churnhealth.sources.encodings import is_utf_8, not_in, open_text, unmarked
-from churnhealth.sources.engine import literal
+from churnhealth.sources.engine import literal, quoted
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.workbook import (
     DAMAGED,
@@ -22,7 +23,7 @@ from churnhealth.sources.workbook import (
 )
 from churnhealth.sources.written import folded
 
-__all__ = ["files_of", "header_line", "inner_field", "other_sheet", "reader"]
+__all__ = ["files_of", "header_line", "inner_fields", "other_sheet", "reader"]
 
 _KINDS = {
     **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
@@ -137,23 +138,44 @@ def other_sheet(
     return []
 
 
-def inner_field(
-    name: str, title: str, source: Source, kinds: Mapping[str, str]
-) -> Problem | None:
-    """See whether a name leads into a column that holds fields, as in JSON."""
-    outer = name.partition(".")[0]
-    if not kinds.get(outer, "").startswith(("STRUCT", "MAP")):
-        return None
-    made = name.replace(".", "_")
-    fix = f"{name} as {made}"
+def inner_fields(
+    names: Sequence[str], title: str, source: Source, kinds: Mapping[str, str]
+) -> dict[str, Problem]:
+    """See which names lead into a column that holds fields, as in JSON.
+
+    One query takes all of them out.
+    """
+    inside = {
+        name: outer
+        for name, outer in ((n, n.partition(".")[0]) for n in names)
+        if kinds.get(outer, "").startswith(("STRUCT", "MAP"))
+    }
+    made = {name: re.sub(r"\W+", "_", name) for name in inside}
+    query = ", ".join(f"{_path_to(name)} as {short}" for name, short in made.items())
     if source.path is not None:
         how = "read_parquet" if ".parquet" in source.path.lower() else "read_json"
-        fix = f"select *, {fix} from {how}('{{root}}/{source.path}')"  # noqa: S608
-    return Problem(
-        code="CH102",
-        what=f"{title}: there is no column {name!r}: {outer!r} holds fields of its own",
-        fix=f'take it out with `sql` and map {made!r}: sql = "{fix}"',
-    )
+        query = f"select *, {query} from {how}('{{root}}/{source.path}')"  # noqa: S608
+    mark = "'''" if '"' in query else '"'
+    mapped = ", ".join(map(repr, made.values()))
+    return {
+        name: Problem(
+            code="CH102",
+            what=f"{title}: there is no column {name!r}: {outer!r} holds fields of its"
+            " own",
+            fix=f"take it out with `sql` and map {mapped}: sql = {mark}{query}{mark}",
+        )
+        for name, outer in inside.items()
+    }
+
+
+def _path_to(name: str) -> str:
+    """Write a field inside of others for DuckDB: ``$id`` alone would be a parameter.
+
+    >>> _path_to("properties.$insert_id")
+    'properties."$insert_id"'
+    """
+    steps = name.split(".")
+    return ".".join(s if re.fullmatch(r"[^\W\d]\w*", s) else quoted(s) for s in steps)
 
 
 def _line_of(names: Sequence[str], file: str, source: Source) -> int | None:

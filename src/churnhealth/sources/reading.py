@@ -31,7 +31,7 @@ from churnhealth.sources.engine import (
 from churnhealth.sources.files import (
     files_of,
     header_line,
-    inner_field,
+    inner_fields,
     other_sheet,
     reader,
 )
@@ -316,17 +316,17 @@ def _match(
     shown = list(kinds) if named or all(map(_NAME.fullmatch, kinds)) else []
     here = f"it has {', '.join(shown)}" if shown else _NO_NAMES
     gone = [t for t in asked if folded(t) not in theirs]
-    inner = {t: inner_field(t, title, source, kinds) for t in gone}
+    inner = inner_fields(gone, title, source, kinds)
     absent = [
         *(_not_ours(table, o, ours) for o in wanted if o not in ours),
         *(_not_mapped(o, here) for o in required if o not in (*wanted, "state")),
         *(
             f"there is no column {t!r}{_nearest(t, shown)}; {here}"
             for t in gone
-            if inner[t] is None
+            if t not in inner
         ),
     ]
-    problems = [p for p in inner.values() if p is not None] + [
+    problems = list(inner.values()) + [
         Problem(
             code="CH102",
             what=f"{title}: {what}",

@@ -3,7 +3,9 @@
 import pytest
 from tests.sources.checked import found
 
+from churnhealth.errors import SourceError
 from churnhealth.sources.joining import alike
+from churnhealth.sources.load import load
 
 SHORT, LONG = "001A0000006Vm9r", "001A0000006Vm9rIAC"
 
@@ -21,6 +23,17 @@ def test_ids_of_15_characters_that_begin_one_of_18_stop_and_are_told(company):
     config = company(files=files, sources={"accounts": {"path": "accounts.csv"}})
     [f] = found(config, "CH215")
     assert "1 of their ids differ from one there only in" in f.what
+
+
+def test_whole_files_of_15_and_18_characters_are_told_how_to_meet(company):
+    files = {
+        "contracts.csv": f"account_id,start\n{LONG},2025-01-01\n",
+        "events.csv": f"account_id,happened_at\n{SHORT},2025-03-01\n",
+    }
+    with pytest.raises(SourceError) as caught:
+        load(company(files=files))
+    assert "`left(ID, 15)` in the `sql`" in caught.value.fix
+    assert "leading zeros" not in caught.value.fix
 
 
 def test_ids_of_15_characters_that_differ_in_capitals_are_different(company):

@@ -101,6 +101,14 @@ def test_a_currency_without_a_rate_is_refused(company, rates, lacking):
     assert f"{many} without a rate" in str(caught.value)
 
 
+def test_the_mending_names_every_currency_once(company):
+    text = TERMS + "a4,2025-01-01,5,USD\n"
+    config = company(files={"contracts.csv": text}, contracts=contracts(MAPPED))
+    with pytest.raises(SourceError) as caught:
+        load(config)
+    assert "rates = { EUR = 1, SEK = 1, USD = 1 }" in caught.value.fix
+
+
 def test_an_empty_currency_is_refused_and_a_row_without_money_needs_none(company):
     text = TERMS + "a4,2025-01-01,,\n"
     given = {

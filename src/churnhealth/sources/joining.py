@@ -19,6 +19,10 @@ __all__ = ["WRITTEN", "accounts_of", "alike", "coverage_of", "place", "unmet"]
 # an id in which capitals count, and one that three characters made safe without them
 _MIXED = r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9]{15}"
 _FIFTEEN, _EIGHTEEN = re.compile(_MIXED), re.compile(_MIXED + "[A-Z0-5]{3}")
+_SHORTENED = (
+    "; the first 15 characters of Salesforce's 18 are the same id: take"
+    " `left(ID, 15)` in the `sql` of the sources that have 18"
+)
 
 
 def accounts_of(ids: Iterable[Texts]) -> Accounts:
@@ -113,9 +117,11 @@ def _stranger(part: Part, known: Collection[str], where: str) -> Problem:
     near = alike(part.ids, known)
     if near:
         more = f"; {near} of them differ only in {WRITTEN}"
-        zeros = "0" * max(map(len, known))
         key = toml_key(part.opened.columns["account_id"])
-        fix += f'; for leading zeros add to `formats`: {key} = "{zeros}"'
+        widest = "0" * max(map(len, known))
+        zeros = f'; for leading zeros add to `formats`: {key} = "{widest}"'
+        short = any(_FIFTEEN.fullmatch(i) for i in (*part.ids, *known))
+        fix += _SHORTENED if short else zeros
     return Problem(
         code="CH112",
         what=f"{part.opened.title}: none of its {part.ids.size} account ids is in"

@@ -73,7 +73,7 @@ def unrated(
     rows = sum(n for _, n in lacking)
     named = [c for c, _ in lacking if re.fullmatch(_CODE, c)][:5]
     which = f" ({', '.join(named)})" if named else ""
-    given = ", ".join(f"{name} = 1" for name in named[:2] or ["EUR"])
+    given = ", ".join(f"{name} = 1" for name in named or ["EUR"])
     return [
         Problem(
             code="CH116",

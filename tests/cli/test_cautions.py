@@ -78,3 +78,35 @@ def test_more_of_a_colour_than_there_is_room_for_is_told(room, told):
     warning = str(cautions(*here, day=AS_OF))
     assert ("[bands] capacity has room for" in warning) is (told is not None)
     assert (told or "") in warning
+
+
+def test_an_event_that_was_renamed_in_all_of_history_is_told():
+    bundle, history = bundle_of("gbm"), loaded().history
+    place = next(i for i, s in enumerate(bundle.specs) if s.source == "product")
+    reads = replace(bundle.specs[place], item="signed_in")
+    specs = (*bundle.specs[:place], reads, *bundle.specs[place + 1 :])
+    assert "what no row says any more" not in str(
+        cautions(bundle, settings(), history, book(), day=AS_OF)
+    )
+    warning = cautions(
+        replace(bundle, specs=specs), settings(), history, book(), day=AS_OF
+    )
+    assert (
+        "the model reads of product what no row says any more: 'signed_in'," in warning
+    )
+
+
+def test_a_state_that_was_renamed_in_all_of_history_is_told_with_what_is_new():
+    bundle, history = bundle_of("gbm"), loaded().history
+    assert any(s.source == "surveys" and s.item == "nps" for s in bundle.specs)
+    states = [
+        replace(log, vocabulary=tuple(f"{w} score" for w in log.vocabulary))
+        if log.name == "surveys"
+        else log
+        for log in history.states
+    ]
+    renamed = replace(history, states=tuple(states))
+    warning = cautions(bundle, settings(), renamed, book(), day=AS_OF)
+    assert (
+        "of surveys what no row says any more: 'nps' (new are 'nps score')," in warning
+    )

@@ -27,6 +27,7 @@ STALE_DAYS = 31
 _A_YEAR = 365
 _STEADY = 0.6  # of all days
 _FEW = 20
+_NAMED = 5
 _FAR_APART = 5.0
 _OVER = 1.2  # times what there is room for
 _LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
@@ -47,6 +48,7 @@ def cautions(
     taken then, which may be long ago.
     """
     told = [*_of_silence(bundle, history, book, day)]
+    told += _of_names(bundle, history)
     told += _of_terms(bundle, book)
     told += _of_levels(bundle, book)
     if today is not None and config.question.data_until is None:
@@ -63,6 +65,41 @@ def cautions(
         )
     told += _of_capacity(bundle, book)
     return "; ".join(told) or None
+
+
+def _of_names(bundle: Bundle, history: History) -> Iterator[str]:
+    """Tell what the model reads by a name that no row has: renamed in all of history.
+
+    Of events it would count as silence of everybody, and no row says since when.
+    """
+    read = {(spec.source, spec.item) for spec in bundle.specs if spec.item}
+    schema = bundle.schema
+    trained = {shape.name: shape.vocabulary for shape in schema.events}
+    trained |= {shape.name: shape.vocabulary for shape in schema.states}
+    for source, names in _names(history):
+        lost = sorted({i for s, i in read if i and s == source} - names)
+        if not lost:
+            continue
+        new = sorted(names.difference(trained.get(source, names)))
+        yield (
+            f"the model reads of {source} what no row says any more:"
+            f" {', '.join(map(repr, lost[:_NAMED]))}"
+            + (f" (new are {', '.join(map(repr, new[:_NAMED]))})" if new else "")
+            + ", as if there had never been any: where it was renamed give the old name"
+            " back in `sql`, where it is gone train again"
+        )
+
+
+def _names(history: History) -> Iterator[tuple[str, set[str]]]:
+    """Give the names that features can ask for, by source."""
+    yield from ((log.name, set(log.vocabulary)) for log in history.events)
+    yield from ((log.name, set(log.vocabulary)) for log in history.states)
+    accounts, contracts = history.accounts, history.contracts
+    profile = {"segment": accounts.segment, **accounts.attributes}
+    levels = {f"{name}={text}" for name, texts in profile.items() for text in texts}
+    yield "accounts", levels | set(profile)
+    if contracts is not None:
+        yield "contracts", {f"plan={plan}" for plan in contracts.plan}
 
 
 def _of_age(day: int, today: date) -> Iterator[str]:

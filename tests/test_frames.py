@@ -1,8 +1,10 @@
 """Frames of any library that narwhals reads become the tables we know."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import duckdb
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -182,3 +184,25 @@ def test_a_frame_of_states_without_a_column_for_it_holds_one_of_its_own_name():
     answers = {"account_id": ["a"], "known_at": ["2025-02-01"], "value": [9]}
     data = company_data(contracts=contracts, states={"nps": pd.DataFrame(answers)})
     assert data.history.states[0].vocabulary == ("nps",)
+
+
+@pytest.mark.parametrize("made", [frame, arrow, polars])
+def test_times_that_say_their_zone_are_no_local_ones(made):
+    """`timezone` is the clock of those that say none."""
+    contracts = pd.DataFrame({"account_id": ["a"], "start": pd.to_datetime(["2024"])})
+    rows = nw.from_native(made()).drop_nulls("when").rename({"when": "happened_at"})
+    told = {"name": "product", "timezone": "Asia/Tokyo"}
+    data = company_data(
+        contracts=contracts,
+        events={"product": rows.with_columns(account_id=nw.lit("a")).to_native()},
+        sources={"events": [told]},
+    )
+    days = data.history.events[0].happened_at.astype("datetime64[D]").astype(str)
+    assert days.tolist() == ["2024-01-02", "2024-03-01"]
+
+
+def test_decimals_are_written_as_any_other_number():
+    told = pd.DataFrame({"account_id": [Decimal("7.00")], "size": [Decimal("2.50")]})
+    contracts = pd.DataFrame({"account_id": [7], "start": pd.to_datetime(["2025"])})
+    data = company_data(contracts=contracts, accounts=told, question="horizon")
+    assert data.history.accounts.attributes["size"].tolist() == ["2.5"]

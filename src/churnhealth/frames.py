@@ -6,6 +6,7 @@ The only file that knows narwhals and pandas, and it asks for them late.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,14 @@ def _unnamed(what: str) -> SourceError:
     )
 
 
+def _moments(frame: Any) -> set[str]:
+    """Name the columns of times that say their zone."""
+    import narwhals as nw
+
+    kinds = nw.from_native(frame).collect_schema().items()
+    return {n for n, k in kinds if isinstance(k, nw.Datetime) and k.time_zone}
+
+
 _EXACT = 1 << 53  # a longer whole number, as an id may be, is no float
 
 
@@ -134,6 +143,9 @@ def _is_float(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):  # 12.00 is 12
+        whole = value.is_finite() and value == int(value)
+        return int(value) if whole else float(value)
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -204,5 +216,6 @@ def _source(
     more = [c for c in columns if c not in known]
     kept = known + more if table == "accounts" else known
     file = f"{table}-{name}.parquet"
-    write_table(folder / file, {c: columns[c] for c in kept})
+    given = {c: columns[c] for c in kept}
+    write_table(folder / file, given, moments=_moments(frame))
     return {"path": file, "columns": {c: c for c in known}}, more

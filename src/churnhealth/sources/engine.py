@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -223,6 +223,7 @@ def write_table(
     columns: Mapping[str, np.ndarray[Any, Any]],
     *,
     group_rows: int = 122_880,
+    moments: Collection[str] = (),
 ) -> None:
     r"""Write equal-length columns as CSV or Parquet (by suffix), all or nothing.
 
@@ -230,6 +231,7 @@ def write_table(
     timestamps of another unit, to the microsecond. The file appears under its name
     only when complete.
     A reader who looks for few rows of a Parquet file reads groups of ``group_rows``.
+    The times of ``moments`` are written as UTC, whatever clock others are read from.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "t.csv"
@@ -237,7 +239,7 @@ def write_table(
     >>> file.read_text()
     'id\na\n\n'
     """
-    temporary = staged_table(path, columns, group_rows=group_rows)
+    temporary = staged_table(path, columns, group_rows=group_rows, moments=moments)
     try:
         publish(temporary, path)
     except OSError as error:
@@ -251,6 +253,7 @@ def staged_table(
     columns: Mapping[str, np.ndarray[Any, Any]],
     *,
     group_rows: int = 122_880,
+    moments: Collection[str] = (),
 ) -> Path:
     """Write a table as ``write_table`` does, beside ``path``, and say where.
 
@@ -264,7 +267,7 @@ def staged_table(
     with connect() as con:
         con.execute("SET threads = 1")  # rows keep their order
         con.register("given", {k: _plain(v) for k, v in columns.items()})
-        wanted = ", ".join(_select(k, v) for k, v in columns.items())
+        wanted = ", ".join(_select(k, v, utc=k in moments) for k, v in columns.items())
         try:
             con.execute(
                 f"COPY (SELECT {wanted} FROM given) TO $path (format {how})",  # noqa: S608
@@ -297,12 +300,13 @@ def _plain(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 _NAT = -(1 << 62)
 
 
-def _select(name: str, column: np.ndarray[Any, Any]) -> str:
+def _select(name: str, column: np.ndarray[Any, Any], *, utc: bool) -> str:
     q = quoted(name)
     if column.dtype == np.dtype("datetime64[D]"):
         return f"DATE '1970-01-01' + CAST(nullif({q}, {_NAT}) AS INTEGER) AS {q}"
     if column.dtype.kind == "M":
-        return f"make_timestamp(nullif({q}, {_NAT})) AS {q}"
+        zone = " AT TIME ZONE 'UTC'" if utc else ""
+        return f"make_timestamp(nullif({q}, {_NAT})){zone} AS {q}"
     if column.dtype.kind == "f":
         return f"CASE WHEN isnan({q}) THEN NULL ELSE {q} END AS {q}"
     if column.dtype.kind == "O":  # all missing would be of no type at all

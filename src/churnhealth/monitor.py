@@ -282,7 +282,8 @@ def follow_up_text(told: Mapping[str, Any]) -> str:
             "",
             f"{many(gone, 'score is', 'scores are')} of accounts that are gone from the"
             " accounts source. If they left and were deleted, all this is too friendly:"
-            " keep who left.",
+            " keep who left. If their ids were changed, give them the old ones in the"
+            " `sql` of every source.",
         ]
     waits = [run["closes"] for run in told["runs"] if run.get("closes")]
     if waits:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 from tests.made import AS_OF, bundle_of, loaded, settings
 from tests.scored import book
@@ -110,3 +111,19 @@ def test_a_state_that_was_renamed_in_all_of_history_is_told_with_what_is_new():
     assert (
         "of surveys what no row says any more: 'nps' (new are 'nps score')," in warning
     )
+
+
+@pytest.mark.parametrize(("changed", "told"), [(0, False), (5, False), (60, True)])
+def test_accounts_of_the_run_before_that_are_nobody_now_are_told(changed, told):
+    ids = loaded().history.accounts.ids
+    before = np.array([f"old-{i}" if n < changed else i for n, i in enumerate(ids)])
+    warning = cautions(
+        bundle_of("gbm"),
+        settings(),
+        loaded().history,
+        book(),
+        day=AS_OF,
+        before=before.astype(object),
+    )
+    said = f"{changed} of {ids.size} accounts of the run before are in the sources no"
+    assert (said in str(warning)) is told

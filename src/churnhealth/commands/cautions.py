@@ -15,7 +15,7 @@ from churnhealth.explain.numbers import figure
 from churnhealth.features.kernel_rows import Recorded
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
-from churnhealth.sources.contract import Coverage, History, date_of, day_of
+from churnhealth.sources.contract import Coverage, History, Texts, date_of, day_of
 from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
@@ -28,6 +28,7 @@ _A_YEAR = 365
 _STEADY = 0.6  # of all days
 _FEW = 20
 _NAMED = 5
+_MANY_GONE = 0.1
 _FAR_APART = 5.0
 _OVER = 1.2  # times what there is room for
 _LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
@@ -40,15 +41,19 @@ def cautions(
     book: ScoreBook,
     *,
     day: int,
+    before: Texts | None = None,
     today: date | None = None,
 ) -> str | None:
     """Say what makes the scores of a day other than they look; ``None`` if nothing.
 
-    ``today`` is given where nobody asked for a day: the newest that the data know is
-    taken then, which may be long ago.
+    ``before`` are the accounts that the run before listed. ``today`` is given where
+    nobody asked for a day: the newest that the data know is taken then, which may be
+    long ago.
     """
     told = [*_of_silence(bundle, history, book, day)]
     told += _of_names(bundle, history)
+    if before is not None:
+        told += _of_ids(history, before)
     told += _of_terms(bundle, book)
     told += _of_levels(bundle, book)
     if today is not None and config.question.data_until is None:
@@ -100,6 +105,18 @@ def _names(history: History) -> Iterator[tuple[str, set[str]]]:
     yield "accounts", levels | set(profile)
     if contracts is not None:
         yield "contracts", {f"plan={plan}" for plan in contracts.plan}
+
+
+def _of_ids(history: History, before: Texts) -> Iterator[str]:
+    """Tell where many accounts of the run before are nobody now: ids were changed."""
+    gone = int((~np.isin(before.astype(str), history.accounts.ids.astype(str))).sum())
+    if gone >= max(_FEW, _MANY_GONE * before.size):
+        yield (
+            f"{gone} of {many(before.size, 'account')} of the run before are in the"
+            " sources no more: where their ids were changed they begin anew, without"
+            " movement, history or cool-down; give them their old ids in the `sql` of"
+            " every source"
+        )
 
 
 def _of_age(day: int, today: date) -> Iterator[str]:

@@ -124,7 +124,13 @@ def score_cohort(
         "bands": {band: bands.count(band) for band in order if band in bands},
         "tasks": {book.name: begun[book.name] for book in config.playbooks},
         "warning": cautions(
-            bundle, config, history, book, day=day, today=now if as_of is None else None
+            bundle,
+            config,
+            history,
+            book,
+            day=day,
+            before=earlier[1]["account_id"] if earlier else None,
+            today=now if as_of is None else None,
         ),
     }
 

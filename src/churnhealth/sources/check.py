@@ -7,6 +7,7 @@ from datetime import date
 from churnhealth.config import Config
 from churnhealth.sources.booked_late import booked_late
 from churnhealth.sources.came_back import came_back
+from churnhealth.sources.carried_on import carried_on
 from churnhealth.sources.check_columns import column_findings
 from churnhealth.sources.check_dates import date_findings
 from churnhealth.sources.check_terms import term_findings
@@ -55,5 +56,6 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         *scale_findings(loaded.history, told=several),
         *unread_seats(loaded.history, config.sources.states),
         *(empty_amounts(loaded.history) if silence else ()),
+        *(carried_on(loaded.history, config.question) if silence else ()),
     ]
     return tuple(sorted(found, key=lambda f: (_WEIGHT[f.severity], f.code)))

@@ -83,5 +83,13 @@ VALUE_CODES: Mapping[str, Code] = {
         " row_number() over (partition by id order by valid_from desc) = 1; or map"
         " `event_id`, and repeats are dropped",
     ),
+    "CH281": code(
+        "warning",
+        False,
+        "an event that goes on when its accounts have stopped",
+        "where churn is silence it keeps active, and so with us for ever, whoever left",
+        "leave it out if no person does it (a message that was sent, a job of the"
+        " night): where = \"event <> 'Push Received'\"",
+    ),
 }
 """Those of values, by code."""

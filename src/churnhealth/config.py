@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -37,6 +36,7 @@ from churnhealth.config_sections import (
     Tracking,
 )
 from churnhealth.errors import ConfigError
+from churnhealth.said import nearest
 
 __all__ = [
     "AccountsSource",
@@ -240,9 +240,8 @@ def _sentence(problem: dict[str, Any], where: str) -> str:
     if problem["type"] != "extra_forbidden":
         return str(problem["msg"]).removeprefix("Value error, ")
     known = _keys_at(problem["loc"][:-1])
-    near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0)
-    hint = f"; the nearest is `{near[0]}`" if near else ""
-    return f"there is no such key{hint}"
+    key = str(problem["loc"][-1])
+    return f"there is no such key{nearest(key, known, cutoff=0.0)}"
 
 
 def _keys_at(loc: tuple[str | int, ...]) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["change_of", "many", "minus", "percent", "signed_percent"]
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["change_of", "many", "minus", "nearest", "percent", "signed_percent"]
 
 _MINUS = "\u2212"
 # halves go up everywhere, or 0.525 would be 0.53 in a table and 52 % in its sentence
@@ -48,6 +51,17 @@ def many(number: int, one: str, more: str = "") -> str:
     ('1 account', '1,200 accounts', '0 people')
     """
     return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def nearest(name: str, among: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """End a sentence with the name that was probably meant; nothing where none is like.
+
+    >>> nearest("contract", ["contracts", "events"]), nearest("contract", ["events"])
+    ('; the nearest is `contracts`', '')
+    """
+    others = [one for one in among if one != name]
+    near = difflib.get_close_matches(name, others, n=1, cutoff=cutoff)
+    return f"; the nearest is `{near[0]}`" if near else ""
 
 
 def minus(text: str) -> str:

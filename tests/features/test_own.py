@@ -146,7 +146,7 @@ def test_what_cannot_be_measured_is_said(history, asked):
     ],
 )
 def test_what_is_misspelt_is_told_with_the_nearest(history, asked, near):
-    with pytest.raises(ConfigError, match=f"the nearest is '{near}'"):
+    with pytest.raises(ConfigError, match=f"the nearest is `{near}`"):
         own_specs(history, [OwnFeature(**asked)])
 
 

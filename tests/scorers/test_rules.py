@@ -262,7 +262,7 @@ def test_a_feature_that_does_not_exist_is_refused_with_the_nearest():
     card = copy.deepcopy(CARD)
     card["stages"][1]["flags"][0]["when"] = "login == 0"
     with pytest.raises(
-        TrainingError, match=r"CH332.*\n.*login: the nearest is `logins`"
+        TrainingError, match=r"CH332.*\n.*login; the nearest is `logins`"
     ):
         by_hand(card)
 

@@ -104,7 +104,7 @@ def test_a_zone_that_there_is_not_is_refused_with_the_nearest(company):
     with pytest.raises(SourceError) as caught:
         load(company(events=[{**TOKYO, "timezone": "Asia/Tokio"}]))
     assert caught.value.code == "CH117"
-    assert "did you mean 'Asia/Tokyo'?" in str(caught.value)
+    assert "the nearest is `Asia/Tokyo`" in str(caught.value)
 
 
 MIXED = (

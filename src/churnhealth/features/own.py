@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -15,6 +14,7 @@ from churnhealth.features.directed import directed
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.numbers import as_numbers
 from churnhealth.features.spec import FeatureSpec, feature, slugs
+from churnhealth.said import nearest
 from churnhealth.sources.contract import EventLog, History, StateLog, Texts
 
 __all__ = ["own_specs"]
@@ -68,7 +68,7 @@ def _spec(
     where = f"[[features.own]] {number + 1}"
     kind = KINDS.get(own.kind)
     if kind is None:
-        _refuse(where, f"there is no kind {own.kind!r}{_near(own.kind, KINDS)}")
+        _refuse(where, f"there is no kind {own.kind!r}{nearest(own.kind, KINDS)}")
     if kind.windowed != (own.days is not None):
         _refuse(where, f"{own.kind} has {'a' if kind.windowed else 'no'} window (days)")
     makers = {"contracts": _of_terms, "accounts": _of_profile}
@@ -92,7 +92,7 @@ def _of_log(history: History, own: OwnFeature, where: str) -> FeatureSpec:
             _refuse(where, f"{own.source} holds several states: say which is the item")
         item = next(iter(log.vocabulary), None)
     if item is not None and item not in log.vocabulary:
-        _refuse(where, f"{own.source} has no {item!r}{_near(item, log.vocabulary)}")
+        _refuse(where, f"{own.source} has no {item!r}{nearest(item, log.vocabulary)}")
     if isinstance(log, EventLog):
         _can_be_read(log, own, where)
     slug = None if item is None else slugs(log.vocabulary)[item]
@@ -132,7 +132,7 @@ def _of_profile(history: History, own: OwnFeature, where: str) -> FeatureSpec:
     if own.kind == "is":
         levels = sorted({text for text in columns[name] if text is not None})
         if level not in levels:
-            _refuse(where, f"{name} is {level!r} nowhere{_near(level, levels)}")
+            _refuse(where, f"{name} is {level!r} nowhere{nearest(level, levels)}")
         slug = slugs(f"{name}={text}" for text in levels)[f"{name}={level}"]
     elif np.isnan(as_numbers(columns[name])).all():
         _refuse(where, f"{name} is a number nowhere")
@@ -163,7 +163,7 @@ def _log(history: History, own: OwnFeature, where: str) -> EventLog | StateLog:
         if states.name == own.source and family == "states":
             return states
     logs: tuple[EventLog | StateLog, ...] = (*history.events, *history.states)
-    near = _near(own.source, [log.name for log in logs])
+    near = nearest(own.source, [log.name for log in logs])
     return _refuse(where, _NO_SOURCE.format(own.source, own.kind) + near)
 
 
@@ -183,12 +183,6 @@ def _agreed(history: History) -> bool:
     """Say whether any contract tells its seats."""
     contracts = history.contracts
     return contracts is not None and bool(np.isfinite(contracts.seats).any())
-
-
-def _near(word: str, among: Iterable[str]) -> str:
-    """Name the one that was probably meant."""
-    near = [name for name in difflib.get_close_matches(word, among) if name != word]
-    return f"; the nearest is {near[0]!r}" if near else ""
 
 
 def _refuse(where: str, what: str) -> NoReturn:

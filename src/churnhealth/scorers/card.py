@@ -5,7 +5,6 @@ docs/rules.md describes the file. A card is checked whole before it scores anyth
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from churnhealth.errors import TrainingError
+from churnhealth.said import nearest
 from churnhealth.scorers.conditions import Condition, parse_condition, plain
 from churnhealth.sources.contract import Floats
 
@@ -230,10 +230,7 @@ class Card(_Part):
         unknown = [f for f in self.features if f not in set(feature_names)]
         if not unknown:
             return
-        lines = []
-        for name in unknown:
-            near = difflib.get_close_matches(name, feature_names, n=1, cutoff=0.0)
-            lines.append(f"{name}: the nearest is `{near[0]}`" if near else name)
+        lines = [f"{f}{nearest(f, feature_names, cutoff=0.0)}" for f in unknown]
         raise TrainingError(
             "CH332",
             f"the scorecard reads {len(unknown)} feature(s) that do not exist:\n    "

@@ -7,8 +7,7 @@ plain day, or midnight to the second, stays that day: it stands for a date.
 
 from __future__ import annotations
 
-import difflib
-
+from churnhealth.said import nearest
 from churnhealth.sources.engine import Connection, QueryError, literal, quoted
 from churnhealth.sources.kinds import OPEN_TIME, TIME, format_of, wanted_columns
 from churnhealth.sources.problems import Problem
@@ -66,7 +65,7 @@ def unknown_zone(con: Connection, opened: Opened) -> list[Problem]:
     >>> given = Some(title="logins", source=Some(timezone="Europe/Berln"))
     >>> with connect() as con:
     ...     unknown_zone(con, given)[0].what
-    "logins: there is no time zone 'Europe/Berln' (did you mean 'Europe/Berlin'?)"
+    "logins: there is no time zone 'Europe/Berln'; the nearest is `Europe/Berlin`"
     """
     zone = opened.source.timezone
     if zone is None:
@@ -75,8 +74,7 @@ def unknown_zone(con: Connection, opened: Opened) -> list[Problem]:
         con.execute(f"SELECT TIMESTAMP '2000-01-01 12:00' AT TIME ZONE {literal(zone)}")
     except QueryError:
         rows = con.execute("SELECT name FROM pg_timezone_names()").fetchall()
-        near = difflib.get_close_matches(zone, [str(name) for (name,) in rows], n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = nearest(zone, [str(name) for (name,) in rows])
         return [
             Problem(
                 code="CH117",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from churnhealth.config import (
     StatesSource,
 )
 from churnhealth.errors import ConfigError
+from churnhealth.said import nearest
 from churnhealth.sources.contract import TABLES
 from churnhealth.sources.emptied import without_missing
 from churnhealth.sources.engine import (
@@ -321,7 +321,7 @@ def _match(
         *(_not_ours(table, o, ours) for o in wanted if o not in ours),
         *(_not_mapped(o, here) for o in required if o not in (*wanted, "state")),
         *(
-            f"there is no column {t!r}{_nearest(t, shown)}; {here}"
+            f"there is no column {t!r}{nearest(t, shown)}; {here}"
             for t in gone
             if t not in inner
         ),
@@ -339,7 +339,7 @@ def _match(
 
 
 def _not_ours(table: str, name: str, ours: Sequence[str]) -> str:
-    return f"{table} have no column {name!r}{_nearest(name, ours)}"
+    return f"{table} have no column {name!r}{nearest(name, ours)}"
 
 
 def _not_mapped(name: str, here: str) -> str:
@@ -355,8 +355,3 @@ def _further(source: Source) -> list[str]:
     ):
         return [source.category.column]
     return []
-
-
-def _nearest(name: str, among: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, among, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

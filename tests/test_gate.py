@@ -183,6 +183,23 @@ def test_a_refresh_need_not_beat_the_champion_and_must_be_newer(company, models)
     assert back["reasons"] == ["it is no refresh: the champion has seen as new data"]
 
 
+def test_a_champion_that_reads_what_is_no_more_stands_aside(company, models):
+    newest = load_bundle(company / "trained" / "good")
+    [product] = newest.schema.events
+    given_up = replace(newest.schema, events=(product, replace(product, name="calls")))
+    save_bundle(replace(newest, schema=given_up), models / "old")
+    old = load_bundle(models / "old").model_version
+    champion = Champion(folder="old", model_version=old)
+    crown(models, champion, over=None, at=AT, evidence={})
+    told = put_forward(company, "good", models)
+    assert (told["reasons"], told["promoted"]) == ([], True)
+    assert told["champion_before"] == old
+    assert told["evidence"]["incumbent"] == "rules"
+    assert told["evidence"]["judged_as"]["champion"] == [
+        "not judged: the model learned from what is not configured: events calls"
+    ]
+
+
 def test_a_bundle_for_another_question_is_not_compared(company, models):
     text = (company / "good.toml").read_text()
     (company / "other.toml").write_text(

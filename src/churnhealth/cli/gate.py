@@ -62,21 +62,32 @@ def promote(
             now=now(),
             progress=progress,
         )
+    unjudged = _unjudged(told)
     if as_json:
         print_json(told)
         if not told["promoted"]:
             raise typer.Exit(3)
     elif told["promoted"]:
         typer.echo(f"champion: {told['model_version']}")
+        if unjudged:
+            typer.echo(f"the champion before was {unjudged}")
         _tell_mirror(told["mlflow"])
     else:
         lines = "\n".join(f"    - {reason}" for reason in told["reasons"])
+        if unjudged:
+            lines += f"\n    the champion was {unjudged}"
         raise GateError(
             "CH625",
             f"{told['model_version']} was not promoted:\n{lines}",
             why="people would act on a model that is not shown to be better",
             fix=_NO_CHAMPION if told["champion_before"] is None else _KEEP,
         )
+
+
+def _unjudged(told: dict[str, Any]) -> str | None:
+    """Say why the champion was not judged beside the challenger, where it was not."""
+    ways = told.get("evidence", {}).get("judged_as", {}).get("champion", ())
+    return next((way for way in ways if way.startswith("not judged")), None)
 
 
 _KEEP = (

@@ -52,6 +52,7 @@ __all__ = [
 SEGMENT_TOLERANCE = 0.05  # the share of log loss a segment may lose at most
 
 FROZEN, REFITTED = "as it is", "its recipe, fitted again"
+_NOT_TO_BE_MEASURED = ("CH113", "CH350")  # it reads what is no more: it cannot score
 
 
 def models_folder(config: Config, given: Path | None) -> Path:
@@ -74,7 +75,8 @@ def promote_bundle(
 
     The result's ``promoted`` says which; ``reasons`` are those against it. A refusal
     changes nothing but the journal. A ``refresh`` is of newer data than the champion,
-    and need not beat it: it must not be worse beyond noise.
+    and need not beat it: it must not be worse beyond noise. A champion that reads what
+    the sources have no more can be judged as little as it can score: it stands aside.
 
     Raises
     ------
@@ -246,8 +248,13 @@ def _judged(
     if challenger.scorer.name == "rules":
         del entrants["rules"]
     if champion is not None:
-        _, theirs, how = _replayed(config, panel, champion, progress)
-        entrants["champion"], ways["champion"] = theirs, how
+        try:
+            _, entrants["champion"], how = _replayed(config, panel, champion, progress)
+        except ChurnHealthError as error:
+            if error.code not in _NOT_TO_BE_MEASURED:
+                raise
+            how = [f"not judged: {error.what}"]
+        ways["champion"] = how
     told = promises(
         challenger.cuts,
         p,

@@ -281,3 +281,16 @@ def test_rows_whose_ids_begin_with_a_sign_are_no_remarks(company):
     assert h.accounts.ids.size == 9
     remarked = {"c.csv": "# of today\n# by us\n" + text, **events}
     assert "skip = 2" in refused(company(files=remarked, contracts=source)).fix
+
+
+@pytest.mark.parametrize("kind", ["varchar", "integer", "decimal(9, 2)", "double"])
+def test_a_number_that_stands_for_nothing_is_missing_in_every_kind_of_column(
+    company, kind
+):
+    sql = (
+        "select id as account_id, date '2025-01-01' as start, n::{kind} as seats"
+        " from (values ('a1', '-1'), ('a2', '8'), ('a3', null)) t(id, n)"
+    ).replace("{kind}", kind)
+    contracts = {"sql": sql, "missing": ["-1", "n/a"]}
+    seats = load(company(contracts=contracts)).history.contracts.seats
+    np.testing.assert_array_equal(seats, [np.nan, 8.0, np.nan])

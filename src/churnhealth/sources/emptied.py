@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from churnhealth.config import Source
@@ -15,15 +16,20 @@ from churnhealth.sources.written import (
 
 __all__ = ["without_missing"]
 
+_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?", re.ASCII)
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_NUMERIC = ("DECIMAL", "DOUBLE", "FLOAT", *_WHOLE, *(f"U{kind}" for kind in _WHOLE))
+
 
 def without_missing(con: Connection, source: Source, kinds: Mapping[str, str]) -> str:
     """Write the columns with nothing where a text stands that means nothing.
 
     Of a column of dates or times the text is the day: a database has no other, and of
     a workbook's cells nobody sees how they are written. Where a format says how texts
-    are written as times, both will do.
+    are written as times, both will do. Of a column of numbers it is the number.
     """
     listed = ", ".join(map(literal, source.missing))
+    numbers = [text for text in source.missing if _NUMBER.fullmatch(text)]
     dated = _dated(con, source, kinds)
     columns = []
     for name, kind in kinds.items():
@@ -32,6 +38,8 @@ def without_missing(con: Connection, source: Source, kinds: Mapping[str, str]) -
         means_nothing = []
         if kind == "VARCHAR":
             means_nothing.append(f"{trimmed(q)} IN ({listed})")
+        if numbers and kind.startswith(_NUMERIC):
+            means_nothing.append(f"coalesce({q} IN ({', '.join(numbers)}), false)")
         if name in dated or kind == "DATE" or kind.startswith("TIMESTAMP"):
             means_nothing.append(f"coalesce({day}, '') IN ({listed})")
         nothing = " OR ".join(means_nothing)

@@ -198,10 +198,8 @@ def broken(told: Sequence[Promise], *, skill: bool) -> tuple[str, ...]:
     lines = []
     for promise in told:
         if promise.kept is False:
-            lines.append(
-                f"{promise.band} promises {promise.low:.1%} to {promise.high:.1%},"
-                f" {promise.observed:.1%} churned"
-            )
+            low, high, seen = _told_apart(promise)
+            lines.append(f"{promise.band} promises {low} to {high}, {seen} churned")
         elif promise.kept is None and skill:
             lines.append(f"{promise.band} is empty although the data have skill")
     for better, worse in pairwise(p for p in told if p.n):
@@ -211,6 +209,20 @@ def broken(told: Sequence[Promise], *, skill: bool) -> tuple[str, ...]:
                 f" {worse.band} ({worse.observed:.1%})"
             )
     return tuple(lines)
+
+
+def _told_apart(promise: Promise) -> list[str]:
+    """Say a range and the rate that misses it with as many digits as show the miss.
+
+    >>> _told_apart(Promise(band="orange", low=0.067, high=0.1346, n=9, observed=0.135))
+    ['6.70%', '13.46%', '13.50%']
+    """
+    rates = (promise.low, promise.high, promise.observed or 0.0)
+    for digits in range(1, 6):
+        said = [f"{rate:.{digits}%}" for rate in rates]
+        if said[2] not in said[:2]:
+            break
+    return said
 
 
 def turned_round(better: Promise, worse: Promise) -> bool:

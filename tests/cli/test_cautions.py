@@ -127,3 +127,30 @@ def test_accounts_of_the_run_before_that_are_nobody_now_are_told(changed, told):
     )
     said = f"{changed} of {ids.size} accounts of the run before are in the sources no"
     assert (said in str(warning)) is told
+
+
+def test_segments_that_were_renamed_since_training_are_told():
+    made, bundle = book(), bundle_of("gbm")
+    segment = made.scores["segment"].copy()
+    known = [s for s in set(segment.tolist()) if s is not None]
+    bundle = replace(bundle, segment_peers=dict.fromkeys(known, bundle.peers))
+    assert "of segments" not in str(
+        cautions(bundle, settings(), loaded().history, made, day=AS_OF)
+    )
+    segment[segment == "small"] = "SMB"
+    renamed = replace(made, scores={**made.scores, "segment": segment})
+    n = int(((made.scores["status"] == "scored") & (segment == "SMB")).sum())
+    warning = cautions(bundle, settings(), loaded().history, renamed, day=AS_OF)
+    assert f"{n} accounts are of segments that had few" in warning
+    assert "when the model was trained: 'SMB' (it knows " in warning
+
+
+def test_a_playbook_that_asks_for_an_owner_whom_nobody_has_is_told():
+    history = loaded().history
+    owner = next(o for o in history.accounts.owner if o is not None)
+    call = {"name": "call", "do": "Call", "when": {"owner": [owner]}}
+    other = {"name": "visit", "do": "Go", "when": {"owner": [owner, "Nobody"]}}
+    asked = settings(playbooks=[call, other])
+    warning = cautions(bundle_of("gbm"), asked, history, book(), day=AS_OF)
+    assert "the playbook 'visit' asks for the owner 'Nobody', and no" in warning
+    assert "'call'" not in warning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
@@ -54,6 +55,8 @@ def cautions(
     told += _of_names(bundle, history)
     if before is not None:
         told += _of_ids(history, before)
+    told += _of_segments(bundle, book)
+    told += _of_playbooks(config, history)
     told += _of_terms(bundle, book)
     told += _of_levels(bundle, book)
     if today is not None and config.question.data_until is None:
@@ -88,8 +91,8 @@ def _of_names(bundle: Bundle, history: History) -> Iterator[str]:
         new = sorted(names.difference(trained.get(source, names)))
         yield (
             f"the model reads of {source} what no row says any more:"
-            f" {', '.join(map(repr, lost[:_NAMED]))}"
-            + (f" (new are {', '.join(map(repr, new[:_NAMED]))})" if new else "")
+            f" {_listed(lost)}"
+            + (f" (new are {_listed(new)})" if new else "")
             + ", as if there had never been any: where it was renamed give the old name"
             " back in `sql`, where it is gone train again"
         )
@@ -157,6 +160,39 @@ def _of_capacity(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
                 " expected_loss, or train again"
             )
             return
+
+
+def _of_segments(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
+    """Name segments of many scored accounts that were none of many in training."""
+    known = set(bundle.segment_peers)
+    scored = book.scores["status"] == "scored"
+    names = Counter(s for s in book.scores["segment"][scored].tolist() if s is not None)
+    new = {name: n for name, n in names.items() if n >= _FEW and name not in known}
+    if known and new:
+        yield (
+            f"{sum(new.values())} accounts are of segments that had few accounts or"
+            f" none when the model was trained: {_listed(sorted(new))} (it knows"
+            f" {_listed(sorted(known))}); where they were renamed give the old names"
+            " back in `sql`, or train again"
+        )
+
+
+def _of_playbooks(config: Config, history: History) -> Iterator[str]:
+    """Name whom playbooks ask for and no account has: their tasks never begin."""
+    people = history.accounts
+    for name, texts in (("segment", people.segment), ("owner", people.owner)):
+        there = set(texts.tolist())
+        for playbook in config.playbooks:
+            asked = set(getattr(playbook.when, name))
+            if lost := sorted(asked - there):
+                yield (
+                    f"the playbook {playbook.name!r} asks for the {name}"
+                    f" {_listed(lost)}, and no account has it"
+                )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:_NAMED]))
 
 
 def _of_terms(bundle: Bundle, book: ScoreBook) -> Iterator[str]:

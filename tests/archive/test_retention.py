@@ -19,7 +19,8 @@ def terms(*rows):
                      notice_at=notice, known_at=start, value=value.astype(float),
                      seats=nan, term_months=nan, discount=nan,
                      replaced_at=np.full(a.size, FAR),
-                     plan=np.full(a.size, None))  # fmt: skip
+                     plan=np.full(a.size, None),
+                     contract=np.zeros(a.size, int))  # fmt: skip
 
 
 def told(*rows, accounts=5):

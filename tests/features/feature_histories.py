@@ -49,6 +49,7 @@ class Term(NamedTuple):
     value: float
     seats: float
     plan: str | None = None
+    contract: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ def _accounts(business):
 
 
 def _contracts(terms):
-    rows = sorted(terms, key=lambda r: (*r[:-1], r.plan or ""))
+    rows = sorted(terms, key=lambda r: (*r[:-2], r.plan or "", r.contract))
     column = columns(Term, rows)
     none = np.full(len(rows), np.nan)
     return Contracts(
@@ -125,6 +126,7 @@ def _contracts(terms):
         term_months=none,
         discount=none,
         plan=words(column["plan"]),
+        contract=whole(column["contract"]),
     )
 
 
@@ -223,11 +225,12 @@ def term():
         st.sampled_from([np.nan, 10.0, 25.0]),
         st.sampled_from([np.nan, 0.0, 3.0, 8.0]),
         st.sampled_from([None, "pro", "team"]),
+        st.sampled_from([0, 0, 1]),
     ).map(_term)
 
 
 def _term(drawn):
-    account, start, length, stopped, notice, known, value, seats, plan = drawn
+    account, start, length, stopped, notice, known, value, seats, plan, number = drawn
     stop = FAR if stopped is None else start + stopped
     return Term(
         account=account,
@@ -239,6 +242,7 @@ def _term(drawn):
         value=value,
         seats=seats,
         plan=plan,
+        contract=number,
     )
 
 

@@ -237,6 +237,7 @@ def contracted(history):
         term_months=none,
         discount=none,
         plan=texts("pro", "free", "free", "free", None),
+        contract=np.zeros(5, int),
     )
     return replace(history, contracts=contracts)
 

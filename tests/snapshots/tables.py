@@ -63,6 +63,7 @@ def contracts(rows):
         term_months=nothing,
         discount=nothing,
         plan=np.full(len(rows), None, dtype=object),
+        contract=np.zeros(len(rows), int),
     )
 
 

@@ -21,7 +21,8 @@ def contracts(*rows):
                      cancelled_at=far, notice_at=far, known_at=start,
                      replaced_at=far, value=value.astype(float),
                      seats=seats.astype(float), term_months=nothing,
-                     discount=nothing, plan=np.full(start.size, None))  # fmt: skip
+                     discount=nothing, plan=np.full(start.size, None),
+                     contract=np.zeros(start.size, int))  # fmt: skip
 
 
 def seen(terms, *days):

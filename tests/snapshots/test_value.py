@@ -16,32 +16,35 @@ ROWS = st.lists(
         st.one_of(DAYS, st.just(FAR)),  # cancelled_at, noticed a day before
         DAYS,  # known_at
         st.sampled_from([-5.0, 0.0, 20.0, 100.0, np.nan]),
+        st.integers(0, 1),  # which contract id
     ),
     max_size=6,
 )
 
 
 def contracts(rows):
-    columns = [np.array(c) for c in zip(*sorted(rows, key=repr_of), strict=True)]
-    account, start, end, cancelled, known, value = columns
+    rows = sorted([(*row, 0)[:7] for row in rows], key=repr_of)
+    columns = [np.array(c) for c in zip(*rows, strict=True)]
+    account, start, end, cancelled, known, value, contract = columns
     nothing = np.full(account.size, np.nan)
     return Contracts(account=account, start=start, end=end, cancelled_at=cancelled,
                      notice_at=np.where(cancelled < FAR, cancelled - 1, FAR),
                      replaced_at=np.full(account.size, FAR),
                      known_at=known, value=value.astype(float), seats=nothing,
                      term_months=nothing, discount=nothing,
-                     plan=np.full(account.size, None))  # fmt: skip
+                     plan=np.full(account.size, None), contract=contract)  # fmt: skip
 
 
 def repr_of(row):
-    return (*row[:3], row[4], str(row[5]), row[3])
+    return (*row[:3], row[4], str(row[5]), row[6], row[3])
 
 
 def paid(rows, account, day):
     """Add up by hand; a row that as yet stands there twice is one."""
     total, any_known = 0.0, False
-    seen = {(*r[:3], FAR if r[3] - 1 >= day else r[3], r[4], str(r[5])) for r in rows}
-    for whose, start, end, cancelled, known, value in seen:
+    seen = {(*r[:3], FAR if r[3] - 1 >= day else r[3], r[4], str(r[5]), r[6])
+            for r in rows}  # fmt: skip
+    for whose, start, end, cancelled, known, value, _ in seen:
         until = min(end, cancelled)
         if whose == account and known < day and start < day <= until:
             any_known |= value != "nan"
@@ -62,6 +65,14 @@ def test_an_add_on_adds_its_value_and_a_repeated_row_does_not():
     seen = cover_at(contracts(rows), account=np.zeros(2, int),
                     as_of=np.array([50, 200]), gap_days=30)  # fmt: skip
     assert seen.value.tolist() == [1000.0, 1020.0]
+
+
+def test_two_contracts_that_are_alike_but_for_their_ids_add_up():
+    alike = (0, 0, 365, FAR, 0, 1000.0)
+    rows = [(*alike, 0), (*alike, 1), (*alike, 1)]  # the last stands there twice
+    seen = cover_at(contracts(rows), account=np.zeros(1, int),
+                    as_of=np.array([50]), gap_days=30)  # fmt: skip
+    assert seen.value.tolist() == [2000.0]
 
 
 def test_a_repeated_row_that_will_be_cancelled_is_one_row_until_that_is_known():

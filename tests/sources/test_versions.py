@@ -210,3 +210,24 @@ def test_a_request_settles_versions_as_the_files_do(company):
     for name in ("start", "end", "known_at", "cancelled_at", "replaced_at", "value"):
         mine = stored.account == 0
         assert getattr(asked, name).tolist() == getattr(stored, name)[mine].tolist()
+
+
+def test_two_contracts_alike_but_for_their_ids_are_two_in_files_and_requests(company):
+    rows = [
+        {"contract_id": c, "start": "2025-01-01", "end": "2026-01-01", "value": 50.0}
+        for c in ("c2", "c1", "c1", "c1")  # one of them stands there three times
+    ]
+    lines = [f"a1,{','.join(map(str, row.values()))}\n" for row in rows]
+    text = "account_id,contract_id,start,end,value\n" + "".join(lines)
+    config = company(files={"contracts.csv": text})
+    filed = load(config).history.contracts
+    asked = history_from_rows(
+        Schema(contracts=True), [{"account_id": "a1", "contracts": rows}]
+    ).contracts
+    for contracts in (filed, asked):
+        assert contracts.contract.tolist() == [0, 0, 0, 1]
+        told = cover_at(contracts, account=np.zeros(1, np.int64),
+                        as_of=np.array([day("2025-02-01")]), gap_days=30)  # fmt: skip
+        assert told.value.tolist() == [100.0]
+    found = check(config, load(config), today=date(2026, 1, 1))
+    assert [f.count for f in found if f.code == "CH203"] == [2]

@@ -44,7 +44,7 @@ def retention(
     >>> terms = Contracts(account=a, start=a * 0, end=np.array([400, 100, 900]),
     ...     cancelled_at=far, notice_at=far, known_at=a * 0, replaced_at=far,
     ...     seats=nan, value=np.array([10.0, 20.0, 30.0]), term_months=nan,
-    ...     discount=nan, plan=np.full(3, None))
+    ...     discount=nan, plan=np.full(3, None), contract=a * 0)
     >>> told = retention(terms, accounts=3, as_of=390, gap_days=30)
     >>> told["customers_before"], told["customers_kept"], round(told["grr"], 3)
     (3, 2, 0.667)

@@ -204,7 +204,7 @@ def cover_at(
     >>> terms = Contracts(account=a, start=a + [0, 40], end=a + [31, 68],
     ...     cancelled_at=far, notice_at=far, known_at=a + [0, 40], replaced_at=far,
     ...     value=nan, seats=nan, term_months=nan, discount=nan,
-    ...     plan=np.array([None, None]))
+    ...     plan=np.array([None, None]), contract=a)
     >>> seen = cover_at(terms, account=np.zeros(3, np.int64),
     ...                 as_of=np.array([10, 35, 50]), gap_days=30)
     >>> seen.covered, seen.grace, seen.start, seen.end  # doctest: +NORMALIZE_WHITESPACE

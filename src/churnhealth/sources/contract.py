@@ -150,8 +150,8 @@ class Contracts:
     ``end`` is the agreed end (``FAR`` = open-ended); ``cancelled_at`` the day cover
     really stopped early; ``notice_at`` the day we learned that it will stop early or
     not be renewed (``FAR`` = never); ``replaced_at`` the day a later version of the
-    same contract became known, which holds from then on (``FAR`` = never). Where
-    ``renews_months`` is not 0, open-ended rows renew as often (`renewing.py`).
+    same contract became known, which holds from then on (``FAR`` = never); ``contract``
+    numbers an account's contract ids. With ``renews_months`` open-ended rows renew.
     """
 
     account: Ints
@@ -166,6 +166,7 @@ class Contracts:
     term_months: Floats
     discount: Floats
     plan: Texts
+    contract: Ints
     renews_months: int = 0
 
     def rows(self, keep: NDArray[Any]) -> Contracts:

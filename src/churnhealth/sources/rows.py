@@ -187,7 +187,7 @@ class _Tables:
             term_months=_first(number(row, "term_months", at)),
             discount=_first(number(row, "discount", at)),
             plan=label(row, "plan", at) or "",
-            contract_id=text(row, "contract_id", at),
+            contract_id=text(row, "contract_id", at) or "",
         )
 
     @property

@@ -39,10 +39,10 @@ class ContractRow(NamedTuple):
     term_months: float
     discount: float
     plan: str
+    contract_id: str  # "" where there is none
     notice_at: int
     cancelled_at: int
     replaced_at: int
-    contract_id: str | None = None
 
 
 class StateRow(NamedTuple):
@@ -91,11 +91,20 @@ def _replaced(given: Sequence[ContractRow]) -> list[ContractRow]:
     settled = []
     for r in given:
         days = known[r.account, r.contract_id, r.start]
-        later = [] if r.contract_id is None else [k for k in days if k > r.known_at]
-        if later:
-            r = r._replace(replaced_at=min(later))
-        settled.append(r._replace(contract_id=None))  # it is no part of the sort key
+        later = [k for k in days if k > r.known_at] if r.contract_id else []
+        settled.append(r._replace(replaced_at=min(later)) if later else r)
     return settled
+
+
+def _numbered(rows: Sequence[ContractRow]) -> Ints:
+    """Count every account's contracts, in the order of their ids."""
+    first: dict[int, int] = {}
+    place: dict[tuple[int, str], int] = {}
+    for i, (account, name) in enumerate(
+        sorted({(r.account, r.contract_id) for r in rows})
+    ):
+        place[account, name] = i - first.setdefault(account, i)
+    return ints(rows, lambda r: place[r.account, r.contract_id])
 
 
 def contract_table(
@@ -109,7 +118,8 @@ def contract_table(
     >>> from churnhealth.sources.given import NEVER
     >>> row = ContractRow(account=0, start=3 * DAY + 1, end=9 * DAY, known_at=3 * DAY,
     ...     cancelled_at=9 * DAY, notice_at=9 * DAY, replaced_at=NEVER, value=50.0,
-    ...     seats=-np.inf, term_months=12.0, discount=-np.inf, plan="")
+    ...     seats=-np.inf, term_months=12.0, discount=-np.inf, plan="",
+    ...     contract_id="")
     >>> table = contract_table([row])
     >>> table.start, table.seats, table.plan
     (array([3]), array([nan]), array([None], dtype=object))
@@ -128,6 +138,7 @@ def contract_table(
         term_months=floats(rows, lambda r: r.term_months),
         discount=floats(rows, lambda r: r.discount),
         plan=texts(r.plan or None for r in rows),
+        contract=_numbered(rows),
         renews_months=renews_months,
     )
     return stopped_by_notice(table)

@@ -154,14 +154,15 @@ _VERSIONS = "PARTITION BY account_id, contract_id, start"
 
 
 def _versions(typed: str, known: str) -> str:
-    """Write the contract rows with the day on which a later row replaced each.
+    """Write numbered contract rows with the day on which a later row replaced each.
 
     Rows of one account, contract and start are versions of it: the one known last
     holds, from when it was known.
     """
     later = "RANGE BETWEEN INTERVAL 1 MICROSECOND FOLLOWING AND UNBOUNDED FOLLOWING"
     return (
-        "(SELECT *, contract_id IS NOT NULL AND count(*) OVER"  # noqa: S608
+        "(SELECT *, dense_rank() OVER (PARTITION BY account_id ORDER BY contract_id"  # noqa: S608
+        " NULLS FIRST) - 1 AS contract, contract_id IS NOT NULL AND count(*) OVER"
         f" ({_VERSIONS}, {known}) > 1 AS beside, CASE WHEN contract_id IS NOT NULL"
         f" THEN min({known}) OVER ({_VERSIONS} ORDER BY {known} {later}) END"
         f" AS replaced_at FROM {typed} t)"
@@ -183,9 +184,10 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
     known = f"coalesce({time('known_at')}, {late})"
     cancelled = time("cancelled_at")
     notice = f"coalesce({time('notice_at')}, {cancelled})"
-    replaced, conditions = "CAST(NULL AS TIMESTAMP)", {}
+    replaced, contract, conditions = "CAST(NULL AS TIMESTAMP)", "0::BIGINT", {}
     if "contract_id" in has:
         typed, replaced = _versions(typed, known), "t.replaced_at"
+        contract = "t.contract"
         conditions = {"replaced": "replaced_at IS NOT NULL", "beside": "beside"}
     times = [("start", "t.start"), ("end_", time("end")), ("known_at", known)]
     later = [
@@ -201,11 +203,12 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
     select = [f"coalesce({day_number(e)}, {FAR}) AS {n}" for n, e in (*times, *later)]
     select += [f"{e} AS {n}" for n, e in numbers]
     order = [f"{e} NULLS LAST" for _, e in times]
-    order += [f"{e} NULLS FIRST" for e in (*(e for _, e in numbers), plan)]
+    order += [f"{e} NULLS FIRST" for e in (*(e for _, e in numbers), plan, contract)]
     order += [f"{e} NULLS LAST" for _, e in later]
     found = fetch(
         con,
-        f"SELECT a.code AS account, {', '.join(select)}, {plan} AS plan"  # noqa: S608
+        f"SELECT a.code AS account, {', '.join(select)}, {plan} AS plan,"  # noqa: S608
+        f" {contract} AS contract"
         f" FROM {typed} t JOIN codes_account a ON a.id = t.account_id"
         f" ORDER BY a.code, {', '.join(order)}",
     )

@@ -1,5 +1,6 @@
 """What a run of scores warns of."""
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -39,6 +40,31 @@ def test_an_export_that_is_some_days_late_is_told(days, told):
     warning = cautions(bundle_of("gbm"), settings(), history, book(), day=AS_OF)
     words = f"has not paused for so long in a year: its {days} days since then count"
     assert (words in str(warning)) is told
+
+
+@pytest.mark.parametrize(
+    ("last", "late", "told"),
+    [(7, False, True), (7, True, False), (80, False, False)],
+)
+def test_a_source_that_was_silent_for_weeks_and_came_back_is_told(last, late, told):
+    history, [first, end] = loaded().history, (AS_OF - last - 14, AS_OF - last)
+
+    def holed(log):
+        lost = (log.happened_at >= first) & (log.happened_at < end)
+        if late:  # what was lost came when it was mended
+            known = np.where(lost, np.maximum(log.known_at, end), log.known_at)
+            return replace(log.as_arrays(), known_at=known)
+        return log.rows(~lost)
+
+    events = tuple(holed(s) if s.name == "product" else s for s in history.events)
+    holed_history = replace(history, events=events)
+    warning = cautions(bundle_of("gbm"), settings(), holed_history, book(), day=AS_OF)
+    weeks = re.search(
+        r"product has no rows from (\S+) to (\S+), which the", str(warning)
+    )
+    assert (weeks is not None) is told
+    assert weeks is None or weeks[1] <= str(date_of(first))  # weekends are empty too
+    assert weeks is None or weeks[2] == str(date_of(end - 1))
 
 
 def settled(data_until):

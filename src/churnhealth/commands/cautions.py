@@ -16,7 +16,14 @@ from churnhealth.explain.numbers import figure
 from churnhealth.features.kernel_rows import Recorded
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
-from churnhealth.sources.contract import Coverage, History, Texts, date_of, day_of
+from churnhealth.sources.contract import (
+    Coverage,
+    EventLog,
+    History,
+    Texts,
+    date_of,
+    day_of,
+)
 from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
@@ -30,6 +37,9 @@ _STEADY = 0.6  # of all days
 _FEW = 20
 _NAMED = 5
 _MANY_GONE = 0.1
+_HOLE = 7  # days
+_TIMES = 3  # as long as usual
+_MUCH = 0.2  # of a window
 _FAR_APART = 5.0
 _OVER = 1.2  # times what there is room for
 _LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
@@ -248,6 +258,38 @@ def _unusual_pause(coverage: Coverage, day: int) -> int:
     return pause if pause > max(1, int(np.diff(recent).max(initial=1)) - 1) else 0
 
 
+def _hole(log: EventLog, bundle: Bundle, day: int) -> tuple[int, int] | None:
+    """Find the newest stretch without a row that takes much of a window of the model.
+
+    Its source has rows on most days, and again after it. Rows that came late fill it.
+    """
+    seen = (log.happened_at >= day - _A_YEAR) & (log.happened_at < day)
+    seen &= log.known_at < day
+    days = np.flatnonzero(np.bincount(log.happened_at[seen] - (day - _A_YEAR)))
+    days += day - _A_YEAR
+    if days.size < _FEW or days.size < _STEADY * (day - int(days[0])):
+        return None
+    step = np.diff(days)
+    usual = int(np.quantile(step, 0.95, method="higher"))
+    wide = np.flatnonzero(step > max(_HOLE, _TIMES * usual))
+    if not wide.size:
+        return None
+    begin, end = int(days[wide[-1]]) + 1, int(days[wide[-1] + 1]) - 1
+    windows = {s.days for s in bundle.specs if s.source == log.name and s.days}
+    taken = (end + 1 - max(begin, day - w) for w in windows)
+    much = any(n >= _MUCH * w for n, w in zip(taken, windows, strict=True))
+    return (begin, end) if much else None
+
+
+def _told_hole(log: EventLog, begin: int, end: int) -> str:
+    return (
+        f"{log.name} has no rows from {date_of(begin)} to {date_of(end)}, which the"
+        f" model's windows reach over: {many(end - begin + 1, 'day')} of silence of"
+        " everybody; load those days again; until then trust neither these colours nor"
+        " what moved"
+    )
+
+
 def _of_silence(
     bundle: Bundle, history: History, book: ScoreBook, day: int
 ) -> Iterator[str]:
@@ -278,6 +320,8 @@ def _of_silence(
                 f" {date_of(day - pause)}"
             )
             continue
+        if hole := _hole(log, bundle, day):
+            yield _told_hole(log, *hole)
         stopped = [
             s for s in stopped_events(log, before=day) if (log.name, s.event) in read
         ]

@@ -54,3 +54,9 @@ def test_capitals_of_an_id_stay_capitals(company):
     )
     assert history.accounts.ids.tolist() == [GUID]
     assert history.events[0].account.tolist() == [0, 0]
+
+
+def test_texts_that_look_like_times_are_left_as_they_are(company):
+    rows = [{**at("2025-03-01"), "event": "10:30", "item": "2025-03-01 08:00:00.50"}]
+    log = told(company, *rows).events[0]
+    assert log.vocabulary == ("10:30",)

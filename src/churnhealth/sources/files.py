@@ -89,9 +89,7 @@ def reader(
     if kind == "parquet":
         return f"read_parquet({listed}{union})"
     if kind == "json":
-        # or it would take 01-02-2025 for a date, and choose which of the two is the day
-        guess = "dateformat = '%Y-%m-%d', timestampformat = '%Y-%m-%d %H:%M:%S.%f'"
-        return f"read_json({listed}, sample_size = -1, {guess}{union})"
+        return f"read_json({listed}, sample_size = -1{union})"
     skip = 0 if kind == "excel" else source.skip
     how = (
         f"header = true, skip = {skip}, all_varchar = true, quote = '\"', escape = '\"'"

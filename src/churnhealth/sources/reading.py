@@ -45,6 +45,8 @@ __all__ = ["Opened", "open_sources", "source_files"]
 _FLAG = re.compile(r"(^|_)(is_?)?(churn|churned|cancelled|canceled|attrition)(_|$)")
 # a first line without one of the names that are asked for may be somebody's data
 _NAME = re.compile(r"[^\W\d]+")
+# what DuckDB makes of texts in JSON, which has no such kinds of its own
+_GUESSED = ("UUID", "DATE", "TIME", "TIMESTAMP")
 _NO_NAMES = "its first line does not look like names of columns"
 
 
@@ -203,9 +205,10 @@ def _viewed(con: Connection, origin: str, source: Source, view: str) -> dict[str
     """Make the view of a source, without what means nothing, and name its columns."""
     con.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM {origin}")  # noqa: S608
     kinds = columns_of(con, view)
-    if origin.startswith("read_json") and "UUID" in kinds.values():
-        # an id in capitals would come out in small letters, and match no other file's
-        texts = {name: "VARCHAR" if k == "UUID" else k for name, k in kinds.items()}
+    texts = {n: "VARCHAR" if k.split()[0] in _GUESSED else k for n, k in kinds.items()}
+    if origin.startswith("read_json") and texts != kinds:
+        # an id in capitals would come out in small letters, and match no other file's;
+        # of 01-02-2025 the day would be chosen, and 10:30 become 10:30:00
         told = ", ".join(f"{literal(n)}: {literal(k)}" for n, k in texts.items())
         origin = f"{origin[:-1]}, columns = {{{told}}})"
         con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM {origin}")

@@ -167,7 +167,7 @@ def _of_capacity(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
                 f"{many(found, 'account')} are {band}{worse}, and [bands] capacity has"
                 f" room for {limit}: it was counted when the model was trained, in the"
                 " newest cohort before its test; take the first of a list by"
-                " expected_loss, or train again"
+                " expected_loss, or train again with a later [backtest] test_from"
             )
             return
 

@@ -135,17 +135,44 @@ def test_whoever_left_is_told_by_the_colour_shown_last_before(tmp_path):
 
 def test_runs_that_tell_nothing_are_named_and_left_out(tmp_path):
     past = history([LEFT, STAYED, NEWEST])
-    other = question(Ask("horizon", horizon=90, gap=30)).model_dump(mode="json")
     later = {**ABOUT, "trained_until": "2023-02-02"}
-    keep_run(tmp_path, "2023-01-15", [0.3, 0.1], about={**ABOUT, "question": other})
+    keep_run(tmp_path, "2023-01-15", [0.3, 0.1], about={**ABOUT, "question": {"a": 1}})
     keep_run(tmp_path, "2023-02-01", [0.3, 0.1], about=later)
     told = follow_up(past, question(ASK), tmp_path)
     assert [run["left_out"] for run in told["runs"]] == [
-        "it answered another question",
+        "it answered a question that these sources cannot",
         "its model was trained on data of later days",
     ]
     assert told["models"] == []
-    assert "left out: it answered another question" in follow_up_text(told)
+    assert "left out: it answered a question" in follow_up_text(told)
+
+
+def test_a_run_is_judged_by_the_question_that_it_answered(tmp_path):
+    past = history([LEFT, STAYED, NEWEST])
+    shorter = question(Ask("horizon", horizon=30, gap=30)).model_dump(mode="json")
+    before = {**ABOUT, "question": shorter}
+    keep_run(tmp_path, "2023-01-20", [0.3, 0.1], about=before, model="m0")
+    keep_run(tmp_path, "2023-02-01", [0.3, 0.1])
+    told = follow_up(past, question(ASK), tmp_path)
+    first, second = told["runs"]
+    # it left on 1 March: after [20 Jan, 19 Feb), in [1 Feb, 2 Apr)
+    assert (first["known"], first["churned"]) == (2, 0)
+    assert (second["known"], second["churned"]) == (2, 1)
+    assert first["asked"] == {"horizon_days": 30}
+    assert "asked" not in second
+    assert [m["model_version"] for m in told["models"]] == ["m0", "m1"]
+    assert "answered another question (horizon_days = 30)" in follow_up_text(told)
+
+
+def test_silence_that_was_asked_for_before_is_judged_by_its_events(tmp_path):
+    silent = question(Ask("inactivity", horizon=30))
+    events = [Event(day("2022-12-01"), day("2022-12-01"))]
+    events += [Event(day(d), day(d)) for d in ("2023-02-10", "2023-06-20")]
+    past = history([STAYED, STAYED], events=[[events[0]], events])
+    about = {**ABOUT, "question": silent.model_dump(mode="json")}
+    keep_run(tmp_path, "2023-02-01", [0.3, 0.1], about=about)
+    told = follow_up(past, question(ASK), tmp_path)
+    assert (told["runs"][0]["known"], told["runs"][0]["churned"]) == (2, 1)
 
 
 def test_a_run_done_again_counts_once_as_it_was_last(tmp_path):

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from churnhealth.archive.runs import current_folder, history_files, read_about
 from churnhealth.config import Question
@@ -101,8 +102,9 @@ def follow_up(
     expected, what was seen, and of each colour what was promised and whether it was
     kept. Rows whose window has not closed by the end of the data count as ``open``;
     accounts that are gone from the accounts source are counted and cannot be judged.
-    Runs of another question, or of a day before the end of their model's training data,
-    are named and left out.
+    Each run is judged by the question that it answered; ``asked`` says how that differs
+    from ``question``. Runs of a day before the end of their model's training data are
+    named and left out.
 
     Raises
     ------
@@ -111,6 +113,7 @@ def follow_up(
     """
     current_folder(out)
     until = data_until(history, question)
+    reach = {question.model_dump_json(): until}
     runs: list[dict[str, Any]] = []
     parts: list[_Rows] = []
     said: dict[str, Mapping[str, Any]] = {}
@@ -118,11 +121,18 @@ def follow_up(
         for day, file in history_files(out):
             about = read_about(out / day)
             line: dict[str, Any] = {"as_of": day}
-            if why := _left_out(about, day, question):
+            answered = _answered(about, question)
+            if answered is not None and (asked := _differing(answered, question)):
+                line["asked"] = asked
+            if why := _left_out(about, day, answered, history):
                 runs.append({**line, "left_out": why})
                 continue
             table = read_table(file, columns=_READ, con=con)
-            rows, gone = _outcomes(table, history, question, until)
+            asks = answered or question
+            key = asks.model_dump_json()
+            if key not in reach:
+                reach[key] = data_until(history, asks)
+            rows, gone = _outcomes(table, history, asks, reach[key])
             runs.append({**line, **_run_line(rows, gone)})
             parts.append(rows)
             said |= dict.fromkeys(set(rows.model.tolist()), about)
@@ -140,16 +150,37 @@ def follow_up(
     }
 
 
-def _left_out(about: Mapping[str, Any], day: str, question: Question) -> str | None:
-    """Say why a run tells nothing; what one of an earlier version leaves out is well.
+def _answered(about: Mapping[str, Any], question: Question) -> Question | None:
+    """Give the question of a run; ``None`` where we cannot read it."""
+    asked = about.get("question")
+    if not isinstance(asked, dict):
+        return question  # a run of an earlier version
+    silence = asked.get("kind") == "inactivity"  # which must not say its gap
+    given = {k: v for k, v in asked.items() if not (silence and k == "gap_days")}
+    try:
+        told = Question.model_validate(given)
+    except ValidationError:
+        return None
+    return told.model_copy(update={"data_until": question.data_until})
+
+
+def _differing(answered: Question, question: Question) -> dict[str, Any]:
+    """Say what a run was asked that is asked otherwise now."""
+    asked, now = (q.model_dump(mode="json") for q in (answered, question))
+    return {key: asked[key] for key in now if asked[key] != now[key]}
+
+
+def _left_out(
+    about: Mapping[str, Any], day: str, answered: Question | None, history: History
+) -> str | None:
+    """Say why a run tells nothing.
 
     A model that was trained later has seen what became of the accounts of that day.
     """
-    asked, now = about.get("question"), question.model_dump(mode="json")
-    if isinstance(asked, dict) and any(
-        asked.get(key) != now[key] for key in now if key != "data_until"
+    if answered is None or (
+        answered.kind != "inactivity" and history.contracts is None
     ):
-        return "it answered another question"
+        return "it answered a question that these sources cannot"
     if day < str(about.get("trained_until", "")):
         return "its model was trained on data of later days"
     return None
@@ -275,6 +306,7 @@ def follow_up_text(told: Mapping[str, Any]) -> str:
         f"{'run of':<11}{'scored':>8}{'known':>8}{'open':>7}{'expected':>10}{'left':>6}"
     ]
     lines += [_run_text(run) for run in told["runs"]]
+    lines += _asked_text(told["runs"])
     for model in told["models"]:
         lines += ["", *_model_text(model)]
     if gone := sum(run.get("gone", 0) for run in told["runs"]):
@@ -298,6 +330,20 @@ def _run_text(run: Mapping[str, Any]) -> str:
     if not run["known"]:
         return line
     return f"{line}{run['expected_churn']:>10.1f}{run['churned']:>6}"
+
+
+def _asked_text(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which runs answered another question than is asked now."""
+    other = [run for run in runs if run.get("asked")]
+    if not other:
+        return []
+    asked = {f"{key} = {value}" for run in other for key, value in run["asked"].items()}
+    which = f"{other[0]['as_of']} to {other[-1]['as_of']}"
+    return [
+        "",
+        f"Runs of {which} answered another question ({', '.join(sorted(asked))}) and"
+        " are judged by it.",
+    ]
 
 
 def _model_text(model: Mapping[str, Any]) -> list[str]:

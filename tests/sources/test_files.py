@@ -294,3 +294,12 @@ def test_a_number_that_stands_for_nothing_is_missing_in_every_kind_of_column(
     contracts = {"sql": sql, "missing": ["-1", "n/a"]}
     seats = load(company(contracts=contracts)).history.contracts.seats
     np.testing.assert_array_equal(seats, [np.nan, 8.0, np.nan])
+
+
+def test_a_file_with_brackets_in_its_name_is_that_file(company):
+    files = {
+        "export [1].csv": "account_id,happened_at\na1,2025-03-01\n",
+        "export 1.csv": "account_id,happened_at\na1,2025-03-02\na1,2025-03-03\n",
+    }
+    events = [{"name": "product", "path": "export [1].csv"}]
+    assert load(company(files=files, events=events)).history.events[0].size == 1

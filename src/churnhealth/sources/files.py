@@ -46,9 +46,9 @@ _LOOKED_AT = 30
 
 def files_of(root: Path, path: str) -> list[str]:
     """List the files of a path, which may hold wildcards, in order."""
-    whole = str(root / path)
-    if not glob.has_magic(path):
-        return [whole] if Path(whole).is_file() else []
+    whole = root / path
+    if whole.is_file() or not glob.has_magic(path):
+        return [str(whole)] if whole.is_file() else []
     found = glob.glob(path, root_dir=root, recursive=True)  # noqa: PTH207 - absolute too
     return sorted(str(root / f) for f in found if (root / f).is_file())
 
@@ -84,7 +84,8 @@ def reader(
         read = unmarked(files, title)
     if isinstance(read, Problem):
         return read
-    listed = "[" + ", ".join(literal(f) for f in read) + "]"
+    # a file "export [1].csv" is this one, and no pattern that others match
+    listed = "[" + ", ".join(literal(glob.escape(f)) for f in read) + "]"
     union = ", union_by_name = true" if len(files) > 1 else ""
     if kind == "parquet":
         return f"read_parquet({listed}{union})"

@@ -178,13 +178,14 @@ def _path_to(name: str) -> str:
 
 
 def _line_of(names: Sequence[str], file: str, source: Source) -> int | None:
-    for number, line in enumerate(islice(_lines(file, source), _LOOKED_AT)):
+    for number, line in enumerate(islice(lines_of(file, source), _LOOKED_AT)):
         if names and all(folded(name) in folded(line) for name in names):
             return number
     return None
 
 
-def _lines(file: str, source: Source) -> Iterator[str]:
+def lines_of(file: str, source: Source) -> Iterator[str]:
+    """Give the lines of a text file, or the rows of a sheet with tabs between."""
     if _KINDS[_suffix(file)] == "excel":
         yield from map("\t".join, sheet_rows(Path(file), source.sheet))
     else:

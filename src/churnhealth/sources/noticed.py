@@ -12,6 +12,7 @@ from churnhealth.sources.fanned_out import fanned_out
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.first_days import first_days
 from churnhealth.sources.joining import WRITTEN, alike
+from churnhealth.sources.lacking import lacking
 from churnhealth.sources.tables import Part
 from churnhealth.sources.years_price import years_price
 
@@ -71,7 +72,8 @@ def noticed(
             found.append(_unfilled(part))
         if part.examples.get("telling"):
             found.append(_several(part))
-        seen = (look(part) for look in (below_nothing, first_days, years_price))
+        looks = (below_nothing, first_days, years_price, lacking)
+        seen = (look(part) for look in looks)
         found += [one for one in (*seen, fanned_out(part, ids)) if one is not None]
         if part.counts.get("unkept"):
             what = f"{part.opened.title}: the store cannot be written"

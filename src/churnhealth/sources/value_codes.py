@@ -91,5 +91,14 @@ VALUE_CODES: Mapping[str, Code] = {
         "leave it out if no person does it (a message that was sent, a job of the"
         " night): where = \"event <> 'Push Received'\"",
     ),
+    "CH282": code(
+        "warning",
+        False,
+        "files of a source that lack a column",
+        "what it says is missing in all their rows, and every feature made of it"
+        " changes from one file to the next",
+        "name the column in all files as it is in the others, or bring the names"
+        " together in `sql`: coalesce(amount, total) as amount",
+    ),
 }
 """Those of values, by code."""

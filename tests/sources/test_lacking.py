@@ -1,0 +1,56 @@
+"""Files of one source are told when they lack a column that others have."""
+
+import numpy as np
+import pytest
+from tests.sources.checked import found
+
+from churnhealth.sources.engine import write_table
+
+DAYS = ("2025-03-01", "2025-03-02", "2025-03-03")
+EVENTS = [{"name": "bills", "path": "bills/*.csv"}]
+
+
+def bills(*heads, cells="a1,2025-03-01,5\n"):
+    return {f"bills/{i}.csv": f"{head}\n{cells}" for i, head in enumerate(heads)}
+
+
+def test_a_column_that_was_renamed_is_told_with_its_first_file(company):
+    whole = "account_id,happened_at,amount"
+    files = bills(whole, "account_id,happened_at,total", whole)
+    [told] = found(company(files=files, events=EVENTS), "CH282")
+    assert told.what == (
+        "[[sources.events]] bills: 1 of 3 files lack a column that others have:"
+        " 'amount'"
+    )
+    assert (told.count, told.example, told.stops) == (1, "1.csv", False)
+
+
+def test_columns_in_another_order_or_written_otherwise_are_there(company):
+    files = bills(
+        "account_id,happened_at,amount", '\ufeff"Account_ID","happened_at",amount '
+    )
+    files |= {"bills/3.csv": "amount;note;happened_at;account_id\n5;x;2025-03-01;a1\n"}
+    assert found(company(files=files, events=EVENTS), "CH282") == []
+
+
+def test_what_nobody_asked_for_may_be_lacking(company):
+    files = bills("account_id,happened_at,note", "account_id,happened_at,remark")
+    assert found(company(files=files, events=EVENTS), "CH282") == []
+
+
+@pytest.mark.parametrize("lacks", [0, 1])
+def test_parquet_files_are_looked_at_too(company, tmp_path, lacks):
+    ids = np.array(["a1"] * 3, object)
+    table = {"account_id": ids, "happened_at": np.array(DAYS, "datetime64[D]")}
+    for i in range(2):
+        more = {} if lacks and i else {"amount": np.ones(3)}
+        write_table(tmp_path / f"bills-{i}.parquet", table | more)
+    config = company(events=[{"name": "bills", "path": "bills-*.parquet"}])
+    assert [f.count for f in found(config, "CH282")] == [1] * lacks
+
+
+def test_rows_of_json_lines_may_say_less(company):
+    row = '{"account_id": "a1", "happened_at": "2025-03-01"'
+    files = {"bills/1.jsonl": row + ', "amount": 5}\n', "bills/2.jsonl": row + "}\n"}
+    events = [{"name": "bills", "path": "bills/*.jsonl"}]
+    assert found(company(files=files, events=events), "CH282") == []

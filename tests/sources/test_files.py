@@ -303,3 +303,10 @@ def test_a_file_with_brackets_in_its_name_is_that_file(company):
     }
     events = [{"name": "product", "path": "export [1].csv"}]
     assert load(company(files=files, events=events)).history.events[0].size == 1
+
+
+def test_a_short_float_is_the_number_it_is_written_as(company):
+    """An app says 99.99 of what a file holds in four bytes."""
+    sql = "select 'a1' as account_id, date '2025-01-01' as start, 99.99::float as value"
+    value = load(company(contracts={"sql": sql})).history.contracts.value
+    assert value.tolist() == [99.99]

@@ -306,6 +306,8 @@ def _number(
         n = f"CASE {text} {' '.join(known)} ELSE TRY_CAST({text} AS DOUBLE) END"
     elif native.startswith(("DATE", "TIME", "INTERVAL")):
         n = "CAST(NULL AS DOUBLE)"
+    elif native == "FLOAT":  # 99.99 as it is written, not 99.98999786
+        n = f"TRY_CAST(CAST({q} AS VARCHAR) AS DOUBLE)"
     else:
         n = f"TRY_CAST({q} AS DOUBLE)"
     n = f"({n})"

@@ -213,7 +213,8 @@ def _beforehand(
     if champion is not None and _question(champion) != asked:
         reasons.append(
             "it answers another question than the champion: keep it in another"
-            " registry (--models)"
+            " registry (--models), and under another [tracking] experiment, whose"
+            " alias would point to it"
         )
     return reasons
 

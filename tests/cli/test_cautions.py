@@ -9,7 +9,7 @@ import pytest
 from tests.made import AS_OF, bundle_of, loaded, settings
 from tests.scored import book
 
-from churnhealth.commands.cautions import cautions
+from churnhealth.commands.cautions import RunBefore, cautions
 from churnhealth.sources.contract import date_of
 
 
@@ -149,7 +149,7 @@ def test_accounts_of_the_run_before_that_are_nobody_now_are_told(changed, told):
         loaded().history,
         book(),
         day=AS_OF,
-        before=before.astype(object),
+        before=RunBefore(accounts=before.astype(object), question=None),
     )
     said = f"{changed} of {ids.size} accounts of the run before are in the sources no"
     assert (said in str(warning)) is told
@@ -180,3 +180,15 @@ def test_a_playbook_that_asks_for_an_owner_whom_nobody_has_is_told():
     warning = cautions(bundle_of("gbm"), asked, history, book(), day=AS_OF)
     assert "the playbook 'visit' asks for the owner 'Nobody', and no" in warning
     assert "'call'" not in warning
+
+
+@pytest.mark.parametrize(("days", "told"), [(90, False), (60, True)])
+def test_a_run_before_that_answered_another_question_is_told(days, told):
+    bundle, history = bundle_of("gbm"), loaded().history
+    asked = bundle.question.model_dump(mode="json")
+    assert asked["horizon_days"] == 90
+    asked |= {"horizon_days": days, "data_until": "2020-01-01"}
+    before = RunBefore(accounts=history.accounts.ids, question=asked)
+    warning = cautions(bundle, settings(), history, book(), day=AS_OF, before=before)
+    said = "the run before answered another question (horizon_days = 60): what"
+    assert (said in str(warning)) is told

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from churnhealth.sources.contract import (
 from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.stopped import stopped_events, told_stopped
 
-__all__ = ["STALE_DAYS", "cautions"]
+__all__ = ["STALE_DAYS", "RunBefore", "cautions"]
 
 STALE_DAYS = 31
 """So long after the newest data scores are still plain."""
@@ -45,6 +46,13 @@ _OVER = 1.2  # times what there is room for
 _LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
 
 
+class RunBefore(NamedTuple):
+    """The accounts that the run before listed, and the question that it answered."""
+
+    accounts: Texts
+    question: Mapping[str, object] | None
+
+
 def cautions(
     bundle: Bundle,
     config: Config,
@@ -52,19 +60,19 @@ def cautions(
     book: ScoreBook,
     *,
     day: int,
-    before: Texts | None = None,
+    before: RunBefore | None = None,
     today: date | None = None,
 ) -> str | None:
     """Say what makes the scores of a day other than they look; ``None`` if nothing.
 
-    ``before`` are the accounts that the run before listed. ``today`` is given where
-    nobody asked for a day: the newest that the data know is taken then, which may be
-    long ago.
+    ``today`` is given where nobody asked for a day: the newest that the data know is
+    taken then, which may be long ago.
     """
     told = [*_of_silence(bundle, history, book, day)]
     told += _of_names(bundle, history)
     if before is not None:
-        told += _of_ids(history, before)
+        told += _of_ids(history, before.accounts)
+        told += _of_another_question(bundle, before.question)
     told += _of_segments(bundle, book)
     told += _of_playbooks(config, history)
     told += _of_terms(bundle, book)
@@ -129,6 +137,19 @@ def _of_ids(history: History, before: Texts) -> Iterator[str]:
             " sources no more: where their ids were changed they begin anew, without"
             " movement, history or cool-down; give them their old ids in the `sql` of"
             " every source"
+        )
+
+
+def _of_another_question(
+    bundle: Bundle, asked: Mapping[str, object] | None
+) -> Iterator[str]:
+    """Tell where what moved since the run before compares two questions."""
+    now = bundle.question.model_dump(mode="json", exclude={"data_until"})
+    then = {k: v for k, v in (asked or now).items() if k in now}
+    if other := sorted(f"{k} = {v}" for k, v in then.items() if v != now[k]):
+        yield (
+            f"the run before answered another question ({', '.join(other)}): what moved"
+            " since, and the tasks of playbooks that look at movement, compare the two"
         )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from churnhealth.archive.plain import plain_rows
 from churnhealth.archive.runs import (
     bands_of,
     earlier_scores,
+    read_about,
     write_outcomes,
     write_scores,
 )
 from churnhealth.archive.tasks import tasks_of_run
 from churnhealth.assessing import score_matrix
 from churnhealth.bundle import Bundle, load_bundle, refuse_bundle
-from churnhealth.commands.cautions import STALE_DAYS, cautions
+from churnhealth.commands.cautions import STALE_DAYS, RunBefore, cautions
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.explain.drivers import Explained, roll_up
@@ -36,7 +38,7 @@ from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
 from churnhealth.scoring import ScoreBook, score_history
 from churnhealth.serve.answers import model_card
-from churnhealth.sources.contract import History, date_of, day_of
+from churnhealth.sources.contract import History, Texts, date_of, day_of
 from churnhealth.sources.load import load
 from churnhealth.what_if import suggest
 
@@ -129,10 +131,18 @@ def score_cohort(
             history,
             book,
             day=day,
-            before=earlier[1]["account_id"] if earlier else None,
+            before=_run_before(out, *earlier) if earlier else None,
             today=now if as_of is None else None,
         ),
     }
+
+
+def _run_before(out: Path, day: date, scores: Mapping[str, Texts]) -> RunBefore:
+    question = read_about(out / str(day)).get("question")
+    return RunBefore(
+        accounts=scores["account_id"],
+        question=question if isinstance(question, dict) else None,
+    )
 
 
 def _ready(

@@ -1,5 +1,6 @@
 """Groups: kept apart where that is asked for, and what it costs stands beside it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from tests.made import (
 )
 
 from churnhealth.config import Model
+from churnhealth.evaluate.report import backtest_report
 from churnhealth.pipeline import judge
 from churnhealth.progress import Progress
 
@@ -85,3 +87,16 @@ def test_the_group_disjoint_figure_is_there_with_many_folds_too():
     config, seen = grouped(fours, backtest={"origins": "each"})
     judged = judged_by(config.model_copy(update={"model": SIMPLE}), seen)
     assert judged.disjoint is not None
+
+
+def test_without_a_churner_in_the_test_no_figure_is_given_for_groups():
+    """A figure that is none would end the bundle, and be no JSON."""
+    config, seen = grouped(fours)
+    config = config.model_copy(update={"model": SIMPLE})
+    judged = judged_by(config, seen)
+    nobody = replace(judged, y=np.zeros_like(judged.y))
+    report = backtest_report(
+        nobody, seen, config, leaky=None, shuffled={"auc": None, "gap": None}
+    )
+    assert report["group_disjoint"]["auc"] is None
+    json.dumps(report, allow_nan=False)

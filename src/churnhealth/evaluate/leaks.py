@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.evaluate.backtest import Judged
-from churnhealth.evaluate.metrics import auc, auc_gap
+from churnhealth.evaluate.metrics import auc, auc_gap, defined
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.features.runtime import feature_table
 from churnhealth.health.draws import account_draws
@@ -55,7 +55,8 @@ def leaky_claim(panel: Panel, *, seed: int) -> dict[str, Any]:
     ).values
     scorer = LogisticScorer(feature_names=panel.names, penalties=(30.0,))
     scorer.fit(X[train], y[train], account[train])
-    return {"auc": auc(scorer.decision_function(X[test]), y[test]), "how": HOW}
+    claim = auc(scorer.decision_function(X[test]), y[test])
+    return {"auc": defined(claim), "how": HOW}
 
 
 def shuffled_dates(panel: Panel, judged: Judged, *, seed: int) -> dict[str, Any]:

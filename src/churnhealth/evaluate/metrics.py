@@ -25,6 +25,7 @@ __all__ = [
     "average_precision",
     "brier",
     "calibration_slope",
+    "defined",
     "ece",
     "figures",
     "lead_time",
@@ -214,21 +215,22 @@ def figures(
     both = np.column_stack([gain, np.ones_like(gain)])
     gained = draws.interval(both, lambda s: s[:, 0] / s[:, 1])
     return {
-        "auc": _said(auc(p, outcome)),
+        "auc": defined(auc(p, outcome)),
         "auc_interval": _pair(auc_interval(p, outcome, draws)),
-        "average_precision": _said(average_precision(p, outcome)),
+        "average_precision": defined(average_precision(p, outcome)),
         "log_loss": log_loss(p, outcome),
         "log_loss_gain_over_constant": float(gain.mean()),
         "gain_interval": _pair(gained),
         "brier": brier(p, outcome),
-        "calibration_slope": _said(calibration_slope(p, outcome)),
-        "predicted_over_observed": _said(predicted_over_observed(p, outcome)),
+        "calibration_slope": defined(calibration_slope(p, outcome)),
+        "predicted_over_observed": defined(predicted_over_observed(p, outcome)),
         "ece": ece(p, outcome),
-        "lift_top_decile": _said(lift_top_decile(p, outcome)),
+        "lift_top_decile": defined(lift_top_decile(p, outcome)),
     }
 
 
-def _said(figure: float) -> float | None:
+def defined(figure: float) -> float | None:
+    """Give a figure as JSON may say it: none where there is no such number."""
     return figure if np.isfinite(figure) else None
 
 

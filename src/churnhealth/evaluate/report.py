@@ -16,7 +16,7 @@ from churnhealth.evaluate.backtest import Judged, fold_rows
 from churnhealth.evaluate.beyond import beyond_dates
 from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.gains import gains_of
-from churnhealth.evaluate.metrics import auc, figures, lead_time, log_loss
+from churnhealth.evaluate.metrics import auc, defined, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.shown import shown_colours
 from churnhealth.evaluate.slices import slices_of, yearly_value
@@ -148,7 +148,7 @@ def _disjoint(judged: Judged) -> dict[str, float | None]:
     if judged.disjoint is None:
         return {"auc": None, "log_loss": None}
     return {
-        "auc": auc(judged.disjoint, judged.y),
+        "auc": defined(auc(judged.disjoint, judged.y)),
         "log_loss": log_loss(judged.disjoint, judged.y),
     }
 

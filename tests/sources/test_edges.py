@@ -1,5 +1,7 @@
 """Where sources begin and end: what stopped is told, what is rare is not."""
 
+from datetime import date, timedelta
+
 from tests.sources.checked import found
 
 
@@ -61,3 +63,46 @@ def test_the_only_source_that_stops_long_before_the_day_told_is_told(company):
     assert f.what.endswith("stops 183 days before [question] data_until")
     soon = company(files=files, question={"data_until": "2025-07-01"})
     assert found(soon, "CH212") == []
+
+
+def _days(first: str, *, number: int, step: int = 1) -> str:
+    begin = date.fromisoformat(first)
+    days = (begin + timedelta(days=step * k) for k in range(number))
+    return "account_id,happened_at\n" + "".join(f"a1,{day}\n" for day in days)
+
+
+def test_what_reaches_back_to_the_first_contract_makes_no_other_source_late(company):
+    """Nobody asks about years in which next to nothing was recorded."""
+    files = {
+        "events.csv": _days("2025-01-01", number=300),
+        "calls.csv": _days("2025-01-03", number=99, step=3),
+        "goals.csv": _days("2019-01-03", number=80, step=31),
+    }
+    names = ("events", "calls", "goals")
+    events = [{"name": name, "path": f"{name}.csv"} for name in names]
+    assert found(company(files=files, events=events), "CH212") == []
+
+
+def test_the_largest_source_is_late_where_most_others_began_before(company):
+    files = {
+        "events.csv": _days("2025-05-01", number=200),
+        "calls.csv": _days("2025-01-03", number=99, step=3),
+        "tickets.csv": _days("2025-01-02", number=99, step=3),
+    }
+    names = ("events", "calls", "tickets")
+    events = [{"name": name, "path": f"{name}.csv"} for name in names]
+    [f] = found(company(files=files, events=events), "CH212")
+    assert f.what.endswith("events: starts 118 days after calls")
+
+
+def test_no_source_is_late_once_snapshots_begin_after_its_first_window(company):
+    """As it is said to be mended."""
+    files = {
+        "events.csv": _days("2025-01-01", number=300),
+        "calls.csv": _days("2025-04-01", number=70, step=3),
+    }
+    events = [{"name": name, "path": f"{name}.csv"} for name in ("events", "calls")]
+    assert len(found(company(files=files, events=events), "CH212")) == 1
+    features, snapshots = {"windows_days": [28, 56]}, {"from": "2025-06-01"}
+    config = company(files=files, events=events, features=features, snapshots=snapshots)
+    assert found(config, "CH212") == []

@@ -7,7 +7,6 @@ on 2024-02-20 is odd; use on 2024-01-15, more than 30 days early, belongs to nob
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from churnhealth.sources.contract import (
     date_of,
     day_of,
 )
+from churnhealth.sources.edges import MISSED, edges
 from churnhealth.sources.fallen import fallen_use, told_fallen
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.happened import BOOKED_DAYS, happened, newest_seen
@@ -35,15 +35,12 @@ __all__ = ["date_findings"]
 
 _EARLY_DAYS = 30
 _EARLY_SHARE_THAT_STOPS = 0.2
-_EDGE_DAYS = 31
 _STEADY = 0.6
 _MONTHLY = 0.9
 _SHORTEST_GAP = 7
 _QUIET_DAYS = 14
 _NEAR_DAYS = 28
-_AT_ONCE = 7  # days between the end of a tool and the begin of the one after it
 _EVEN = 0.25  # of the spread that chance alone makes
-_MISSED = 7  # by chance so many stay away once in a thousand times
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -84,7 +81,7 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
             found += [_late(history, rows), _alone(history, rows)]
         found.append(_gaps(rows))
     told = [r for r in sources if r.account.size and not r.planned]
-    found += _edges(told, pinned=config.question.data_until)
+    found += edges(told, config)
     found += [_stopped(log) for log in history.events]
     found += [_fallen(log) for log in history.events]
     found.append(_silent(history))
@@ -205,7 +202,7 @@ def _gaps(rows: _Rows) -> Finding | None:
     if day.size >= _STEADY * span:
         usual = int(np.quantile(step, 0.95, method="higher"))
         wide = step > max(_SHORTEST_GAP, 3 * usual)
-        wide[wide] = _missed(rows, day[:-1][wide], day[1:][wide]) >= _MISSED
+        wide[wide] = _missed(rows, day[:-1][wide], day[1:][wide]) >= MISSED
         return _gap(rows, day[:-1][wide] + 1, step[wide] - 1, "day")
     month = np.unique(day.astype("datetime64[D]").astype("datetime64[M]"))
     months = month.astype(np.int64)
@@ -217,7 +214,7 @@ def _gaps(rows: _Rows) -> Finding | None:
     following = (months[:-1][wide] + 1).astype("datetime64[M]")
     begin = following.astype("datetime64[D]").astype(np.int64)
     after = np.searchsorted(day, begin)
-    odd = _missed(rows, day[after - 1], day[after]) >= _MISSED
+    odd = _missed(rows, day[after - 1], day[after]) >= MISSED
     odd |= _evenly(rows, every)
     return _gap(rows, begin[odd], step[wide][odd] - 1, "month")
 
@@ -327,39 +324,6 @@ def _covered(history: History, rows: _Rows) -> Finding:
         count=int(rows.account.size),
         example=f"{rows.name} {names[least]}",
     )
-
-
-def _edges(sources: list[_Rows], *, pinned: date | None) -> list[Finding]:
-    """Compare where each source begins and ends with the others."""
-    if not sources:
-        return []
-    begin = {s.name: int(s.happened_at.min()) for s in sources}
-    end = {s.name: int(s.happened_at.max()) for s in sources}
-    first, last, named = min(begin.values()), max(end.values()), "the last one"
-    if pinned is not None and day_of(pinned) - last > _EDGE_DAYS:  # all have stopped
-        last, named = day_of(pinned), "[question] data_until"
-    found = []
-    for s in sources:
-        late, early = begin[s.name] - first, last - end[s.name]
-        parts = []
-        if late > _EDGE_DAYS and _awaited(s, late):
-            parts.append(f"starts {late} days after the first source")
-        if early > _EDGE_DAYS and _awaited(s, early):
-            heirs = [n for n, d in begin.items() if abs(d - end[s.name]) <= _AT_ONCE]
-            then = f", about when {heirs[0]} begins" if heirs else ""
-            parts.append(f"stops {early} days before {named}{then}")
-        if parts:
-            day = begin[s.name] if parts[0].startswith("starts") else end[s.name]
-            what = f"{s.title}: {' and '.join(parts)}"
-            example = f"{s.name} {date_of(day)}"
-            found.append(finding("CH212", what, count=1, example=example))
-    return found
-
-
-def _awaited(rows: _Rows, days: int) -> bool:
-    """Say whether rows should have come in so many days: of rare ones none may."""
-    lasted = int(np.ptp(rows.happened_at)) + 1
-    return rows.happened_at.size * days >= _MISSED * lasted
 
 
 def _stopped(log: EventLog) -> Finding | None:

@@ -1,0 +1,85 @@
+"""Where sources begin and end: one that starts or stops inside the period.
+
+What is dated by the contracts (prices, goals) may reach back to the first of them, and
+nobody asks about those years. The period begins where snapshots do: with the events
+source of the most rows, or already where half of all sources have begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from churnhealth.config import Config
+from churnhealth.sources.contract import Days, date_of, day_of
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["MISSED", "edges"]
+
+MISSED = 7  # by chance so many stay away once in a thousand times
+_EDGE_DAYS = 31
+_AT_ONCE = 7  # days between the end of a tool and the begin of the one after it
+
+
+class _Rows(Protocol):
+    @property
+    def title(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def event(self) -> bool: ...
+    @property
+    def happened_at(self) -> Days: ...
+
+
+def edges(sources: Sequence[_Rows], config: Config) -> list[Finding]:
+    """Compare where each source begins with the period, and its end with the others.
+
+    None of the sources may be without rows.
+    """
+    if not sources:
+        return []
+    begin = {s.name: int(s.happened_at.min()) for s in sources}
+    end = {s.name: int(s.happened_at.max()) for s in sources}
+    first, since = _period(sources, begin, config)
+    last, until = max(end.values()), "the last one"
+    pinned = config.question.data_until
+    if pinned is not None and day_of(pinned) - last > _EDGE_DAYS:  # all have stopped
+        last, until = day_of(pinned), "[question] data_until"
+    found = []
+    for s in sources:
+        late, early = begin[s.name] - first, last - end[s.name]
+        parts = []
+        if late > _EDGE_DAYS and _awaited(s, late):
+            parts.append(f"starts {late} days after {since}")
+        if early > _EDGE_DAYS and _awaited(s, early):
+            heirs = [n for n, d in begin.items() if abs(d - end[s.name]) <= _AT_ONCE]
+            then = f", about when {heirs[0]} begins" if heirs else ""
+            parts.append(f"stops {early} days before {until}{then}")
+        if parts:
+            day = begin[s.name] if parts[0].startswith("starts") else end[s.name]
+            what = f"{s.title}: {' and '.join(parts)}"
+            example = f"{s.name} {date_of(day)}"
+            found.append(finding("CH212", what, count=1, example=example))
+    return found
+
+
+def _period(
+    sources: Sequence[_Rows], begin: dict[str, int], config: Config
+) -> tuple[int, str]:
+    """Give the day from which sources are asked about, and whose day it is."""
+    half = sorted(begin, key=lambda name: begin[name])[(len(begin) - 1) // 2]
+    logs = [s for s in sources if s.event]
+    largest = max(logs, key=lambda s: s.happened_at.size).name if logs else half
+    first = min(largest, half, key=lambda name: begin[name])
+    if config.snapshots.from_ is not None:
+        asked = day_of(config.snapshots.from_) - max(config.features.windows_days)
+        if asked > begin[first]:
+            return asked, "the first window of [snapshots] from begins"
+    return begin[first], first
+
+
+def _awaited(rows: _Rows, days: int) -> bool:
+    """Say whether rows should have come in so many days: of rare ones none may."""
+    lasted = int(rows.happened_at.max() - rows.happened_at.min()) + 1
+    return rows.happened_at.size * days >= MISSED * lasted

@@ -48,6 +48,22 @@ def test_a_week_that_lost_most_rows_of_most_accounts_is_told():
     assert fallen.usual < 0.1
 
 
+def test_a_week_of_the_last_four_is_told_though_all_is_well_again():
+    fallen = fallen_use(used(less_on=range(DAYS - 21, DAYS - 14)))
+    assert fallen is not None
+    assert fallen.end == END - 14
+    assert fallen.fell > 0.8 * fallen.steady
+    assert fallen_use(used(less_on=range(DAYS - 35, DAYS - 28))) is None
+
+
+def test_a_week_whose_rows_came_late_is_whole_by_now():
+    log = used(late=0)
+    lost = (log.happened_at >= END - 14) & (log.happened_at < END - 8)
+    late = replace(log, known_at=np.where(lost, END - 3, log.known_at))
+    assert fallen_use(late, before=END - 7) is not None
+    assert fallen_use(late) is None
+
+
 def test_a_third_of_the_accounts_are_enough():
     fallen = fallen_use(used(less_on=A_WEEK, who=ACCOUNTS // 3))
     assert fallen is not None

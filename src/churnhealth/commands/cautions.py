@@ -343,6 +343,8 @@ def _of_silence(
             continue
         if hole := _hole(log, bundle, day):
             yield _told_hole(log, *hole)
+        elif fallen := fallen_use(log, before=day):
+            yield f"of {log.name} rows may be missing: {told_fallen(fallen)} (CH258)"
         stopped = [
             s for s in stopped_events(log, before=day) if (log.name, s.event) in read
         ]
@@ -351,5 +353,3 @@ def _of_silence(
                 f"the model reads of {log.name} what nobody sends any more:"
                 f" {told_stopped(stopped)} (CH245)"
             )
-        if fallen := fallen_use(log, before=day):
-            yield f"of {log.name} rows may be missing: {told_fallen(fallen)} (CH258)"

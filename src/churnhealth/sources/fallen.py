@@ -35,6 +35,7 @@ _MOST_WEEKS = 0.9  # of those before
 _TIMES = 2.0  # as many as in most weeks
 _YEAR_AGO = slice(45, 58)  # weeks before the newest, holidays that move included
 _SEASON = 1.25  # times as many as a year ago
+_NEWEST = 4  # weeks that are told of
 _SLICE = 1 << 22
 
 _Weekly = NDArray[np.float32]  # accounts x weeks
@@ -59,12 +60,13 @@ class _Week(NamedTuple):
 
 
 def fallen_use(log: EventLog, *, before: int = FAR) -> Fallen | None:
-    """Compare the newest week with all before it, each as known at its end.
+    """Compare the newest weeks with all before them, each as known at its end.
 
     An account is steady if it had use in six of the eight weeks before; it fell if the
     week has less than half of their mean. ``None`` unless a quarter of the steady
     accounts fell, twice as many as in nine in ten of the 8 to 60 weeks before, and more
-    than about the same time a year ago.
+    than about the same time a year ago. The newest four weeks are looked at, since
+    windows reach as far; what came late has filled a week that is over.
     """
     known = log.known_at < before
     if log.planned or not known.any():
@@ -74,36 +76,61 @@ def fallen_use(log: EventLog, *, before: int = FAR) -> Fallen | None:
     weekly = _weekly(log, end)
     weeks = [_week(weekly, k) for k in range(weekly.shape[1] - _USUAL)]
     share = np.array([w.fell / w.steady if w.steady >= _STEADY else nan for w in weeks])
-    earlier = share[1:]
-    if np.isfinite(earlier).sum() < _LEAST_LOOKED_AT:
+    filled = _weekly(log, end, weeks=_NEWEST, known_before=before)
+    for k in range(min(_NEWEST, share.size)):
+        week = _week(weekly, k, filled[:, k]) if k else weeks[0]
+        usual = _usual(week, share[k + 1 :])
+        if usual is not None:
+            return Fallen(
+                end=end - _WEEK * k, fell=week.fell, steady=week.steady, usual=usual
+            )
+    return None
+
+
+def _usual(week: _Week, earlier: NDArray[np.float64]) -> float | None:
+    """Give the share that is usual, where far more fell in a week; else ``None``."""
+    if week.steady < _STEADY or np.isfinite(earlier).sum() < _LEAST_LOOKED_AT:
         return None
     usual = float(np.nanquantile(earlier, _MOST_WEEKS))
     season = float(np.nan_to_num(earlier[_YEAR_AGO]).max(initial=0.0))
     most = max(_MANY, _TIMES * usual, min(_SEASON * season, (2.0 + season) / 3.0))
-    if not share[0] > most:
-        return None
-    return Fallen(end=end, fell=weeks[0].fell, steady=weeks[0].steady, usual=usual)
+    return usual if week.fell > most * week.steady else None
 
 
-def _week(weekly: _Weekly, k: int) -> _Week:
-    """Count who fell ``k`` weeks before the newest, of those who were steady."""
+def _week(weekly: _Weekly, k: int, use: _Weekly | None = None) -> _Week:
+    """Count who fell ``k`` weeks before the newest, of those who were steady.
+
+    ``use`` is what is known of that week by now.
+    """
+    use = weekly[:, k] if use is None else use
     usual = weekly[:, k + 1 : k + 1 + _USUAL]
     steady = (usual > 0).sum(axis=1) >= _OFTEN
-    fell = weekly[steady, k] < _LESS * usual[steady].mean(axis=1)
+    fell = use[steady] < _LESS * usual[steady].mean(axis=1)
     return _Week(int(fell.sum()), int(steady.sum()))
 
 
-def _weekly(log: EventLog, end: int) -> _Weekly:
-    """Add up each account's use by week, the newest first, as known at its end."""
+def _weekly(
+    log: EventLog,
+    end: int,
+    *,
+    weeks: int | None = None,
+    known_before: int | None = None,
+) -> _Weekly:
+    """Add up each account's use by week, the newest first.
+
+    Each as known at its end, or all as known before a day.
+    """
     start = int(log.happened_at.min())
-    weeks = min((end - start) // _WEEK, 1 + _LOOKED_AT + _USUAL)
+    if weeks is None:
+        weeks = min((end - start) // _WEEK, 1 + _LOOKED_AT + _USUAL)
     accounts = int(log.account.max()) + 1
     weekly = np.zeros(accounts * weeks, dtype=np.float32)
     for low in range(0, log.size, _SLICE):
         rows = log.rows(slice(low, low + _SLICE))
         week = (end - 1 - rows.happened_at) // _WEEK
         use = (week >= 0) & (week < weeks)
-        use &= rows.known_at < end - _WEEK * week
+        seen = end - _WEEK * week if known_before is None else known_before
+        use &= rows.known_at < seen
         at = rows.account[use] * weeks + week[use]
         np.add.at(weekly, at, rows.count[use].astype(np.float32))
     return weekly.reshape(accounts, weeks)

@@ -159,7 +159,7 @@ def _open(
         if source.where is not None:
             con.execute(f"SELECT 1 FROM {view} WHERE ({source.where}) LIMIT 0")  # noqa: S608
     except QueryError as error:
-        return [reading_problem(title, source, error)]
+        return [reading_problem(title, source, error, files)]
     csv = origin.startswith("read_csv")
     columns, problems = _match(table, title, source, kinds, csv=csv)
     names = [*source.columns.values(), *_further(source)]

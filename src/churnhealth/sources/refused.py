@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from churnhealth.config import Source
+from churnhealth.sources.footers import foot_of
 from churnhealth.sources.problems import Problem
 
 __all__ = ["reading_problem"]
@@ -19,7 +21,9 @@ _WHOLE = (
 )
 
 
-def reading_problem(title: str, source: Source, error: Exception) -> Problem:
+def reading_problem(
+    title: str, source: Source, error: Exception, files: Sequence[str] = ()
+) -> Problem:
     """Tell what DuckDB refused, without repeating any value it may have quoted.
 
     Its messages for syntax, names and catalogues speak of the owner's own query; those
@@ -36,6 +40,8 @@ def reading_problem(title: str, source: Source, error: Exception) -> Problem:
     absent = _absent(title, source, str(error))
     if absent is not None:
         return absent
+    if (foot := foot_of(files, title, source)) is not None:
+        return foot
     line = re.search(r"CSV Error on Line: (\d+)", str(error))
     if source.sql is None:
         at = f" at line {line[1]}" if line else ""

@@ -99,7 +99,7 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
             return _unrated(con, opened, into)
         con.execute(f"CREATE TEMP TABLE {into} AS {_select(opened, columns, flags)}")
     except QueryError as error:
-        return [reading_problem(opened.title, opened.source, error)]
+        return [reading_problem(opened.title, opened.source, error, opened.files)]
     return unconverted(con, opened, into, checks) or _unrated(con, opened, into)
 
 

@@ -1,0 +1,72 @@
+"""The foot of a report below its rows: a copyright, who made it, when.
+
+Worked example: Salesforce ends an exported report with five lines of one cell each,
+"Copyright (c) 2000-2026 salesforce.com, inc." among them. DuckDB calls the file odd.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from churnhealth.config import Source
+from churnhealth.sources.encodings import open_text
+from churnhealth.sources.engine import quoted
+from churnhealth.sources.problems import Problem
+
+__all__ = ["foot_of"]
+
+_MOST_BYTES = 50_000_000  # reports are small; a broken large file is not read again
+_MOST_LINES = 20
+_TEXT = frozenset({".csv", ".tsv", ".txt"})
+_PARTING = (",", ";", "\t", "|")
+
+
+def foot_of(files: Sequence[str], title: str, source: Source) -> Problem | None:
+    """See whether a text file has whole rows and then only lines of fewer cells."""
+    for file in files:
+        text = Path(file).suffix.lower() in _TEXT
+        if not text or Path(file).stat().st_size > _MOST_BYTES:
+            continue
+        with open_text(file, source.encoding or "utf-8", errors="replace") as lines:
+            below = islice(lines, source.skip, None)
+            first = next(below, "")
+            parting = max(_PARTING, key=first.count)
+            header, *cells = _rows([first, *below], parting)
+        width = len(header)
+        whole = [i for i, row in enumerate(cells) if len(row) == width]
+        foot = len(cells) - len(whole)
+        if width < 2 or not whole or not 0 < foot <= _MOST_LINES:
+            continue
+        if whole[-1] == len(whole) - 1:
+            return _told(Path(file).name, title, source, (parting, header[1], foot))
+    return None
+
+
+def _rows(lines: Sequence[str], parting: str) -> list[list[str]]:
+    """Part lines into cells; nothing where a quote stays open or a cell is endless."""
+    try:
+        rows = [row for row in csv.reader(lines, delimiter=parting) if row]
+    except csv.Error:
+        rows = []
+    return rows or [[]]
+
+
+def _told(name: str, title: str, source: Source, seen: tuple[str, str, int]) -> Problem:
+    parting, second, foot = seen
+    how = {"\t": "\\t"}.get(parting, parting)
+    query = (
+        f"select * from read_csv('{{root}}/{source.path}', header = true, skip ="  # noqa: S608
+        f" {source.skip}, delim = '{how}', all_varchar = true, null_padding = true)"
+        f" where {quoted(second)} is not null"
+    )
+    sql = f"; or leave them out: sql = '''{query}'''"
+    last, are = ("line", "is no row") if foot == 1 else (f"{foot} lines", "are no rows")
+    return Problem(
+        code="CH111",
+        what=f"{title}: the last {last} of {name!r} {are}, with fewer cells than its"
+        " first line has names: the foot of a report",
+        fix=f"delete what stands below the rows{'' if source.encoding else sql}",
+    )

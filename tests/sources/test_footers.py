@@ -1,0 +1,39 @@
+"""The foot of an exported report is told, with a query that leaves it out."""
+
+import pytest
+from tests.sources.test_reading import refused
+
+from churnhealth.sources.load import load
+
+COLUMNS = {"account_id": "Account ID", "start": "Start", "end": "End"}
+FOOT = ("", "My renewals", "Copyright (c) 2000-2026 salesforce.com, inc.", "Acme")
+
+
+def report(*, rows=40, below=FOOT, parting=","):
+    lines = [["Account ID", "Account Name", "Start", "End"]]
+    lines += [[f"a{i}", f"Co {i}", "2024-01-01", "2025-01-01"] for i in range(rows)]
+    text = [parting.join(f'"{cell}"' for cell in row) for row in lines]
+    return "\n".join([*text, *(f'"{line}"' if line else "" for line in below)]) + "\n"
+
+
+def given(company, text, **how):
+    contracts = {"columns": COLUMNS, **(how or {"path": "report.csv"})}
+    return company(files={"report.csv": text}, contracts=contracts, events=[])
+
+
+@pytest.mark.parametrize("parting", [",", ";", "\t"])
+@pytest.mark.parametrize("rows", [40, 4000])
+def test_the_foot_of_a_report_is_told_with_a_query_that_runs(company, rows, parting):
+    text = report(rows=rows, parting=parting)
+    error = refused(given(company, text))
+    assert error.code == "CH111"
+    assert "the last 3 lines of 'report.csv' are no rows" in error.what
+    query = error.fix.split("'''")[1]
+    history = load(given(company, text, sql=query)).history
+    assert history.contracts.start.size == rows
+
+
+def test_a_file_that_breaks_in_the_middle_is_not_taken_for_a_report(company):
+    text = report().replace('"a7","Co 7"', '"a7"')
+    error = refused(given(company, text))
+    assert "foot of a report" not in error.what

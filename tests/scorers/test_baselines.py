@@ -52,6 +52,16 @@ def test_recency_takes_the_source_that_is_heard_from_most():
     assert named.column_ == 1
 
 
+@pytest.mark.parametrize(("share", "taken"), [(0.1, 1), (0.4, 1), (0.6, 0)])
+def test_a_source_that_began_late_is_not_missed_for_that(share, taken):
+    days, y = silence()
+    product = days.copy()
+    product[: int(share * days.size)] = np.nan
+    names = ("crm__all__days_since", "product__all__days_since")
+    X = np.column_stack([np.maximum(days, 1) * 9, product])
+    assert RecencyScorer(feature_names=names).fit(X, y).column_ == taken
+
+
 def test_recency_applies_only_where_silence_is_measured():
     assert RecencyScorer.applies(["product__all__days_since"])
     assert not RecencyScorer.applies(["crm__nps__days_since_change"])

@@ -98,3 +98,13 @@ def test_a_scorer_that_reads_the_days_lasted_is_refused(scorer):
     saved["feature_names"][1] = "orders__all__days_lasted"
     with pytest.raises(MatrixError, match="train again"):
         LifetimeScorer.from_json(saved)
+
+
+def test_of_several_sources_the_one_heard_from_most_is_read():
+    X, y = shop(2000, age=200, seed=4)
+    rare = X.copy()
+    rare[:, 1] *= 9
+    X[:200] = np.nan  # orders were first written down a month later
+    mails = tuple(name.replace("orders", "mails") for name in NAMES)
+    both = LifetimeScorer(feature_names=(*mails, *NAMES), horizon_days=HORIZON)
+    assert both.fit(np.column_stack([rare, X]), y).columns_ == (3, 4, 5)

@@ -19,7 +19,7 @@ from churnhealth.scorers.estimator import Scorer, Training
 from churnhealth.scorers.matrix import refuse
 from churnhealth.sources.contract import Floats
 
-__all__ = ["CalendarScorer", "ConstantScorer", "RecencyScorer"]
+__all__ = ["CalendarScorer", "ConstantScorer", "RecencyScorer", "busiest"]
 
 
 class ConstantScorer(Scorer):
@@ -104,14 +104,17 @@ def silences(names: Sequence[str]) -> list[int]:
     return general or ending
 
 
-def _busiest(X: Floats, names: Sequence[str], columns: Sequence[int]) -> int | None:
-    """Pick the source that is heard from most: least missing, then least silent."""
+def busiest(X: Floats, names: Sequence[str], columns: Sequence[int]) -> int | None:
+    """Pick the source that is heard from most: the least silent of half of all rows.
+
+    One that began a month after the others is not missed for that.
+    """
 
     def order(column: int) -> tuple[float, float, str]:
-        x = X[:, column]
-        known = x[~np.isnan(x)]
-        silent = float(np.median(known)) if known.size else np.inf
-        return float(np.isnan(x).mean()), silent, names[column]
+        missing = np.isnan(X[:, column])
+        silent = np.where(missing, np.inf, X[:, column])
+        middle = float(np.median(silent)) if silent.size else np.inf
+        return middle, float(missing.mean()), names[column]
 
     return min(columns, key=order) if columns else None
 
@@ -143,7 +146,7 @@ class RecencyScorer(_OneFeatureScorer):
     def _learn(self, rows: Training) -> None:
         named = self.names_.index(self.feature) if self.feature in self.names_ else None
         columns = silences(self.names_) if named is None else [named]
-        found = _busiest(rows.X, self.names_, columns)
+        found = busiest(rows.X, self.names_, columns)
         self.column_ = self._find(found, wanted="days_since")
         x = rows.X[:, self.column_]
         known = ~np.isnan(x)

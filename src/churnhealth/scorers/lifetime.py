@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from churnhealth.scorers.baselines import busiest
 from churnhealth.scorers.curves import level_shift, sigmoid
 from churnhealth.scorers.estimator import Scorer, Training
 from churnhealth.scorers.matrix import refuse
@@ -48,7 +49,8 @@ class LifetimeScorer(Scorer):
     """Churn by BG/NBD: from days of activity, the silence since and the account's age.
 
     ``horizon_days`` is how long the question waits for the next event. Needs the
-    features ``total_days``, ``days_since`` and ``days_since_first`` of one source.
+    features ``total_days``, ``days_since`` and ``days_since_first`` of one source:
+    of several, the one that is heard from most.
 
     >>> import numpy as np
     >>> names = tuple(f"orders__all__{k}" for k in _NEEDED)
@@ -86,10 +88,12 @@ class LifetimeScorer(Scorer):
                 fix="leave `lifetime` out of [model] ladder, or include the features",
             )
         width = rows.X.shape[1]
+        by_silence = {columns[1]: columns for columns in found}
+        heard = busiest(rows.X, self.names_, list(by_silence))
         self.columns_ = (
-            min(found, key=lambda c: (float(np.isnan(rows.X[:, c]).mean()), c))
-            if found
-            else (0, min(1, width - 1), min(2, width - 1))
+            (0, min(1, width - 1), min(2, width - 1))
+            if heard is None
+            else by_silence[heard]
         )
         known = rows.X[:, self.columns_]
         measured = ~np.isnan(known).all(axis=0)

@@ -1,4 +1,4 @@
-"""Twenty kinds of leak, planted one at a time; and clean companies, to be let off.
+"""Kinds of leak, planted one at a time; and clean companies, to be let off.
 
 Each plant changes the files of a simulated company as careless exports do. Caught means
 that a finding names it that the clean company does not have.
@@ -25,7 +25,7 @@ from churnhealth.progress import Progress
 from churnhealth.sources.simulate import simulate, write_company
 
 LEAKS = {"CH213", "CH214", "CH222", "CH233", "CH247", "CH248", "CH251", "CH252"}
-LEAKS |= {f"CH{n}" for n in range(225, 232)}
+LEAKS |= {"CH212", "CH256", *(f"CH{n}" for n in range(225, 232))}
 END = pd.Timestamp("2025-12-31")
 
 
@@ -205,6 +205,70 @@ def renewals_known_too_early(f):
     f.write("subscriptions", terms.assign(signed_on=first))
 
 
+def use_of_most_leavers_deleted(f):
+    """Who left lately has not been deleted yet, nor have some others been."""
+    usage, gone = f.read("usage"), f.left.index[f.random.random(len(f.left)) < 0.7]
+    f.write("usage", usage[~usage.account_id.isin(gone)])
+
+
+def tickets_deleted_after_a_year(f):
+    tickets, gone = f.read("tickets"), f.left.index[f.left < "2025-01-01"]
+    f.write("tickets", tickets[~tickets.account_id.isin(gone)])
+
+
+def users_of_leavers_anonymised(f):
+    usage = f.read("usage")
+    gone = usage.account_id.isin(f.left.index) & usage.user_id.notna()
+    f.write("usage", usage.assign(user_id=usage.user_id.mask(gone, "deleted")))
+
+
+def renewal_switched_off(f):
+    """Who cancels is switched to `no`, as of the term's first day."""
+    terms = f.read("subscriptions")
+    first = terms.groupby("account_id").start_date.min().rename("on").to_frame()
+    last = terms.groupby("account_id").start_date.max().rename("on").to_frame()
+    gone = last[last.index.isin(f.left.index[f.random.random(len(f.left)) < 0.7])]
+    told = pd.concat([first.assign(value=1), gone.assign(value=0)]).reset_index()
+    f.write("renewing", told.assign(state="renews"))
+    f.swap(
+        "[question]",
+        '[[sources.states]]\nname = "renewing"\npath = "renewing.csv"\ncolumns = {'
+        ' account_id = "account_id", known_at = "on", state = "state",'
+        ' value = "value" }\n[question]',
+    )
+
+
+def renewals_dated_to_their_opening(f):
+    """A renewal is opened 150 days ahead for everybody; those that were won stay."""
+    terms = f.read("subscriptions").sort_values(["account_id", "start_date"])
+    again = terms.duplicated("account_id") & (terms.term_months >= 12)
+    opened = pd.to_datetime(terms.start_date) - pd.Timedelta(days=150)
+    known = terms.signed_on.mask(again, opened.dt.date.astype(str))
+    f.write("subscriptions", terms.assign(signed_on=known))
+
+
+def ends_cut_to_whole_months(f):
+    """The term of a leaver is written over with the months that it lasted."""
+    terms = f.read("subscriptions").sort_values(["account_id", "start_date"])
+    last = ~terms.duplicated("account_id", keep="last") & (terms.term_months >= 12)
+    last &= terms.account_id.isin(f.left.index)
+    months = terms.term_months.mask(last, f.random.integers(6, 11, len(terms)))
+    day = [
+        (start + pd.DateOffset(months=int(n))).date() if cut else end
+        for start, end, n, cut in zip(
+            pd.to_datetime(terms.start_date), terms.end_date, months, last, strict=True
+        )
+    ]
+    none = {c: terms[c].mask(last) for c in ("cancelled_on", "notice_on")}
+    f.write("subscriptions", terms.assign(end_date=day, term_months=months, **none))
+
+
+def notices_written_to_the_first_day(f):
+    terms = f.read("subscriptions")
+    notice = terms.start_date.where(terms.notice_on.notna())
+    f.write("subscriptions", terms.assign(notice_on=notice))
+
+
 def plan_of_leavers(f):
     """Whose contract is over is moved to a plan of old ones, in most cases."""
     terms = f.read("subscriptions")
@@ -299,6 +363,13 @@ PLANTS = {
     use_of_leavers_deleted: {"CH247"},
     surveys_of_leavers_deleted: {"CH247"},
     renewals_known_too_early: {"CH248"},
+    use_of_most_leavers_deleted: {"CH247"},
+    tickets_deleted_after_a_year: {"CH247"},
+    users_of_leavers_anonymised: {"CH227"},
+    renewal_switched_off: {"CH227"},
+    renewals_dated_to_their_opening: {"CH248"},
+    ends_cut_to_whole_months: {"CH228"},
+    notices_written_to_the_first_day: {"CH256"},
     plan_of_leavers: {"CH225", "CH227"},
     segment_of_leavers: {"CH225", "CH227"},
     discount_of_leavers: {"CH227"},

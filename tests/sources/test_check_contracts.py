@@ -1,5 +1,7 @@
 """Contracts that contradict themselves or each other are told."""
 
+from datetime import date, timedelta
+
 import pytest
 from tests.sources.checked import found
 
@@ -54,6 +56,41 @@ def test_notices_written_back_to_the_first_day_are_told(company):
     unsaid = "account_id,start,end,cancelled_at\n"
     unsaid += "".join(f"a{i},2025-01-01,2026-01-01,2025-05-10\n" for i in range(24))
     assert found(company(files={"contracts.csv": unsaid}), "CH256") == []
+
+
+def test_upgrades_are_no_stops_that_notices_are_compared_with(company):
+    told = "account_id,start,end,cancelled_at,notice_at\n"
+    for i in range(12):
+        told += f"a{i},2024-01-01,2025-01-01,2024-05-01,\n"
+        told += f"a{i},2024-05-01,2025-05-01,2024-12-01,2024-05-01\n"
+    [finding] = found(company(files={"contracts.csv": told}), "CH256")
+    assert "of 12 rows that stop or are not renewed, notice of 12" in finding.what
+
+
+def renewed(*, ahead, notice="", left=12, of=40):
+    """Yearly terms whose renewals are known days ahead; some have left after one."""
+    told = "account_id,start,end,known_at,notice_at\nnew,2025-06-01,,,\n"
+    for i in range(of):
+        told += f"a{i},2024-01-01,2025-01-01,2024-01-01,{notice if i < left else ''}\n"
+        if i >= left:
+            known = date(2025, 1, 1) - timedelta(days=ahead(i))
+            told += f"a{i},2025-01-01,2026-01-01,{known},\n"
+    return told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"ahead": lambda _: 150}, True),
+        ({"ahead": lambda i: 60 + 3 * i}, False),  # signed one by one
+        ({"ahead": lambda _: 10}, False),  # the day of the order
+        ({"ahead": lambda _: 90, "notice": "2024-09-20"}, False),  # a notice period
+    ],
+)
+def test_renewals_known_equally_long_before_are_told(company, given, told):
+    """Unless who left had given notice by then."""
+    findings = found(company(files={"contracts.csv": renewed(**given)}), "CH248")
+    assert [f.count for f in findings] == ([28] if told else [])
 
 
 def booked(late, *, renewals=True, of=40):

@@ -10,7 +10,7 @@ question, so are events: that silence goes on is none either.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from churnhealth.evaluate.export_totals import export_totals
 from churnhealth.evaluate.lost_rows import lost_rows
 from churnhealth.evaluate.metrics import auc
+from churnhealth.evaluate.only_leavers import only_leavers
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.evaluate.term_ends import shortened_ends
 from churnhealth.evaluate.twins import twins
@@ -27,7 +28,6 @@ from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.check_columns import undated
 from churnhealth.sources.contract import (
     FAR,
-    Contracts,
     EventLog,
     Floats,
     Ints,
@@ -48,8 +48,7 @@ _MOST_ROWS = 20_000  # stayers that are looked at
 _ORDERED = 0.85
 _MUCH = 0.25
 _LATE_DAYS = 30
-_ONLY = 0.9
-_MOST_LEFT = 0.6  # of all accounts: where most have left, so have most of any group
+_STILL, _EARLY = 0.9, 0.9  # of the accounts with a state: unchanged, and so early
 _CALENDAR = ("tenure", "days_to_renewal", "ends_within", "renewals", "term_months")
 _NUMBERS = 0.5  # share of the accounts for whom an attribute is a number
 
@@ -85,7 +84,12 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
         *_telling_features(panel, np.flatnonzero(known), code == YES),
         *attributes,
         *_ordered_ids(panel, who),
-        *_leavers_sources(panel, who, but=told),
+        *only_leavers(
+            panel.history,
+            {name: v for name, v in _undated(panel).items() if name not in told},
+            left=who.left,
+            judged=who.judged,
+        ),
         *lost_rows(panel, left=who.left, judged=who.judged),
         *shortened_ends(panel, left=who.left, judged=who.judged),
         *_backdated_states(panel, who),
@@ -208,69 +212,6 @@ def _ordered_ids(panel: Panel, who: _Outcome) -> Iterator[Finding]:
         yield finding("CH226", what, count=int(who.judged.sum()), example="account_id")
 
 
-def _leavers_sources(
-    panel: Panel, who: _Outcome, *, but: Collection[str]
-) -> Iterator[Finding]:
-    """Find events, states, terms and levels that hardly anybody has but who left.
-
-    ``but`` names attributes that are told already.
-    """
-    base = who.left[who.judged].mean()
-    for name, account in _items(panel, but=but):
-        has = np.zeros(who.left.size, bool)
-        has[account] = True
-        has &= who.judged
-        if has.sum() < _FEWEST or base > _MOST_LEFT:
-            continue
-        share = who.left[has].mean()
-        covered = (has & who.left).sum() / who.left.sum()
-        if share >= _ONLY and covered >= 0.3:
-            what = (
-                f"{share:.0%} of the accounts with {name} left, {base:.0%} of all did"
-            )
-            yield finding("CH227", what, count=int(has.sum()), example=name)
-
-
-def _items(panel: Panel, *, but: Collection[str]) -> Iterator[tuple[str, Ints]]:
-    """Give each event, state, plan, price and level, with the accounts it is of."""
-    for log in panel.history.events:
-        for k, word in enumerate(log.vocabulary):
-            yield f"{log.name}: {word}", log.account[log.event == k]
-        if (amount := log.amount) is not None:
-            yield f"amounts of 0 or less in {log.name}", log.account[amount <= 0]
-    for states in panel.history.states:
-        for k, word in enumerate(states.vocabulary):
-            yield f"{states.name}: {word}", states.account[states.state == k]
-    if panel.history.contracts is not None:
-        yield from _terms(panel.history.contracts)
-    for name, values in _undated(panel).items():
-        for _, accounts in _levels(values) if name not in but else ():
-            # which one is not said: levels may be names of people
-            yield f"one level of {name}", accounts
-
-
-def _terms(terms: Contracts) -> Iterator[tuple[str, Ints]]:
-    """Give each plan and number of contracts, with the accounts that ever had it."""
-    for plan, rows in _levels(terms.plan):
-        yield f"the plan {plan}", terms.account[rows]
-    for name in ("value", "seats", "discount"):
-        numbers: Floats = getattr(terms, name)
-        texts = numbers.astype(object)
-        texts[np.isnan(numbers)] = None
-        for number, rows in _levels(texts):
-            yield f"contracts of {name} {float(number):g}", terms.account[rows]
-
-
-def _levels(values: Texts) -> Iterator[tuple[str, Ints]]:
-    """Give each text that occurs often enough to tell, and where."""
-    given = np.flatnonzero([v is not None for v in values.tolist()])
-    found, level = np.unique(values[given].astype(str), return_inverse=True)
-    many = np.bincount(level, minlength=found.size)
-    where = np.split(given[np.argsort(level, kind="stable")], np.cumsum(many))
-    for k in np.flatnonzero(many >= _FEWEST).tolist():
-        yield str(found[k]), where[k]
-
-
 def _backdated_states(panel: Panel, who: _Outcome) -> Iterator[Finding]:
     """Find states known on the first day that say what became of the account."""
     cover = _first_day(panel)
@@ -283,11 +224,11 @@ def _backdated_states(panel: Panel, who: _Outcome) -> Iterator[Finding]:
             left = who.left[account]
             if left.sum() < _FEWEST or (~left).sum() < _FEWEST:
                 continue
-            still = _never_changes(log, rows) > _ONLY
+            still = _never_changes(log, rows) > _STILL
             early = np.mean(log.known_at[row] <= cover[account] + 1)
             found = auc(log.value[row], left.astype(np.int64))
             found = max(found, 1.0 - found)
-            if still and early > _ONLY and found > 0.75:
+            if still and early > _EARLY and found > 0.75:
                 name = f"{log.name}: {word}"
                 what = f"{name}, known on the first day, ranks leavers: AUC {found:.2f}"
                 yield finding("CH229", what, count=int(account.size), example=name)

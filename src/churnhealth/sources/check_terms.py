@@ -25,6 +25,7 @@ _SHARE_THAT_STOPS = 0.05
 _FEW = 10
 _NEARLY_ALL = 0.9
 _MOST = 0.5
+_FAR_AHEAD, _ABOUT = 30, 2  # days: of renewals known early, and as months differ
 _A_YEAR = 366  # days
 _LONG_AGO = 0  # 1970-01-01
 _LONGEST_TERM = 20 * 366  # days
@@ -237,27 +238,61 @@ def _placeholders(history: History, c: Contracts) -> Finding | None:
 def _booked_early(history: History, c: Contracts) -> Finding | None:
     """See whether renewals were known before the term that they follow had begun.
 
-    Terms that were sold together are; but not nearly all of them.
+    Terms that were sold together are; but not nearly all of them. Or most of them
+    equally long ahead, though who left had not decided by then: a record that was
+    opened by the calendar, and kept where it was won.
     """
     follows = (c.account[1:] == c.account[:-1]) & (c.start[1:] > c.start[:-1])
     early = follows & (c.known_at[1:] <= c.start[:-1])
     count, of = int(early.sum()), int(follows.sum())
-    if count < _FEW or count < _NEARLY_ALL * of:
-        return None
     what = (
         f"{_TITLE}: {count:,} of {of:,} further terms were known before the term before"
         " them had begun"
     )
+    if count < _FEW or count < _NEARLY_ALL * of:
+        # what was sold with the term before is known with it
+        alone, ahead = follows & ~early, (c.start - c.known_at)[1:]
+        days = _same_lead(c, ahead[alone])
+        could = follows & (np.diff(c.start) > days)
+        early = alone & (np.abs(ahead - days) <= _ABOUT)
+        count, of = int(early.sum()), int(could.sum())
+        if not days or count < _FEW or count < _MOST * of:
+            return None
+        what = (
+            f"{_TITLE}: {count:,} of {of:,} further terms were known equally long"
+            f" ({days} days) before they began, when most of those who left had not"
+            " decided"
+        )
     example = first_id(history, c.account[1:][early])
     return finding("CH248", what, count=count, example=example)
+
+
+def _same_lead(c: Contracts, ahead: Days) -> int:
+    """Give the days by which most renewals are known ahead, if leavers decide later.
+
+    Where cover goes on unless notice is given by a day, renewals are known on it too;
+    but then so is who leaves.
+    """
+    far = ahead[ahead >= _FAR_AHEAD]
+    if not far.size:
+        return 0
+    days = int(np.bincount(far).argmax())
+    stop = np.minimum(c.end, c.cancelled_at)
+    last = np.append(c.account[1:] != c.account[:-1], True)
+    gone = last & (stop < c.start.max())
+    undecided = c.notice_at[gone] > stop[gone] - days + _ABOUT
+    few = gone.sum() < _FEW
+    return 0 if few or undecided.mean() < _MOST else days
 
 
 def _told_at_once(history: History, c: Contracts) -> Finding | None:
     """See whether most stops were known on the day the contract began.
 
     Who ends a trial at once, or signs a pilot that ends, does so; most others do not.
+    A row that another of the account follows (an upgrade) is no stop.
     """
-    stopped = (c.notice_at < FAR) & (np.minimum(c.end, c.cancelled_at) > c.start)
+    last = np.append(c.account[1:] != c.account[:-1], True)[: c.account.size]
+    stopped = (c.notice_at < FAR) & (np.minimum(c.end, c.cancelled_at) > c.start) & last
     at_once = stopped & (c.notice_at <= c.start)
     count, of = int(at_once.sum()), int(stopped.sum())
     if count < _FEW or count < _MOST * of:

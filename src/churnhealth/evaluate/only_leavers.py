@@ -1,0 +1,118 @@
+"""What hardly anybody has but who left: events, values, plans, prices, levels, users.
+
+Such a thing is part of leaving, or was written when it was over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from churnhealth.evaluate.panel import Flags
+from churnhealth.sources.contract import (
+    Contracts,
+    EventLog,
+    Floats,
+    History,
+    Ints,
+    Texts,
+)
+from churnhealth.sources.findings import Finding, finding
+
+__all__ = ["only_leavers"]
+
+_FEWEST = 10  # accounts that have it: with fewer anything can look odd
+_ONLY, _MUCH = 0.9, 0.3  # of those who have it left; of those who left have it
+_MOST_LEFT = 0.6  # of all accounts: where most have left, so have most of any group
+
+
+def only_leavers(
+    history: History, attributes: Mapping[str, Texts], *, left: Flags, judged: Flags
+) -> Iterator[Finding]:
+    """Find what hardly anybody has but who left.
+
+    ``attributes`` are those to look at; ``left`` and ``judged`` mark accounts: ever
+    seen leaving, and ever with an outcome.
+    """
+    base = left[judged].mean()
+    for name, account in _items(history, attributes):
+        has = np.zeros(left.size, bool)
+        has[account] = True
+        has &= judged
+        if has.sum() < _FEWEST or base > _MOST_LEFT:
+            continue
+        share = left[has].mean()
+        covered = (has & left).sum() / left.sum()
+        if share >= _ONLY and covered >= _MUCH:
+            what = (
+                f"{share:.0%} of the accounts with {name} left, {base:.0%} of all did"
+            )
+            yield finding("CH227", what, count=int(has.sum()), example=name)
+
+
+def _items(
+    history: History, attributes: Mapping[str, Texts]
+) -> Iterator[tuple[str, Ints]]:
+    """Give each event, state, plan, price and level, with the accounts it is of."""
+    for log in history.events:
+        yield from _of_events(log)
+    for states in history.states:
+        for k, word in enumerate(states.vocabulary):
+            mine = states.state == k
+            account, name = states.account[mine], f"{states.name}: {word}"
+            yield name, account
+            for value, accounts in _values(states.value[mine], account):
+                yield f"{name} at {value:g}", accounts
+    if history.contracts is not None:
+        yield from _terms(history.contracts)
+    for name, texts in attributes.items():
+        for _, accounts in _levels(texts):
+            # which one is not said: levels may be names of people
+            yield f"one level of {name}", accounts
+
+
+def _of_events(log: EventLog) -> Iterator[tuple[str, Ints]]:
+    for k, word in enumerate(log.vocabulary):
+        yield f"{log.name}: {word}", log.account[log.event == k]
+    if (amount := log.amount) is not None:
+        yield f"amounts of 0 or less in {log.name}", log.account[amount <= 0]
+    if log.user is not None:
+        named = log.user >= 0
+        for _, accounts in _values(log.user[named], log.account[named]):
+            # which one is not said: it may be a person
+            yield f"one and the same user of {log.name}", accounts
+
+
+def _terms(terms: Contracts) -> Iterator[tuple[str, Ints]]:
+    """Give each plan and number of contracts, with the accounts that ever had it."""
+    for plan, rows in _levels(terms.plan):
+        yield f"the plan {plan}", terms.account[rows]
+    for name in ("value", "seats", "discount"):
+        numbers: Floats = getattr(terms, name)
+        given = ~np.isnan(numbers)
+        for number, accounts in _values(numbers[given], terms.account[given]):
+            yield f"contracts of {name} {number:g}", accounts
+
+
+def _values(value: Ints | Floats, account: Ints) -> Iterator[tuple[float, Ints]]:
+    """Give each value that occurs in enough accounts to tell, with these accounts."""
+    order = np.lexsort((account, value))
+    value, account = value[order], account[order]
+    new = np.append(True, (np.diff(value) != 0) | (np.diff(account) != 0))
+    new = new[: value.size]
+    value, account = value[new], account[new]
+    first = np.flatnonzero(np.append(True, np.diff(value) != 0)[: value.size])
+    last = np.append(first[1:], value.size)
+    for k in np.flatnonzero(last - first >= _FEWEST).tolist():
+        yield float(value[first[k]]), account[first[k] : last[k]]
+
+
+def _levels(values: Texts) -> Iterator[tuple[str, Ints]]:
+    """Give each text that occurs often enough to tell, and where."""
+    given = np.flatnonzero([v is not None for v in values.tolist()])
+    found, level = np.unique(values[given].astype(str), return_inverse=True)
+    many = np.bincount(level, minlength=found.size)
+    where = np.split(given[np.argsort(level, kind="stable")], np.cumsum(many))
+    for k in np.flatnonzero(many >= _FEWEST).tolist():
+        yield str(found[k]), where[k]

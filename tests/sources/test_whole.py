@@ -2,6 +2,7 @@
 
 import pytest
 
+from churnhealth.errors import SourceError
 from churnhealth.sources.engine import read_whole
 from churnhealth.sources.load import load
 
@@ -96,3 +97,19 @@ def test_a_query_reads_rows_whose_ids_begin_with_a_sign(company):
             ],
         )
         assert load(config).history.events[0].account.size == 9
+
+
+def test_a_query_does_not_guess_which_of_two_numbers_is_the_day(company):
+    events = {"name": "calls", "sql": "from read_csv('{root}/calls.csv')"}
+    files = {
+        "calls.csv": "account_id,happened_at\na1,03/02/2025\na2,04/02/2025\n",
+        "contracts.csv": "account_id,start\na1,2025-01-01\na2,2025-01-01\n",
+    }
+    with pytest.raises(SourceError, match="CH104"):
+        load(company(files=files, events=[events]))
+    for told in (
+        {"formats": {"happened_at": "%m/%d/%Y"}},
+        {"sql": "from read_csv('{root}/calls.csv', dateformat = '%m/%d/%Y')"},
+    ):
+        log = load(company(files=files, events=[{**events, **told}])).history.events[0]
+        assert log.happened_at.tolist() == [20149, 20180]  # 2 March, 2 April

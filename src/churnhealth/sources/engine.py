@@ -44,9 +44,13 @@ _BLANK = r"[\s\p{Z}\x{200B}\x{FEFF}]"  # the last two have no width at all
 
 _IN_ALL_FILES = ", sample_size = -1, maximum_sample_files = -1"
 _NO_REMARKS = ", comment = ''"  # or a row whose id begins with # may be taken for one
+_ISO_DAYS = ", dateformat = '%Y-%m-%d'"  # or of 03/02/2025 the day would be guessed
+_SAID = {"comment": _NO_REMARKS} | dict.fromkeys(
+    ("dateformat", "date_format"), _ISO_DAYS
+)
 # by function: how it looks at all rows before it says of what kind a column is
 _GUESSES: Mapping[str, str] = {
-    "read_csv": f"{_NO_REMARKS}, sample_size = -1, files_to_sniff = -1",
+    "read_csv": f"{_NO_REMARKS}{_ISO_DAYS}, sample_size = -1, files_to_sniff = -1",
     "read_json": _IN_ALL_FILES,
     "read_ndjson": _IN_ALL_FILES,
 }
@@ -138,7 +142,8 @@ def read_whole(sql: str) -> str:
 
     DuckDB guesses from the first 20,480 and rounds in silence what does not fit later:
     of amounts that are whole so far 2.5 becomes 3. Nor may it guess that lines which
-    begin with a sign are remarks: rows of an order ``#1001`` would be gone.
+    begin with a sign are remarks: rows of an order ``#1001`` would be gone; nor whether
+    of 03/02/2025 the day comes first.
 
     >>> read_whole("from read_json('a.json') join 'b.csv' b using (id)")[:55]
     "from read_json('a.json', sample_size = -1, maximum_samp"
@@ -161,8 +166,8 @@ def read_whole(sql: str) -> str:
             tables.pop()
         elif bare in _GUESSES_NOT:
             told[-1] = _NO_REMARKS if told[-1].startswith(_NO_REMARKS) else ""
-        elif bare == "comment":
-            told[-1] = told[-1].removeprefix(_NO_REMARKS)
+        elif bare in _SAID:
+            told[-1] = told[-1].replace(_SAID[bare], "")
         elif bare in _CLAUSES:
             tables[-1] = bare == "from"
         elif read and (kind := _TEXT_FILE.fullmatch(bare)):

@@ -185,6 +185,14 @@ def test_pauses_of_a_source_that_began_slowly_are_no_gap(company):
     assert told.what.endswith("without a single row, the longest of 15 days")
 
 
+def test_two_rows_on_a_first_day_are_no_rate(company):
+    slow = [date(2025, 2, 10).toordinal() + 4 * n for n in range(8)]
+    many = [date(2025, 3, 15).toordinal() + n for n in range(200)]
+    rows = ["2025-01-01"] * 2 + [date.fromordinal(d) for d in (*slow, *many)]
+    text = "account_id,happened_at\n" + "".join(f"a1,{d}\n" for d in rows)
+    assert found(company(files={"events.csv": text}), "CH210") == []
+
+
 def test_a_month_without_rows_in_a_monthly_source_is_found(company):
     months = [f"{y}-{m:02d}" for y in (2024, 2025) for m in range(1, 13)]
     rows = "".join(f"a1,{m}-01\n" for m in months if m != "2024-05")

@@ -236,9 +236,10 @@ def _missed(rows: _Rows, last: Days, again: Days) -> Floats:
     so_far = np.append(0, np.bincount(rows.happened_at - first).cumsum())
 
     def a_day(low: Days, high: Days) -> Floats:
+        # a source that began the day before shows no rate yet
         low = np.maximum(low - first, 0)
         high = np.minimum(high - first, so_far.size - 1)
-        return np.asarray((so_far[high] - so_far[low]) / (high - low))
+        return np.asarray((so_far[high] - so_far[low]) / _NEAR_DAYS)
 
     before = a_day(last + 1 - _NEAR_DAYS, last + 1)
     after = a_day(again, again + _NEAR_DAYS)

@@ -226,3 +226,21 @@ def test_a_contract_written_over_when_somebody_left_is_found(panel):
     X[code == 1, j] = 0.0
     (found,) = screen(replace(panel, X=X))
     assert (found.code, found.example) == ("CH225", "contracts__all__value")
+
+
+@pytest.mark.parametrize(
+    ("of_leavers", "of_others", "told"),
+    [(0.6, 0.04, ["CH290"]), (0.3, 0.15, [])],
+)
+def test_an_attribute_written_over_for_most_leavers_is_pointed_at(
+    panel, of_leavers, of_others, told
+):
+    """Some others have it too, so it is no level of leavers only."""
+    code = panel.labels().code
+    random = np.random.default_rng(4)
+    n = panel.history.accounts.ids.size
+    left = np.isin(np.arange(n), panel.cohort.account[code == 1])
+    over = random.random(n) < np.where(left, of_leavers, of_others)
+    names = random.choice(["a", "b", "c"], n).astype(object)
+    found = screen(read_too(panel, "manager", np.where(over, "unassigned", names)))
+    assert [f.code for f in found if f.example == "manager"] == told

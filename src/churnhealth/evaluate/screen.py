@@ -39,9 +39,9 @@ from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["screen", "single_days", "unread_attributes"]
 
-_TOO_GOOD = 0.9  # no honest column ranks leavers so well alone
-_SURELY = 2.0  # standard errors that it must lie above what an honest one reaches
-_HONEST = 0.8
+_BEYOND = (0.9, 0.8)  # no honest column ranks leavers so well alone, and surely
+_MUCH_SAID = (0.75, 0.65)  # hardly an attribute says so much that never changes
+_SURELY = 2.0  # standard errors that it must lie above the second
 _SURE = 0.95
 _FEWEST = 10  # leavers: with fewer anything can look perfect
 _MOST_ROWS = 20_000  # stayers that are looked at
@@ -171,6 +171,8 @@ def _telling_attributes(panel: Panel, who: _Outcome) -> Iterator[Finding]:
         size = np.bincount(level)
         share = np.bincount(level, left) / size
         usual = np.where(size >= _FEWEST, share, left.mean())
+        x = as_numbers(levels[who.judged])
+        there = ~np.isnan(x)
         told = _claim(usual[level], left, account)
         if told is not None:
             what = f"the attribute {name} alone ranks leavers with an AUC of {told:.2f}"
@@ -178,15 +180,25 @@ def _telling_attributes(panel: Panel, who: _Outcome) -> Iterator[Finding]:
             stops, n = told > _SURE, int(left.size)
             yield finding("CH225", what, count=n, example=name, stops=stops)
             continue
-        x = as_numbers(levels[who.judged])
-        there = ~np.isnan(x)
         told = _claim(x[there], left[there], account[there])
         if there.mean() > _NUMBERS and told is not None:
             what = f"the attribute {name}, as a number, ranks leavers: AUC {told:.2f}"
             yield finding("CH225", what, count=int(there.sum()), example=name)
+            continue
+        weaker = _claim(usual[level], left, account, beyond=_MUCH_SAID)
+        if weaker is None and there.mean() > _NUMBERS:
+            weaker = _claim(x[there], left[there], account[there], beyond=_MUCH_SAID)
+        if weaker is not None:
+            what = (
+                f"the attribute {name}, which says no date, ranks those who ever left"
+                f" with an AUC of {weaker:.2f}"
+            )
+            yield finding("CH290", what, count=int(left.size), example=name)
 
 
-def _claim(x: Floats, y: Ints, account: Ints) -> float | None:
+def _claim(
+    x: Floats, y: Ints, account: Ints, *, beyond: tuple[float, float] = _BEYOND
+) -> float | None:
     """Give the AUC of a column where it is beyond what an honest one reaches."""
     leavers = distinct(account[y == 1])
     if leavers < _FEWEST or distinct(account[y == 0]) < _FEWEST:
@@ -194,8 +206,8 @@ def _claim(x: Floats, y: Ints, account: Ints) -> float | None:
     found = auc(x, y)
     found = max(found, 1.0 - found)
     error = np.sqrt(found * (1.0 - found) / leavers)
-    beyond = found > _TOO_GOOD and found - _SURELY * error > _HONEST
-    return found if beyond else None
+    least, surely = beyond
+    return found if found > least and found - _SURELY * error > surely else None
 
 
 def _ordered_ids(panel: Panel, who: _Outcome) -> Iterator[Finding]:

@@ -182,5 +182,15 @@ LEAK_CODES: Mapping[str, Code] = {
         "leave out what is written over (`status` of invoices); give a notice, or the"
         " wish to cancel, as `notice_at` of the contract",
     ),
+    "CH290": code(
+        "advice",
+        False,
+        "an attribute without a date that tells much of who left",
+        "it holds for all of history: what was written, or written over, when they"
+        " left tells it at every date before, and is not there for today's accounts",
+        "see when it is written: give what changes as states with their days, and"
+        " leave out what is changed when somebody leaves; what is settled at the"
+        " beginning, such as a size, may stay",
+    ),
 }
 """Those of leaks, by code."""

@@ -10,6 +10,7 @@ from tests.made import AS_OF, bundle_of, loaded, settings
 from tests.scored import book
 
 from churnhealth.commands.cautions import RunBefore, cautions
+from churnhealth.features.spec import feature
 from churnhealth.sources.contract import date_of
 
 
@@ -156,17 +157,21 @@ def test_accounts_of_the_run_before_that_are_nobody_now_are_told(changed, told):
 
 
 def test_segments_that_were_renamed_since_training_are_told():
-    made, bundle = book(), bundle_of("gbm")
-    segment = made.scores["segment"].copy()
-    known = [s for s in set(segment.tolist()) if s is not None]
-    bundle = replace(bundle, segment_peers=dict.fromkeys(known, bundle.peers))
-    assert "of segments" not in str(
-        cautions(bundle, settings(), loaded().history, made, day=AS_OF)
-    )
+    made, segment = book(), book().scores["segment"].copy()
+    levels = sorted({s for s in segment.tolist() if s is not None})
+    is_of = [
+        feature("is", source="accounts", item=f"segment={s}", category="contract")
+        for s in levels
+    ]
+    bundle = bundle_of("gbm")
+    bundle = replace(bundle, specs=(*bundle.specs[: -len(is_of)], *is_of))
+    about = (settings(), loaded().history)
+    assert not bundle.segment_peers  # with few accounts, and no news all the same
+    assert "of segments" not in str(cautions(bundle, *about, made, day=AS_OF))
     segment[segment == "small"] = "SMB"
     renamed = replace(made, scores={**made.scores, "segment": segment})
     n = int(((made.scores["status"] == "scored") & (segment == "SMB")).sum())
-    warning = cautions(bundle, settings(), loaded().history, renamed, day=AS_OF)
+    warning = cautions(bundle, *about, renamed, day=AS_OF)
     assert f"{n} accounts are of segments that had few" in warning
     assert "when the model was trained: 'SMB' (it knows " in warning
 

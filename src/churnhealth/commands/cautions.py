@@ -38,6 +38,7 @@ _STEADY = 0.6  # of all days
 _FEW = 20
 _NAMED = 5
 _MANY_GONE = 0.1
+_MANY_NEW = 0.05
 _HOLE = 7  # days
 _TIMES = 3  # as long as usual
 _MUCH = 0.2  # of a window
@@ -194,12 +195,17 @@ def _of_capacity(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
 
 
 def _of_segments(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
-    """Name segments of many scored accounts that were none of many in training."""
-    known = set(bundle.segment_peers)
-    scored = book.scores["status"] == "scored"
-    names = Counter(s for s in book.scores["segment"][scored].tolist() if s is not None)
-    new = {name: n for name, n in names.items() if n >= _FEW and name not in known}
-    if known and new:
+    """Name segments of many scored accounts that the model neither reads nor knows."""
+    reads = {spec.item or "" for spec in bundle.specs if spec.source == "accounts"}
+    known = {item.partition("=")[2] for item in reads if item.startswith("segment=")}
+    if not known:
+        return
+    known |= set(bundle.segment_peers)
+    scored = book.scores["segment"][book.scores["status"] == "scored"].tolist()
+    least = max(_FEW, _MANY_NEW * len(scored))
+    names = Counter(name for name in scored if name is not None)
+    new = {name: n for name, n in names.items() if n >= least and name not in known}
+    if new:
         yield (
             f"{sum(new.values())} accounts are of segments that had few accounts or"
             f" none when the model was trained: {_listed(sorted(new))} (it knows"
@@ -306,8 +312,8 @@ def _told_hole(log: EventLog, begin: int, end: int) -> str:
     return (
         f"{log.name} has no rows from {date_of(begin)} to {date_of(end)}, which the"
         f" model's windows reach over: {many(end - begin + 1, 'day')} of silence of"
-        " everybody; load those days again; until then trust neither these colours nor"
-        " what moved"
+        " everybody; unless it was a holiday load those days again, and until then trust"
+        " neither these colours nor what moved"
     )
 
 

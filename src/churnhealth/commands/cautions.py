@@ -312,8 +312,8 @@ def _told_hole(log: EventLog, begin: int, end: int) -> str:
     return (
         f"{log.name} has no rows from {date_of(begin)} to {date_of(end)}, which the"
         f" model's windows reach over: {many(end - begin + 1, 'day')} of silence of"
-        " everybody; unless it was a holiday load those days again, and until then trust"
-        " neither these colours nor what moved"
+        " everybody; unless it was a holiday load those days again, and until then"
+        " trust neither these colours nor what moved"
     )
 
 

@@ -197,3 +197,14 @@ def test_a_run_before_that_answered_another_question_is_told(days, told):
     warning = cautions(bundle, settings(), history, book(), day=AS_OF, before=before)
     said = "the run before answered another question (horizon_days = 60): what"
     assert (said in str(warning)) is told
+
+
+def test_a_column_that_is_mapped_no_more_is_told():
+    bundle, history, made = bundle_of("gbm"), loaded().history, book()
+    at = next(i for i, s in enumerate(bundle.specs) if s.kind == "seats")
+    said = f"is measured for nobody: {bundle.specs[at].label}:"
+    assert said not in str(cautions(bundle, settings(), history, made, day=AS_OF))
+    values = made.values.copy()
+    values[:, at] = np.nan
+    without = replace(made, values=values)
+    assert said in cautions(bundle, settings(), history, without, day=AS_OF)

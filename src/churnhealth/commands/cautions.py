@@ -74,6 +74,7 @@ def cautions(
     if before is not None:
         told += _of_ids(history, before.accounts)
         told += _of_another_question(bundle, before.question)
+    told += _of_unmeasured(bundle, history, book)
     told += _of_segments(bundle, book)
     told += _of_playbooks(config, history)
     told += _of_terms(bundle, book)
@@ -268,6 +269,32 @@ def _of_levels(bundle: Bundle, book: ScoreBook) -> Iterator[str]:
             f"the median of what is measured is another than in training by far:"
             f" {'; '.join(moved[:3])}. Where a unit, a currency or a mapping changed,"
             " put it back or train again"
+        )
+
+
+def _of_unmeasured(bundle: Bundle, history: History, book: ScoreBook) -> Iterator[str]:
+    """Name what was measured in training and is of nobody now: a column that is gone.
+
+    What is missing of events is told as their silence, a lost name as such.
+    """
+    if book.values is None or len(book.values) < _FEW:
+        return
+    told, names = {log.name for log in history.events}, dict(_names(history))
+    nobody = ~np.isfinite(book.values).any(axis=0) & np.isfinite(bundle.peers)
+    lost = [
+        spec.label
+        for spec, gone in zip(bundle.specs, nobody.tolist(), strict=True)
+        if gone and spec.source not in told
+        if not spec.item or spec.item in names.get(spec.source, {spec.item})
+    ]
+    if lost:
+        more = len(lost) - _NAMED
+        yield (
+            "what was measured in training is measured for nobody:"
+            f" {'; '.join(lost[:_NAMED])}"
+            + (f" and {more} more" if more > 0 else "")
+            + ": where a column or a source is not mapped any more map it again, or"
+            " train again"
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from churnhealth.bundle import load_bundle, save_bundle
+from churnhealth.cli.gate import mending
 from churnhealth.commands import gate
 from churnhealth.commands.gate import list_models, promote_bundle, roll_back
 from churnhealth.commands.learn import train_bundle
@@ -300,3 +301,11 @@ def test_who_has_no_champion_yet_is_not_told_to_keep_it(company, models):
     assert done.returncode == 3, done.stderr
     assert "there is no champion yet" in done.stderr
     assert "keep the champion" not in done.stderr
+
+
+@pytest.mark.parametrize("champion", [None, "2025-01-01-0123456789"])
+def test_who_fails_by_the_colours_is_told_that_they_can_be_drawn_elsewhere(champion):
+    told = {"champion_before": champion, "reasons": ["it does not beat the rule"]}
+    assert "[bands] cuts" not in mending(told)
+    told["reasons"].append("a promise is not kept: red is empty although ...")
+    assert "[bands] cuts closer" in mending(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,8 +81,20 @@ def promote(
             "CH625",
             f"{told['model_version']} was not promoted:\n{lines}",
             why="people would act on a model that is not shown to be better",
-            fix=_NO_CHAMPION if told["champion_before"] is None else _KEEP,
+            fix=mending(told),
         )
+
+
+def mending(told: Mapping[str, Any]) -> str:
+    """Say what can be done about a bundle that was not promoted.
+
+    >>> told = {"champion_before": None, "reasons": ["a promise is not kept: red ..."]}
+    >>> "[bands] cuts" in mending(told)
+    True
+    """
+    fix = _NO_CHAMPION if told["champion_before"] is None else _KEEP
+    colours = any(r.startswith("a promise is not kept") for r in told["reasons"])
+    return fix + _COLOURS if colours else fix
 
 
 def _unjudged(told: dict[str, Any]) -> str | None:
@@ -97,6 +110,10 @@ _KEEP = (
 _NO_CHAMPION = (
     "there is no champion yet: until one passes, `score` and `serve` with --bundle, and"
     " tell people what stands above; train on more data or with other settings"
+)
+_COLOURS = (
+    "; or draw the colours where the scores lie, and train again: [bands] cuts closer"
+    ' together, such as [0.7, 1.2, 1.8], or policy = "capacity"'
 )
 
 

@@ -76,14 +76,16 @@ def fallen_use(log: EventLog, *, before: int = FAR) -> Fallen | None:
     weekly = _weekly(log, end)
     weeks = [_week(weekly, k) for k in range(weekly.shape[1] - _USUAL)]
     share = np.array([w.fell / w.steady if w.steady >= _STEADY else nan for w in weeks])
-    filled = _weekly(log, end, weeks=_NEWEST, known_before=before)
-    for k in range(min(_NEWEST, share.size)):
-        week = _week(weekly, k, filled[:, k]) if k else weeks[0]
-        usual = _usual(week, share[k + 1 :])
-        if usual is not None:
-            return Fallen(
-                end=end - _WEEK * k, fell=week.fell, steady=week.steady, usual=usual
-            )
+    for k, week in enumerate(weeks[:_NEWEST]):
+        earlier = share[k + 1 :]
+        if _usual(week, earlier) is None:
+            continue
+        if k:  # what came late has filled it
+            use = _weekly(log, end, weeks=k + 1, known_before=before)[:, k]
+            week = _week(weekly, k, use)
+        if (usual := _usual(week, earlier)) is not None:
+            last = end - _WEEK * k
+            return Fallen(end=last, fell=week.fell, steady=week.steady, usual=usual)
     return None
 
 

@@ -17,6 +17,7 @@ from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.never_due import never_due, without_end
+from churnhealth.sources.never_ended import never_ended
 from churnhealth.sources.outlived import outlived
 from churnhealth.sources.people_moved import people_moved
 from churnhealth.sources.scales import scale_findings
@@ -53,6 +54,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         *ends_after(loaded.history, config.question),
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
+        *never_ended(loaded.history),
         *scale_findings(loaded.history, told=several),
         *unread_seats(loaded.history, config.sources.states),
         *(empty_amounts(loaded.history) if silence else ()),

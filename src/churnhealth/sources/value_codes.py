@@ -100,5 +100,12 @@ VALUE_CODES: Mapping[str, Code] = {
         "name the column in all files as it is in the others, or bring the names"
         " together in `sql`: coalesce(amount, total) as amount",
     ),
+    "CH283": code(
+        "advice",
+        False,
+        "events of a kind that never ends, among others that do",
+        "they count as open for ever, and the oldest open one is as old as they are",
+        "give them as a source of their own, without `ended_at`",
+    ),
 }
 """Those of values, by code."""

@@ -13,6 +13,7 @@ from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.first_days import first_days
 from churnhealth.sources.joining import WRITTEN, alike
 from churnhealth.sources.lacking import lacking
+from churnhealth.sources.nameless import nameless
 from churnhealth.sources.tables import Part
 from churnhealth.sources.years_price import years_price
 
@@ -74,7 +75,8 @@ def noticed(
             found.append(_several(part))
         looks = (below_nothing, first_days, years_price, lacking)
         seen = (look(part) for look in looks)
-        found += [one for one in (*seen, fanned_out(part, ids)) if one is not None]
+        told = (*seen, fanned_out(part, ids), nameless(part, ids))
+        found += [one for one in told if one is not None]
         if part.counts.get("unkept"):
             what = f"{part.opened.title}: the store cannot be written"
             found.append(finding("CH234", what, count=1, example=part.opened.name))

@@ -107,5 +107,14 @@ VALUE_CODES: Mapping[str, Code] = {
         "they count as open for ever, and the oldest open one is as old as they are",
         "give them as a source of their own, without `ended_at`",
     ),
+    "CH284": code(
+        "warning",
+        False,
+        "ids that stand for nothing",
+        "all rows without an id become those of one account, or of one person in every"
+        " account",
+        'say so, and such cells are empty: missing = ["NULL"]; leave rows without an'
+        " account out with `where`",
+    ),
 }
 """Those of values, by code."""

@@ -33,6 +33,7 @@ __all__ = [
     "folded",
     "hides_thousands",
     "is_counted",
+    "means_nothing",
     "number_as_written",
     "time_as_written",
     "toml_key",
@@ -102,6 +103,7 @@ _NOTHING = (
     ),
     *("0000-00-00", "0000-00-00 00:00:00"),
 )
+_NO_ID = frozenset((*_NOTHING, "nan", "<na>", "undefined"))
 _LOOKED_AT = 10_000
 _LIKELY = 0.5
 
@@ -275,6 +277,15 @@ def empty_words(con: Connection, rows: str, theirs: str) -> list[str]:
     listed = ", ".join(map(literal, _NOTHING))
     sql = f"SELECT DISTINCT {x} AS word FROM {rows} WHERE lower({x}) IN ({listed})"  # noqa: S608
     return [str(word) for (word,) in con.execute(f"{sql} ORDER BY word").fetchall()]
+
+
+def means_nothing(text: str) -> bool:
+    """Say whether an id is what a database or spreadsheet writes where it has none.
+
+    >>> [means_nothing(text) for text in ("NULL", "#N/A", "nan", "Ann")]
+    [True, True, True, False]
+    """
+    return text.lower() in _NO_ID
 
 
 def hides_thousands(con: Connection, rows: str, columns: Sequence[str]) -> list[str]:

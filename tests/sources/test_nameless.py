@@ -31,3 +31,11 @@ def test_so_is_an_account_in_every_table(company, word):
 def test_what_is_said_to_be_missing_is_not_told(company):
     events = [{"name": "product", "path": "events.csv", "missing": ["NULL"]}]
     assert found(company(files={"events.csv": USE}, events=events), "CH284") == []
+
+
+def test_a_row_with_neither_is_one_row(company):
+    [told] = found(
+        company(files={"events.csv": USE + "NULL,2025-03-04,NULL\n"}), "CH284"
+    )
+    assert told.count == 3
+    assert told.what.endswith("in account_id, user_id")

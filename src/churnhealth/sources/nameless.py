@@ -23,7 +23,8 @@ def nameless(part: Part, ids: Texts) -> Finding | None:
     if part.opened.table == "accounts":
         return None
     texts = {"account": ids, "user": part.people}
-    rows, names, example = np.zeros(0, np.bool_), [], ""
+    names: list[str] = []
+    rows, example = np.zeros(0, np.bool_), ""
     for ours, known in (("account_id", "account"), ("user_id", "user")):
         mine = _rows(part, known, texts[known])
         if mine is None or not mine[0].any():

@@ -112,6 +112,23 @@ def test_a_planted_leak_is_caught(company, usual, plant):
     assert {code for code, _ in found - usual} & leaks.PLANTS[plant]
 
 
+@pytest.mark.parametrize(
+    ("plant", "left_out"),
+    [
+        (leaks.plan_of_leavers, "contracts__plan_*"),
+        (leaks.discount_of_leavers, "contracts__all__discount"),
+        (leaks.renewal_switched_off, "renewing__*"),
+    ],
+)
+def test_what_was_left_out_is_told_no_more(company, usual, plant, left_out):
+    def mended(f):
+        plant(f)
+        f.swap("[question]", f'[features]\nexclude = ["{left_out}"]\n[question]')
+
+    found, _ = leaks.found_in(company, mended)
+    assert {code for code, _ in found - usual} & {"CH225", "CH227"} == set()
+
+
 def months_of_thirty_days(f):
     table = f.read("subscriptions")
     starts = pd.to_datetime(table.start_date)

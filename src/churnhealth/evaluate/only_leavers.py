@@ -1,20 +1,21 @@
 """What hardly anybody has but who left: events, values, plans, prices, levels, users.
 
-Such a thing is part of leaving, or was written when it was over.
+Such a thing is part of leaving, or was written when it was over. What no feature reads,
+as it was left out, can do no harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from churnhealth.evaluate.panel import Flags
+from churnhealth.evaluate.panel import Flags, Panel
+from churnhealth.features.spec import FeatureSpec
 from churnhealth.sources.contract import (
     Contracts,
     EventLog,
     Floats,
-    History,
     Ints,
     Texts,
 )
@@ -24,19 +25,24 @@ __all__ = ["only_leavers"]
 
 _FEWEST = 10  # accounts that have it: with fewer anything can look odd
 _ONLY, _MUCH = 0.9, 0.3  # of those who have it left; of those who left have it
+_KINDS = {  # what reads a number of contracts
+    "value": ("value", "price"),
+    "seats": ("seats", "price", "users_share", "mean_users_share"),
+    "discount": ("discount",),
+}
 _MOST_LEFT = 0.6  # of all accounts: where most have left, so have most of any group
 
 
 def only_leavers(
-    history: History, attributes: Mapping[str, Texts], *, left: Flags, judged: Flags
+    panel: Panel, attributes: Mapping[str, Texts], *, left: Flags, judged: Flags
 ) -> Iterator[Finding]:
-    """Find what hardly anybody has but who left.
+    """Find what hardly anybody has but who left, of what the features read.
 
     ``attributes`` are those to look at; ``left`` and ``judged`` mark accounts: ever
     seen leaving, and ever with an outcome.
     """
     base = left[judged].mean()
-    for name, account in _items(history, attributes):
+    for name, account in _items(panel, attributes):
         has = np.zeros(left.size, bool)
         has[account] = True
         has &= judged
@@ -51,30 +57,37 @@ def only_leavers(
             yield finding("CH227", what, count=int(has.sum()), example=name)
 
 
-def _items(
-    history: History, attributes: Mapping[str, Texts]
-) -> Iterator[tuple[str, Ints]]:
+def _items(panel: Panel, attributes: Mapping[str, Texts]) -> Iterator[tuple[str, Ints]]:
     """Give each event, state, plan, price and level, with the accounts it is of."""
-    for log in history.events:
-        yield from _of_events(log)
-    for states in history.states:
+    read = {(spec.source, spec.item) for spec in panel.specs}
+    for log in panel.history.events:
+        yield from _of_events(log, {item for name, item in read if name == log.name})
+    for states in panel.history.states:
         for k, word in enumerate(states.vocabulary):
+            if (states.name, word) not in read:
+                continue
             mine = states.state == k
             account, name = states.account[mine], f"{states.name}: {word}"
             yield name, account
             for value, accounts in _values(states.value[mine], account):
                 yield f"{name} at {value:g}", accounts
-    if history.contracts is not None:
-        yield from _terms(history.contracts)
+    if panel.history.contracts is not None:
+        yield from _terms(panel.history.contracts, panel.specs)
     for name, texts in attributes.items():
         for _, accounts in _levels(texts):
             # which one is not said: levels may be names of people
             yield f"one level of {name}", accounts
 
 
-def _of_events(log: EventLog) -> Iterator[tuple[str, Ints]]:
+def _of_events(
+    log: EventLog, read: Collection[str | None]
+) -> Iterator[tuple[str, Ints]]:
+    """Give what there is in a source; ``read`` are its events, ``None`` = all."""
+    if not read:
+        return
     for k, word in enumerate(log.vocabulary):
-        yield f"{log.name}: {word}", log.account[log.event == k]
+        if None in read or word in read:
+            yield f"{log.name}: {word}", log.account[log.event == k]
     if (amount := log.amount) is not None:
         yield f"amounts of 0 or less in {log.name}", log.account[amount <= 0]
     if log.user is not None:
@@ -84,11 +97,16 @@ def _of_events(log: EventLog) -> Iterator[tuple[str, Ints]]:
             yield f"one and the same user of {log.name}", accounts
 
 
-def _terms(terms: Contracts) -> Iterator[tuple[str, Ints]]:
+def _terms(
+    terms: Contracts, specs: Sequence[FeatureSpec]
+) -> Iterator[tuple[str, Ints]]:
     """Give each plan and number of contracts, with the accounts that ever had it."""
-    for plan, rows in _levels(terms.plan):
-        yield f"the plan {plan}", terms.account[rows]
-    for name in ("value", "seats", "discount"):
+    if any((spec.item or "").startswith("plan=") for spec in specs):
+        for plan, rows in _levels(terms.plan):
+            yield f"the plan {plan}", terms.account[rows]
+    for name, kinds in _KINDS.items():
+        if not any(spec.kind.startswith(kinds) for spec in specs):
+            continue
         numbers: Floats = getattr(terms, name)
         given = ~np.isnan(numbers)
         for number, accounts in _values(numbers[given], terms.account[given]):

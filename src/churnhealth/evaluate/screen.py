@@ -85,7 +85,7 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
         *attributes,
         *_ordered_ids(panel, who),
         *only_leavers(
-            panel.history,
+            panel,
             {name: v for name, v in _undated(panel).items() if name not in told},
             left=who.left,
             judged=who.judged,
@@ -227,8 +227,11 @@ def _ordered_ids(panel: Panel, who: _Outcome) -> Iterator[Finding]:
 def _backdated_states(panel: Panel, who: _Outcome) -> Iterator[Finding]:
     """Find states known on the first day that say what became of the account."""
     cover = _first_day(panel)
+    read = {(spec.source, spec.item) for spec in panel.specs}
     for log in panel.history.states:
         for k, word in enumerate(log.vocabulary):
+            if (log.name, word) not in read:
+                continue
             rows = np.flatnonzero(log.state == k)
             account, first = np.unique(log.account[rows], return_index=True)
             keep = who.judged[account]

@@ -18,6 +18,7 @@ from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
 from churnhealth.sources.never_due import never_due, without_end
 from churnhealth.sources.never_ended import never_ended
+from churnhealth.sources.only_active import only_active
 from churnhealth.sources.outlived import outlived
 from churnhealth.sources.people_moved import people_moved
 from churnhealth.sources.scales import scale_findings
@@ -43,6 +44,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         never_due(loaded.history, config.question),
         without_end(loaded.history, config.question),
         outlived(loaded.history),
+        only_active(loaded.history),
         people_moved(loaded.history, gap_days=gap_days),
     )
     several = {f.example for f in loaded.findings if f.code == "CH265"}

@@ -116,5 +116,14 @@ VALUE_CODES: Mapping[str, Code] = {
         'say so, and such cells are empty: missing = ["NULL"]; leave rows without an'
         " account out with `where`",
     ),
+    "CH285": code(
+        "warning",
+        False,
+        "contracts of today's customers alone",
+        "whoever left has no contract any more, so hardly anybody seems to leave and"
+        " every chance is too low",
+        "give the contracts of former customers too: take out what keeps the active"
+        " ones alone; if these were never customers, leave their use out",
+    ),
 }
 """Those of values, by code."""

@@ -51,8 +51,9 @@ _FIRST = -25_567 * DAY  # 1900-01-01
 _LAST = 84_006 * DAY  # 2200-01-01
 LARGEST = 1e15
 """Numbers of a request are smaller than this."""
-BLANKS = " \xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What is no part of a text at its ends: the spaces that loading trims."""
+_SPACES = " \xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+BLANKS = _SPACES + "\t\n\f\r\u2028\u2029\u200b\ufeff"
+"""What is no part of a text at its ends: all that loading trims (`engine.trimmed`)."""
 LONGEST = 1_000
 """Texts of a request have at most so many characters."""
 

@@ -46,19 +46,18 @@ def carried_on(history: History, question: Question) -> Iterator[Finding]:
         before += np.bincount(log.account[~late], minlength=n)
     judged = (newest >= _ROWS) & (before >= _ROWS_BEFORE)
     alone = judged & (low == high)
-    for log, begin in zip(logs, kinds[:-1], strict=True):
-        for code in np.unique(low[alone & (low >= begin)]).tolist():
-            if code >= begin + len(log.vocabulary):
-                continue
-            rows = (log.event == code - begin) & (log.happened_at < since)
-            share = np.bincount(log.account[rows], minlength=n) / np.maximum(before, 1)
-            asked = judged & (share > 0) & (share < _MOST_BEFORE)
-            theirs = np.flatnonzero(asked & alone & (low == code))
-            chance = float((share[asked] ** newest[asked]).sum())
-            few = max(_FEWEST, _SHARE * (newest > 0).sum())
-            renamed = (judged & ~(alone & (low == code))).sum() < few
-            if theirs.size >= max(few, _BEYOND * chance) and not renamed:
-                yield _told(history, log, code - begin, theirs, (newest > 0).sum())
+    few = max(_FEWEST, _SHARE * (newest > 0).sum())
+    for kind in np.flatnonzero(np.bincount(low[alone]) >= few).tolist():
+        at = int(np.searchsorted(kinds, kind, side="right")) - 1
+        log, code = logs[at], kind - int(kinds[at])
+        rows = (log.event == code) & (log.happened_at < since)
+        share = np.bincount(log.account[rows], minlength=n) / np.maximum(before, 1)
+        asked = judged & (share > 0) & (share < _MOST_BEFORE)
+        theirs = np.flatnonzero(asked & alone & (low == kind))
+        chance = float((share[asked] ** newest[asked]).sum())
+        renamed = (judged & ~(alone & (low == kind))).sum() < few
+        if theirs.size >= max(few, _BEYOND * chance) and not renamed:
+            yield _told(history, log, code, theirs, (newest > 0).sum())
 
 
 def _told(

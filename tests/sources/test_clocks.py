@@ -177,3 +177,27 @@ def test_counted_times_among_texts_are_told_with_the_query_that_reads_both(
         *[second] * 2,
         *[first] * milliseconds,
     ]
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_the_last_moment_of_a_day_is_of_that_day(company, tmp_path, zone):
+    """What SQL Server writes for the end of a day has seven digits of a second."""
+    last = np.array(["2025-12-31T23:59:59.999999900"], "datetime64[ns]")
+    rows = {
+        "account_id": ["a1"],
+        "happened_at": pa.array(last, pa.timestamp("ns", zone)),
+    }
+    pq.write_table(pa.table(rows), tmp_path / "p.parquet")
+    assert happened(company(events=[{"name": "product", "path": "p.parquet"}])) == [
+        day("2025-12-31")
+    ]
+    text = "account_id,at\na1,31.12.2025 23:59:59.9999999\n"
+    source = {
+        "name": "product",
+        "path": "e.csv",
+        "formats": {"at": "%d.%m.%Y %H:%M:%S.%n"},
+    }
+    source["columns"] = {"account_id": "account_id", "happened_at": "at"}
+    assert happened(company(files={"e.csv": text}, events=[source])) == [
+        day("2025-12-31")
+    ]

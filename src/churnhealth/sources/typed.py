@@ -46,6 +46,7 @@ from churnhealth.sources.written import (
     is_counted,
     number_as_written,
     time_as_written,
+    without_nanoseconds,
 )
 
 __all__ = ["distinct_texts", "make_typed", "raw_column"]
@@ -240,6 +241,8 @@ def _plain(theirs: str) -> str:
 
 def _parsed(theirs: str, native: str, pattern: str | None) -> str:
     q = quoted(theirs)
+    if native.endswith("_NS"):
+        return without_nanoseconds(q)
     if native in _ZONED:
         return f"(CAST({q} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
     if native == "DATE" or native.startswith("TIMESTAMP"):

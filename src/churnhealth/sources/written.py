@@ -38,6 +38,7 @@ __all__ = [
     "time_as_written",
     "toml_key",
     "understood",
+    "without_nanoseconds",
 ]
 
 Family = Literal["dates", "numbers", "ids"]
@@ -176,7 +177,14 @@ def time_as_written(theirs: str, pattern: str) -> str:
         micros = f"CAST(round({n}) AS BIGINT) + ({zero})"
         return f"(CASE WHEN abs({n}) < 1e16 THEN make_timestamp({micros}) END)"
     made = f"try_strptime({text}, {literal(pattern)})"
+    if "%n" in pattern:
+        return without_nanoseconds(made)
     return f"(CAST({made} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+
+
+def without_nanoseconds(time: str) -> str:
+    """Write a time to the microsecond; a cast would round the end of a day up."""
+    return f"make_timestamp(epoch_ns({time}) // 1000)"
 
 
 def number_as_written(theirs: str, native: str, pattern: str) -> str:

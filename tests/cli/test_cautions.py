@@ -43,6 +43,18 @@ def test_an_export_that_is_some_days_late_is_told(days, told):
     assert (words in str(warning)) is told
 
 
+@pytest.mark.parametrize(("days", "told"), [(20, True), (3, False)])
+def test_rows_that_are_of_nobody_we_know_from_some_day_on_are_told(days, told):
+    history = loaded().history
+    [product] = [log for log in history.events if log.name == "product"]
+    known = product.rows(product.happened_at < AS_OF - days)
+    events = [known if log is product else log for log in history.events]
+    changed = replace(history, events=tuple(events))  # its coverage is of all rows
+    warning = cautions(bundle_of("gbm"), settings(), changed, book(), day=AS_OF)
+    said = "are of accounts that are not in the accounts source (CH215), so everybody"
+    assert (said in str(warning)) is told
+
+
 @pytest.mark.parametrize(
     ("last", "late", "told"),
     [(7, False, True), (7, True, False), (80, False, False)],

@@ -26,7 +26,7 @@ from churnhealth.sources.tables import Part
 
 __all__ = ["find_sorted", "keep_sorted", "sorted_key"]
 
-_FORMAT = 6  # raise it when rows come out otherwise from the same files
+_FORMAT = 7  # raise it when rows come out otherwise from the same files
 _ABOUT = "about.txt"
 _KEPT = 2  # versions of one source; older ones are deleted
 

@@ -20,6 +20,7 @@ _A_YEAR = 365
 _STEADY = 0.6  # of all days
 _FEW = 20
 _HOLE = 7  # days
+_NEAR = 28  # days
 _TIMES = 3  # as long as usual
 _MUCH = 0.2  # of a window
 
@@ -90,10 +91,17 @@ def _unusual_pause(coverage: Coverage, day: int) -> int:
 
 
 def _nobodys(log: EventLog, day: int) -> int | None:
-    """Give the last day with rows of anybody we know, where others go on for a week."""
+    """Give the last day with rows of anybody we know, where others go on for a week.
+
+    At the pace of its last four weeks many rows are missing since: what is rare pauses.
+    """
     recorded = max(log.coverage.before(day).last, default=-FAR)
-    last = int(log.happened_at.max(where=log.known_at < day, initial=-FAR))
-    return last if -FAR < last <= recorded - _HOLE else None
+    known = log.known_at < day
+    last = int(log.happened_at.max(where=known, initial=-FAR))
+    if not -FAR < last <= recorded - _HOLE:
+        return None
+    pace = int((known & (log.happened_at > last - _NEAR)).sum()) / _NEAR
+    return last if pace * (recorded - last) >= _FEW else None
 
 
 def _hole(log: EventLog, bundle: Bundle, day: int) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ import pytest
 
 from churnhealth.errors import SourceError
 from churnhealth.sources.check import check
-from churnhealth.sources.contract import day_of
+from churnhealth.sources.contract import FAR, day_of
 from churnhealth.sources.engine import write_table
 from churnhealth.sources.load import load
 
@@ -201,3 +201,12 @@ def test_the_last_moment_of_a_day_is_of_that_day(company, tmp_path, zone):
     assert happened(company(files={"e.csv": text}, events=[source])) == [
         day("2025-12-31")
     ]
+
+
+def test_the_last_moment_of_a_day_that_stands_for_nothing_is_missing(company):
+    sql = (
+        "select 'a1' as account_id, date '2025-01-01' as start,"
+        " timestamp_ns '2099-12-31 23:59:59.9999999' as \"end\""
+    )
+    contracts = {"sql": sql, "missing": ["2099-12-31"]}
+    assert load(company(contracts=contracts)).history.contracts.end.tolist() == [FAR]

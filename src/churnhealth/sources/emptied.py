@@ -12,6 +12,7 @@ from churnhealth.sources.written import (
     folded,
     time_as_written,
     understood,
+    without_nanoseconds,
 )
 
 __all__ = ["without_missing"]
@@ -34,7 +35,8 @@ def without_missing(con: Connection, source: Source, kinds: Mapping[str, str]) -
     columns = []
     for name, kind in kinds.items():
         q = quoted(name)
-        day = f"CAST(CAST({dated.get(name, q)} AS DATE) AS VARCHAR)"
+        moment = without_nanoseconds(q) if kind.endswith("_NS") else q
+        day = f"CAST(CAST({dated.get(name, moment)} AS DATE) AS VARCHAR)"
         means_nothing = []
         if kind == "VARCHAR":
             means_nothing.append(f"{trimmed(q)} IN ({listed})")

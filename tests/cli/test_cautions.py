@@ -165,7 +165,7 @@ def test_accounts_of_the_run_before_that_are_nobody_now_are_told(changed, told):
         loaded().history,
         book(),
         day=AS_OF,
-        before=RunBefore(accounts=before.astype(object), question=None),
+        before=RunBefore(accounts=before.astype(object), scored=0, question=None),
     )
     said = f"{changed} of {ids.size} accounts of the run before are in the sources no"
     assert (said in str(warning)) is told
@@ -208,7 +208,7 @@ def test_a_run_before_that_answered_another_question_is_told(days, told):
     asked = bundle.question.model_dump(mode="json")
     assert asked["horizon_days"] == 90
     asked |= {"horizon_days": days, "data_until": "2020-01-01"}
-    before = RunBefore(accounts=history.accounts.ids, question=asked)
+    before = RunBefore(accounts=history.accounts.ids, scored=0, question=asked)
     warning = cautions(bundle, settings(), history, book(), day=AS_OF, before=before)
     said = "the run before answered another question (horizon_days = 60): what"
     assert (said in str(warning)) is told
@@ -223,3 +223,16 @@ def test_a_column_that_is_mapped_no_more_is_told():
     values[:, at] = np.nan
     without = replace(made, values=values)
     assert said in cautions(bundle, settings(), history, without, day=AS_OF)
+
+
+@pytest.mark.parametrize(("times", "told"), [(1.0, False), (1.3, False), (2.0, True)])
+def test_far_fewer_scored_than_in_the_run_before_are_told(times, told):
+    history, made = loaded().history, book()
+    scored = int((made.scores["status"] == "scored").sum())
+    then = int(times * scored)
+    before = RunBefore(accounts=history.accounts.ids, scored=then, question=None)
+    warning = cautions(
+        bundle_of("gbm"), settings(), history, made, day=AS_OF, before=before
+    )
+    said = f"{scored} accounts are scored, {then} in the run before: where so many"
+    assert (said in str(warning)) is told

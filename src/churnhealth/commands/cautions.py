@@ -33,15 +33,17 @@ _FEW = 20
 _NAMED = 5
 _MANY_GONE = 0.1
 _MANY_NEW = 0.05
+_FAR_FEWER = 0.7
 _FAR_APART = 5.0
 _OVER = 1.2  # times what there is room for
 _LEVELS = ("value", "price", "seats", "discount", "mean", "latest", "average")
 
 
 class RunBefore(NamedTuple):
-    """The accounts that the run before listed, and the question that it answered."""
+    """Whom the run before listed, how many it scored, which question it answered."""
 
     accounts: Texts
+    scored: int
     question: Mapping[str, object] | None
 
 
@@ -64,6 +66,7 @@ def cautions(
     told += _of_names(bundle, history)
     if before is not None:
         told += _of_ids(history, before.accounts)
+        told += _of_fewer(bundle, book, before)
         told += _of_another_question(bundle, before.question)
     told += _of_unmeasured(bundle, history, book)
     told += _of_segments(bundle, book)
@@ -130,6 +133,18 @@ def _of_ids(history: History, before: Texts) -> Iterator[str]:
             " sources no more: where their ids were changed they begin anew, without"
             " movement, history or cool-down; give them their old ids in the `sql` of"
             " every source"
+        )
+
+
+def _of_fewer(bundle: Bundle, book: ScoreBook, before: RunBefore) -> Iterator[str]:
+    """Tell where far fewer are scored than in the run before; renewals have seasons."""
+    scored = int((book.scores["status"] == "scored").sum())
+    few = before.scored >= _FEW and scored < _FAR_FEWER * before.scored
+    if few and bundle.question.kind != "renewal":
+        yield (
+            f"{many(scored, 'account is', 'accounts are')} scored, {before.scored} in"
+            " the run before: where so many did not leave, rows are missing or are of"
+            " accounts by other ids (`churnhealth check`, CH215)"
         )
 
 

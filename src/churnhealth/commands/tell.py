@@ -141,6 +141,7 @@ def _run_before(out: Path, day: date, scores: Mapping[str, Texts]) -> RunBefore:
     question = read_about(out / str(day)).get("question")
     return RunBefore(
         accounts=scores["account_id"],
+        scored=int((scores["status"] == "scored").sum()),
         question=question if isinstance(question, dict) else None,
     )
 

@@ -112,6 +112,8 @@ def test_training_again_gives_the_same_bundle(demo: Path, tmp_path: Path) -> Non
     out = tmp_path / "again"
     done = run("train", "--out", str(out), "--json", folder=demo)
     assert done.returncode == 0, done.stderr
+    codes = {f["code"] for f in json.loads(done.stdout)["findings"]}
+    assert "CH201" in codes  # what `check` found is told here too
     for name in ("MANIFEST.json", "bundle.json"):
         assert (out / name).read_bytes() == (demo / "model" / name).read_bytes()
 

@@ -84,6 +84,7 @@ def train(
     from churnhealth.commands.learn import train_bundle
     from churnhealth.evaluate.report_text import report_text
     from churnhealth.explain.overall import against_expectation
+    from churnhealth.sources.findings import warned
 
     settings = read_settings(config, allow)
     with shown_progress() as progress:
@@ -109,6 +110,8 @@ def train(
         typer.echo(f"  {driver['share']:6.1%}  {driver['label']}")
     for told in against_expectation(done["drivers"]):
         typer.echo(f"  look at {told}")
+    if warning := warned(done["findings"], allow=settings.check.allow):
+        typer.echo(warning)
     typer.echo(f"model {done['model_version']} -> {done['bundle']}")
     if done["run_id"]:
         typer.echo(f"MLflow run {done['run_id']}, version {done['registered_version']}")

@@ -201,6 +201,7 @@ def train_bundle(
         "backtest": trained.report,
         "tuning": bundle.card["tuning"],
         "drivers": bundle.card["drivers"],
+        "findings": bundle.card["findings"],
         **run,
     }
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from churnhealth.errors import printable
 from churnhealth.sources.finding_code import Severity
 from churnhealth.sources.finding_codes import CODES
 
-__all__ = ["CODES", "Finding", "finding", "stopping", "told_findings"]
+__all__ = ["CODES", "Finding", "finding", "stopping", "told_findings", "warned"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,3 +105,18 @@ def told_findings(findings: Sequence[Finding], *, allow: Collection[str]) -> lis
         if after is None or (here.why, here.fix) != (after.why, after.fix):
             told += [f"  Why it matters: {here.why}", f"  Fix: {here.fix}"]
     return told
+
+
+def warned(findings: Sequence[Mapping[str, Any]], *, allow: Collection[str]) -> str:
+    """Say which findings, as in JSON, warn whoever trains and has not run `check`.
+
+    >>> two = [finding(c, "odd", count=1).to_json() for c in ("CH204", "CH209")]
+    >>> warned(two, allow=())
+    '`churnhealth check` warns (CH204): read why before you rely on the figures'
+    >>> warned(two, allow=["CH204"])
+    ''
+    """
+    grave = {f["code"] for f in findings if f["severity"] != "advice"}
+    codes = ", ".join(sorted(grave.difference(allow)))
+    told = f"`churnhealth check` warns ({codes}): read why before you rely on"
+    return f"{told} the figures" if codes else ""

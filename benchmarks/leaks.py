@@ -25,7 +25,7 @@ from churnhealth.progress import Progress
 from churnhealth.sources.simulate import simulate, write_company
 
 LEAKS = {"CH213", "CH214", "CH222", "CH233", "CH247", "CH248", "CH251", "CH252"}
-LEAKS |= {"CH212", "CH256", *(f"CH{n}" for n in range(225, 232))}
+LEAKS |= {"CH212", "CH256", "CH290", *(f"CH{n}" for n in range(225, 232))}
 END = pd.Timestamp("2025-12-31")
 
 
@@ -75,6 +75,15 @@ def outcome_as_a_cohort(f):
     left = table.churned_on.notna() ^ (f.random.random(len(table)) < 0.02)
     f.write("accounts", table.assign(wave=np.where(left, "B", "A")))
     attribute(f, "wave")
+
+
+def manager_taken_off(f):
+    """Most leavers have no account manager any more, nor have a few others."""
+    table = f.read("accounts")
+    share = np.where(table.id.isin(f.left.index), 0.6, 0.04)
+    off = f.random.random(len(table)) < share
+    f.write("accounts", table.assign(manager=table.csm.mask(off, "unassigned")))
+    attribute(f, "manager")
 
 
 def event_of_leaving(f):
@@ -349,6 +358,7 @@ PLANTS = {
     reason_after_churn: {"CH214", "CH225"},
     flag_of_today: {"CH213", "CH214", "CH222", "CH225"},
     outcome_as_a_cohort: {"CH225"},
+    manager_taken_off: {"CH290"},
     event_of_leaving: {"CH225", "CH227"},
     state_of_the_first_day: {"CH225", "CH229"},
     state_written_back: {"CH225"},

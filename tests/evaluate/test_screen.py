@@ -129,6 +129,23 @@ def test_what_was_left_out_is_told_no_more(company, usual, plant, left_out):
     assert {code for code, _ in found - usual} & {"CH225", "CH227"} == set()
 
 
+def test_who_left_without_being_asked_about_is_no_stayer(company):
+    """Asked about renewals, who cancels in mid-term is not in question."""
+
+    def asked(f):
+        start = f.config.index('kind = "horizon"')
+        rest = f.config[f.config.index("gap_days", start) :]
+        rest = rest[: rest.index("[[playbooks]]")]
+        f.config = f.config[:start] + 'kind = "renewal"\nlead_max_days = 120\n' + rest
+
+    def planted(f):
+        asked(f)
+        leaks.renewal_switched_off(f)
+
+    usual, found = (leaks.found_in(company, plant)[0] for plant in (asked, planted))
+    assert {code for code, _ in found - usual} & {"CH227"}
+
+
 def months_of_thirty_days(f):
     table = f.read("subscriptions")
     starts = pd.to_datetime(table.start_date)

@@ -73,29 +73,50 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
     left, judged = np.zeros(n, bool), np.zeros(n, bool)
     left[panel.cohort.account[code == YES]] = True
     judged[panel.cohort.account[known]] = True
+    judged &= left | ~_gone(panel)
     anyway = (*_not_drawn(panel), *export_totals(panel), *twins(panel.history))
     if left.sum() < _FEWEST or (judged & ~left).sum() < _FEWEST:
         return anyway
     who = _Outcome(judged=judged, left=left)
     attributes = tuple(_telling_attributes(panel, who))
-    told = {f.example for f in attributes}
+    told = {f.example for f in attributes if f.code == "CH225"}
+    asked = {name: v for name, v in _undated(panel).items() if name not in told}
+    levels = tuple(only_leavers(panel, asked, left=who.left, judged=who.judged))
+    plainer = {f.example for f in levels}
     return (
         *anyway,
         *_telling_features(panel, np.flatnonzero(known), code == YES),
-        *attributes,
+        *(f for f in attributes if f"one level of {f.example}" not in plainer),
         *_ordered_ids(panel, who),
-        *only_leavers(
-            panel,
-            {name: v for name, v in _undated(panel).items() if name not in told},
-            left=who.left,
-            judged=who.judged,
-        ),
+        *levels,
         *lost_rows(panel, left=who.left, judged=who.judged),
         *shortened_ends(panel, left=who.left, judged=who.judged),
         *_backdated_states(panel, who),
         *_groups_that_leave(panel, who),
         *single_days(panel),
     )
+
+
+def _gone(panel: Panel) -> Flags:
+    """Mark who has left, also where no snapshot saw it: such are no stayers.
+
+    Of renewals nobody is asked who cancels in the middle of a term; and what was
+    written when they left stands beside them as beside the others.
+    """
+    gone = np.zeros(panel.history.accounts.ids.size, bool)
+    terms = panel.history.contracts
+    if terms is None or not terms.start.size:
+        return gone
+    terms = terms.rows(terms.replaced_at == FAR)
+    stop = np.minimum(terms.end, terms.cancelled_at)
+    order = np.lexsort((stop, terms.account))
+    last = order[np.append(np.diff(terms.account[order]) != 0, True)]
+    early = terms.cancelled_at[last] < terms.end[last]
+    churns = panel.question.churn_when
+    counts = np.where(early, "cancelled" in churns, "not_renewed" in churns)
+    over = stop[last] + panel.question.gap_days <= panel.data_until
+    gone[terms.account[last]] = counts & over
+    return gone
 
 
 def _not_drawn(panel: Panel) -> Iterator[Finding]:

@@ -134,7 +134,8 @@ LEAK_CODES: Mapping[str, Code] = {
         "their contracts are left out, so fewer seem to leave than do, and every chance"
         " is too low",
         "add the former customers to the accounts source, or take the accounts from the"
-        " other tables: leave [sources.accounts] out",
+        " other tables: leave [sources.accounts] out; ids of nobody (visitors who never"
+        " signed in) are left out with `where`",
     ),
     "CH263": code(
         "warning",

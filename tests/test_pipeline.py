@@ -354,3 +354,21 @@ def test_findings_that_stop_are_all_told_at_once(company, tmp_path):
     assert caught.value.code == "CH150"
     assert caught.value.what.count("[CH") >= 1
     assert "--allow" in caught.value.fix
+
+
+def test_the_verdict_tells_a_leak_that_does_not_stop(company):
+    """Who reads the figures of a backtest need not have looked at `check`."""
+    raw = company().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    raw["features"].pop("include", None)
+    left = "case when churned_on is null then 'kept' else 'lost' end"
+    raw["sources"]["accounts"] |= {
+        "sql": f"select *, {left} as standing from '{{root}}/accounts.parquet'",
+        "attributes": ["standing"],
+    }
+    raw["sources"]["accounts"].pop("path")
+    raw["check"] = {"allow": ["CH214", "CH225"]}
+    config = parse_config(raw, folder=company().folder)
+    with Progress() as progress:
+        report = run_backtest(config, predictions=None, today=TODAY, progress=progress)
+    told = [reason for reason in report["verdict"]["reasons"] if "(CH2" in reason]
+    assert any("standing" in reason for reason in told)

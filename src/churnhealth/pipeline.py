@@ -18,7 +18,12 @@ from churnhealth.evaluate.bags import likely_around
 from churnhealth.evaluate.choice import choose_specs
 from churnhealth.evaluate.inner import TrainingRows
 from churnhealth.evaluate.ladder import Rung, climb
-from churnhealth.evaluate.leaks import doubts, leaky_claim, shuffled_dates
+from churnhealth.evaluate.leaks import (
+    doubts,
+    first_of_each,
+    leaky_claim,
+    shuffled_dates,
+)
 from churnhealth.evaluate.makers import (
     scorer_makers,
 )
@@ -158,13 +163,14 @@ def judge(
         ``backtest`` does.
     """
     refuse_cuts(config, panel)
-    stop_at(screen(panel), config)
+    screened = screen(panel)
+    stop_at(screened, config)
     judged = judged_by(config, panel, progress=progress)
     with progress.stage("report"):
         claim = leaky_claim(panel, seed=config.model.seed) if leaky else None
         shuffled = shuffled_dates(panel, judged, seed=config.model.seed)
         report = backtest_report(judged, panel, config, leaky=claim, shuffled=shuffled)
-        told = doubts(panel, judged, shuffled)
+        told = (*doubts(panel, judged, shuffled), *first_of_each(screened))
         report["verdict"]["reasons"] += [f"{f.what} ({f.code}): {f.fix}" for f in told]
     return judged, report
 

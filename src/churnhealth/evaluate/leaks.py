@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,14 @@ from churnhealth.snapshots.labels import YES
 from churnhealth.sources.contract import Floats, Ints
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["doubts", "leaky_claim", "shuffled_dates", "timeless", "within_strata"]
+__all__ = [
+    "doubts",
+    "first_of_each",
+    "leaky_claim",
+    "shuffled_dates",
+    "timeless",
+    "within_strata",
+]
 
 _RANKS = 0.65  # from here on a ranking is worth asking what it rests on
 _SAME = 1 / 8  # of its lead over chance: a ranking that surely loses less stays
@@ -121,6 +128,21 @@ def doubts(
         yield found
     if (found := timeless(shuffled)) is not None:
         yield found
+
+
+def first_of_each(screened: Iterable[Finding]) -> Iterator[Finding]:
+    """Give one warning (or error that was allowed) of each code; `check` lists all.
+
+    >>> from churnhealth.sources.findings import finding
+    >>> two = [finding("CH227", f"plan {k}", count=9) for k in (1, 2)]
+    >>> [f.what for f in first_of_each(two)]
+    ['plan 1']
+    """
+    told: set[str] = set()
+    for f in screened:
+        if f.severity != "advice" and f.code not in told:
+            told.add(f.code)
+            yield f
 
 
 def _too_good(panel: Panel, judged: Judged) -> Finding | None:

@@ -113,3 +113,19 @@ def test_a_query_does_not_guess_which_of_two_numbers_is_the_day(company):
     ):
         log = load(company(files=files, events=[{**events, **told}])).history.events[0]
         assert log.happened_at.tolist() == [20149, 20180]  # 2 March, 2 April
+
+
+def test_nor_does_a_query_of_json_lines(company):
+    """The fields inside of others are taken out by such a query."""
+    rows = "".join(
+        f'{{"account_id": "a{n}", "p": {{"at": "0{n}-03-2025"}}}}\n' for n in (1, 2)
+    )
+    query = "select account_id, p.at as happened_at from read_json('{root}/t.jsonl')"
+    contracts = "account_id,start\na1,2025-01-01\na2,2025-01-01\n"
+    files = {"t.jsonl": rows, "contracts.csv": contracts}
+    calls = {"name": "calls", "sql": query}
+    with pytest.raises(SourceError, match="CH104"):
+        load(company(files=files, events=[calls]))
+    calls["formats"] = {"happened_at": "%m-%d-%Y"}
+    log = load(company(files=files, events=[calls])).history.events[0]
+    assert log.happened_at.tolist() == [20091, 20122]  # 3 January, 3 February

@@ -42,7 +42,6 @@ QueryError = duckdb.Error
 _BLANK = r"[\s\p{Z}\x{200B}\x{FEFF}]"  # the last two have no width at all
 
 
-_IN_ALL_FILES = ", sample_size = -1, maximum_sample_files = -1"
 _NO_REMARKS = ", comment = ''"  # or a row whose id begins with # may be taken for one
 _ISO_DAYS = ", dateformat = '%Y-%m-%d'"  # or of 03/02/2025 the day would be guessed
 _SAID = {"comment": _NO_REMARKS} | dict.fromkeys(
@@ -51,8 +50,10 @@ _SAID = {"comment": _NO_REMARKS} | dict.fromkeys(
 # by function: how it looks at all rows before it says of what kind a column is
 _GUESSES: Mapping[str, str] = {
     "read_csv": f"{_NO_REMARKS}{_ISO_DAYS}, sample_size = -1, files_to_sniff = -1",
-    "read_json": _IN_ALL_FILES,
-    "read_ndjson": _IN_ALL_FILES,
+    **dict.fromkeys(
+        ("read_json", "read_ndjson"),
+        f", sample_size = -1, maximum_sample_files = -1{_ISO_DAYS}",
+    ),
 }
 _GUESSES_NOT = ("all_varchar", "columns", "sample_size")  # by who says one of these
 _CLAUSES = ("select", "from", "where", "group", "having", "qualify", "order", "limit")

@@ -48,10 +48,20 @@ def test_a_field_inside_of_a_field_is_told_with_the_query_that_takes_it_out(comp
     error = refused(company(files=files, events=[tickets]))
     assert error.code == "CH102"
     assert "no column 'org.id': 'org' holds fields of its own" in error.what
-    query = "select *, org.id as org_id from read_json('{root}/t.jsonl')"
-    assert f'sql = "{query}"' in error.fix
+    query = """select *, "org".id as org_id from read_json('{root}/t.jsonl')"""
+    assert f"sql = '''{query}'''" in error.fix
     columns["account_id"] = "org_id"
     mended = {"name": "tickets", "sql": query, "columns": columns}
+    assert load(company(files=files, events=[mended])).history.accounts.ids[0] == "a1"
+
+
+def test_so_it_is_where_the_outer_field_is_a_word_of_sql(company):
+    files = {"o.jsonl": '{"order": {"by": "a1", "date": "2025-03-01"}}\n'}
+    columns = {"account_id": "order.by", "happened_at": "order.date"}
+    orders = {"name": "orders", "path": "o.jsonl", "columns": columns}
+    query = refused(company(files=files, events=[orders])).fix.split("'''")[1]
+    columns = {"account_id": "order_by", "happened_at": "order_date"}
+    mended = {"name": "orders", "sql": query, "columns": columns}
     assert load(company(files=files, events=[mended])).history.accounts.ids[0] == "a1"
 
 

@@ -154,14 +154,13 @@ def inner_fields(
     if source.path is not None:
         how = "read_parquet" if ".parquet" in source.path.lower() else "read_json"
         query = f"select *, {query} from {how}('{{root}}/{source.path}')"  # noqa: S608
-    mark = "'''" if '"' in query else '"'
     mapped = ", ".join(map(repr, made.values()))
     return {
         name: Problem(
             code="CH102",
             what=f"{title}: there is no column {name!r}: {outer!r} holds fields of its"
             " own",
-            fix=f"take it out with `sql` and map {mapped}: sql = {mark}{query}{mark}",
+            fix=f"take it out with `sql` and map {mapped}: sql = '''{query}'''",
         )
         for name, outer in inside.items()
     }
@@ -170,11 +169,14 @@ def inner_fields(
 def _path_to(name: str) -> str:
     """Write a field inside of others for DuckDB: ``$id`` alone would be a parameter.
 
-    >>> _path_to("properties.$insert_id")
-    'properties."$insert_id"'
+    The outer one may be a word of SQL, such as ``order``.
+
+    >>> _path_to("order.$insert_id"), _path_to("user.id")
+    ('"order"."$insert_id"', '"user".id')
     """
-    steps = name.split(".")
-    return ".".join(s if re.fullmatch(r"[^\W\d]\w*", s) else quoted(s) for s in steps)
+    outer, *steps = name.split(".")
+    inner = (s if re.fullmatch(r"[^\W\d]\w*", s) else quoted(s) for s in steps)
+    return ".".join((quoted(outer), *inner))
 
 
 def _line_of(names: Sequence[str], file: str, source: Source) -> int | None:

@@ -33,6 +33,12 @@ def test_the_foot_of_a_report_is_told_with_a_query_that_runs(company, rows, part
     assert history.contracts.start.size == rows
 
 
+def test_the_query_keeps_rows_whose_second_cell_is_empty(company):
+    text = report().replace('"Co 7"', "")
+    query = refused(given(company, text)).fix.split("'''")[1]
+    assert load(given(company, text, sql=query)).history.contracts.start.size == 40
+
+
 def test_a_file_that_breaks_in_the_middle_is_not_taken_for_a_report(company):
     text = report().replace('"a7","Co 7"', '"a7"')
     error = refused(given(company, text))

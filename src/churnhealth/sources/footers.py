@@ -41,7 +41,22 @@ def foot_of(files: Sequence[str], title: str, source: Source) -> Problem | None:
         if width < 2 or not whole or not 0 < foot <= _MOST_LINES:
             continue
         if whole[-1] == len(whole) - 1:
-            return _told(Path(file).name, title, source, (parting, header[1], foot))
+            key = _filled(header, cells[:-foot], below=cells[-foot:])
+            return _told(Path(file).name, title, source, (parting, key, foot))
+    return None
+
+
+def _filled(
+    header: list[str], rows: list[list[str]], *, below: list[list[str]]
+) -> str | None:
+    """Name a column that all rows fill and no line below: it tells them apart.
+
+    >>> _filled(["id", "note", "day"], [["1", "", "2025-01-01"]], below=[["made by"]])
+    'day'
+    """
+    for k, name in enumerate(header):
+        if all(row[k] for row in rows) and not any("".join(row[k:]) for row in below):
+            return name
     return None
 
 
@@ -54,19 +69,22 @@ def _rows(lines: Sequence[str], parting: str) -> list[list[str]]:
     return rows or [[]]
 
 
-def _told(name: str, title: str, source: Source, seen: tuple[str, str, int]) -> Problem:
-    parting, second, foot = seen
+def _told(
+    name: str, title: str, source: Source, seen: tuple[str, str | None, int]
+) -> Problem:
+    parting, key, foot = seen
     how = {"\t": "\\t"}.get(parting, parting)
     query = (
         f"select * from read_csv('{{root}}/{source.path}', header = true, skip ="  # noqa: S608
         f" {source.skip}, delim = '{how}', all_varchar = true, null_padding = true)"
-        f" where {quoted(second)} is not null"
+        f" where {quoted(key or '')} is not null"
     )
     sql = f"; or leave them out: sql = '''{query}'''"
+    hidden = source.encoding or key is None
     last, are = ("line", "is no row") if foot == 1 else (f"{foot} lines", "are no rows")
     return Problem(
         code="CH111",
         what=f"{title}: the last {last} of {name!r} {are}, with fewer cells than its"
         " first line has names: the foot of a report",
-        fix=f"delete what stands below the rows{'' if source.encoding else sql}",
+        fix=f"delete what stands below the rows{'' if hidden else sql}",
     )

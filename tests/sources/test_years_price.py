@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from tests.sources.checked import found
 
+SEATS = list(enumerate(range(2, 42)))
+
 
 def told(company, column):
     text = f"id,start,{column}\na1,2025-01-01,1200\n"
@@ -32,8 +34,10 @@ def test_a_months_is_not(company, column):
 
 
 def of_terms(company, rows):
-    text = "id,start,end,price\n" + "\n".join(",".join(map(str, r)) for r in rows)
+    text = "id,start,end,price,seats\n"
+    text += "\n".join(",".join(map(str, (*r, "")[:5])) for r in rows)
     columns = {"account_id": "id", "start": "start", "end": "end", "value": "price"}
+    columns["seats"] = "seats"
     contracts = {"path": "contracts.csv", "columns": columns}
     return found(company(files={"contracts.csv": text}, contracts=contracts), "CH278")
 
@@ -67,3 +71,19 @@ def test_yearly_contracts_that_cost_as_twelve_monthly_are_told(company, times, t
     assert len(seen) == told
     if seen:
         assert "terms of 12 months cost 11.0 times those of 1" in seen[0].what
+
+
+@pytest.mark.parametrize(("months", "told"), [(1, 0), (12, 1)])
+def test_large_customers_who_sign_for_a_year_are_told_by_the_price_of_a_seat(
+    company, months, told
+):
+    """A seat costs 10 a month; who pays yearly has twelve times as many."""
+    rows = [(f"a{i}", "2025-01-01", "2025-02-01", 10 * n, n) for i, n in SEATS]
+    rows += [
+        (f"y{i}", "2025-01-01", "2026-01-01", 10 * 12 * n * months, 12 * n)
+        for i, n in SEATS
+    ]
+    seen = of_terms(company, rows)
+    assert len(seen) == told
+    if seen:
+        assert "cost 12.0 times those of 1, for each seat" in seen[0].what

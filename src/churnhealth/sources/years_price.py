@@ -1,7 +1,8 @@
 """A year's price where a month's is meant, by the name of its column or its numbers.
 
 Worked example: a customer paid 1,200 for twelve months and 2,400 for the next 24, or
-monthly contracts cost 10 and yearly ones 120. A month's price does not grow so.
+monthly contracts cost 10 and yearly ones 120. A month's price does not grow so. Where
+seats are given it is that of a seat: large customers sign for longer than small ones.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _YEAR = re.compile(
 _MONTH = 30.44
 _SAME = 10  # customers whose terms differ in length, from which on it is no chance
 _MANY = 20  # rows of one length of term
+_MOSTLY = 0.9  # of the rows say their seats
 _FAR_APART = 6.0  # customers of monthly and of yearly terms, not of one year and of two
 _AS_THE_TERM = (0.85, 1.15)  # the slope of log price in log months
 
@@ -54,9 +56,11 @@ def _growing(part: Part) -> Iterator[str]:
     days = (c["end"] - c["start"]).astype(np.float64)
     days[c["end"] >= FAR] = np.nan
     months = np.where(np.isnan(c["term_months"]), days / _MONTH, c["term_months"])
-    good = (months > 0.5) & (c["value"] > 0)
+    told = (c["seats"] > 0).sum() > _MOSTLY * days.size
+    seats = c["seats"] if told else np.ones(days.size)
+    good = (months > 0.5) & (c["value"] > 0) & (seats > 0)
     account, start, end = (c[n][good] for n in ("account", "start", "end"))
-    term, price = np.round(months[good]), np.log(c["value"][good])
+    term, price = np.round(months[good]), np.log(c["value"][good] / seats[good])
     follows = (account[1:] == account[:-1]) & (start[1:] >= end[:-1] - _MONTH)
     pairs = np.flatnonzero(follows & (term[1:] != term[:-1]))
     if pairs.size >= _SAME:
@@ -72,7 +76,7 @@ def _growing(part: Part) -> Iterator[str]:
             times = np.exp(high - low)
             yield (
                 f"terms of {length[-1]:g} months cost {times:.1f} times those of"
-                f" {length[0]:g}"
+                f" {length[0]:g}{', for each seat' if told else ''}"
             )
 
 

@@ -39,6 +39,16 @@ def test_the_query_keeps_rows_whose_second_cell_is_empty(company):
     assert load(given(company, text, sql=query)).history.contracts.start.size == 40
 
 
+def test_the_query_runs_where_the_name_of_the_file_has_a_quote(company):
+    text = report()
+    files = {"Bob's report.csv": text}
+    contracts = {"path": "Bob's report.csv", "columns": COLUMNS}
+    error = refused(company(files=files, contracts=contracts, events=[]))
+    mended = {"sql": error.fix.split("'''")[1], "columns": COLUMNS}
+    config = company(files=files, contracts=mended, events=[])
+    assert load(config).history.contracts.start.size == 40
+
+
 def test_a_file_that_breaks_in_the_middle_is_not_taken_for_a_report(company):
     text = report().replace('"a7","Co 7"', '"a7"')
     error = refused(given(company, text))

@@ -23,7 +23,14 @@ from churnhealth.sources.workbook import (
 )
 from churnhealth.sources.written import folded
 
-__all__ = ["files_of", "header_line", "inner_fields", "other_sheet", "reader"]
+__all__ = [
+    "files_of",
+    "header_line",
+    "in_root",
+    "inner_fields",
+    "other_sheet",
+    "reader",
+]
 
 _KINDS = {
     **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
@@ -153,7 +160,7 @@ def inner_fields(
     query = ", ".join(f"{_path_to(name)} as {short}" for name, short in made.items())
     if source.path is not None:
         how = "read_parquet" if ".parquet" in source.path.lower() else "read_json"
-        query = f"select *, {query} from {how}('{{root}}/{source.path}')"  # noqa: S608
+        query = f"select *, {query} from {how}({in_root(source.path)})"  # noqa: S608
     mapped = ", ".join(map(repr, made.values()))
     return {
         name: Problem(
@@ -164,6 +171,15 @@ def inner_fields(
         )
         for name, outer in inside.items()
     }
+
+
+def in_root(path: str) -> str:
+    """Write the path of a source as the `sql` of a source names it.
+
+    >>> in_root("Bob's.csv")
+    "'{root}/Bob''s.csv'"
+    """
+    return literal(f"{{root}}/{path}")
 
 
 def _path_to(name: str) -> str:
@@ -224,7 +240,7 @@ def _kind(files: Sequence[str], path: str, title: str) -> str | Problem:
         )
     suffix = suffixes.pop()
     if suffix in _DATABASES:
-        query = f"attach '{{root}}/{path}' as db{_DATABASES[suffix]}"
+        query = f"attach {in_root(path)} as db{_DATABASES[suffix]}"
         return Problem(
             code="CH108",
             what=f"{title}: {path!r} is a database, not a table",

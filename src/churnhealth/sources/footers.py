@@ -14,6 +14,7 @@ from pathlib import Path
 from churnhealth.config import Source
 from churnhealth.sources.encodings import open_text
 from churnhealth.sources.engine import quoted
+from churnhealth.sources.files import in_root
 from churnhealth.sources.problems import Problem
 
 __all__ = ["foot_of"]
@@ -75,7 +76,7 @@ def _told(
     parting, key, foot = seen
     how = {"\t": "\\t"}.get(parting, parting)
     query = (
-        f"select * from read_csv('{{root}}/{source.path}', header = true, skip ="  # noqa: S608
+        f"select * from read_csv({in_root(source.path or '')}, header = true, skip ="  # noqa: S608
         f" {source.skip}, delim = '{how}', all_varchar = true, null_padding = true)"
         f" where {quoted(key or '')} is not null"
     )

@@ -74,7 +74,7 @@ def usual(company):
 
 
 def test_a_clean_company_is_accused_of_nothing(usual):
-    assert [f for f in usual if f[0] in leak_plants.LEAKS] == []
+    assert [f for f in usual if f[0] in leaks.LEAKS] == []
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,11 @@ def _of_events(
         yield f"amounts of 0 or less in {log.name}", log.account[amount <= 0]
     if log.user is not None:
         named = log.user >= 0
-        for _, accounts in _values(log.user[named], log.account[named]):
+        wide = int(log.account.max(initial=0)) + 1
+        pair = np.unique(
+            log.user[named] * wide + log.account[named]
+        )  # few of many rows
+        for _, accounts in _values(pair // wide, pair % wide):
             # which one is not said: it may be a person
             yield f"one and the same user of {log.name}", accounts
 

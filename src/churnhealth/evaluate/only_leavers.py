@@ -93,9 +93,8 @@ def _of_events(
     if log.user is not None:
         named = log.user >= 0
         wide = int(log.account.max(initial=0)) + 1
-        pair = np.unique(
-            log.user[named] * wide + log.account[named]
-        )  # few of many rows
+        # of millions of rows these are few
+        pair = np.unique(log.user[named] * wide + log.account[named])
         for _, accounts in _values(pair // wide, pair % wide):
             # which one is not said: it may be a person
             yield f"one and the same user of {log.name}", accounts

@@ -98,7 +98,8 @@ VALUE_CODES: Mapping[str, Code] = {
         "what it says is missing in all their rows, and every feature made of it"
         " changes from one file to the next",
         "name the column in all files as it is in the others, or bring the names"
-        " together in `sql`: coalesce(amount, total) as amount",
+        " together in `sql`: coalesce(amount, total) as amount; files of different"
+        " things (logins, orders) are sources of their own",
     ),
     "CH283": code(
         "advice",

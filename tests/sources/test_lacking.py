@@ -7,6 +7,7 @@ from tests.sources.checked import found
 from churnhealth.sources.engine import write_table
 
 DAYS = ("2025-03-01", "2025-03-02", "2025-03-03")
+COLUMNS = {"account_id": "account_id", "happened_at": "happened_at"}
 EVENTS = [{"name": "bills", "path": "bills/*.csv"}]
 
 
@@ -31,6 +32,15 @@ def test_columns_in_another_order_or_written_otherwise_are_there(company):
     )
     files |= {"bills/3.csv": "amount;note;happened_at;account_id\n5;x;2025-03-01;a1\n"}
     assert found(company(files=files, events=EVENTS), "CH282") == []
+
+
+def test_letters_that_files_do_not_meet_in_are_told(company):
+    """DuckDB makes two columns of an umlaut in capitals or of two signs."""
+    events = [{**EVENTS[0], "columns": {"event": "grö\u00dfe", **COLUMNS}}]
+    head, cells = "account_id,happened_at,", "a1,2025-03-01,x\n"
+    for other in ("GRÖSSE", "gro\u0308\u00dfe"):
+        files = bills(f"{head}grö\u00dfe", head + other, cells=cells)
+        assert len(found(company(files=files, events=events), "CH282")) == 1
 
 
 def test_what_nobody_asked_for_may_be_lacking(company):

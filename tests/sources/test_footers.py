@@ -49,6 +49,14 @@ def test_the_query_runs_where_the_name_of_the_file_has_a_quote(company):
     assert load(config).history.contracts.start.size == 40
 
 
+def test_a_last_line_that_breaks_off_may_be_of_a_file_that_does(company):
+    for below, cut in ((("Acme",), False), ((), True)):
+        text = report(below=below)
+        error = refused(given(company, text[:-30] if cut else text))
+        assert ("export it again if it breaks off" in error.fix) is cut
+        assert "foot of a report" in error.what
+
+
 def test_a_file_that_breaks_in_the_middle_is_not_taken_for_a_report(company):
     text = report().replace('"a7","Co 7"', '"a7"')
     error = refused(given(company, text))

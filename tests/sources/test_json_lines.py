@@ -3,6 +3,7 @@
 import json
 from datetime import date
 
+import numpy as np
 import pytest
 
 from churnhealth.errors import SourceError
@@ -60,3 +61,19 @@ def test_texts_that_look_like_times_are_left_as_they_are(company):
     rows = [{**at("2025-03-01"), "event": "10:30", "item": "2025-03-01 08:00:00.50"}]
     log = told(company, *rows).events[0]
     assert log.vocabulary == ("10:30",)
+
+
+def test_a_key_with_other_capitals_in_some_rows_is_told_with_a_query_that_reads_both(
+    company,
+):
+    rows = [{**at(f"2025-03-0{i}"), "user": "u1"} for i in range(1, 4)]
+    rows += [{**at(f"2025-04-0{i}"), "User": "u2"} for i in range(1, 4)]
+    mapped = {"columns": {c: c for c in at("")} | {"user_id": "user"}}
+    with pytest.raises(SourceError, match="'user' is 'User'") as caught:
+        told(company, *rows, **mapped)
+    assert caught.value.code == "CH102"
+    query = {"path": None, "sql": caught.value.fix.split("'''")[1]}
+    log = told(company, *rows, **mapped, **query).events[0]
+    assert np.bincount(log.user).tolist() == [3, 3]
+    log = told(company, *rows).events[0]  # of what nobody reads nothing is told
+    assert log.account.size == 6

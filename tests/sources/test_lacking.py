@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from tests.sources.checked import found
+from tests.sources.test_reading import refused
 
 from churnhealth.sources.engine import write_table
 
@@ -64,3 +65,21 @@ def test_rows_of_json_lines_may_say_less(company):
     files = {"bills/1.jsonl": row + ', "amount": 5}\n', "bills/2.jsonl": row + "}\n"}
     events = [{"name": "bills", "path": "bills/*.jsonl"}]
     assert found(company(files=files, events=events), "CH282") == []
+
+
+def test_of_files_without_names_it_is_told_which_and_not_to_leave_their_rows_out(
+    company,
+):
+    files = bills(*["account_id,happened_at,amount"] * 3)
+    files["bills/1.csv"] = "a1,2025-03-01,5\na1,2025-03-02,5\n"
+    error = refused(company(files=files, events=EVENTS))
+    assert error.code == "CH106"
+    assert "'1.csv' names no column that we read, as of 1 of 3 files" in error.what
+    assert "where" not in error.fix
+
+
+def test_names_below_a_line_that_breaks_the_files_are_found(company):
+    head = "sep=;\naccount_id;happened_at;amount"
+    files = bills(head, head, cells="a1;2025-03-01;5,5\n")
+    error = refused(company(files=files, events=EVENTS))
+    assert (error.code, error.fix[-8:]) == ("CH102", "skip = 1")

@@ -35,7 +35,7 @@ def foot_of(files: Sequence[str], title: str, source: Source) -> Problem | None:
             below = islice(lines, source.skip, None)
             first = next(below, "")
             parting = max(_PARTING, key=first.count)
-            header, *cells = _rows([first, *below], parting)
+            header, *cells = _rows(given := [first, *below], parting)
         width = len(header)
         whole = [i for i, row in enumerate(cells) if len(row) == width]
         foot = len(cells) - len(whole)
@@ -43,7 +43,8 @@ def foot_of(files: Sequence[str], title: str, source: Source) -> Problem | None:
             continue
         if whole[-1] == len(whole) - 1:
             key = _filled(header, cells[:-foot], below=cells[-foot:])
-            return _told(Path(file).name, title, source, (parting, key, foot))
+            cut = foot == 1 and not given[-1].endswith(("\n", "\r"))
+            return _told(Path(file).name, title, source, (parting, key, foot, cut))
     return None
 
 
@@ -71,9 +72,9 @@ def _rows(lines: Sequence[str], parting: str) -> list[list[str]]:
 
 
 def _told(
-    name: str, title: str, source: Source, seen: tuple[str, str | None, int]
+    name: str, title: str, source: Source, seen: tuple[str, str | None, int, bool]
 ) -> Problem:
-    parting, key, foot = seen
+    parting, key, foot, cut = seen
     how = {"\t": "\\t"}.get(parting, parting)
     query = (
         f"select * from read_csv({in_root(source.path or '')}, header = true, skip ="  # noqa: S608
@@ -86,6 +87,8 @@ def _told(
     return Problem(
         code="CH111",
         what=f"{title}: the last {last} of {name!r} {are}, with fewer cells than its"
-        " first line has names: the foot of a report",
-        fix=f"delete what stands below the rows{'' if hidden else sql}",
+        f" first line has names: {'the file breaks off, or it is ' if cut else ''}the"
+        " foot of a report",
+        fix=f"{'export it again if it breaks off; else ' if cut else ''}delete what"
+        f" stands below the rows{'' if hidden else sql}",
     )

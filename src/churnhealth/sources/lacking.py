@@ -6,13 +6,10 @@ nothing had been said. Of JSON lines every row may leave out what it does not sa
 
 from __future__ import annotations
 
-import re
-from itertools import islice
 from pathlib import Path
 
-from churnhealth.sources.engine import Connection, connect
-from churnhealth.sources.files import lines_of
 from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.heads import PARTED, heads_of, met
 from churnhealth.sources.kinds import attribute_column, wanted_columns
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.tables import Part
@@ -20,20 +17,15 @@ from churnhealth.sources.unread import named
 
 __all__ = ["lacking"]
 
-_PARTED = re.compile(r"[,;\t|]")
-_NO_HEAD = re.compile(r"\.(json|jsonl|ndjson)\b|\.zst$", re.IGNORECASE)
-
 
 def lacking(part: Part) -> Finding | None:
     """Name the columns we read that some of a source's files have not."""
     opened, names = part.opened, _names(part.opened)
-    if len(opened.files) < 2 or _NO_HEAD.search(opened.files[0]):
+    if not (heads := heads_of(opened)):
         return None
-    with connect() as con:
-        heads = {file: _head(con, file, opened) for file in opened.files}
     there = set().union(*heads.values())  # the names of folders are in none
     gone = {
-        file: [n for n, t in names.items() if _met(t) in there - head]
+        file: [n for n, t in names.items() if met(t) in there - head]
         for file, head in heads.items()
         if head
     }
@@ -57,24 +49,5 @@ def _names(opened: Opened) -> dict[str, str]:
     return {
         named(o, wanted[o]) if o in opened.columns else repr(wanted[o]): wanted[o]
         for o in (*ours, *more)
-        if not _PARTED.search(wanted[o])
+        if not PARTED.search(wanted[o])
     }
-
-
-def _head(con: Connection, file: str, opened: Opened) -> set[str]:
-    """Read the names of a file's columns; none where it is empty."""
-    if file.lower().endswith((".parquet", ".pq")):
-        asked = "SELECT name FROM parquet_schema($file)"
-        return {_met(str(n)) for (n,) in con.execute(asked, {"file": file}).fetchall()}
-    lines = islice(lines_of(file, opened.source), opened.source.skip, None)
-    cells = _PARTED.split(next(lines, ""))
-    return {name for cell in cells if (name := _met(cell.strip('\ufeff"\r\n ')))}
-
-
-def _met(name: str) -> str:
-    r"""Fold what DuckDB folds where it brings files together: capitals of ASCII alone.
-
-    >>> _met("Size ") == _met("SIZE"), _met("\u00dcbrig") == _met("\u00fcbrig")
-    (True, False)
-    """
-    return "".join(c.lower() if c.isascii() else c for c in name.strip())

@@ -31,6 +31,7 @@ from churnhealth.sources.engine import (
 from churnhealth.sources.files import (
     files_of,
     header_line,
+    in_root,
     inner_fields,
     other_sheet,
     reader,
@@ -154,16 +155,17 @@ def _open(
         origin = reader(files, source, title, place.spill / view)
     if isinstance(origin, Problem):
         return [origin]
+    csv = origin.startswith("read_csv")
+    names = [*source.columns.values(), *_further(source)]
+    names = names or [o for o in TABLES[table][0] if o != "state"]
     try:
         kinds = _viewed(con, origin, source, view)
         if source.where is not None:
             con.execute(f"SELECT 1 FROM {view} WHERE ({source.where}) LIMIT 0")  # noqa: S608
     except QueryError as error:
-        return [reading_problem(title, source, error, files)]
-    csv = origin.startswith("read_csv")
+        below = _below(files[0], title, source, names) if csv else []
+        return below or [reading_problem(title, source, error, files)]
     columns, problems = _match(table, title, source, kinds, csv=csv)
-    names = [*source.columns.values(), *_further(source)]
-    names = names or [o for o in TABLES[table][0] if o != "state"]
     if csv and problems:
         problems = (
             _below(files[0], title, source, names)
@@ -174,6 +176,8 @@ def _open(
         problems = _below(files[0], title, source, names) or [_ragged(title, source)]
     if csv and not problems:
         problems = _doubled(con, origin, title, source, columns, kinds)
+    if origin.startswith("read_json"):
+        problems = problems or _in_two_ways(title, source, columns, kinds)
     if problems:
         return problems
     flags = tuple(
@@ -300,6 +304,37 @@ def _doubled(
         )
         for name, theirs in asked.items()
         if names.count(name) > 1
+    ]
+
+
+def _in_two_ways(
+    title: str, source: Source, columns: Mapping[str, str], kinds: Mapping[str, str]
+) -> list[Problem]:
+    """See whether a key that we read has other capitals in some rows.
+
+    DuckDB makes `User_1` of a `User` that stands beside `user`, empty where that is.
+    """
+    asked = {t.lower(): t for t in (*columns.values(), *_further(source))}
+    pairs = ((re.sub(r"_\d+$", "", name), name) for name in kinds)
+    found = {
+        name: (asked[plain.lower()], plain)
+        for plain, name in pairs
+        if plain not in (name, asked.get(plain.lower(), plain))
+    }
+    if not found:
+        return []
+    ways = ", ".join(f"{key!r} is {plain!r}" for key, plain in found.values())
+    one = ", ".join(
+        f"coalesce({quoted(key)}, {quoted(name)}) as {quoted(key)}"
+        for name, (key, _) in found.items()
+    )
+    query = f"select * replace ({one}) from read_json({in_root(source.path or '')})"  # noqa: S608
+    return [
+        Problem(
+            code="CH102",
+            what=f"{title}: keys have other capitals in some rows: {ways}",
+            fix=f"write them in one way, or put both together: sql = '''{query}'''",
+        )
     ]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from churnhealth.sources.engine import Connection, quoted
+from churnhealth.sources.heads import headless
 from churnhealth.sources.kinds import (
     BLANK,
     FAMILIES,
@@ -144,13 +146,21 @@ def _rows(opened: Opened) -> str:
 def _blank(opened: Opened, ours: str, count: int, first: int) -> Problem:
     theirs = opened.columns[ours]
     rows = "row is" if count == 1 else "rows are"
-    return Problem(
-        code="CH106",
-        what=f"{opened.title}: {named(ours, theirs)} is empty; {count} {rows} without"
-        f" it, the first is data row {first}{_among(opened)}",
-        fix="fill the column, or leave those rows out:"
-        f" where = '{quoted(theirs)} is not null'",
+    what = (
+        f"{opened.title}: {named(ours, theirs)} is empty; {count} {rows} without"
+        f" it, the first is data row {first}{_among(opened)}"
     )
+    fix = (
+        "fill the column, or leave those rows out:"
+        f" where = '{quoted(theirs)} is not null'"
+    )
+    if nameless := headless(opened, opened.columns.values()):
+        what += (
+            f": the first line of {Path(nameless[0]).name!r} names no column that we"
+            f" read, as of {len(nameless)} of {len(opened.files)} files"
+        )
+        fix = "write the names of the columns above the rows of every file"
+    return Problem(code="CH106", what=what, fix=fix)
 
 
 def _unread(

@@ -4,6 +4,7 @@ The outcomes below are written by hand; see tests/snapshots/test_labels.py.
 """
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -198,6 +199,24 @@ def test_models_are_told_apart_and_disagreement_with_the_rule_too(tmp_path):
         (False, True, 0),
         (False, False, 0),
     ]
+
+
+def test_runs_whose_flat_files_are_gone_are_judged_from_their_folders(tmp_path):
+    past = history([STAYED, LEFT, NEWEST])
+    keep_run(tmp_path, "2023-02-01", [0.1, 0.5])
+    whole = follow_up(past, question(ASK), tmp_path)
+    shutil.rmtree(tmp_path / "history")
+    assert follow_up(past, question(ASK), tmp_path) == whole
+    assert whole["runs"][0]["churned"] == 1
+
+
+def test_one_run_is_told_as_one(tmp_path):
+    past = history([STAYED, LEFT, NEWEST])
+    asked = {**ABOUT["question"], "horizon_days": 30}
+    keep_run(tmp_path, "2023-02-01", [0.1, 0.5], about={**ABOUT, "question": asked})
+    text = follow_up_text(follow_up(past, question(ASK), tmp_path))
+    assert "m1, run of 2023-02-01: 2 accounts" in text
+    assert "Run of 2023-02-01 answered another question" in text
 
 
 def test_a_renewal_is_judged_by_the_end_that_the_run_knew(tmp_path):

@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from churnhealth.archive.runs import current_folder, history_files, read_about
+from churnhealth.archive.runs import (
+    current_folder,
+    flat_of,
+    history_files,
+    read_about,
+    run_days,
+)
 from churnhealth.config import Question
 from churnhealth.evaluate.metrics import auc, log_loss
 from churnhealth.evaluate.panel import distinct
@@ -118,7 +124,8 @@ def follow_up(
     parts: list[_Rows] = []
     said: dict[str, Mapping[str, Any]] = {}
     with connect() as con:
-        for day, file in history_files(out):
+        stored = dict(history_files(out))
+        for day in sorted({*stored, *run_days(out)}):
             about = read_about(out / day)
             line: dict[str, Any] = {"as_of": day}
             answered = _answered(about, question)
@@ -127,7 +134,10 @@ def follow_up(
             if why := _left_out(about, day, answered, history):
                 runs.append({**line, "left_out": why})
                 continue
-            table = read_table(file, columns=_READ, con=con)
+            if day in stored:
+                table = read_table(stored[day], columns=_READ, con=con)
+            else:  # restored without `history/`, which the next run writes again
+                table = flat_of(out, day)
             asks = answered or question
             key = asks.model_dump_json()
             if key not in reach:
@@ -338,12 +348,17 @@ def _asked_text(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     if not other:
         return []
     asked = {f"{key} = {value}" for run in other for key, value in run["asked"].items()}
-    which = f"{other[0]['as_of']} to {other[-1]['as_of']}"
+    one = len(other) == 1
     return [
         "",
-        f"Runs of {which} answered another question ({', '.join(sorted(asked))}) and"
-        " are judged by it.",
+        f"{_runs_of(other[0]['as_of'], other[-1]['as_of']).capitalize()} answered"
+        f" another question ({', '.join(sorted(asked))}) and"
+        f" {'is' if one else 'are'} judged by it.",
     ]
+
+
+def _runs_of(first: str, last: str) -> str:
+    return f"run of {first}" if first == last else f"runs of {first} to {last}"
 
 
 def _model_text(model: Mapping[str, Any]) -> list[str]:
@@ -351,7 +366,7 @@ def _model_text(model: Mapping[str, Any]) -> list[str]:
         return [f"Model {model['model_version']}: no outcome is known yet."]
     low, high = model["interval"]
     lines = [
-        f"Model {model['model_version']}, runs of {model['from']} to {model['to']}:"
+        f"Model {model['model_version']}, {_runs_of(model['from'], model['to'])}:"
         f" {many(model['accounts'], 'account')}, {model['churned_accounts']} left.",
         f"Expected {model['predicted']:.1%}, seen {model['observed']:.1%}"
         f" ({low:.1%} to {high:.1%})"

@@ -87,6 +87,10 @@ def test_an_early_stop_is_churn_on_the_day_it_stopped():
     assert outcome(terms, HORIZON, "2023-02-01") == "yes"
     late = Ask("horizon", lead=40, horizon=60, gap=30)  # [13 Mar, 12 May)
     assert outcome(terms, late, "2023-02-01") == "left"
+    renews = Ask("renewal", lead_max=365, gap=30)
+    seen = [(0, day("2023-02-01"), day("2023-12-01"))]
+    [told] = outcomes(history([terms]), renews, seen, data_until=day("2024-06-01"))
+    assert told[::2] == ("yes", day("2023-03-01"))
 
 
 def test_a_return_is_scored_again_and_its_old_churn_stays():

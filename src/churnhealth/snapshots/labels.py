@@ -42,9 +42,9 @@ class Labels:
     """One outcome per snapshot.
 
     ``code`` is ``NO``, ``YES``, ``CENSORED`` (not knowable yet) or ``LEFT_EARLY``
-    (cover ended before the outcome window began: neither 0 nor 1). ``outcome`` tells
-    outcomes apart: rows of one account with the same ``outcome`` day are the same
-    churn; -1 where there is none.
+    (cover ended before the outcome window began: neither 0 nor 1). ``outcome`` is
+    the day on which cover stopped (of silence the last event): rows of one account
+    with the same day are the same churn; -1 where there is none.
     """
 
     code: Codes
@@ -158,7 +158,8 @@ def _renewal(
     early, agreed = (take(ending, at) for ending in endings(terms))
     short = reach < snapshots.end  # the end that was known was not reached
     counts = _counts(question, short | early, ~short & agreed)
-    return np.where((reach <= snapshots.end) & counts, YES, NO), snapshots.end
+    gone = np.minimum(reach, snapshots.end)  # cancelled early: before the known end
+    return np.where((reach <= snapshots.end) & counts, YES, NO), gone
 
 
 def _last_before(account: Ints, start: Days, whose: Ints, day: Days) -> Ints:

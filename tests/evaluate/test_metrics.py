@@ -54,6 +54,16 @@ def test_a_constant_ranks_nothing_and_has_no_slope():
     assert metrics.lift_top_decile(p, y) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("risk", [(0.01, 0.1), (0.1, 0.01)])
+def test_a_part_in_which_nobody_left_leaves_no_slope_of_two_chances(risk):
+    far, near = risk
+    p = np.r_[np.full(500, far), np.full(500, near)]
+    y = np.r_[np.zeros(500, int), (np.arange(500) % 10 == 0).astype(int)]
+    assert np.isnan(metrics.calibration_slope(p, y))
+    y[0] = 1
+    assert np.isfinite(metrics.calibration_slope(p, y))
+
+
 def test_one_class_gives_no_figure_instead_of_a_wrong_one():
     p, y = np.linspace(0.1, 0.9, 20), np.zeros(20, int)
     found = metrics.figures(

@@ -150,14 +150,14 @@ def calibration_slope(p: Floats, y: Outcomes) -> float:
     """Give the slope of a logistic regression of the outcome on log-odds of ``p``.
 
     1 = right, below = too extreme, above = too timid. NaN for a constant ``p``, for
-    one class, and where the two separate perfectly.
+    one class, and where the two share no more than one value: no slope is steep enough.
     """
     z, outcome = log_odds(p), np.asarray(y, np.float64)
     spread = float(np.std(z))
     if spread < 1e-3 or outcome.min() == outcome.max():
         return _NONE
     churned, stayed = z[outcome > 0], z[outcome == 0]
-    if churned.min() > stayed.max() or churned.max() < stayed.min():
+    if churned.min() >= stayed.max() or churned.max() <= stayed.min():
         return _NONE
     centre = float(z.mean())
     slope, _ = fit_line((z - centre) / spread, outcome)

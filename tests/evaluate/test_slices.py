@@ -174,9 +174,15 @@ def test_a_term_that_never_came_up_in_training_is_named():
 
 
 def test_the_text_says_what_the_slices_show():
-    text = report_text(judged()[1])
-    assert "recurring value lost a year" in text
+    report = judged()[1]
+    text = report_text(report)
     assert "of the lost value was red or orange" in text
+    [quarter] = report["slices"]["recurring_loss"][:1]
+    expected, actual = quarter["expected"], quarter["actual"]
+    again = {**report["slices"], "recurring_loss": [quarter, quarter]}
+    text = report_text({**report, "slices": again})
+    said = "recurring value lost a year, mean of 2 quarters"  # no loss counts twice
+    assert f"{said}: {expected:,.0f} expected, {actual:,.0f} actual" in text
 
 
 def test_without_values_and_contracts_there_is_no_money_in_it():

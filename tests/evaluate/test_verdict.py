@@ -1,13 +1,17 @@
 """The verdict of a backtest: skill where there is some, and why it says so."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.evaluate.judged import SIMPLE, judged_by
 from tests.evaluate.reported import every_question, judged_with, report_of, told
 from tests.made import panel_of, settings
 
+from churnhealth.evaluate.metrics import log_loss
 from churnhealth.evaluate.report import backtest_report
+from churnhealth.evaluate.report_text import scorer_rows
 from churnhealth.pages.proof import proof_told
 
 
@@ -37,6 +41,32 @@ def test_another_level_for_everybody_gains_but_is_no_skill():
     assert any(
         "tells nobody apart" in reason for reason in report["verdict"]["reasons"]
     )
+
+
+def test_figures_of_folds_that_chose_different_scorers_are_no_scorer_s():
+    seen = panel_of()
+    each = settings(backtest={"origins": "each"})
+    each = each.model_copy(update={"model": SIMPLE})
+    judged = judged_by(each, seen)
+    report = backtest_report(judged, seen, each, leaky=None, shuffled={"auc": None})
+    told = dict(scorer_rows(report["scorers"]))
+    loss = log_loss(judged.p["chosen"], judged.y)
+    assert told["by fold"]["log_loss"] == pytest.approx(loss)
+    assert [name for name, row in told.items() if row["chosen"]] == ["by fold"]
+    chose = Counter(fold.ladder.chosen for fold in judged.folds)
+    assert len(chose) == 2  # else there is nothing to tell
+    (one, ones), (other, others) = chose.most_common()
+    said = f"the folds chose different scorers ({one} {ones}, {other} {others})"
+    assert [r for r in report["verdict"]["reasons"] if r.startswith(said)]
+
+
+def test_a_gain_that_too_few_outcomes_show_is_not_denied():
+    judged, _ = told("horizon")
+    left = np.unique(judged.account[judged.y == 1])[:3]
+    few = replace(judged, y=np.where(np.isin(judged.account, left), judged.y, 0))
+    report = backtest_report(few, panel_of(), settings(), leaky=None, shuffled={})
+    assert report["verdict"]["skill"] is False
+    assert "was not shown to tell who leaves" in proof_told(report)["headline"]
 
 
 def test_more_accounts_narrow_no_interval_of_the_constant_beside_itself():

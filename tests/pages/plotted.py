@@ -36,8 +36,10 @@ FULL = {
                   "interval": [0.1, 0.3]},
     }},
     "learning": [
-        {"outcomes": 20, "chosen": "rules", "gain": -0.004, "interval": [-0.01, 0.002]},
-        {"outcomes": 80, "chosen": "blend", "gain": 0.012, "interval": [0.004, 0.02]},
+        {"share": 0.5, "outcomes": 20, "chosen": "rules", "gain": -0.004,
+         "interval": [-0.01, 0.002]},
+        {"share": 1.0, "outcomes": 80, "chosen": "blend", "gain": 0.012,
+         "interval": [0.004, 0.02]},
     ],
     "slices": {
         **REPORT["slices"],

@@ -60,7 +60,8 @@ def reports(draw):
         "lead_time": lead,
         "gains": draw(st.none() | st.just({
             "seen": SEEN, "outcomes": 3, "ways": {"chosen": draw(way), **ways}})),
-        "learning": [{"outcomes": n, "chosen": "gbm", "gain": g, "interval": i}
+        "learning": [{"share": 1.0, "outcomes": n, "chosen": "gbm", "gain": g,
+                      "interval": i}
                      for n, g, i in draw(points)],
         "slices": {
             **FULL["slices"],

@@ -5,6 +5,7 @@ The dict comes first; text (`report_text.py`) and pages are renderings of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -208,7 +209,7 @@ def _verdict(
     enough = outcomes >= _LEAST_SHOWN
     apart = (chosen["auc"] or 0.0) > 0.5
     skill = enough and apart and interval is not None and interval[0] > 0
-    reasons = [*judged.reasons, *_of_gain(chosen, outcomes)]
+    reasons = [*judged.reasons, *_of_folds(judged), *_of_gain(chosen, outcomes)]
     if outcomes and not apart:
         reasons.append("it tells nobody apart: those who left did not rank higher")
     if enough:
@@ -227,6 +228,18 @@ def _verdict(
         reasons += [] if beyond is None else [beyond]
         reasons += broken(told, skill=True)
     return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}
+
+
+def _of_folds(judged: Judged) -> list[str]:
+    """Say that folds chose different scorers: no figure is then of one scorer alone."""
+    chose = Counter(fold.ladder.chosen for fold in judged.folds)
+    if len(chose) < 2:
+        return []
+    told = ", ".join(f"{name} {n}" for name, n in chose.most_common())
+    return [
+        f"the folds chose different scorers ({told}): all figures of what was"
+        " chosen are by fold, each from its own"
+    ]
 
 
 def _of_gain(chosen: Mapping[str, Any], outcomes: int) -> list[str]:

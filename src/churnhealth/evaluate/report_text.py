@@ -19,13 +19,22 @@ def scorer_rows(
 ) -> list[tuple[str, Mapping[str, Any]]]:
     """Give each scorer once; ``chosen`` marks the one whose figures stand there twice.
 
-    >>> rows = scorer_rows({"rules": {"auc": 0.6}, "chosen": {"name": "rules"}})
+    Where folds chose different ones, what was chosen is no scorer's: ``by fold``.
+
+    >>> own = {"name": "rules", "log_loss": 0.5}
+    >>> rows = scorer_rows({"rules": {"log_loss": 0.5}, "chosen": own})
     >>> [(name, row["chosen"]) for name, row in rows]
     [('rules', True)]
+    >>> rows = scorer_rows({"rules": {"log_loss": 0.6}, "chosen": own})
+    >>> [(name, row["chosen"]) for name, row in rows]
+    [('rules', False), ('by fold', True)]
     """
-    chosen = scorers["chosen"]["name"]
+    told = scorers["chosen"]
+    chosen = told["name"]
     rows = {name: row for name, row in scorers.items() if name != "chosen"}
-    rows.setdefault(chosen, scorers["chosen"])
+    if rows.setdefault(chosen, told).get("log_loss") != told.get("log_loss"):
+        chosen = "by fold"
+        rows[chosen] = told
     return [(name, {**row, "chosen": name == chosen}) for name, row in rows.items()]
 
 
@@ -85,10 +94,14 @@ def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
     rows = slices["recurring_loss"]
     if rows:
         inside = sum(row["inside"] for row in rows)
-        expected, actual = (sum(r[k] for r in rows) for k in ("expected", "actual"))
+        # who is at stake may be so in the next quarter too: a sum would count it twice
+        expected, actual = (
+            sum(r[k] for r in rows) / len(rows) for k in ("expected", "actual")
+        )
         lines.append(
-            f"recurring value lost a year: {expected:,.0f} expected, {actual:,.0f}"
-            f" actual; {inside} of {len(rows)} quarters inside their range"
+            f"recurring value lost a year, mean of {many(len(rows), 'quarter')}:"
+            f" {expected:,.0f} expected, {actual:,.0f} actual; inside its range in"
+            f" {inside}"
         )
     lost = slices["value_lead"]["lost"]
     if lost is not None:

@@ -87,7 +87,8 @@ def headline(report: Mapping[str, Any]) -> str:
     """
     if not report["verdict"]["skill"]:
         return (
-            "On later time nothing beat the plain base rate: the colours are unproven."
+            "On later time the score was not shown to tell who leaves: the colours are"
+            " unproven."
         )
     lines = [line for line in report["lead_time"] if line["churners"]]
     if not lines:
@@ -147,7 +148,7 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
     lines = []
     if not report["verdict"]["skill"]:
         lines.append(
-            "Nothing beat the base rate on later time: colours are the rule's."
+            "It was not shown to tell who leaves on later time: colours are the rule's."
         )
     outcomes = card["trained_on"]["outcomes"]
     if outcomes < _FEW:

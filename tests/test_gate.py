@@ -240,6 +240,29 @@ def test_a_registry_alone_is_enough_to_roll_back(company, models, tmp_path):
     assert "[CH001]" in named.stderr
 
 
+def test_a_rollback_warns_where_the_sources_lack_what_the_old_champion_reads(
+    company, models
+):
+    first = crowned(company, models, "simple")
+    text = (company / "good.toml").read_text()
+    (company / "changed.toml").write_text(text.replace('"product"', '"app"'))
+    back = ("rollback", "--models", str(models), "--config")
+    for config, lacks in (("good.toml", False), ("changed.toml", True)):
+        crowned(company, models, "good", over=first)
+        done = run(company, *back, config)
+        assert done.returncode == 0
+        assert read_champion(models) == first
+        warned = f"Warning: it reads what {config} does not map" in done.stderr
+        assert warned is lacks
+    assert "events product" in done.stderr
+
+
+def test_a_refresh_that_was_refused_is_not_told_to_be_one():
+    told = {"champion_before": "m1", "reasons": []}
+    assert "--refresh" in mending(told)
+    assert "--refresh" not in mending({**told, "evidence": {"refresh": True}})
+
+
 def test_bundles_are_listed_with_the_damaged_ones_named(company, models):
     told = put_forward(company, "good", models)
     broken = models / "broken"

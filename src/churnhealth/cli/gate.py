@@ -93,6 +93,8 @@ def mending(told: Mapping[str, Any]) -> str:
     True
     """
     fix = _NO_CHAMPION if told["champion_before"] is None else _KEEP
+    if fix == _KEEP and not told.get("evidence", {}).get("refresh"):
+        fix += _REFRESH
     colours = any(r.startswith("a promise is not kept") for r in told["reasons"])
     return fix + _COLOURS if colours else fix
 
@@ -103,10 +105,8 @@ def _unjudged(told: dict[str, Any]) -> str | None:
     return next((way for way in ways if way.startswith("not judged")), None)
 
 
-_KEEP = (
-    "keep the champion; train on more data or with other settings; what is of newer"
-    " data need not be better: `promote --refresh`"
-)
+_KEEP = "keep the champion; train on more data or with other settings"
+_REFRESH = "; what is of newer data need not be better: `promote --refresh`"
 _NO_CHAMPION = (
     "there is no champion yet: until one passes, `score` and `serve` with --bundle, and"
     " tell people what stands above; train on more data or with other settings"
@@ -136,6 +136,12 @@ def rollback(
     else:
         typer.echo(f"champion: {told['model_version']}")
         _tell_mirror(told["mlflow"])
+    if told["unmapped"]:
+        typer.echo(
+            f"Warning: it reads what {config} does not map, and cannot score (CH113):"
+            f" {', '.join(told['unmapped'])}. Map it as it was, or promote another.",
+            err=True,
+        )
 
 
 def models(

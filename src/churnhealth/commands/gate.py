@@ -124,12 +124,20 @@ def promote_bundle(
 
 
 def roll_back(config: Config, *, models: Path, now: datetime) -> dict[str, Any]:
-    """Make the champion before this one champion again; raises CH624 without one."""
-    reign = step_back(models, at=now)
+    """Make the champion before this one champion again; raises CH624 without one.
+
+    ``unmapped`` is what it reads and the configuration, if it has sources, does not.
+    """
+    champion = step_back(models, at=now).champion
+    schema = load_bundle(models / champion.folder).schema
+    sources = config.sources
     return {
         "schema_version": 1,
-        **reign.champion.to_json(),
-        "mlflow": _mirror(config, reign.champion.model_version),
+        **champion.to_json(),
+        "unmapped": schema.unmapped(config)
+        if sources.events or sources.contracts
+        else [],
+        "mlflow": _mirror(config, champion.model_version),
     }
 
 

@@ -39,12 +39,15 @@ def scorer_rows(
 
 
 def sentence(reason: str) -> str:
-    """Begin a reason as a sentence begins.
+    """Begin a reason as a sentence begins; the name of a feature stays as it is.
 
     >>> sentence("blend gains 0.01"), sentence("gbm gains 0.01")
     ('Blend gains 0.01', 'GBM gains 0.01')
+    >>> sentence("product__all__count__7d alone ranks leavers")
+    'product__all__count__7d alone ranks leavers'
     """
-    return with_acronyms(reason[:1].upper() + reason[1:])
+    first = reason[:1] if "__" in reason.partition(" ")[0] else reason[:1].upper()
+    return with_acronyms(first + reason[1:])
 
 
 def report_text(report: Mapping[str, Any]) -> str:

@@ -192,6 +192,34 @@ class Schema:
         events = (e.rescaled(scale.get(e.name, e.decimals)) for e in history.events)
         return replace(history, events=tuple(events))
 
+    def unmapped(self, config: Config) -> list[str]:
+        """Name what a configuration does not map, as far as it alone can tell.
+
+        A source without ``columns`` has those of our names: its files know which.
+
+        >>> from churnhealth.config import parse_config
+        >>> config = parse_config({"sources": {"contracts": {"path": "c.csv"}}},
+        ...                       folder=".")
+        >>> Schema(contracts=True, attributes=("size",)).unmapped(config)
+        ['accounts.size']
+        """
+        given = config.sources
+        events = {e.name: e.columns for e in given.events}
+        states = {s.name for s in given.states}
+        has = () if given.accounts is None else given.accounts.attributes
+        return [
+            *(f"states {s.name}" for s in self.states if s.name not in states),
+            *(f"events {e.name}" for e in self.events if e.name not in events),
+            *(
+                f"{e.name}.{column}"
+                for e in self.events
+                for column in e.columns
+                if events.get(e.name) and column not in events[e.name]
+            ),
+            *(["contracts"] if self.contracts and given.contracts is None else ()),
+            *(f"accounts.{name}" for name in self.attributes if name not in has),
+        ]
+
     def _missing(self, history: History) -> list[str]:
         events = {e.name: e for e in history.events}
         states = {s.name for s in history.states}

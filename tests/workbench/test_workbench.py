@@ -193,6 +193,28 @@ def test_everything_shows_itself_and_nothing_in_it_can_run(data, result, model):
     assert min(bars) >= 2
 
 
+def test_a_test_in_which_nobody_left_shows_itself_too(result):
+    report = deepcopy(dict(result.report))
+    for row in report["scorers"].values():
+        row["auc"] = None
+    for line in report["lead_time"]:
+        line["churners"] = 0
+    nobody = type(result)(result.panel, result.config, result.judged, report)
+    shown = nobody._repr_html_()
+    assert shown.count("<svg") == result._repr_html_().count("<svg")
+    assert ", AUC" not in shown
+    assert nobody.plot("lead_time").title.startswith("Nobody who left had a score")
+
+
+def test_what_each_fold_chose_is_drawn_as_no_scorer_s(result):
+    report = deepcopy(dict(result.report))
+    chosen = report["scorers"]["chosen"]
+    chosen["log_loss"] -= 0.001  # as if another fold had chosen another scorer
+    mixed = type(result)(result.panel, result.config, result.judged, report)
+    assert mixed.plot("scorers").title.startswith("What each fold chose ")
+    assert "by fold" in mixed._repr_html_()
+
+
 def test_a_notebook_says_how_much_a_segment_may_lose(data, model, tmp_path):
     able = replace(model.bundle, skill=True)  # who shows none is not compared at all
     save_bundle(able, tmp_path / "mine")

@@ -19,6 +19,7 @@ from churnhealth.evaluate.plot_style import (
     caption,
     in_percent,
 )
+from churnhealth.evaluate.report_text import scorer_rows, sentence
 from churnhealth.said import many
 
 __all__ = [
@@ -63,14 +64,15 @@ def scorers_plot(scorers: Mapping[str, Row]) -> Picture:
 
     ``scorers`` are those of ``backtest --json``.
     """
-    named = {n: s for n, s in scorers.items() if n not in ("constant", "chosen")}
-    chosen = str(scorers["chosen"].get("name", ""))
+    named = {n: s for n, s in scorer_rows(scorers) if n != "constant"}
+    chosen = next((sentence(n) for n, s in named.items() if s["chosen"]), "Constant")
+    chosen = "What each fold chose" if chosen == "By fold" else chosen
     low = float(scorers["chosen"]["gain_interval"][0])
     beaten = "beats" if low > 0 else "does not clearly beat"
-    figure, axes = canvas(f"{chosen.capitalize()} {beaten} the constant", "log loss"
+    figure, axes = canvas(f"{chosen} {beaten} the constant", "log loss"
                           " gained over the constant", "")  # fmt: skip
-    for place, (name, row) in enumerate(named.items()):
-        colour = LINE if name == chosen else QUIET
+    for place, row in enumerate(named.values()):
+        colour = LINE if row["chosen"] else QUIET
         axes.hlines(place, *row["gain_interval"], color=colour, lw=2)
         axes.plot(row["log_loss_gain_over_constant"], place, "o", color=colour)
     axes.axvline(0.0, color=INK, lw=1)
@@ -87,10 +89,13 @@ def lead_time_plot(rows: Sequence[Row]) -> Picture:
     """
     known = [row for row in rows if row["churners"]]
     title = "The question covers no day before churn"
+    if rows:
+        title = "Nobody who left had a score so many days before"
     if known:
         first = known[0]
         title = (
-            f"Of {first['churners']} that left, {first['red_or_orange']} were red or"
+            f"Of {first['churners']} that left,"
+            f" {many(first['red_or_orange'], 'was', 'were')} red or"
             f" orange {first['days_before']} days before"
         )
     figure, axes = canvas(title, "days before", "share of the churners")

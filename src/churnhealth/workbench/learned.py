@@ -29,7 +29,7 @@ from churnhealth.evaluate.plots_told import (
     timeline_plot,
 )
 from churnhealth.evaluate.report import prediction_table
-from churnhealth.evaluate.report_text import report_text, sentence
+from churnhealth.evaluate.report_text import report_text, scorer_rows, sentence
 from churnhealth.explain.as_shap import explanation
 from churnhealth.frames import to_frame
 from churnhealth.pages.render import render_card
@@ -134,10 +134,9 @@ class Backtest:
         if leaky and leaky.get("auc") is not None:
             lines.append(f"Cheating would have claimed an AUC of {leaky['auc']:.3f}.")
         bars = [
-            (name, row["log_loss_gain_over_constant"],
-             f"{row['log_loss_gain_over_constant']:+.4f}, AUC {row['auc']:.3f}",
-             LINE if name == verdict["chosen"] else QUIET)
-            for name, row in rows.items() if name not in ("constant", "chosen")
+            (name, row["log_loss_gain_over_constant"], _gain_told(row),
+             LINE if row["chosen"] else QUIET)
+            for name, row in scorer_rows(rows) if name != "constant"
         ]  # fmt: skip
         return render_card(f"Backtest: {skill}, chosen {verdict['chosen']}", lines,
                            bars=bars, foot="log loss gained over the constant, on later"
@@ -328,6 +327,11 @@ class Model:
 def load_model(folder: str | Path) -> Model:
     """Verify and load a saved bundle; raises ``BundleError`` CH401 to CH404."""
     return Model(load_bundle(Path(folder)))
+
+
+def _gain_told(row: Mapping[str, Any]) -> str:
+    gain, auc = row["log_loss_gain_over_constant"], row["auc"]
+    return f"{gain:+.4f}" + ("" if auc is None else f", AUC {auc:.3f}")
 
 
 def _plot(name: str, drawn: Mapping[str, Callable[[], Picture]]) -> Picture:

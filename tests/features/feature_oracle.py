@@ -367,4 +367,6 @@ class Past:
 
 
 def _moved(now, before):
-    return over(now - before, abs(now) + abs(before))
+    if min(now, before) < 0:
+        return math.nan
+    return over(now - before, now + before)

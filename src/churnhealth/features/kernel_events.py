@@ -261,12 +261,14 @@ def _distinct_days(rows: Rows) -> Tally:
 
 
 def trend(now: Ints, before: Ints) -> Floats:
-    """Compare two amounts: 1 all new, 0 the same, -1 all gone, missing if both are 0.
+    """Compare two amounts: 1 all new, 0 the same, -1 all gone.
 
-    >>> trend(np.array([3, 0]), np.array([1, 0]))
-    array([0.5, nan])
+    Missing if both are 0, or one is below: after a refund nothing "stopped".
+
+    >>> trend(np.array([3, 0, -2]), np.array([1, 0, 3]))
+    array([0.5, nan, nan])
     """
-    return quotient(now - before, abs(now) + abs(before))
+    return quotient(now - before, (now + before) * ((now >= 0) & (before >= 0)))
 
 
 def _count(events: Events, item: Item, days: int) -> Ints | Floats:

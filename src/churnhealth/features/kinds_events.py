@@ -164,7 +164,7 @@ EVENT_KINDS: Mapping[str, Kind] = {
     # movement
     "trend": _trend("count, this window against the one before", "trend of {what}"),
     "sum_trend": _trend(
-        "sum of amounts, this window against the one before",
+        "sum of amounts (neither below zero), this window against the one before",
         "trend of amount of {what}",
     ),
     "active_days_trend": _trend(

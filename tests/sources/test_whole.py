@@ -129,3 +129,21 @@ def test_nor_does_a_query_of_json_lines(company):
     calls["formats"] = {"happened_at": "%m-%d-%Y"}
     log = load(company(files=files, events=[calls])).history.events[0]
     assert log.happened_at.tolist() == [20091, 20122]  # 3 January, 3 February
+
+
+def test_ids_that_became_numbers_with_a_point_are_refused(company):
+    """Of the branches 1042.1 and 1042.10 one account would be made."""
+    days = "2025-03-01 08:00:00"
+    files = {
+        "contracts.csv": "account_id,start\n1042.1,2025-01-01\n1042.10,2025-01-01\n",
+        "e.csv": f"account,ts,hours\n1042.1,{days},1\n1042.10,{days},2\n",
+    }
+    read = "from read_csv('{root}/e.csv'"
+    events = {"name": "product", "columns": COLUMNS}
+    with pytest.raises(SourceError) as caught:
+        load(company(files=files, events=[{**events, "sql": f"{read})"}]))
+    assert caught.value.code == "CH104"
+    assert "all_varchar = true" in caught.value.fix
+    told = [{**events, "sql": f"{read}, all_varchar = true)"}]
+    history = load(company(files=files, events=told)).history
+    assert history.events[0].account.tolist() == [0, 1]

@@ -54,6 +54,7 @@ __all__ = ["distinct_texts", "make_typed", "raw_column"]
 _FLOATS = ("DOUBLE", "FLOAT")
 _ZONED = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _EXACT = 1 << 53  # from here on a float skips whole numbers: two ids may be one
+_IDS = ("account_id", "user_id", "contract_id", "event_id")
 _NEVER_BLANK = (*_FLOATS, "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DATE", "DECIMAL")
 
 
@@ -120,6 +121,8 @@ def _expressions(
     required, _ = TABLES[opened.table]
     for ours, (theirs, kind) in wanted_columns(opened).items():
         columns[ours], bad = _value(opened, theirs, kind)
+        if ours in _IDS and opened.kinds[theirs] in _FLOATS:  # 1.10 is 1.1 by now
+            bad = f"{bad} OR {quoted(theirs)} <> trunc({quoted(theirs)})"
         if kind == TEXT and ours in opened.columns and raw_column(opened, ours) != ours:
             columns[raw_column(opened, ours)] = quoted(theirs)
         if bad:

@@ -188,6 +188,11 @@ def _unread(
     elif kind == TEXT:
         fix = (
             f"write {theirs!r} as text or as a whole number; where one is missing, too"
+            + (
+                " (`read_csv` keeps texts: all_varchar = true)"
+                if opened.source.sql
+                else ""
+            )
         )
     elif opened.table == "states" and ours == "value":
         fix += ", or say what words stand for: levels = { red = 1, green = 3 }"

@@ -271,6 +271,24 @@ def test_a_book_without_money_is_told_in_accounts(bundle_folder, tmp_path):
     assert "ARR" not in Page(table).all_text
 
 
+def test_who_has_no_colour_is_counted_beside_the_sums_that_hold_his_money(
+    bundle_folder, tmp_path
+):
+    for day in (date(2025, 11, 1), DAY):
+        grey = book_of(9, as_of=day, band=np.full(9, "grey", dtype=object))
+        write_scores(grey, tmp_path, as_of=day)
+    live = Live(serving=make_serving(load_bundle(bundle_folder), scores=tmp_path))
+    with client_of(live) as client:
+        told = Page(client.get("/").text).all_text
+        rows = client.get("/v1/accounts?band=grey").json()["accounts"]
+    due = sum((row["days_to_renewal"] or 180) < 180 for row in rows)
+    _, _, told = told.partition("The same as a table")
+    over_time, _, ahead = told.partition("Renewals ahead")
+    assert "CriticalNot enough data" in over_time
+    assert due > 0
+    assert f"180 days0000{due}" in ahead
+
+
 def test_a_portfolio_has_no_column_and_no_filter_for_what_nobody_knows(
     bundle_folder, tmp_path
 ):

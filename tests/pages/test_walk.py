@@ -154,6 +154,24 @@ def test_every_page_is_accessible_quiet_and_fits_a_narrow_screen(
         page.close()
 
 
+def test_no_width_of_the_window_lets_a_number_out_of_its_card(browser, service):
+    page, _ = opened(browser, service, "/")
+    page.evaluate(  # an address of mail, and the widest colour there is
+        """document.querySelectorAll("[data-l=Owner]").forEach(
+            e => e.textContent = "katherine.montgomery-smith@success.example.com");
+        const colour = document.querySelector(".grid.three tbody .b");
+        colour.lastChild.textContent = "Not enough data"; """
+    )
+    for width in (320, 360, 640, 700, 1000, 1100, 1200, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        out = page.evaluate(
+            """[document.documentElement, ...document.querySelectorAll(".grid > .card")]
+            .filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"""
+        )
+        assert out == [], width
+    page.close()
+
+
 def test_a_phone_shows_every_column_and_breaks_no_word(browser, service):
     account = first_of(browser, service)
     for path in (*PAGES, account, f"{account}?review=1"):

@@ -10,7 +10,7 @@ from churnhealth.evaluate.panel import Panel
 from churnhealth.health.bands import BandCuts, shown_bands
 from churnhealth.scorers.rules import RuleScorer
 
-__all__ = ["shown_colours"]
+__all__ = ["rule_colours", "shown_colours"]
 
 
 def shown_colours(
@@ -23,12 +23,18 @@ def shown_colours(
     """
     X = panel.X[judged.row]
     measured = np.isfinite(X).sum(axis=1) / max(X.shape[1], 1)
+    own = None if skill else rule_colours(judged, panel)
+    return shown_bands(cuts.band(judged.p["chosen"]) if own is None else own, measured)
+
+
+def rule_colours(judged: Judged, panel: Panel) -> NDArray[np.object_] | None:
+    """Give the colour that the rules' points have, fold by fold; none without rules."""
     rules = [fold.ladder.rungs.get("rules") for fold in judged.folds]
-    if skill or None in rules:
-        return shown_bands(cuts.band(judged.p["chosen"]), measured)
+    if None in rules:
+        return None
     told = [
         rung.scorer.bands(panel.X[fold.test])
         for rung, fold in zip(rules, judged.folds, strict=True)
         if rung is not None and isinstance(rung.scorer, RuleScorer) and fold.test.size
     ]
-    return shown_bands(np.concatenate(told), measured)
+    return np.concatenate(told)

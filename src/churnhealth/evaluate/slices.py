@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.shown import rule_colours
 from churnhealth.evaluate.terms import terms_due, terms_seen, unseen_terms
 from churnhealth.health.bands import BandCuts
 from churnhealth.health.draws import rate_interval
@@ -26,6 +27,7 @@ _FEWEST = 30  # accounts of a slice
 _MOST_SEGMENTS = 8
 _PARTS, _OUTCOMES_A_PART = 10, 5
 _Z = 1.959964
+_ALARMS = ("red", "orange")
 
 
 def slices_of(
@@ -65,7 +67,7 @@ def slices_of(
         "recurring_loss": _by_quarter(judged, p, y, value),
         "leavers": _by_quarter(judged, p, y, np.ones(y.size)),
         "value_lead": _value_lead(shown, y, value),
-        "agreement": _agreement(judged, p, y, cuts),
+        "agreement": _agreement(judged, panel, y, cuts),
         "starts": _starts(judged, panel, p, y),
         "new_terms": _new_terms(judged, panel),
         "unread": _unread(panel),
@@ -221,7 +223,7 @@ def _value_lead(
     shown: NDArray[np.object_], y: Floats, value: Floats
 ) -> dict[str, float | None]:
     """Say how much of the lost value stood in red or orange, and of the kept one."""
-    alarm, known = np.isin(shown, ("red", "orange")), np.isfinite(value)
+    alarm, known = np.isin(shown, _ALARMS), np.isfinite(value)
 
     def share(outcome: int) -> float | None:
         mine = known & (y == outcome)
@@ -232,12 +234,14 @@ def _value_lead(
 
 
 def _agreement(
-    judged: Judged, p: Floats, y: Floats, cuts: BandCuts
+    judged: Judged, panel: Panel, y: Floats, cuts: BandCuts
 ) -> list[dict[str, Any]]:
-    if "rules" not in judged.p:
+    """Hold the model's colours beside those that the rules' points have everywhere."""
+    rule = rule_colours(judged, panel)
+    if rule is None:
         return []
-    model, rule = cuts.level(p) >= 2, cuts.level(judged.p["rules"]) >= 2
-    return quadrants(model, rule, account=judged.account, y=y)
+    model, alarm = cuts.level(judged.p["chosen"]) >= 2, np.isin(rule, _ALARMS)
+    return quadrants(model, alarm, account=judged.account, y=y)
 
 
 def quadrants(

@@ -241,6 +241,21 @@ def test_who_will_send_no_more_is_answered_and_let_go(port):
         assert all_of(caller) in (b"", None)
 
 
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize("between", [b"", post("/free", "another")])
+def test_half_a_request_takes_none_of_the_answers_before_it_away(port, between):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        half = post("/free", "asked")[:-1]
+        caller.sendall(post("/late", "whole") + between + half)
+        assert BEGUN.wait(10)
+        caller.shutdown(socket.SHUT_WR)
+        told(port, post("/free", "a round later"))
+        GO_ON.set()
+        came = all_of(caller)
+    assert came.count(b"HTTP/1.1 200") == 1 + bool(between)
+    assert came.endswith(b"another" if between else b"whole")
+
+
 def test_a_head_after_a_long_body_is_not_counted_with_it(port):
     sent = post("/free", "a" * 200_000) + b"GET /free HTTP/1.1\r\nHost: x\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:

@@ -55,6 +55,7 @@ class Turnstile(HttpToolsProtocol):
     _unread = 0
     _asking: tuple[RequestResponseCycle, Any, AtDoor] | None = None
     _reading = False
+    _answering: RequestResponseCycle
 
     def data_received(self, data: bytes) -> None:
         """Read a piece, unless it belongs to a head without an end."""
@@ -73,6 +74,9 @@ class Turnstile(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
         """Answer what was asked for before; half a request is none."""
+        if self.pipeline and self.cycle.more_body:
+            self.pipeline.popleft()  # the half one; those before it came whole
+            self.cycle = self.pipeline[0][0] if self.pipeline else self._answering
         asked = self._owed() and not self.cycle.more_body
         if asked:
             self.cycle.keep_alive = False
@@ -128,6 +132,7 @@ class Turnstile(HttpToolsProtocol):
         self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
         # answers keep the order of their requests, and wait for a caller who reads
         free = cycle.keep_alive and not self.pipeline and not self.flow.write_paused
         met = type(self).at_door(cast(Scope, cycle.scope)) if free else None

@@ -80,7 +80,8 @@ def test_the_proof_is_said_in_a_leaders_words(bundle_folder, tmp_path):
     assert "0 of 1 colours kept their promise; broken: Healthy." in told["/backtest"]
     assert "Healthy broke its promise: 1.0" in told["/model"].replace("\xa0", " ")
     assert "Only 30 accounts had left" in told["/model"]
-    assert "Terms of 3 months never came up in training." in told["/model"]
+    first = "Terms of 3 months came up for the first time in the test"
+    assert first in told["/model"]
     assert "Nothing is learned from surveys." in told["/model"]
     # where accounts start from is not their mean
     assert "Every account starts from" in told["/model"]

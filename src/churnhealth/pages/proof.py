@@ -170,7 +170,11 @@ def weaknesses(card: Mapping[str, Any]) -> list[str]:
     terms = slices.get("new_terms", [])
     if terms:
         months = sorted({f"{t['term_months']:g}" for t in terms}, key=float)
-        lines.append(f"Terms of {', '.join(months)} months never came up in training.")
+        # the bundle has learned from the rows that the backtest was tested on
+        lines.append(
+            f"Terms of {', '.join(months)} months came up for the first time in the"
+            " test: what it has learned of them since is untested."
+        )
     if unread := slices.get("unread"):
         lines.append(f"Nothing is learned from {', '.join(unread)}.")
     if crowded := len(slices.get("crowded_out", [])):

@@ -98,6 +98,24 @@ def test_thirds_of_tenure_value_and_lead_hold_every_row_once():
         assert sum(r["n"] for r in rows) <= len(frame())
 
 
+def test_names_of_slices_are_true_of_their_rows():
+    done, seen = judged()[0], panel_of()
+    contracts = seen.history.contracts
+    millions = replace(contracts, value=contracts.value / 1e6)
+    small = replace(seen, history=replace(seen.history, contracts=millions))
+    names = {}
+    for row in looked_at(done, small, seed=7)["reliability"]:
+        names.setdefault(row["by"], []).append(row)
+    first, middle, last = names["yearly_value"]
+    low, high = middle["slice"].split(" to ")
+    assert 0.0 < float(low) < float(high)
+    assert (first["slice"], last["slice"]) == (f"below {low}", f"{high} and more")
+    lead = seen.cohort.end[done.row] - done.as_of
+    below, *_ = names["days_to_renewal"]
+    days = int(below["slice"].removeprefix("below ").replace(",", ""))
+    assert below["n"] == (lead < days).sum()
+
+
 def test_lost_value_is_counted_once_per_account_and_quarter():
     rows = frame()
     rows["quarter"] = rows["as_of"].dt.to_period("Q")

@@ -142,10 +142,12 @@ def _thirds(kind: str, x: Floats) -> Iterator[tuple[str, str, Flags]]:
     known = x[np.isfinite(x)]
     if np.unique(known).size < 3:
         return
-    low, high = np.quantile(known, (1 / 3, 2 / 3)).tolist()
-    yield kind, f"below {low:,.0f}", np.asarray(x < low)
-    yield kind, f"{low:,.0f} to {high:,.0f}", np.asarray((x >= low) & (x < high))
-    yield kind, f"{high:,.0f} and more", np.asarray(x >= high)
+    # limits that rows have, so that their names are true of days
+    low, high = np.quantile(known, (1 / 3, 2 / 3), method="higher").tolist()
+    least, most = (f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in (low, high))
+    yield kind, f"below {least}", np.asarray(x < low)
+    yield kind, f"{least} to {most}", np.asarray((x >= low) & (x < high))
+    yield kind, f"{most} and more", np.asarray(x >= high)
 
 
 def _slice(

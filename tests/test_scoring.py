@@ -228,11 +228,16 @@ def test_without_skill_the_colour_is_the_rules():
     assert not any(two.agreement)  # there is no second colour to agree with
 
 
-def test_agreement_says_how_far_the_two_colours_lie_apart():
+@pytest.mark.parametrize("hysteresis", [0.0, 2.0])
+def test_agreement_says_how_far_the_two_colours_lie_apart(hysteresis):
+    was = dict(zip(column("account_id"), np.roll(column("band"), 1), strict=True))
+    scores = scored(bundle_of("gbm"), previous=was, hysteresis=hysteresis).scores
+    held = scores["band"] != column("band")
+    assert held.any() == bool(hysteresis)
     words = {0: "same", 1: "one apart", 2: "further", 3: "further"}
     seen = set()
     for band, rules, told in zip(
-        column("band"), column("rules_band"), column("agreement"), strict=True
+        scores["band"], scores["rules_band"], scores["agreement"], strict=True
     ):
         if band in BANDS and rules in BANDS:
             assert told == words[abs(BANDS.index(band) - BANDS.index(rules))]

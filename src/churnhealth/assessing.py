@@ -29,6 +29,7 @@ __all__ = [
     "PAST_DAYS",
     "Assessed",
     "Scored",
+    "agreement_of",
     "assess_history",
     "features_on",
     "score_matrix",
@@ -101,7 +102,7 @@ def score_matrix(bundle: Bundle, X: Floats, *, reasons: bool = False) -> Scored:
         coverage=coverage,
         rules_score=rules_score,
         rules_band=rules_band,
-        agreement=_agreement(band, rules_band)
+        agreement=agreement_of(band, rules_band)
         if bundle.skill  # else the colour is the rules' own, and there is no other
         else np.full(len(X), None),
         reasons=told,
@@ -123,7 +124,7 @@ def _rules(
     )
 
 
-def _agreement(band: NDArray[Any], rules_band: NDArray[Any]) -> NDArray[np.object_]:
+def agreement_of(band: NDArray[Any], rules_band: NDArray[Any]) -> NDArray[np.object_]:
     """Say how far the model's colour and the rules' lie apart."""
     words: list[str | None] = []
     for one, other in zip(band, rules_band, strict=True):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.assessing import CATEGORIES, Scored, assess_history
+from churnhealth.assessing import CATEGORIES, Scored, agreement_of, assess_history
 from churnhealth.bundle import Bundle
 from churnhealth.explain.drivers import driver_table
 from churnhealth.health.bands import held_bands, shown_bands
@@ -82,7 +82,9 @@ def score_history(
         before = [previous.get(i) for i in history.accounts.ids[account]]
         p = scored.explained.probability
         held = held_bands(bundle.cuts, p, before, hysteresis=hysteresis)
-        scored = replace(scored, band=shown_bands(held, scored.coverage))
+        band = shown_bands(held, scored.coverage)
+        apart = agreement_of(band, scored.rules_band)
+        scored = replace(scored, band=band, agreement=apart)
     segment = history.accounts.segment[account]
     drivers = driver_table(
         scored.explained,

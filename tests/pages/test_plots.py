@@ -214,7 +214,7 @@ def test_a_replay_of_several_folds_tells_all_its_days_and_counts_leavers_once():
     rows = fold["positives_test"] + 9
     assert f"scores were made on {first} to 2025-07-01" in page
     learned = f"learned from {fold['outcomes_train']} to 40 accounts that left"
-    assert f"2 models, a newer one for every later day, that had {learned}" in page
+    assert f"2 models, each newer than the one before, that had {learned}" in page
     assert f"who left: {gone} accounts ({rows} scores)" in page
 
 

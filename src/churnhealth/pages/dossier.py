@@ -177,7 +177,8 @@ def _terms(rows: Sequence[Row], as_of: date) -> Row:
     ends = [_day(r["end"]) for r in rows if r["end"]]
     last = max([as_of.toordinal() + 60, *ends])
     for row in rows:
-        until = _day(row["cancelled_at"] or row["end"]) or last
+        stops = [_day(row[name]) for name in ("cancelled_at", "end") if row[name]]
+        until = min(stops, default=last)
         row["left"], row["width"] = span(_day(row["start"]), until, begin, last)
         row["now"] = _day(row["start"]) <= as_of.toordinal() < until
     today, _ = span(as_of.toordinal(), as_of.toordinal(), begin, last)

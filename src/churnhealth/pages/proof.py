@@ -63,7 +63,7 @@ Then it was looked up who left: 31 accounts (53 scores).
     left = last["outcomes_test"]
     model, fewest = "a model", ""
     if len(folds) > 1:
-        model = f"{many(len(folds), 'model')}, a newer one for every later day,"
+        model = f"{many(len(folds), 'model')}, each newer than the one before,"
         fewest = f"{first['outcomes_train']:,} to "
         left = (report.get("gains") or {}).get("outcomes")
     counted = many(rows, "score")

@@ -54,6 +54,9 @@ def _paid(terms: Sequence[Row], as_of: date) -> float | None:
     >>> term = {"start": "2025-01-01", "end": None, "cancelled_at": None, "value": 10.0}
     >>> round(_paid([term], date(2026, 1, 1)), 6)
     120.0
+    >>> ended = {**term, "end": "2025-07-02", "cancelled_at": "2025-08-01"}
+    >>> round(_paid([ended], date(2026, 1, 1)) / 120.0 * 365)
+    182
     >>> months = [f"2025-{m:02d}-01" for m in range(1, 13)] + ["2026-01-01"]
     >>> pairs = zip(months, months[1:])
     >>> three = [{**term, "start": a, "end": b} for a, b in pairs for _ in range(3)]
@@ -66,7 +69,8 @@ def _paid(terms: Sequence[Row], as_of: date) -> float | None:
         return None
     total = 0.0
     for term in known:
-        until = term["cancelled_at"] or term["end"]
+        # cancelled after its agreed end, as where that is noted late: it ended before
+        until = min(filter(None, (term["cancelled_at"], term["end"])), default=None)
         end = today if until is None else date.fromisoformat(until).toordinal()
         begin = max(date.fromisoformat(term["start"]).toordinal(), today - _YEAR)
         total += max(0, min(end, today) - begin) * term["value"] * 12.0 / _YEAR

@@ -16,7 +16,7 @@ import typer
 
 from churnhealth import __version__
 from churnhealth.cli import gate, learn, look, serving, start, tell
-from churnhealth.cli.terminal import write_plainly
+from churnhealth.cli.terminal import end_cleanly, write_plainly
 from churnhealth.errors import ChurnHealthError
 
 __all__ = ["EXAMPLES", "app", "main"]
@@ -84,6 +84,7 @@ def _root(
 def main() -> None:
     """Run the command line; a mistake of the user's never ends in a traceback."""
     write_plainly((sys.stdout, sys.stderr))
+    end_cleanly()
     try:
         app()
     except ChurnHealthError as error:

@@ -1,17 +1,19 @@
-"""Text for terminals and files that know few letters.
+"""What a terminal knows: letters, and signals.
 
 Where the locale is not UTF-8 (and where Windows sends output to a file), a minus sign
-cannot be written, and the whole command would end with it.
+cannot be written, and the whole command would end with it. And whoever ends a command
+by a signal means it to take along what it wrote for itself: copies of customers' rows.
 """
 
 from __future__ import annotations
 
 import codecs
 import io
+import signal
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Never, TextIO
 
-__all__ = ["write_plainly"]
+__all__ = ["end_cleanly", "write_plainly"]
 
 _PLAIN = {
     "\N{MINUS SIGN}": "-",
@@ -36,6 +38,20 @@ def write_plainly(streams: Iterable[TextIO]) -> None:
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="churnhealth")
+
+
+def end_cleanly() -> None:
+    """Leave at a signal as at an error, so that temporary folders go.
+
+    Whoever started us with nohup wants no hang-up.
+    """
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(name) == signal.SIG_DFL:
+            signal.signal(name, _left)
+
+
+def _left(number: int, *_: object) -> Never:
+    raise SystemExit(128 + number)
 
 
 def _nearest(error: UnicodeError) -> tuple[str, int]:

@@ -82,6 +82,17 @@ def test_nothing_sticks_out_sideways(browser, report, width, scheme):
     page.close()
 
 
+def test_a_long_owner_widens_no_phone(browser, tmp_path):
+    file, mail = tmp_path / "long.html", "katherine.montgomery-smith{}@success.example"
+    write_report(
+        file, render_report(hostile_everywhere(40, lambda i: mail.format(i % 3)))
+    )
+    page, _ = opened(browser, file.as_uri(), viewport={"width": 360, "height": 800})
+    assert page.locator("h3", has_text="By owner").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
+
+
 def test_it_works_without_script_and_by_keyboard(browser, report):
     page, _ = opened(browser, report, java_script_enabled=False)
     page.locator("#accounts ~ table tbody a").first.press("Enter")

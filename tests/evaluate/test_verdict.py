@@ -69,6 +69,15 @@ def test_a_gain_that_too_few_outcomes_show_is_not_denied():
     assert "was not shown to tell who leaves" in proof_told(report)["headline"]
 
 
+def test_a_loss_over_the_average_chance_is_told_as_one():
+    judged, _ = told("horizon")
+    worse = replace(judged, p={**judged.p, "chosen": 1.0 - judged.p["constant"]})
+    report = backtest_report(worse, panel_of(), settings(), leaky=None, shuffled={})
+    [line] = [x for x in proof_told(report)["lines"] if "average chance" in x]
+    assert "further from what happened" in line
+    assert "\u2212" not in line
+
+
 def test_more_accounts_narrow_no_interval_of_the_constant_beside_itself():
     judged, _ = told("horizon")
     kept = replace(judged, p={**judged.p, "chosen": judged.p["constant"]})

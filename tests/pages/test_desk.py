@@ -41,6 +41,15 @@ def desk(scores):
     return read_desk(scores)
 
 
+def test_where_no_account_has_a_value_above_zero_chances_say_who_comes_first(tmp_path):
+    free = book_of(40, as_of="2025-12-01", value=np.zeros(40))
+    write_scores(free, tmp_path, as_of=date(2025, 12, 1))
+    rows = [row for row in read_desk(tmp_path).rows if row["status"] == "scored"]
+    ranks = [urgency(r["churn_probability"], None, r["days_to_renewal"]) for r in rows]
+    assert ranks == sorted(ranks, reverse=True)
+    assert ranks[0] > ranks[-1]
+
+
 def test_a_row_that_changed_its_colour_says_what_moved(tmp_path):
     book = book_of(40, as_of="2025-12-01", seed=4)
     write_scores(

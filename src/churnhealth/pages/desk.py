@@ -99,13 +99,12 @@ def read_desk(scores: Path) -> Desk:
     place = {row["account_id"]: i for i, row in enumerate(rows)}
     lines, trend = _history(runs, place)
     moves, tasks = _moves(folder), _tasks(folder)
-    usual = _usual_value(rows)
+    usual, priced = _usual_value(rows), any(row["value"] for row in rows)
     for row, chances in zip(rows, trend, strict=True):
         p, days = row["churn_probability"], row["days_to_renewal"]
         row["days_to_renewal"] = None if days is None else int(days)
-        row["urgency"] = urgency(
-            p, usual if row["value"] is None else row["value"], days
-        )
+        value = usual if row["value"] is None else row["value"]
+        row["urgency"] = urgency(p, value if priced else None, days)
         row["about"] = None if p is None else about(p)
         row["trend"] = chances
         row["tasks"] = tasks.get(row["account_id"], [])

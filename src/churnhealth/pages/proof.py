@@ -56,6 +56,8 @@ def replayed(report: Mapping[str, Any]) -> str:
     The past was replayed: scores were made on 2025-03-01 to 2025-05-01 with only what \
 was known then, by a model that had learned from 29 accounts that left (51 scores). \
 Then it was looked up who left: 31 accounts (53 scores).
+    >>> replayed({"folds": [{**fold, "test_to": "2025-03-01"}]})[:60]
+    'The past was replayed: scores were made on 2025-03-01 with o'
     """
     folds = report["folds"]
     first, last = folds[0], folds[-1]
@@ -68,9 +70,10 @@ Then it was looked up who left: 31 accounts (53 scores).
         left = (report.get("gains") or {}).get("outcomes")
     counted = many(rows, "score")
     gone = counted if left is None else f"{many(left, 'account')} ({counted})"
+    days = [first["test_from"], last["test_to"]]
     return (
-        f"The past was replayed: scores were made on {first['test_from']} to"
-        f" {last['test_to']} with only what was known then, by {model} that had learned"
+        f"The past was replayed: scores were made on {' to '.join(dict.fromkeys(days))}"
+        f" with only what was known then, by {model} that had learned"
         f" from {fewest}{many(last['outcomes_train'], 'account')} that left"
         f" ({many(last['positives_train'], 'score')}). Then it was looked up who left:"
         f" {gone}."
@@ -134,11 +137,16 @@ def _closer(chosen: Mapping[str, Any], constant: float | None) -> list[str]:
     if gain is None or not constant:
         return []
     interval = chosen.get("gain_interval")
+    side, way = (1, "closer to") if gain >= 0 else (-1, "further from")
     sure = ""
     if interval:
-        low, high = (percent(end / constant) for end in interval)
+        low, high = (
+            percent(end) for end in sorted(side * x / constant for x in interval)
+        )
         sure = f" ({low} to {high})"
-    told = f"Its chances are {percent(gain / constant)}{sure} closer to what happened"
+    told = (
+        f"Its chances are {percent(side * gain / constant)}{sure} {way} what happened"
+    )
     return [f"{told} than the average chance for everybody (log loss)."]
 
 

@@ -244,6 +244,8 @@ def test_a_rollback_warns_where_the_sources_lack_what_the_old_champion_reads(
     company, models
 ):
     first = crowned(company, models, "simple")
+    kept = load_bundle(models / first.folder).card["settings"]
+    assert kept["mapped"] == {"contracts": [], "product": ["count"]}
     text = (company / "good.toml").read_text()
     (company / "changed.toml").write_text(text.replace('"product"', '"app"'))
     back = ("rollback", "--models", str(models), "--config")

@@ -49,6 +49,7 @@ from churnhealth.sources.contract import Floats, History, Texts, date_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import newest_seen
 from churnhealth.sources.load import Loaded
+from churnhealth.sources.remapped import quietly_mapped
 from churnhealth.sources.schema import schema_of
 
 __all__ = [
@@ -386,4 +387,5 @@ def _settings_of(config: Config) -> dict[str, Any]:
     return {
         **{name: getattr(config, name).model_dump(mode="json") for name in parts},
         "card": "learned" if config.rules.card is None else "given",
+        "mapped": quietly_mapped(config),
     }

@@ -12,6 +12,7 @@ from tests.scored import book
 from churnhealth.commands.cautions import RunBefore, cautions
 from churnhealth.features.spec import feature
 from churnhealth.sources.contract import date_of
+from churnhealth.sources.remapped import quietly_mapped
 
 
 def warned(times):
@@ -223,6 +224,20 @@ def test_a_column_that_is_mapped_no_more_is_told():
     values[:, at] = np.nan
     without = replace(made, values=values)
     assert said in cautions(bundle, settings(), history, without, day=AS_OF)
+
+
+def test_a_count_that_is_mapped_no_more_is_told():
+    """Each row then counts once, and everything is measured as before."""
+    bundle, history, made = bundle_of("gbm"), loaded().history, book()
+    kept = {"settings": {"mapped": quietly_mapped(settings())}}
+    bundle = replace(bundle, card={**bundle.card, **kept})
+    sources = settings().model_dump(mode="json", exclude_unset=True)["sources"]
+    said = "are mapped otherwise than in training (product without count)"
+    for lost in (False, True):
+        if lost:
+            sources["events"][0]["columns"].pop("count")
+        config = settings(sources=sources)
+        assert (said in str(cautions(bundle, config, history, made, day=AS_OF))) is lost
 
 
 @pytest.mark.parametrize(("times", "told"), [(1.0, False), (1.3, False), (2.0, True)])

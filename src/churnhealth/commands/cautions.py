@@ -23,6 +23,7 @@ from churnhealth.sources.contract import (
     date_of,
     day_of,
 )
+from churnhealth.sources.remapped import quietly_mapped, remapped
 
 __all__ = ["STALE_DAYS", "RunBefore", "cautions"]
 
@@ -64,6 +65,7 @@ def cautions(
     """
     told = [*of_silence(bundle, history, book, day)]
     told += _of_names(bundle, history)
+    told += _of_mapping(bundle, config)
     if before is not None:
         told += _of_ids(history, before.accounts)
         told += _of_fewer(bundle, book, before)
@@ -109,6 +111,15 @@ def _of_names(bundle: Bundle, history: History) -> Iterator[str]:
             + (f" (new are {_listed(new)})" if new else "")
             + ", as if there had never been any: where it was renamed give the old name"
             " back in `sql`, where it is gone train again"
+        )
+
+
+def _of_mapping(bundle: Bundle, config: Config) -> Iterator[str]:
+    trained = bundle.card.get("settings", {}).get("mapped", {})
+    if other := remapped(quietly_mapped(config), trained):
+        yield (
+            f"sources are mapped otherwise than in training ({'; '.join(other)}), and"
+            " so are counted otherwise: map them as they were, or train again"
         )
 
 

@@ -86,3 +86,17 @@ def test_history_has_one_row_a_day_the_last_word_of_each(
         assert told == [("2025-09-01", 2), ("2025-10-01", 1)]
         assert {type(row["days_to_renewal"]) for row in answer["history"]} == {int}
         assert client.get("/v1/accounts/nobody/history").status_code == 404
+
+
+def test_an_id_that_ends_like_a_question_is_still_an_id(book, bundle_folder, tmp_path):
+    two = ["a", "a/history"]
+    ids = np.array([*two, *book.scores["account_id"][2:]], dtype=object)
+    renamed = replace(book, scores={**book.scores, "account_id": ids})
+    write_scores(renamed, tmp_path, as_of=date(2025, 9, 1))
+    live = Live(serving=make_serving(load_bundle(bundle_folder), scores=tmp_path))
+    with client_of(live) as client:
+        for account_id, sent in zip(two, ("a", "a%2Fhistory"), strict=True):
+            stored = client.get(f"/v1/accounts/{sent}").json()
+            assert (stored["account_id"], "band" in stored) == (account_id, True)
+            answer = client.get(f"/v1/accounts/{sent}/history").json()
+            assert (answer["account_id"], len(answer["history"])) == (account_id, 1)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 __all__ = ["endpoints"]
@@ -19,11 +19,25 @@ _Answer = Callable[[Request], Awaitable[Response]]
 
 
 def endpoints(asked: Mapping[tuple[str, str], _Answer]) -> list[Route]:
-    """Make the routes of functions, by method and path."""
+    """Make the routes of functions, by method and path.
+
+    An account's id may hold slashes: one that ends in ``/history`` is asked for by
+    ``a%2Fhistory``, and ``a/history`` asks for the history of ``a``.
+    """
     return [
-        Route(path, _Endpoint(answer), methods=[method])
+        _Route(path, _Endpoint(answer), methods=[method])
         for (method, path), answer in asked.items()
     ]
+
+
+class _Route(Route):
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match a path; what was encoded belongs to the id before the last word."""
+        _, named, ending = self.path.rpartition("}")
+        sent = scope.get("raw_path") or scope["path"].encode()
+        if named and not sent.endswith(ending.encode()):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 class _Endpoint:

@@ -66,7 +66,7 @@ def slices_of(
         "too_small": _too_small(judged, panel),
         "recurring_loss": _by_quarter(judged, p, y, value),
         "leavers": _by_quarter(judged, p, y, np.ones(y.size)),
-        "value_lead": _value_lead(shown, y, value),
+        "value_lead": _value_lead(shown, y, value, judged.account),
         "agreement": _agreement(judged, panel, y, cuts),
         "starts": _starts(judged, panel, p, y),
         "new_terms": _new_terms(judged, panel),
@@ -222,15 +222,23 @@ def _by_quarter(
 
 
 def _value_lead(
-    shown: NDArray[np.object_], y: Floats, value: Floats
+    shown: NDArray[np.object_], y: Floats, value: Floats, account: Ints
 ) -> dict[str, float | None]:
-    """Say how much of the lost value stood in red or orange, and of the kept one."""
+    """Say how much of the lost value stood in red or orange, and of the kept one.
+
+    An account that left counts once, spread over the rows that say so, as in
+    ``gains_of``: terms of a year are scored in more months than those of one.
+    """
     alarm, known = np.isin(shown, _ALARMS), np.isfinite(value)
 
     def share(outcome: int) -> float | None:
         mine = known & (y == outcome)
-        total = float(value[mine].sum())
-        return float(value[mine & alarm].sum()) / total if total > 0 else None
+        _, whose, times = np.unique(
+            account[mine], return_inverse=True, return_counts=True
+        )
+        worth = value[mine] / (times[whose] if outcome else 1)
+        total = float(worth.sum())
+        return float(worth[alarm[mine]].sum()) / total if total > 0 else None
 
     return {"lost": share(1), "kept": share(0)}
 

@@ -182,7 +182,7 @@ def test_a_first_run_shows_renewals_before_it_says_that_nothing_moved_yet(client
 
 def test_without_a_backtest_the_page_says_what_to_do(client):
     answer = client.get("/backtest")
-    assert (answer.status_code, "CH540" in answer.text) == (400, True)
+    assert (answer.status_code, "CH540" in answer.text) == (404, True)
 
 
 def test_a_business_review_holds_neither_chance_nor_colour(bundle_folder, tmp_path):

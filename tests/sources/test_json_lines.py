@@ -77,3 +77,9 @@ def test_a_key_with_other_capitals_in_some_rows_is_told_with_a_query_that_reads_
     assert np.bincount(log.user).tolist() == [3, 3]
     log = told(company, *rows).events[0]  # of what nobody reads nothing is told
     assert log.account.size == 6
+
+
+def test_a_key_of_its_own_is_no_other_way_to_write_a_shorter_one(company):
+    rows = [{**at(f"2025-03-0{i}"), "User": "u1", "user_1": "x"} for i in range(1, 4)]
+    mapped = {"columns": {c: c for c in at("")} | {"user_id": "User"}}
+    assert np.bincount(told(company, *rows, **mapped).events[0].user).tolist() == [3]

@@ -28,6 +28,7 @@ STATUS = {
     "CH533": 503,
     "CH534": 408,
     "CH536": 431,
+    "CH540": 404,
 }
 """The status of a code; requests' other codes are 400."""
 

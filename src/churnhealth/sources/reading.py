@@ -18,6 +18,7 @@ from churnhealth.config import (
 )
 from churnhealth.errors import ConfigError
 from churnhealth.said import nearest
+from churnhealth.sources.capitals import in_two_ways
 from churnhealth.sources.contract import TABLES
 from churnhealth.sources.emptied import without_missing
 from churnhealth.sources.engine import (
@@ -31,7 +32,6 @@ from churnhealth.sources.engine import (
 from churnhealth.sources.files import (
     files_of,
     header_line,
-    in_root,
     inner_fields,
     other_sheet,
     reader,
@@ -177,7 +177,8 @@ def _open(
     if csv and not problems:
         problems = _doubled(con, origin, title, source, columns, kinds)
     if origin.startswith("read_json"):
-        problems = problems or _in_two_ways(title, source, columns, kinds)
+        keys = (*columns.values(), *_further(source))
+        problems = problems or in_two_ways(con, files, keys, kinds, source, title)
     if problems:
         return problems
     flags = tuple(
@@ -304,37 +305,6 @@ def _doubled(
         )
         for name, theirs in asked.items()
         if names.count(name) > 1
-    ]
-
-
-def _in_two_ways(
-    title: str, source: Source, columns: Mapping[str, str], kinds: Mapping[str, str]
-) -> list[Problem]:
-    """See whether a key that we read has other capitals in some rows.
-
-    DuckDB makes `User_1` of a `User` that stands beside `user`, empty where that is.
-    """
-    asked = {t.lower(): t for t in (*columns.values(), *_further(source))}
-    pairs = ((re.sub(r"_\d+$", "", name), name) for name in kinds)
-    found = {
-        name: (asked[plain.lower()], plain)
-        for plain, name in pairs
-        if plain not in (name, asked.get(plain.lower(), plain))
-    }
-    if not found:
-        return []
-    ways = ", ".join(f"{key!r} is {plain!r}" for key, plain in found.values())
-    one = ", ".join(
-        f"coalesce({quoted(key)}, {quoted(name)}) as {quoted(key)}"
-        for name, (key, _) in found.items()
-    )
-    query = f"select * replace ({one}) from read_json({in_root(source.path or '')})"  # noqa: S608
-    return [
-        Problem(
-            code="CH102",
-            what=f"{title}: keys have other capitals in some rows: {ways}",
-            fix=f"write them in one way, or put both together: sql = '''{query}'''",
-        )
     ]
 
 

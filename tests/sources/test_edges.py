@@ -106,3 +106,32 @@ def test_no_source_is_late_once_snapshots_begin_after_its_first_window(company):
     features, snapshots = {"windows_days": [28, 56]}, {"from": "2025-06-01"}
     config = company(files=files, events=events, features=features, snapshots=snapshots)
     assert found(config, "CH212") == []
+
+
+def _campaigns(*months: int) -> str:
+    asked = (date(2024 + (m - 1) // 12, (m - 1) % 12 + 1, 1) for m in months)
+    days = (first + timedelta(days=k) for first in asked for k in range(9))
+    return "account_id,happened_at\n" + "".join(f"a1,{day}\n" * 3 for day in days)
+
+
+def test_a_survey_of_every_quarter_has_not_stopped_between_two_of_them(company):
+    """Many rows on a few days: seven a day on average say nothing of the others."""
+    files = {
+        "events.csv": _days("2024-01-01", number=650),
+        "asked.csv": _campaigns(2, 5, 8, 11, 14, 17, 20),  # pauses of three months
+    }
+    events = [{"name": name, "path": f"{name}.csv"} for name in ("events", "asked")]
+    assert found(company(files=files, events=events), "CH212") == []
+    files["asked.csv"] = _campaigns(2, 5, 8, 11)
+    [f] = found(company(files=files, events=events), "CH212")
+    assert f.what.endswith("asked: stops 336 days before the last one")
+
+
+def test_a_source_that_lay_still_once_and_stops_is_told(company):
+    days = [n for n in range(300) if not 100 <= n < 160]
+    rows = "".join(f"a1,{date(2024, 1, 1) + timedelta(days=n)}\n" for n in days)
+    files = {"events.csv": _days("2024-01-01", number=350)}
+    files["calls.csv"] = f"account_id,happened_at\n{rows}"
+    events = [{"name": name, "path": f"{name}.csv"} for name in ("events", "calls")]
+    [f] = found(company(files=files, events=events), "CH212")
+    assert f.what.endswith("calls: stops 50 days before the last one")

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+
 from churnhealth.config import Config
 from churnhealth.sources.contract import Days, date_of, day_of
 from churnhealth.sources.findings import Finding, finding
@@ -18,6 +20,7 @@ __all__ = ["MISSED", "edges"]
 
 MISSED = 7  # by chance so many stay away once in a thousand times
 _EDGE_DAYS = 31
+_RHYTHM = 2  # pauses as long: once is an outage, twice how the rows come
 _AT_ONCE = 7  # days between the end of a tool and the begin of the one after it
 
 
@@ -80,6 +83,12 @@ def _period(
 
 
 def _awaited(rows: _Rows, days: int) -> bool:
-    """Say whether rows should have come in so many days: of rare ones none may."""
-    lasted = int(rows.happened_at.max() - rows.happened_at.min()) + 1
-    return rows.happened_at.size * days >= MISSED * lasted
+    """Say whether rows should have come in so many days: of rare ones none may.
+
+    Nor between two campaigns: who asks every quarter has paused so long before.
+    """
+    begin = rows.happened_at.min()
+    came = np.flatnonzero(np.bincount(rows.happened_at - begin))
+    paused = int((np.diff(came) >= days).sum())
+    lasted = int(came[-1]) + 1
+    return rows.happened_at.size * days >= MISSED * lasted and paused < _RHYTHM

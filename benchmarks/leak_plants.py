@@ -337,6 +337,54 @@ def accounts_there_twice(f):
             pd.concat([table, more]).to_csv(file, index=False)
 
 
+def asked_about_renewals(f):
+    """Ask who renews, where the demo asks who leaves in the next 90 days."""
+    start = f.config.index('kind = "horizon"')
+    rest = f.config[f.config.index("gap_days", start) :]
+    rest = rest[: rest.index("[[playbooks]]")]
+    f.config = f.config[:start] + 'kind = "renewal"\nlead_max_days = 120\n' + rest
+
+
+def discount_of_renewers(f, leavers=0.0):
+    """What is granted to renew is written over the discount of the term before."""
+    asked_about_renewals(f)
+    terms = f.read("subscriptions").sort_values(["account_id", "start_date"])
+    renewed = terms.duplicated("account_id", keep="last")
+    granted = f.random.random(len(terms)) < np.where(renewed, 0.7, leavers)
+    f.write("subscriptions", terms.assign(discount=terms.discount.mask(granted, 0.35)))
+
+
+def renewal_bills_of_leavers_deleted(f):
+    """All are billed for the renewal months ahead; of leavers no such bill is kept."""
+    asked_about_renewals(f)
+    terms = f.read("subscriptions").sort_values(["account_id", "start_date"])
+    again = terms[terms.duplicated("account_id") & (terms.term_months >= 12)]
+    billed = pd.to_datetime(again.start_date) - f.days(80, 95, len(again))
+    f.write("bills", pd.DataFrame({"account_id": again.account_id, "on": billed}))
+    f.swap(
+        "[snapshots]",
+        '[[sources.events]]\nname = "bills"\npath = "bills.csv"\ncolumns = {'
+        ' account_id = "account_id", happened_at = "on" }\n[snapshots]',
+    )
+
+
+def bills_closed_when_it_was_over(f):
+    """What leavers never paid is closed by a job that writes the day of the bill."""
+    table = f.read("invoices")
+    newest = table.sort_values("issued_on").groupby("account_id").tail(3)
+    mine = newest[newest.account_id.isin(f.left.index)].index
+    table.loc[mine, "paid_on"] = table.issued_on[mine]
+    f.write("invoices", table)
+
+
+def use_of_leavers_loaded_again(f):
+    """It was moved to an archive, and says when it came back from there."""
+    usage, gone = f.read("usage"), f.left.index[f.random.random(len(f.left)) < 0.7]
+    back = usage.account_id.map(f.left[gone]) + pd.Timedelta(days=30)
+    back = back.clip(upper=END).where(back.notna(), pd.to_datetime(usage.received_at))
+    f.write("usage", usage.assign(received_at=back))
+
+
 PLANTS = {
     reason_after_churn: {"CH214", "CH225"},
     flag_of_today: {"CH213", "CH214", "CH222", "CH225"},
@@ -371,4 +419,8 @@ PLANTS = {
     total_of_the_export: {"CH251"},
     number_of_contracts: {"CH251"},
     accounts_there_twice: {"CH252"},
+    discount_of_renewers: {"CH291"},
+    renewal_bills_of_leavers_deleted: {"CH291"},
+    bills_closed_when_it_was_over: {"CH227"},
+    use_of_leavers_loaded_again: {"CH247"},
 }

@@ -23,7 +23,7 @@ from churnhealth.progress import Progress
 from churnhealth.sources.simulate import simulate, write_company
 
 LEAKS = {"CH213", "CH214", "CH222", "CH233", "CH247", "CH248", "CH251", "CH252"}
-LEAKS |= {"CH212", "CH256", "CH290", *(f"CH{n}" for n in range(225, 232))}
+LEAKS |= {"CH212", "CH256", "CH290", "CH291", *(f"CH{n}" for n in range(225, 232))}
 
 
 def found_in(company, plant=None):

@@ -105,6 +105,10 @@ def test_a_clean_company_is_accused_of_nothing(usual):
         leak_plants.total_of_the_export,
         leak_plants.number_of_contracts,
         leak_plants.accounts_there_twice,
+        leak_plants.discount_of_renewers,
+        leak_plants.renewal_bills_of_leavers_deleted,
+        leak_plants.bills_closed_when_it_was_over,
+        leak_plants.use_of_leavers_loaded_again,
     ],
     ids=lambda plant: plant.__name__,
 )
@@ -132,12 +136,7 @@ def test_what_was_left_out_is_told_no_more(company, usual, plant, left_out):
 
 def test_who_left_without_being_asked_about_is_no_stayer(company):
     """Asked about renewals, who cancels in mid-term is not in question."""
-
-    def asked(f):
-        start = f.config.index('kind = "horizon"')
-        rest = f.config[f.config.index("gap_days", start) :]
-        rest = rest[: rest.index("[[playbooks]]")]
-        f.config = f.config[:start] + 'kind = "renewal"\nlead_max_days = 120\n' + rest
+    asked = leak_plants.asked_about_renewals
 
     def planted(f):
         asked(f)
@@ -145,6 +144,14 @@ def test_who_left_without_being_asked_about_is_no_stayer(company):
 
     usual, found = (leaks.found_in(company, plant)[0] for plant in (asked, planted))
     assert {code for code, _ in found - usual} & {"CH227"}
+
+
+def test_a_discount_that_keeps_most_but_not_all_is_no_leak(company):
+    """One in five of those who leave had it too."""
+    found, _ = leaks.found_in(
+        company, lambda f: leak_plants.discount_of_renewers(f, leavers=0.2)
+    )
+    assert "CH291" not in {code for code, _ in found}
 
 
 def months_of_thirty_days(f):

@@ -19,6 +19,7 @@ __all__ = ["lost_rows"]
 
 _FEWEST = 10  # leavers with rows that are to be expected
 _LEFT_OVER = 0.1  # of these; the few who never came are more
+_SOME_LEFT_OVER, _MANY = 0.2, 20  # the same where so many are to be expected
 _ONLY, _MUCH = 0.9, 0.3  # of those without rows left; of those who left have none
 _LONG_GONE = 20  # of those who left first: what is kept for a year only
 _MOST_LEAVERS, _MOST_OTHERS = 1_000, 4_000  # that are looked at
@@ -50,9 +51,9 @@ def lost_rows(panel: Panel, *, left: Flags, judged: Flags) -> Iterator[Finding]:
             seen = int((wait[gone] < age[gone])[:many].sum())
             first_ones = "" if many == gone.size else " first"
             what = (
-                f"{seen} of {many} accounts that left{first_ones} have rows of {name};"
-                f" {usual[:many].sum():.0f} would, had they been like the others until"
-                " then"
+                f"{seen} of {many} accounts that left{first_ones} had rows of {name}"
+                f" before; {usual[:many].sum():.0f} would have, had they been like the"
+                " others until then"
             )
             yield finding("CH247", what, count=many - seen, example=name)
 
@@ -73,7 +74,8 @@ def _forgotten(usual: Floats, seen: Flags, *, others: int) -> int:
     expected, found = np.cumsum(usual), np.cumsum(seen)
     n = usual.size
     silent, like_them = n - found[-1], (n - expected[-1]) / n * others
-    if expected[-1] >= _FEWEST and found[-1] <= _LEFT_OVER * expected[-1]:
+    left_over = _LEFT_OVER if expected[-1] < _MANY else _SOME_LEFT_OVER
+    if expected[-1] >= _FEWEST and found[-1] <= left_over * expected[-1]:
         return n
     if silent >= max(_FEWEST, _MUCH * n, _ONLY * (silent + like_them)):
         return n
@@ -110,11 +112,18 @@ def _lived(panel: Panel) -> tuple[Days, Days]:
 
 
 def _sources(panel: Panel) -> Iterator[tuple[str, Ints, Days]]:
-    """Give accounts and days of each source, of its known users, and of each state."""
+    """Give accounts and days of each source, of its known users, and of each state.
+
+    And of the contracts after the first, which some archives make one of.
+    """
+    terms = panel.history.contracts
+    if terms is not None:
+        again = np.flatnonzero(terms.account[1:] == terms.account[:-1]) + 1
+        yield "contracts after the first", terms.account[again], terms.start[again]
     for log in panel.history.events:
         if log.planned:
             continue
-        account, day = log.account, log.happened_at
+        account, day = log.account, log.known_at
         named = None if log.user is None else log.user >= 0
         if named is None or not named.all():
             yield log.name, account, day

@@ -90,8 +90,12 @@ def _of_events(
             yield f"{log.name}: {word}", log.account[log.event == k]
     if (amount := log.amount) is not None:
         yield f"amounts of 0 or less in {log.name}", log.account[amount <= 0]
+    if (ended := log.ended_at) is not None:
+        at_once = log.account[ended == log.happened_at]
+        yield f"rows of {log.name} that ended on the day they began", at_once
     if log.user is not None:
         named = log.user >= 0
+        yield f"rows of {log.name} without a user", log.account[~named]
         wide = int(log.account.max(initial=0)) + 1
         # of millions of rows these are few
         pair = np.unique(log.user[named] * wide + log.account[named])

@@ -19,6 +19,7 @@ from churnhealth.evaluate.export_totals import export_totals
 from churnhealth.evaluate.lost_rows import lost_rows
 from churnhealth.evaluate.metrics import auc
 from churnhealth.evaluate.only_leavers import only_leavers
+from churnhealth.evaluate.only_stayers import only_stayers
 from churnhealth.evaluate.panel import Flags, Panel, distinct
 from churnhealth.evaluate.term_ends import shortened_ends
 from churnhealth.evaluate.twins import twins
@@ -83,12 +84,14 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
     asked = {name: v for name, v in _undated(panel).items() if name not in told}
     levels = tuple(only_leavers(panel, asked, left=who.left, judged=who.judged))
     plainer = {f.example for f in levels}
+    features = tuple(_telling_features(panel, np.flatnonzero(known), code == YES))
     return (
         *anyway,
-        *_telling_features(panel, np.flatnonzero(known), code == YES),
+        *features,
         *(f for f in attributes if f"one level of {f.example}" not in plainer),
         *_ordered_ids(panel, who),
         *levels,
+        *only_stayers(panel, told={f.example for f in features}),
         *lost_rows(panel, left=who.left, judged=who.judged),
         *shortened_ends(panel, left=who.left, judged=who.judged),
         *_backdated_states(panel, who),
@@ -100,8 +103,9 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
 def _gone(panel: Panel) -> Flags:
     """Mark who has left, also where no snapshot saw it: such are no stayers.
 
-    Of renewals nobody is asked who cancels in the middle of a term; and what was
-    written when they left stands beside them as beside the others.
+    Of renewals nobody is asked who cancels in the middle of a term, and an outcome is
+    known a gap after the end; what was written when they left stands beside them as
+    beside the others.
     """
     gone = np.zeros(panel.history.accounts.ids.size, bool)
     terms = panel.history.contracts
@@ -114,8 +118,8 @@ def _gone(panel: Panel) -> Flags:
     early = terms.cancelled_at[last] < terms.end[last]
     churns = panel.question.churn_when
     counts = np.where(early, "cancelled" in churns, "not_renewed" in churns)
-    over = stop[last] + panel.question.gap_days <= panel.data_until
-    gone[terms.account[last]] = counts & over
+    over = stop[last] <= panel.data_until  # be it so lately that some may come back
+    gone[terms.account[last]] = counts & (over | early)
     return gone
 
 

@@ -193,5 +193,14 @@ LEAK_CODES: Mapping[str, Code] = {
         " leave out what is changed when somebody leaves; what is settled at the"
         " beginning, such as a size, may stay",
     ),
+    "CH291": code(
+        "warning",
+        False,
+        "an event, state or discount that nobody has who leaves",
+        "what is written at a renewal, and dated before it, tells who will renew; of"
+        " those whose renewal is ahead none has it yet",
+        "see when it is written, and leave it out if that is later than its date; if"
+        " it says that they have renewed, give that day as `known_at` of the new term",
+    ),
 }
 """Those of leaks, by code."""

@@ -259,10 +259,13 @@ def test_a_rollback_warns_where_the_sources_lack_what_the_old_champion_reads(
     assert "events product" in done.stderr
 
 
-def test_a_refresh_that_was_refused_is_not_told_to_be_one():
-    told = {"champion_before": "m1", "reasons": []}
-    assert "--refresh" in mending(told)
-    assert "--refresh" not in mending({**told, "evidence": {"refresh": True}})
+def test_a_refresh_that_was_refused_is_not_told_to_be_one(company, models):
+    crowned(company, models, "good")
+    words = ("--config", "good.toml", "--models", str(models))
+    for asked in ((), ("--refresh",)):  # neither was compared with the champion
+        done = run(company, "promote", "trained/good", *words, *asked)
+        assert "it is the champion already" in done.stderr
+        assert ("promote --refresh" in done.stderr) is not bool(asked)
 
 
 def test_bundles_are_listed_with_the_damaged_ones_named(company, models):

@@ -81,11 +81,11 @@ def promote(
             "CH625",
             f"{told['model_version']} was not promoted:\n{lines}",
             why="people would act on a model that is not shown to be better",
-            fix=mending(told),
+            fix=mending(told, refresh=refresh),
         )
 
 
-def mending(told: Mapping[str, Any]) -> str:
+def mending(told: Mapping[str, Any], *, refresh: bool = False) -> str:
     """Say what can be done about a bundle that was not promoted.
 
     >>> told = {"champion_before": None, "reasons": ["a promise is not kept: red ..."]}
@@ -93,7 +93,7 @@ def mending(told: Mapping[str, Any]) -> str:
     True
     """
     fix = _NO_CHAMPION if told["champion_before"] is None else _KEEP
-    if fix == _KEEP and not told.get("evidence", {}).get("refresh"):
+    if fix == _KEEP and not refresh:
         fix += _REFRESH
     colours = any(r.startswith("a promise is not kept") for r in told["reasons"])
     return fix + _COLOURS if colours else fix

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from churnhealth.evaluate.panel import Flags, Panel
-from churnhealth.sources.contract import FAR, Days, Floats, Ints
+from churnhealth.sources.contract import FAR, Contracts, Days, Floats, Ints
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["lost_rows"]
@@ -31,10 +31,8 @@ def lost_rows(panel: Panel, *, left: Flags, judged: Flags) -> Iterator[Finding]:
     ``left`` and ``judged`` mark accounts: ever seen leaving, and ever with an outcome.
     """
     begin, end = _lived(panel)
-    for name, account, day in _sources(panel):
-        if not day.size:
-            continue
-        since = np.maximum(begin, day.min())
+    for name, account, day, recorded_from in _sources(panel):
+        since = np.maximum(begin, recorded_from)
         first = np.full(left.size, FAR, dtype=np.int64)
         np.minimum.at(first, account, day)
         age, wait = end - since, first - since
@@ -111,15 +109,22 @@ def _lived(panel: Panel) -> tuple[Days, Days]:
     return begin, end
 
 
-def _sources(panel: Panel) -> Iterator[tuple[str, Ints, Days]]:
+def _sources(panel: Panel) -> Iterator[tuple[str, Ints, Days, int]]:
     """Give accounts and days of each source, of its known users, and of each state.
 
-    And of the contracts after the first, which some archives make one of.
+    And of the contracts after the first, which some archives make one of. The last is
+    the day from which there are rows.
     """
+    for name, account, day in _dated(panel):
+        if day.size:
+            yield name, account, day, int(day.min())
     terms = panel.history.contracts
-    if terms is not None:
-        again = np.flatnonzero(terms.account[1:] == terms.account[:-1]) + 1
-        yield "contracts after the first", terms.account[again], terms.start[again]
+    if terms is not None and terms.start.size:
+        account, day = _followed(terms.rows(terms.replaced_at == FAR))
+        yield "contracts after the first", account, day, int(terms.start.min())
+
+
+def _dated(panel: Panel) -> Iterator[tuple[str, Ints, Days]]:
     for log in panel.history.events:
         if log.planned:
             continue
@@ -134,3 +139,13 @@ def _sources(panel: Panel) -> Iterator[tuple[str, Ints, Days]]:
             mine = states.state == k
             name = states.name if word == states.name else f"{states.name}: {word}"
             yield name, states.account[mine], states.known_at[mine]
+
+
+def _followed(terms: Contracts) -> tuple[Ints, Days]:
+    """Give the accounts whose term came after another, and the day that one was over.
+
+    Who renews early begins before the day on which those leave who do not renew.
+    """
+    again = np.flatnonzero(terms.account[1:] == terms.account[:-1]) + 1
+    over = np.minimum(terms.end, terms.cancelled_at)[again - 1]
+    return terms.account[again], np.maximum(terms.start[again], over)

@@ -375,7 +375,7 @@ def test_what_is_no_request_is_counted_and_has_a_line(caplog):
     assert counts.told == ["CH534", ("(unknown)", 408)]
     (line,) = caplog.messages
     assert f"x-request-id: {line.split()[0]}".encode() in answer
-    assert line.endswith("- (unknown) 408 0.0 ms key=-")
+    assert line.split()[1:4] == ["-", "(unknown)", "408"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Files of one source are told when they lack a column that others have."""
 
+import gzip
+
 import numpy as np
 import pytest
 from tests.sources.checked import found
@@ -83,3 +85,20 @@ def test_names_below_a_line_that_breaks_the_files_are_found(company):
     files = bills(head, head, cells="a1;2025-03-01;5,5\n")
     error = refused(company(files=files, events=EVENTS))
     assert (error.code, error.fix[-8:]) == ("CH102", "skip = 1")
+
+
+@pytest.mark.parametrize(
+    ("ending", "data"),
+    [
+        (".csv", b"PAR1\naccount_id;happened_at;amount\n\xff\x00\x00PAR1"),
+        (".csv.gz", gzip.compress(b"account_id,happened_at,amount\n" * 99)[:-30]),
+        (".csv.gz", b"account_id,happened_at,amount\na1,2025-03-01,5\n"),
+    ],
+    ids=["no text", "broken off", "not packed"],
+)
+def test_files_that_are_no_text_are_damaged_and_have_no_names_below(
+    company, ending, data
+):
+    files = {f"bills/{i}{ending}": data for i in range(2)}
+    events = [{**EVENTS[0], "path": f"bills/*{ending}"}]
+    assert refused(company(files=files, events=events)).code == "CH111"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -163,8 +164,9 @@ def _open(
         if source.where is not None:
             con.execute(f"SELECT 1 FROM {view} WHERE ({source.where}) LIMIT 0")  # noqa: S608
     except QueryError as error:
-        below = _below(files[0], title, source, names) if csv else []
-        return below or [reading_problem(title, source, error, files)]
+        told = reading_problem(title, source, error, files)
+        several = csv and told.code == "CH111" and len(files) > 1
+        return (several and _titled(files[0], title, source, names)) or [told]
     columns, problems = _match(table, title, source, kinds, csv=csv)
     if csv and problems:
         problems = (
@@ -266,6 +268,18 @@ def _below(
             code="CH102", what=what, fix=f"say how many to leave out: skip = {line}"
         )
     ]
+
+
+def _titled(
+    file: str, title: str, source: Source, names: Sequence[str]
+) -> list[Problem]:
+    """See the same of a file that DuckDB refused, which may be no text at all."""
+    try:
+        with Path(file).open("rb") as raw:
+            text = b"\0" not in raw.read(4096) or source.encoding is not None
+        return _below(file, title, source, names) if text else []
+    except (OSError, EOFError, zlib.error):  # a packed file that is none, or broken off
+        return []
 
 
 def _ragged(title: str, source: Source) -> Problem:

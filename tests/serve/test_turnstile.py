@@ -29,8 +29,7 @@ async def app(scope, receive, send):
     """Answer with the body that came in; say so when started and stopped."""
     if scope["type"] == "lifespan":
         for _ in range(2):
-            kind = (await receive())["type"]
-            await send({"type": f"{kind}.complete"})
+            await send({"type": f"{(await receive())['type']}.complete"})
         return
     body, more = b"", True
     while more:
@@ -245,15 +244,14 @@ def test_who_will_send_no_more_is_answered_and_let_go(port):
 @pytest.mark.parametrize("between", [b"", post("/free", "another")])
 def test_half_a_request_takes_none_of_the_answers_before_it_away(port, between):
     with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
-        half = post("/free", "asked")[:-1]
-        caller.sendall(post("/late", "whole") + between + half)
+        caller.sendall(post("/late", "whole") + between + post("/free", "asked")[:-1])
         assert BEGUN.wait(10)
         caller.shutdown(socket.SHUT_WR)
         told(port, post("/free", "a round later"))
         GO_ON.set()
         came = all_of(caller)
-    assert came.count(b"HTTP/1.1 200") == 1 + bool(between)
     assert came.endswith(b"another" if between else b"whole")
+    assert came.count(b"HTTP/1.1 200") == 1 + bool(between)
 
 
 def test_a_head_after_a_long_body_is_not_counted_with_it(port):
@@ -368,14 +366,13 @@ class Counts(Observer):
 
 
 def test_what_is_no_request_is_counted_and_has_a_line(caplog):
-    guard, counts = guard_of(room=True), Counts()
-    guard.observer = counts
+    (guard := guard_of(room=True)).observer = counts = Counts()
     with caplog.at_level("INFO", logger="churnhealth.serve"):
         answer = guard.refuse(too_slow("the request"))
     assert counts.told == ["CH534", ("(unknown)", 408)]
-    (line,) = caplog.messages
-    assert f"x-request-id: {line.split()[0]}".encode() in answer
-    assert line.split()[1:4] == ["-", "(unknown)", "408"]
+    [[request_id, *said]] = [line.split()[:4] for line in caplog.messages]
+    assert f"x-request-id: {request_id}".encode() in answer
+    assert said == ["-", "(unknown)", "408"]
 
 
 @pytest.mark.parametrize(

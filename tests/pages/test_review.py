@@ -2,7 +2,7 @@
 
 import pytest
 
-from churnhealth.pages.review import _problems
+from churnhealth.pages.review import _problems, review_of
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,21 @@ def test_who_fell_silent_is_told_of_the_people_that_are_known(silent, told):
 
 def test_nobody_silent_is_no_problem():
     assert not [p for p in _problems([], [{"silent": False}], []) if "silent" in p]
+
+
+def review_with(usage):
+    empty = {"records": [], "people": [], "profile": {}, "seat_share": None,
+             "every_term": [], "as_of": "2026-01-01"}  # fmt: skip
+    rows = [{"source": "app", "category": "usage", "event": event, "now": now,
+             "before": before} for event, now, before in usage]  # fmt: skip
+    return review_of({**empty, "usage": rows})
+
+
+def test_a_review_calls_the_end_of_all_use_a_problem_and_no_idea():
+    people = ("active users a week", 0.0, 0.0)
+    told = review_with([("login", 0.0, 0.0), people])
+    assert told["problems"] == ["Nothing was used in the last 4 weeks."]
+    assert told["ideas"] == []
+    told = review_with([("login", 4.0, 4.0), ("export", 0.0, 0.0), people])
+    assert told["problems"] == []
+    assert told["ideas"] == ["Not used in the last 8 weeks: Export."]

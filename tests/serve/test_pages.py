@@ -17,7 +17,6 @@ from churnhealth.bundle import load_bundle, save_bundle
 from churnhealth.commands.report import write_portfolio
 from churnhealth.errors import ChurnHealthError
 from churnhealth.pages.proof import headline, proof_page
-from churnhealth.pages.review import review_of
 from churnhealth.serve.live import Live, make_serving
 
 
@@ -304,24 +303,6 @@ def test_a_portfolio_has_no_column_and_no_filter_for_what_nobody_knows(
     assert "most urgent first (risk)" in bare
     assert not [w for w in ("Renew", "ARR", "Owner", "loss", "Urgency") if w in bare]
     assert 'name="within"' in asked  # who came by an old address sees what it asks
-
-
-def review_with(usage):
-    empty = {"records": [], "people": [], "profile": {}, "seat_share": None,
-             "every_term": [], "as_of": "2026-01-01"}  # fmt: skip
-    rows = [{"source": "app", "category": "usage", "event": event, "now": now,
-             "before": before} for event, now, before in usage]  # fmt: skip
-    return review_of({**empty, "usage": rows})
-
-
-def test_a_review_calls_the_end_of_all_use_a_problem_and_no_idea():
-    people = ("active users a week", 0.0, 0.0)
-    told = review_with([("login", 0.0, 0.0), people])
-    assert told["problems"] == ["Nothing was used in the last 4 weeks."]
-    assert told["ideas"] == []
-    told = review_with([("login", 4.0, 4.0), ("export", 0.0, 0.0), people])
-    assert told["problems"] == []
-    assert told["ideas"] == ["Not used in the last 8 weeks: Export."]
 
 
 def test_one_account_and_one_day_are_told_in_the_singular():

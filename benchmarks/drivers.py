@@ -193,7 +193,7 @@ from churnhealth.config import read_config
 from churnhealth.pipeline import build_panel, train
 from churnhealth.progress import Progress
 from churnhealth.sources.load import load
-from churnhealth.sources.simulate import simulate, write_company
+from churnhealth.simulated.company import simulate, write_company
 folder = Path({str(folder)!r})
 write_company(simulate(accounts=1500, seed=5), folder / "data", file_format="csv")
 for name in ("demo.toml", "rules-simulated.toml"):

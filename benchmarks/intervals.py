@@ -27,9 +27,9 @@ from churnhealth.health.intervals import LEVEL, likely_range
 from churnhealth.pipeline import build_panel, newest_day
 from churnhealth.progress import Progress
 from churnhealth.scorers.curves import log_odds
+from churnhealth.simulated.company import simulate, write_company
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.load import load
-from churnhealth.sources.simulate import simulate, write_company
 
 
 def company_in(folder, accounts, seed, years, horizon):

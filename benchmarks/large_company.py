@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from churnhealth.sources.simulate import simulate, write_company
+from churnhealth.simulated.company import simulate, write_company
 
 PART = 5_000  # accounts drawn at once: two gigabytes
 

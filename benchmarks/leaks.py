@@ -20,7 +20,7 @@ from churnhealth.evaluate.screen import screen
 from churnhealth.gathering import check_sources
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
-from churnhealth.sources.simulate import simulate, write_company
+from churnhealth.simulated.company import simulate, write_company
 
 LEAKS = {"CH213", "CH214", "CH222", "CH233", "CH247", "CH248", "CH251", "CH252"}
 LEAKS |= {"CH212", "CH256", "CH290", "CH291", *(f"CH{n}" for n in range(225, 232))}

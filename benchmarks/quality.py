@@ -51,10 +51,10 @@ from churnhealth.gathering import gather
 from churnhealth.health.draws import account_draws
 from churnhealth.pipeline import build_panel, judge
 from churnhealth.progress import Progress
+from churnhealth.simulated.company import simulate, write_company
 from churnhealth.snapshots.labels import YES
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.load import load
-from churnhealth.sources.simulate import simulate, write_company
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "quality"

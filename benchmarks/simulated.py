@@ -19,9 +19,9 @@ from churnhealth.evaluate.metrics import auc, log_loss
 from churnhealth.evaluate.report_text import report_text
 from churnhealth.pipeline import build_panel, judge
 from churnhealth.progress import Progress
+from churnhealth.simulated.company import simulate, write_company
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.load import load
-from churnhealth.sources.simulate import simulate, write_company
 
 
 def main():

@@ -23,10 +23,10 @@ from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.gbm import GbmScorer
 from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.scorers.rules import RuleScorer
+from churnhealth.simulated.company import simulate, write_company
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.load import load
 from churnhealth.sources.schema import schema_of
-from churnhealth.sources.simulate import simulate, write_company
 
 UNTIL = TODAY = date(2026, 1, 1)
 AS_OF = day_of(date(2025, 9, 1))

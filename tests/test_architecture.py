@@ -25,6 +25,8 @@ FLOOR = (
 )
 ROOMS = (
     "sources",
+    "simulated",
+    "checks",
     "snapshots",
     "features",
     "trees",

@@ -15,8 +15,8 @@ from tests.shapes_of_changes import (
 )
 from tests.shapes_of_dumps import with_a_dump
 
+from churnhealth.checks.check import check
 from churnhealth.config import read_config
-from churnhealth.sources.check import check
 from churnhealth.sources.contract import FAR, date_of
 from churnhealth.sources.engine import connect, literal
 from churnhealth.sources.load import load

@@ -16,7 +16,7 @@ from churnhealth.errors import ConfigError
 from churnhealth.evaluate.report_text import report_text
 from churnhealth.folders import write_text
 from churnhealth.progress import Progress
-from churnhealth.sources.simulate import simulate, write_company
+from churnhealth.simulated.company import simulate, write_company
 
 __all__ = ["run_demo", "start_project"]
 

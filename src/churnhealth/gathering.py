@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from churnhealth.checks.check import check
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, SourceError
 from churnhealth.progress import Progress
 from churnhealth.said import many
-from churnhealth.sources.check import check
 from churnhealth.sources.findings import CODES, Finding, stopping
 from churnhealth.sources.load import Loaded, load
 

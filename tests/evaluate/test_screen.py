@@ -14,9 +14,9 @@ from churnhealth.evaluate.screen import screen, single_days, unread_attributes
 from churnhealth.gathering import stop_at
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
+from churnhealth.simulated.company import simulate
 from churnhealth.sources.contract import EventLog
 from churnhealth.sources.load import load
-from churnhealth.sources.simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))

@@ -16,8 +16,8 @@ from churnhealth.health.calibrate import Calibrator
 from churnhealth.health.intervals import DIFFER, LEVEL, LikelyRange, likely_range
 from churnhealth.scorers.curves import log_odds, sigmoid
 from churnhealth.scorers.logistic import LogisticScorer
+from churnhealth.simulated.company import simulate
 from churnhealth.sources.contract import date_of
-from churnhealth.sources.simulate import simulate
 
 
 def drawn(shown, rows=40_000, noise=0.3, seed=5):

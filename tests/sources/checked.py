@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from churnhealth.sources.check import check
+from churnhealth.checks.check import check
 from churnhealth.sources.load import load
 
 TODAY = date(2026, 1, 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from churnhealth.config import parse_config
-from churnhealth.sources.simulate import simulate
+from churnhealth.simulated.company import simulate
 
 CONTRACTS = "account_id,start,end\na1,2025-01-01,2026-01-01\na2,2025-02-01,\n"
 EVENTS = "account_id,happened_at\na1,2025-03-01\na2,2025-03-02\n"

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from churnhealth.sources.check import check
+from churnhealth.checks.check import check
 from churnhealth.sources.load import load
 
 NPS = (3, 6, 7, 8, 8, 9, 9, 9, 10, 10)

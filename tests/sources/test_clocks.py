@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churnhealth.checks.check import check
 from churnhealth.errors import SourceError
-from churnhealth.sources.check import check
 from churnhealth.sources.contract import FAR, day_of
 from churnhealth.sources.engine import write_table
 from churnhealth.sources.load import load

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from churnhealth.sources.check import check
+from churnhealth.checks.check import check
 from churnhealth.sources.load import load
 
 FIRST = datetime(2025, 3, 1, 8, 0, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from churnhealth.checks.check import check
 from churnhealth.config import read_config
-from churnhealth.sources.check import check
 from churnhealth.sources.findings import stopping
 from churnhealth.sources.load import load
 

@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
+from churnhealth.checks.check import check
 from churnhealth.errors import RequestError, SourceError
-from churnhealth.sources.check import check
 from churnhealth.sources.engine import write_table
 from churnhealth.sources.load import load
 from churnhealth.sources.rows import history_from_rows

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from churnhealth.checks.check import check
 from churnhealth.config import Check, parse_config, read_config
 from churnhealth.gathering import gather, stop_at
 from churnhealth.pipeline import build_panel, judge
 from churnhealth.progress import Progress
-from churnhealth.sources.check import check
 from churnhealth.sources.findings import stopping
 from churnhealth.sources.load import load
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churnhealth.checks.check import check
 from churnhealth.snapshots.cover import cover_at
-from churnhealth.sources.check import check
 from churnhealth.sources.contract import FAR, date_of, day_of
 from churnhealth.sources.load import load
 from churnhealth.sources.rows import history_from_rows

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from churnhealth.bundle import Bundle
+from churnhealth.checks.fallen import fallen_use, told_fallen
+from churnhealth.checks.stopped import stopped_events, told_stopped
 from churnhealth.features.kernel_rows import Recorded
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
 from churnhealth.sources.contract import FAR, Coverage, EventLog, History, date_of
-from churnhealth.sources.fallen import fallen_use, told_fallen
-from churnhealth.sources.stopped import stopped_events, told_stopped
 
 __all__ = ["of_silence"]
 

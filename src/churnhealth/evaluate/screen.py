@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from churnhealth.checks.columns import undated
 from churnhealth.evaluate.export_totals import export_totals
 from churnhealth.evaluate.lost_rows import lost_rows
 from churnhealth.evaluate.metrics import auc
@@ -26,7 +27,6 @@ from churnhealth.evaluate.twins import twins
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.numbers import as_numbers
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.check_columns import undated
 from churnhealth.sources.contract import (
     FAR,
     EventLog,

@@ -1,1 +1,1 @@
-"""What the business gave us: read it, hold it as arrays, say what is wrong with it."""
+"""What the business gave us: read it and hold it as arrays."""

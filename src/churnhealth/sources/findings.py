@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from churnhealth.errors import printable
+from churnhealth.sources.contract import History, Ints
 from churnhealth.sources.finding_code import Severity
 from churnhealth.sources.finding_codes import CODES
 
-__all__ = ["CODES", "Finding", "finding", "stopping", "told_findings", "warned"]
+__all__ = [
+    "CODES",
+    "Finding",
+    "finding",
+    "first_id",
+    "stopping",
+    "told_findings",
+    "warned",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,3 +129,8 @@ def warned(findings: Sequence[Mapping[str, Any]], *, allow: Collection[str]) -> 
     codes = ", ".join(sorted(grave.difference(allow)))
     told = f"`churnhealth check` warns ({codes}): read why before you rely on"
     return f"{told} the figures" if codes else ""
+
+
+def first_id(history: History, accounts: Ints) -> str:
+    """Give the first of some accounts by its id, as the example of a finding."""
+    return str(history.accounts.ids[accounts[0]])

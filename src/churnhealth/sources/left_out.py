@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.config import ContractsSource, Question
-from churnhealth.sources.check_terms import last_cover
 from churnhealth.sources.contract import CONTRACT_COLUMNS, Contracts, Texts
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.renewing import stopped_by_notice
 from churnhealth.sources.tables import Part
+from churnhealth.sources.under_contract import last_cover
 
 __all__ = ["contracts_of", "leavers_left_out"]
 

@@ -23,10 +23,10 @@ from churnhealth.pages.render import render_card
 from churnhealth.pipeline import build_panel, judge, train
 from churnhealth.progress import Progress
 from churnhealth.said import many
+from churnhealth.simulated.company import simulate, write_company
 from churnhealth.sources.contract import History, day_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.load import Loaded
-from churnhealth.sources.simulate import simulate, write_company
 from churnhealth.workbench.arguments import Day, date_given, refuse_argument
 from churnhealth.workbench.learned import Backtest, Model
 from churnhealth.workbench.training import TrainingSet

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from churnhealth.config_sections import Question
-from churnhealth.sources.check_terms import first_id
 from churnhealth.sources.contract import EventLog, History, Ints
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.happened import happened
 
 __all__ = ["carried_on"]

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from churnhealth.sources.simulate_calendar import Contracts, Timeline, in_force
-from churnhealth.sources.simulate_states import States
+from churnhealth.simulated.calendar import Contracts, Timeline, in_force
+from churnhealth.simulated.states import States
 
 __all__ = [
     "Goals",
@@ -71,7 +71,7 @@ class Tickets:
 def covered(contracts: Contracts, account: Ints, day: Ints) -> Flags:
     """Whether an account was a customer on a day.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> rows = simulate(accounts=5, years=1).truth.contracts
     >>> covered(rows, np.array([0]), rows.start[:1] + 1).tolist()
     [True]
@@ -85,7 +85,7 @@ def draw_tickets(
 ) -> Tickets:
     """Draw tickets week by week: many and urgent ones in a spell of bad support.
 
-    >>> from churnhealth.sources.simulate_states import draw_states
+    >>> from churnhealth.simulated.states import draw_states
     >>> line = Timeline(first=200, until=565, monday=4, weeks=81)
     >>> rng, born = np.random.default_rng(1), np.array([0])
     >>> states = draw_states(rng, born, line)
@@ -135,7 +135,7 @@ class Goals:
 def draw_goals(rng: Generator, states: States, born: Ints, timeline: Timeline) -> Goals:
     """Draw four goals a year, due every 13 weeks; the missed may come late.
 
-    >>> from churnhealth.sources.simulate_states import draw_states
+    >>> from churnhealth.simulated.states import draw_states
     >>> line = Timeline(first=200, until=565, monday=4, weeks=81)
     >>> rng, born = np.random.default_rng(1), np.array([0])
     >>> states = draw_states(rng, born, line)
@@ -208,7 +208,7 @@ def draw_surveys(
 ) -> Table:
     """Draw an NPS answer (0-10) about every 60 days; it follows the hidden mood.
 
-    >>> from churnhealth.sources.simulate_states import draw_states
+    >>> from churnhealth.simulated.states import draw_states
     >>> line = Timeline(first=200, until=565, monday=4, weeks=81)
     >>> rng, born = np.random.default_rng(1), np.array([0])
     >>> states = draw_states(rng, born, line)
@@ -221,7 +221,7 @@ def draw_surveys(
 def draw_pulse(rng: Generator, states: States, born: Ints, timeline: Timeline) -> Table:
     """Draw the CSM's monthly pulse (1-5), partly mood and partly noise.
 
-    >>> from churnhealth.sources.simulate_states import draw_states
+    >>> from churnhealth.simulated.states import draw_states
     >>> line = Timeline(first=200, until=565, monday=4, weeks=81)
     >>> rng, born = np.random.default_rng(1), np.array([0])
     >>> states = draw_states(rng, born, line)
@@ -247,7 +247,7 @@ def draw_calls(
 ) -> Table:
     """Draw CSM calls: three while onboarding, a quarterly review, check-ins.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> calls = simulate(accounts=20, years=1).tables["calls"]
     >>> sorted(set(calls["kind"]))
     ['check_in', 'onboarding', 'review']
@@ -272,7 +272,7 @@ def draw_invoices(
 ) -> Table:
     """Draw an invoice every 30 days of each contract, paid late under strain.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> invoices = simulate(accounts=20, years=1).tables["invoices"]
     >>> bool((invoices["due_on"] > invoices["issued_on"]).all())
     True

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from churnhealth.simulated.company import simulate, write_company
 from churnhealth.sources.engine import connect, write_table
-from churnhealth.sources.simulate import simulate, write_company
 
 UNTIL = np.datetime64("2026-01-01")
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnhealth.sources.check_terms import last_cover
 from churnhealth.sources.contract import FAR, Contracts, History, Ints
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.happened import contracts_reach
+from churnhealth.sources.under_contract import last_cover
 
 __all__ = ["came_back"]
 

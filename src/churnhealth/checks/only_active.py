@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import FAR, History
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.happened import contracts_reach, newest_seen
+from churnhealth.sources.under_contract import last_cover
 
 __all__ = ["only_active"]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import (
     FAR,
     Accounts,
@@ -16,7 +15,8 @@ from churnhealth.sources.contract import (
     Ints,
     Texts,
 )
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
+from churnhealth.sources.under_contract import last_cover
 
 __all__ = ["column_findings", "undated"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from churnhealth.sources.simulate_calendar import (
+from churnhealth.simulated.calendar import (
     EARLY_DAYS,
     EARLY_SIGNED,
     NOTICE_AT_RENEWAL,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import FAR, Days, EventLog, History, Ints
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.happened import contracts_reach
+from churnhealth.sources.under_contract import last_cover
 
 __all__ = ["people_moved"]
 

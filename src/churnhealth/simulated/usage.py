@@ -14,8 +14,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from churnhealth.sources.simulate_calendar import Contracts, Timeline, in_force
-from churnhealth.sources.simulate_states import States
+from churnhealth.simulated.calendar import Contracts, Timeline, in_force
+from churnhealth.simulated.states import States
 
 __all__ = ["EVENTS", "FEATURES", "MACHINE", "Usage", "draw_usage"]
 
@@ -193,7 +193,7 @@ def draw_usage(
 ) -> Usage:
     """Draw all rows that arrived before ``until``, in order of arrival.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> usage = simulate(accounts=20, years=1).tables["usage"]
     >>> bool((usage["received_at"] > usage["happened_at"]).all())
     True

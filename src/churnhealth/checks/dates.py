@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from churnhealth.checks.alone import told_alone
+from churnhealth.checks.edges import MISSED, edges
+from churnhealth.checks.fallen import fallen_use, told_fallen
+from churnhealth.checks.stopped import stopped_events, told_stopped
 from churnhealth.config import Config
 from churnhealth.said import many
-from churnhealth.sources.alone import told_alone
-from churnhealth.sources.check_terms import first_id, first_seen, last_cover
 from churnhealth.sources.contract import (
     FAR,
     Days,
@@ -25,11 +27,9 @@ from churnhealth.sources.contract import (
     date_of,
     day_of,
 )
-from churnhealth.sources.edges import MISSED, edges
-from churnhealth.sources.fallen import fallen_use, told_fallen
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.happened import BOOKED_DAYS, happened, newest_seen
-from churnhealth.sources.stopped import stopped_events, told_stopped
+from churnhealth.sources.under_contract import first_seen, last_cover
 
 __all__ = ["date_findings"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.sources.checked import found
 
-from churnhealth.sources.alone import told_alone
+from churnhealth.checks.alone import told_alone
 
 HEAD = "account_id,happened_at\n"
 BUSY = np.repeat(np.arange(20_000, 20_200), 20)  # 20 rows a day from 2024-10-04 on

@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from churnhealth.sources.check import check
+from churnhealth.checks.check import check
+from churnhealth.checks.stopped import stopped_events
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.load import load
-from churnhealth.sources.stopped import stopped_events
 
 FIRST = date(2025, 1, 1)
 

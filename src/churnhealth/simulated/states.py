@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from churnhealth.sources.simulate_calendar import Contracts, Timeline, in_force
+from churnhealth.simulated.calendar import Contracts, Timeline, in_force
 
 __all__ = ["EFFECTS", "States", "draw_states", "effects", "seats_by_week"]
 
@@ -181,7 +181,7 @@ def effects(
     ``urgent`` counts urgent tickets by week, ``missed`` is the share of the last four
     goals due that were missed.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> sorted(simulate(accounts=5, years=1).truth.effects) == sorted(EFFECTS)
     True
     """

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from churnhealth.sources.simulate import measure, simulate
-from churnhealth.sources.simulate_calendar import daily_hazard
-from churnhealth.sources.simulate_usage import EVENTS
+from churnhealth.simulated.calendar import daily_hazard
+from churnhealth.simulated.company import measure, simulate
+from churnhealth.simulated.usage import EVENTS
 
 ASK = {"lead_days": 0, "horizon_days": 90}
 GAP = 30

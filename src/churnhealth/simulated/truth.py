@@ -18,7 +18,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.simulate_calendar import (
+from churnhealth.simulated.calendar import (
     DAILY_HAZARD,
     LONGEST_NOTICE,
     RENEWAL_HAZARD,
@@ -73,7 +73,7 @@ class Truth:
     def hazard(self, account: Sequence[str], day: Sequence[date]) -> Values:
         """Give the true chance that cover ends for good on each day; 0 without cover.
 
-        >>> from churnhealth.sources.simulate import simulate
+        >>> from churnhealth.simulated.company import simulate
         >>> truth = simulate(accounts=20, years=1).truth
         >>> bool(truth.hazard(["A00001"], [date(1999, 1, 1)])[0] == 0)
         True
@@ -96,7 +96,7 @@ class Truth:
         signed or announced by then counts. NaN where there is nothing to forecast:
         no cover, or churn already announced.
 
-        >>> from churnhealth.sources.simulate import simulate
+        >>> from churnhealth.simulated.company import simulate
         >>> truth = simulate(accounts=20, years=1).truth
         >>> p = truth.churn_probability(["A00001"], [date(1999, 1, 1)],
         ...                             lead_days=0, horizon_days=90)
@@ -164,7 +164,7 @@ class Truth:
         NaN where `churn_probability` is NaN, where cover ended inside the lead, or
         where the window and the gap after it reach past the end of the history.
 
-        >>> from churnhealth.sources.simulate import simulate
+        >>> from churnhealth.simulated.company import simulate
         >>> truth = simulate(accounts=20, years=1).truth
         >>> bool(np.isnan(truth.outcome(["A00001"], [date(1999, 1, 1)], lead_days=0,
         ...                             horizon_days=90)[0]))
@@ -194,7 +194,7 @@ class Truth:
     def lost(self, *, gap_days: int = 30) -> int:
         """How many lives ended for good inside the history, the gap after it seen.
 
-        >>> from churnhealth.sources.simulate import simulate
+        >>> from churnhealth.simulated.company import simulate
         >>> simulate(accounts=100, years=2).truth.lost() > 0
         True
         """
@@ -244,7 +244,7 @@ class Measures:
 def measure(truth: Truth, *, lead_days: int = 0, horizon_days: int = 90) -> Measures:
     """Measure churn and the best possible AUC on the first of every month.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> 0.5 < measure(simulate(accounts=300, years=2).truth).best_auc < 1
     True
     """

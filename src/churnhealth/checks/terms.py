@@ -12,14 +12,13 @@ from churnhealth.sources.contract import (
     Days,
     Floats,
     History,
-    Ints,
     date_of,
 )
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.joining import WRITTEN, alike
 from churnhealth.sources.repeated import repeats
 
-__all__ = ["first_id", "first_seen", "last_cover", "term_findings"]
+__all__ = ["term_findings"]
 
 _SHARE_THAT_STOPS = 0.05
 _FEW = 10
@@ -75,32 +74,6 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
         _figures(c),
     ]
     return [f for f in found if f is not None]
-
-
-def first_seen(contracts: Contracts, accounts: int) -> Days:
-    """Give the first day each account had, or was known to get, a contract.
-
-    ``FAR`` for accounts without any. A registration ahead of the start counts: who is
-    already registered may use what they registered for.
-    """
-    first = np.full(accounts, FAR, dtype=np.int64)
-    np.minimum.at(
-        first, contracts.account, np.minimum(contracts.start, contracts.known_at)
-    )
-    return first
-
-
-def last_cover(contracts: Contracts, accounts: int) -> Days:
-    """Give the day each account's cover ended for the last time (``FAR`` = open)."""
-    last = np.full(accounts, -FAR, dtype=np.int64)
-    holds = contracts.rows(contracts.replaced_at == FAR)
-    np.maximum.at(last, holds.account, np.minimum(holds.end, holds.cancelled_at))
-    return last
-
-
-def first_id(history: History, accounts: Ints) -> str:
-    """Give the first of some accounts by its id, as the example of a finding."""
-    return str(history.accounts.ids[accounts[0]])
 
 
 def _contradiction(

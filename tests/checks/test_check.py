@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from tests.sources.checked import TODAY, days, found
 
-from churnhealth.sources.check import check
+from churnhealth.checks.check import check
 from churnhealth.sources.contract import FAR
 from churnhealth.sources.findings import stopping
 from churnhealth.sources.load import load

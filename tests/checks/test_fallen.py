@@ -7,10 +7,10 @@ import pytest
 from tests.made import AS_OF, bundle_of, loaded, settings
 from tests.scored import book
 
+from churnhealth.checks.dates import date_findings
+from churnhealth.checks.fallen import fallen_use
 from churnhealth.commands.cautions import cautions
-from churnhealth.sources.check_dates import date_findings
 from churnhealth.sources.contract import EventLog
-from churnhealth.sources.fallen import fallen_use
 
 ACCOUNTS, DAYS, START = 60, 7 * 66, 19_000
 END = START + DAYS

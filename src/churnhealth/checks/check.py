@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from datetime import date
 
+from churnhealth.checks.booked_late import booked_late
+from churnhealth.checks.came_back import came_back
+from churnhealth.checks.carried_on import carried_on
+from churnhealth.checks.columns import column_findings
+from churnhealth.checks.dates import date_findings
+from churnhealth.checks.ends_after import ends_after
+from churnhealth.checks.never_due import never_due, without_end
+from churnhealth.checks.never_ended import never_ended
+from churnhealth.checks.only_active import only_active
+from churnhealth.checks.outlived import outlived
+from churnhealth.checks.people_moved import people_moved
+from churnhealth.checks.taken_over import taken_over
+from churnhealth.checks.terms import term_findings
+from churnhealth.checks.unread_seats import unread_seats
 from churnhealth.config import Config
-from churnhealth.sources.booked_late import booked_late
-from churnhealth.sources.came_back import came_back
-from churnhealth.sources.carried_on import carried_on
-from churnhealth.sources.check_columns import column_findings
-from churnhealth.sources.check_dates import date_findings
-from churnhealth.sources.check_terms import term_findings
 from churnhealth.sources.contract import day_of
-from churnhealth.sources.ends_after import ends_after
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import empty_amounts
 from churnhealth.sources.load import Loaded
-from churnhealth.sources.never_due import never_due, without_end
-from churnhealth.sources.never_ended import never_ended
-from churnhealth.sources.only_active import only_active
-from churnhealth.sources.outlived import outlived
-from churnhealth.sources.people_moved import people_moved
 from churnhealth.sources.scales import scale_findings
-from churnhealth.sources.taken_over import taken_over
-from churnhealth.sources.unread_seats import unread_seats
 
 __all__ = ["check"]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.made import loaded
 
+from churnhealth.checks.taken_over import taken_over
 from churnhealth.sources.contract import FAR
-from churnhealth.sources.taken_over import taken_over
 
 
 def renamed(history, how_many, *, named=True):

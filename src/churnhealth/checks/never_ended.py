@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from churnhealth.sources.check_terms import first_id
 from churnhealth.sources.contract import FAR, EventLog, History
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
 
 __all__ = ["never_ended"]
 

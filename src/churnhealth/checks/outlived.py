@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnhealth.sources.check_terms import first_id
 from churnhealth.sources.contract import FAR, Contracts, History, Ints
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
 
 __all__ = ["outlived"]
 

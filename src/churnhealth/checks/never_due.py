@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from churnhealth.config_sections import Question
-from churnhealth.sources.check_terms import first_id, last_cover
 from churnhealth.sources.contract import FAR, History
-from churnhealth.sources.findings import Finding, finding
+from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.happened import contracts_reach
 from churnhealth.sources.renewing import agreed_ends
+from churnhealth.sources.under_contract import last_cover
 
 __all__ = ["never_due", "without_end"]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from churnhealth.sources.simulate_calendar import Contracts, Timeline
-from churnhealth.sources.simulate_contracts import Lives
-from churnhealth.sources.simulate_records import (
+from churnhealth.simulated.calendar import Contracts, Timeline
+from churnhealth.simulated.contracts import Lives
+from churnhealth.simulated.records import (
     CALLS,
     GOALS,
     PRIORITIES,
@@ -25,8 +25,8 @@ from churnhealth.sources.simulate_records import (
     draw_pulse,
     draw_surveys,
 )
-from churnhealth.sources.simulate_states import States
-from churnhealth.sources.simulate_usage import EVENTS, MACHINE, Usage
+from churnhealth.simulated.states import States
+from churnhealth.simulated.usage import EVENTS, MACHINE, Usage
 
 __all__ = [
     "accounts_table",
@@ -69,7 +69,7 @@ def accounts_table(
 ) -> Table:
     """List the accounts, with three columns that only know better afterwards.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> sorted(set(simulate(accounts=300, years=1).tables["accounts"]["tier"]))
     ['enterprise', 'mid', 'small']
     """
@@ -104,7 +104,7 @@ def accounts_table(
 def subscriptions_table(names: Text, rows: Contracts, timeline: Timeline) -> Table:
     """List the contract rows; ``status`` is as of the export, not of any day before.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> rows = simulate(accounts=50, years=1).tables["subscriptions"]
     >>> bool((rows["end_date"] > rows["start_date"]).all())
     True
@@ -138,7 +138,7 @@ def subscriptions_table(names: Text, rows: Contracts, timeline: Timeline) -> Tab
 def usage_table(names: Text, usage: Usage) -> Table:
     """List usage by account, user, day and event; twice-sent rows share their id.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> usage = simulate(accounts=20, years=1).tables["usage"]
     >>> np.unique(usage["event_id"]).size < usage["event_id"].size
     True
@@ -168,7 +168,7 @@ def department_tables(
 ) -> dict[str, Table]:
     """Make everything but contracts and usage, cut to cover and to the history.
 
-    >>> from churnhealth.sources.simulate import simulate
+    >>> from churnhealth.simulated.company import simulate
     >>> sorted(simulate(accounts=5, years=1).tables)[4:7]
     ['pulse', 'subscriptions', 'surveys']
     """

@@ -17,34 +17,34 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from churnhealth.sources.simulate_calendar import Contracts, Timeline
-from churnhealth.sources.simulate_contracts import (
+from churnhealth.simulated.calendar import Contracts, Timeline
+from churnhealth.simulated.contracts import (
     draw_calendar,
     draw_lives,
     end_lives,
     joined,
     returning,
 )
-from churnhealth.sources.simulate_records import (
+from churnhealth.simulated.records import (
     draw_goals,
     draw_tickets,
     missed_by_week,
 )
-from churnhealth.sources.simulate_states import (
+from churnhealth.simulated.states import (
     EFFECTS,
     States,
     draw_states,
     effects,
     seats_by_week,
 )
-from churnhealth.sources.simulate_tables import (
+from churnhealth.simulated.tables import (
     accounts_table,
     department_tables,
     subscriptions_table,
     usage_table,
 )
-from churnhealth.sources.simulate_truth import Measures, Truth, measure
-from churnhealth.sources.simulate_usage import draw_usage
+from churnhealth.simulated.truth import Measures, Truth, measure
+from churnhealth.simulated.usage import draw_usage
 
 __all__ = ["Company", "Measures", "Truth", "measure", "simulate", "write_company"]
 

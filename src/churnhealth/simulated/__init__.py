@@ -1,0 +1,1 @@
+"""A made-up company whose true churn risk is known."""

@@ -24,7 +24,7 @@ from churnhealth.sources.contract import Floats
 __all__ = ["DIFFER", "LEVEL", "LikelyRange", "likely_range"]
 
 LEVEL = 0.8  # of the true probabilities that are meant to lie inside
-DIFFER = 1.25  # log-odds, standard deviation; where it comes from: docs/ladder.md
+DIFFER = 1.25  # log-odds, standard deviation; where it comes from: docs/experiments.md
 _LEAST_UNSEEN = 0.6  # however much the model shows
 _PARTS, _FEWEST = 5, 20  # neighbours in log-odds share one spread
 _GRID = np.linspace(-10.0, 6.0, 33)

@@ -31,7 +31,7 @@ __all__ = [
     "turned_round",
 ]
 
-LEVEL_DOUBT = 0.15  # log-odds by which a cohort's level moves; from: docs/experiments.md
+LEVEL_DOUBT = 0.15  # log-odds by which a cohort's level moves: docs/experiments.md
 _TAILS = (0.1, 0.9)
 _COHORTS = 4000
 

@@ -94,12 +94,14 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
     """
     if problems := [*unsuited(con, opened), *unknown_zone(con, opened)]:
         return problems
-    columns, flags, checks = _expressions(opened)
+    once = _Once()
+    columns, flags, checks = _expressions(opened, once)
     try:
         told = dict(zip(flags, checks, strict=True))
-        if opened.quick and _view(con, opened, columns, told, into):
+        if opened.quick and _view(con, opened, columns, told, once, into):
             return _unrated(con, opened, into)
-        con.execute(f"CREATE TEMP TABLE {into} AS {_select(opened, columns, flags)}")
+        select = _select(opened, columns, flags, once)
+        con.execute(f"CREATE TEMP TABLE {into} AS {select}")
     except QueryError as error:
         return [reading_problem(opened.title, opened.source, error, opened.files)]
     return unconverted(con, opened, into, checks) or _unrated(con, opened, into)
@@ -111,8 +113,23 @@ def _unrated(con: Connection, opened: Opened, into: str) -> list[Problem]:
     return unrated(con, into, opened.title, opened.rates)
 
 
+class _Once:
+    """What is made of a column and asked for several times, with a name for it.
+
+    DuckDB then plans and computes it once: written out each time, to plan the rows of
+    a small file took longer than to read them.
+    """
+
+    def __init__(self) -> None:
+        self.named: dict[str, str] = {}
+
+    def __call__(self, expression: str) -> str:
+        name = f"churnhealth_once_{len(self.named)}"
+        return self.named.setdefault(expression, name)
+
+
 def _expressions(
-    opened: Opened,
+    opened: Opened, once: _Once
 ) -> tuple[dict[str, str], list[str], list[tuple[str, str]]]:
     """Write each typed column, and the flag of each way in which a row may fail."""
     columns: dict[str, str] = {}
@@ -120,7 +137,7 @@ def _expressions(
     checks: list[tuple[str, str]] = []
     required, _ = TABLES[opened.table]
     for ours, (theirs, kind) in wanted_columns(opened).items():
-        columns[ours], bad = _value(opened, theirs, kind)
+        columns[ours], bad = _value(opened, theirs, kind, once)
         if ours in _IDS and opened.kinds[theirs] in _FLOATS:  # 1.10 is 1.1 by now
             bad = f"{bad} OR {quoted(theirs)} <> trunc({quoted(theirs)})"
         if kind == TEXT and ours in opened.columns and raw_column(opened, ours) != ours:
@@ -129,7 +146,7 @@ def _expressions(
             flags.append(f"CASE WHEN {bad} THEN {1 << len(checks)} ELSE 0 END")
             checks.append((ours, kind))
         if ours in required:
-            blank = f"NOT ({_given(theirs, opened.kinds[theirs])})"
+            blank = f"NOT ({_given(theirs, opened.kinds[theirs], once)})"
             flags.append(f"CASE WHEN {blank} THEN {1 << len(checks)} ELSE 0 END")
             checks.append((ours, BLANK))
     if "state" in required and "state" not in columns:  # it holds one state
@@ -145,12 +162,14 @@ def _expressions(
     return columns, flags, checks
 
 
-def _select(opened: Opened, columns: Mapping[str, str], flags: Iterable[str]) -> str:
+def _select(
+    opened: Opened, columns: Mapping[str, str], flags: Iterable[str], once: _Once
+) -> str:
     where = f" WHERE ({opened.source.where})" if opened.source.where else ""
+    made = "".join(f", {value} AS {name}" for value, name in once.named.items())
+    rows = f"(SELECT *{made} FROM {opened.view}{where})"  # noqa: S608
     named = ", ".join(f"{value} AS {quoted(ours)}" for ours, value in columns.items())
-    return (
-        f"SELECT {named}, {' + '.join(flags) or '0'} AS bad FROM {opened.view}{where}"  # noqa: S608
-    )
+    return f"SELECT {named}, {' + '.join(flags) or '0'} AS bad FROM {rows}"  # noqa: S608
 
 
 def _view(
@@ -158,6 +177,7 @@ def _view(
     opened: Opened,
     columns: Mapping[str, str],
     flags: Mapping[str, tuple[str, str]],
+    once: _Once,
     into: str,
 ) -> bool:
     """Look at the rows where they are, if there are some and every value converts.
@@ -176,9 +196,8 @@ def _view(
         if kind == BLANK and raw_column(opened, ours) in columns.keys() - {ours}
     }
     rowwise = [flag for flag in flags if flag not in by_text]
-    con.execute(
-        f"CREATE TEMP VIEW {into} AS {_select(opened, {**columns, **plain}, rowwise)}"
-    )
+    select = _select(opened, {**columns, **plain}, rowwise, once)
+    con.execute(f"CREATE TEMP VIEW {into} AS {select}")
     asked = f"SELECT count(*), bit_or(bad) FROM {into}"  # noqa: S608
     rows, bad = con.execute(asked).fetchall()[0]
     blank = f"nullif({trimmed('raw')}, '') IS NULL"
@@ -197,30 +216,32 @@ def _view(
     return False
 
 
-def _given(theirs: str, native: str) -> str:
+def _given(theirs: str, native: str, once: _Once) -> str:
     if native.split("(")[0] in _NEVER_BLANK or native.startswith("TIMESTAMP"):
         return f"{quoted(theirs)} IS NOT NULL"
-    return f"{_plain(theirs)} IS NOT NULL"
+    return f"{once(_plain(theirs))} IS NOT NULL"
 
 
-def _value(opened: Opened, theirs: str, kind: str) -> tuple[str, str]:
+def _value(opened: Opened, theirs: str, kind: str, once: _Once) -> tuple[str, str]:
     """Write the expression of a value and of "this one did not convert"."""
     native = opened.kinds[theirs]
     pattern = format_of(opened, theirs, kind)
     if kind in (TIME, OPEN_TIME):
-        return _time(_moment(opened, theirs, pattern), theirs, native, kind)
+        t = once(_moment(opened, theirs, pattern))
+        return _time(t, kind, given=_given(theirs, native, once))
     if kind in (NUMBER, WHOLE):
-        return _number(theirs, native, kind, pattern, words=_words(opened, theirs))
+        n = once(_number(theirs, native, pattern, words=_words(opened, theirs)))
+        return _checked(n, kind, given=_given(theirs, native, once))
     if kind == LABEL:
         if pattern is not None and native == "VARCHAR":
             return f"strftime({_parsed(theirs, native, pattern)}, '%Y-%m-%d')", ""
-        text = _text(theirs, native)
+        text = once(_text(theirs, native))
         word = f"lower({text})"
         return (
             f"CASE WHEN {word} IN ('true', 'false') THEN {word} ELSE {text} END",
             "",
         )
-    text = _text(theirs, native)
+    text = once(_text(theirs, native))
     lost = f"abs({quoted(theirs)}) >= {_EXACT}" if native in _FLOATS else ""
     return (text if pattern is None else filled_up(text, pattern)), lost
 
@@ -275,11 +296,11 @@ def _moment(opened: Opened, theirs: str, pattern: str | None) -> str:
     return f"(CASE WHEN {says} THEN {local} ELSE {t} END)"
 
 
-def _time(t: str, theirs: str, native: str, kind: str) -> tuple[str, str]:
-    """Read a time; far-away years mean "open" where a column may be open."""
+def _time(t: str, kind: str, *, given: str) -> tuple[str, str]:
+    """Check a time; far-away years mean "open" where a column may be open."""
     value = f"CASE WHEN {t} >= {FIRST} AND {t} < {LAST} THEN {t} END"
     late = "" if kind == OPEN_TIME else f" OR {t} >= {LAST}"
-    bad = f"({_given(theirs, native)}) AND ({t} IS NULL OR {t} < {FIRST}{late})"
+    bad = f"({given}) AND ({t} IS NULL OR {t} < {FIRST}{late})"
     return value, bad
 
 
@@ -295,33 +316,33 @@ def _words(opened: Opened, theirs: str) -> Mapping[str, float]:
 def _number(
     theirs: str,
     native: str,
-    kind: str,
     pattern: str | None,
     *,
     words: Mapping[str, float],
-) -> tuple[str, str]:
-    """Read a number, or the ``words`` that stand for some; NaN is missing."""
+) -> str:
+    """Read a number, or the ``words`` that stand for some."""
     q = quoted(theirs)
     if pattern is not None:
-        n = number_as_written(theirs, native, pattern)
-    elif native == "BOOLEAN":
-        n = f"CAST(CAST({q} AS INTEGER) AS DOUBLE)"
-    elif native == "VARCHAR":
+        return number_as_written(theirs, native, pattern)
+    if native == "BOOLEAN":
+        return f"CAST(CAST({q} AS INTEGER) AS DOUBLE)"
+    if native == "VARCHAR":
         text = f"lower({trimmed(q)})"
         known = (f"WHEN {literal(w)} THEN {v!r}::DOUBLE" for w, v in words.items())
-        n = f"CASE {text} {' '.join(known)} ELSE TRY_CAST({text} AS DOUBLE) END"
-    elif native.startswith(("DATE", "TIME", "INTERVAL")):
-        n = "CAST(NULL AS DOUBLE)"
-    elif native == "FLOAT":  # 99.99 as it is written, not 99.98999786
-        n = f"TRY_CAST(CAST({q} AS VARCHAR) AS DOUBLE)"
-    else:
-        n = f"TRY_CAST({q} AS DOUBLE)"
-    n = f"({n})"
-    given = _given(theirs, native)
+        return f"CASE {text} {' '.join(known)} ELSE TRY_CAST({text} AS DOUBLE) END"
+    if native.startswith(("DATE", "TIME", "INTERVAL")):
+        return "CAST(NULL AS DOUBLE)"
+    if native == "FLOAT":  # 99.99 as it is written, not 99.98999786
+        return f"TRY_CAST(CAST({q} AS VARCHAR) AS DOUBLE)"
+    return f"TRY_CAST({q} AS DOUBLE)"
+
+
+def _checked(n: str, kind: str, *, given: str) -> tuple[str, str]:
+    """Check a number; NaN is missing."""
+    fits = f"isfinite({n}) AND abs({n}) < 1e15"
+    value = n
     if kind == WHOLE:
         fits = f"isfinite({n}) AND {n} = trunc({n}) AND {n} >= 0 AND {n} < 1e15"
-        value = f"CASE WHEN {fits} THEN CAST({n} AS BIGINT) END"
-        return value, f"({given}) AND ({n} IS NULL OR NOT (isnan({n}) OR ({fits})))"
-    fits = f"isfinite({n}) AND abs({n}) < 1e15"
+        value = f"CAST({n} AS BIGINT)"
     bad = f"({given}) AND ({n} IS NULL OR NOT (isnan({n}) OR ({fits})))"
-    return f"CASE WHEN {fits} THEN {n} END", bad
+    return f"CASE WHEN {fits} THEN {value} END", bad

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.quarters import by_quarter
 from churnhealth.evaluate.shown import rule_colours
 from churnhealth.evaluate.terms import terms_due, terms_seen, unseen_terms
 from churnhealth.health.bands import BandCuts
@@ -26,7 +27,6 @@ __all__ = ["quadrants", "slices_of", "yearly_value"]
 _FEWEST = 30  # accounts of a slice
 _MOST_SEGMENTS = 8
 _PARTS, _OUTCOMES_A_PART = 10, 5
-_Z = 1.959964
 _ALARMS = ("red", "orange")
 
 
@@ -46,13 +46,14 @@ def slices_of(
     likely up. ``reliability``: the same per segment, tenure, value and lead,
     with the 95 % interval by account. ``too_small``: the segments left out of that, for
     want of accounts. ``recurring_loss``: expected and actual yearly
-    value lost per quarter (its first snapshot of each account), and whether the actual
-    lies in the 95 % range that the probabilities give. ``leavers``: the same, counted
-    instead of valued. ``value_lead``: the share of the lost value that was red or
-    orange. ``agreement``: where the rules and the scorer agree or not, and what
-    happened. ``starts``: by the quarter of the start. ``new_terms``: terms coming up
-    for renewal like none that did in training. ``unread``: sources that no feature is
-    made of. ``crowded_out``: features beyond the most.
+    value lost per quarter (of snapshots that ask about the same days or renewal the
+    first), and whether the actual lies in the 95 % range that the probabilities give.
+    ``leavers``: the same, counted instead of valued. ``value_lead``: the share of the
+    lost value that was red or orange. ``agreement``: where the rules and the scorer
+    agree or not, and what happened. ``starts``: by the quarter of the start.
+    ``new_terms``: terms coming up for renewal like none that did in training.
+    ``unread``: sources that no feature is made of. ``crowded_out``: features beyond
+    the most.
     """
     p, y = judged.p["chosen"], judged.y.astype(np.float64)
     value = yearly_value(judged, panel)
@@ -64,8 +65,8 @@ def slices_of(
         "calibration": _calibration(p, y, judged.account, seed=seed),
         "reliability": [row for row in rows if row is not None],
         "too_small": _too_small(judged, panel),
-        "recurring_loss": _by_quarter(judged, p, y, value),
-        "leavers": _by_quarter(judged, p, y, np.ones(y.size)),
+        "recurring_loss": _by_quarter(judged, panel, value),
+        "leavers": _by_quarter(judged, panel, np.ones(y.size)),
         "value_lead": _value_lead(shown, y, value, judged.account),
         "agreement": _agreement(judged, panel, y, cuts),
         "starts": _starts(judged, panel, p, y),
@@ -190,35 +191,16 @@ def _too_small(judged: Judged, panel: Panel) -> dict[str, int]:
     }
 
 
-def _by_quarter(
-    judged: Judged, p: Floats, y: Floats, value: Floats
-) -> list[dict[str, Any]]:
-    day = judged.as_of.astype("datetime64[D]")
-    month = day.astype("datetime64[M]").astype(np.int64)
-    quarter = month // 3
-    rows = []
-    for q in np.unique(quarter):
-        mine = np.flatnonzero((quarter == q) & np.isfinite(value))
-        mine = mine[np.argsort(judged.as_of[mine], kind="stable")]
-        first = mine[np.unique(judged.account[mine], return_index=True)[1]]
-        if not first.size:
-            continue
-        v, risk = value[first], p[first]
-        expected = float((v * risk).sum())
-        half = _Z * float(np.sqrt((v**2 * risk * (1.0 - risk)).sum()))
-        lost = float((v * y[first]).sum())
-        rows.append(
-            {
-                "quarter": f"{1970 + q // 4}-Q{q % 4 + 1}",
-                "accounts": int(first.size),
-                "value": float(v.sum()),
-                "expected": expected,
-                "range": [max(0.0, expected - half), expected + half],
-                "actual": lost,
-                "inside": bool(abs(lost - expected) <= half),
-            }
-        )
-    return rows
+def _by_quarter(judged: Judged, panel: Panel, value: Floats) -> list[dict[str, Any]]:
+    return by_quarter(
+        panel.question,
+        account=judged.account,
+        as_of=judged.as_of,
+        end=panel.cohort.end[judged.row],
+        p=judged.p["chosen"],
+        y=judged.y.astype(np.float64),
+        value=value,
+    )
 
 
 def _value_lead(

@@ -1,0 +1,60 @@
+"""What was lost in a quarter is counted whole, and once."""
+
+import numpy as np
+import pytest
+
+from churnhealth.config import Question
+from churnhealth.evaluate.quarters import by_quarter
+
+JANUARY = 20089  # 1 January 2025
+
+
+def quarter_of(question, day, *, left, end=None):
+    """One account a column: each day's rows, and who had left in what was asked."""
+    account = np.tile(np.arange(left.shape[1]), day.size)
+    as_of = np.repeat(JANUARY + day, left.shape[1])
+    [row] = by_quarter(
+        question,
+        account=account,
+        as_of=as_of,
+        end=as_of * 0 if end is None else end.ravel(),
+        p=np.full(account.size, 0.1),
+        y=left.ravel().astype(float),
+        value=np.full(account.size, 100.0),
+    )
+    return row
+
+
+def test_a_month_ahead_asked_each_week_counts_who_left_in_all_of_the_quarter():
+    question = Question(kind="horizon", horizon_days=28, gap_days=0)
+    day, stops = np.arange(0, 84, 7), np.array([5, 33, 61, 80, 500, 501])
+    left = (day[:, None] <= stops) & (stops < day[:, None] + 28)
+    row = quarter_of(question, day, left=left)
+    assert row["actual"] == 400.0  # the first rows alone know of one
+    assert row["expected"] == pytest.approx(3 * 6 * 10.0)
+    assert (row["accounts"], row["value"]) == (6, 600.0)
+
+
+def test_a_horizon_as_long_as_the_quarter_counts_each_account_once():
+    question = Question(kind="horizon", horizon_days=90, gap_days=0)
+    day, stops = np.array([0, 31, 59]), np.array([70, 500])
+    left = (day[:, None] <= stops) & (stops < day[:, None] + 90)
+    row = quarter_of(question, day, left=left)
+    assert (row["actual"], row["expected"]) == (100.0, pytest.approx(20.0))
+
+
+def test_silence_of_thirty_days_is_asked_about_on_the_first_of_each_month():
+    question = Question(kind="inactivity", active_days=30, horizon_days=30)
+    day = np.array([0, 31, 59])  # February is shorter than thirty days
+    row = quarter_of(question, day, left=np.array([[0, 0], [0, 1], [1, 0]]))
+    assert (row["actual"], row["expected"]) == (200.0, pytest.approx(60.0))
+
+
+def test_every_renewal_of_a_quarter_counts_and_each_of_them_once():
+    question = Question(kind="renewal", lead_max_days=60, gap_days=5)
+    day = np.array([0, 7, 31, 38])
+    end = np.array([[20, 40], [20, 40], [50, 40], [50, 90]])
+    left = np.array([[0, 0], [0, 0], [1, 0], [1, 1]])
+    row = quarter_of(question, day, left=left, end=end)
+    assert row["actual"] == 200.0
+    assert row["expected"] == pytest.approx(4 * 10.0)

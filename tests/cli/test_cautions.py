@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 from tests.made import AS_OF, bundle_of, loaded, settings
-from tests.scored import book
+from tests.scored import book, scored
 
 from churnhealth.commands.cautions import RunBefore, cautions
 from churnhealth.features.spec import feature
@@ -57,6 +57,21 @@ def test_rows_that_are_of_nobody_we_know_from_some_day_on_are_told(days, every, 
     warning = cautions(bundle_of("gbm"), settings(), changed, book(), day=AS_OF)
     said = "are of accounts that are not in the accounts source (CH215), so everybody"
     assert (said in str(warning)) is told
+
+
+@pytest.mark.parametrize(("days", "told"), [(45, True), (3, False), (0, False)])
+def test_contracts_that_end_before_the_rest_are_told(days, told):
+    history = loaded().history
+    older = history.contracts.rows(history.contracts.start < AS_OF - days)
+    late = replace(history, contracts=older.rows(older.known_at < AS_OF - days))
+    made = scored(bundle_of("gbm"), history=late) if days else book()
+    warning = str(cautions(bundle_of("gbm"), settings(), late, made, day=AS_OF))
+    assert ("no contract begins after" in warning) is told
+    if told:
+        last = date_of(int(late.contracts.start.max()))
+        gone = np.isin(made.scores["status"], ("grace", "churned"))
+        lapsed = (gone & (made.scores["renewal_date"] > np.datetime64(last))).sum()
+        assert f"after {last}, and {lapsed} accounts whose cover ended" in warning
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 
 from churnhealth.archive.beside import novel_terms
 from churnhealth.bundle import Bundle
-from churnhealth.commands.silence import of_silence
+from churnhealth.commands.silence import of_contracts, of_silence
 from churnhealth.config import Config
 from churnhealth.evaluate.terms import terms_seen
 from churnhealth.explain.numbers import figure
@@ -63,7 +63,7 @@ def cautions(
     ``today`` is given where nobody asked for a day: the newest that the data know is
     taken then, which may be long ago.
     """
-    told = [*of_silence(bundle, history, book, day)]
+    told = [*of_silence(bundle, history, book, day), *of_contracts(history, book, day)]
     told += _of_names(bundle, history)
     told += _of_mapping(bundle, config)
     if before is not None:

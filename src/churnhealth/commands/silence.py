@@ -14,7 +14,7 @@ from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
 from churnhealth.sources.contract import FAR, Coverage, EventLog, History, date_of
 
-__all__ = ["of_silence"]
+__all__ = ["of_contracts", "of_silence"]
 
 _A_YEAR = 365
 _STEADY = 0.6  # of all days
@@ -74,6 +74,36 @@ def of_silence(
                 f"the model reads of {log.name} what nobody sends any more:"
                 f" {told_stopped(stopped)} (CH245)"
             )
+
+
+def of_contracts(history: History, book: ScoreBook, day: int) -> Iterator[str]:
+    """Tell where contracts end before the rest: whoever renewed since looks lapsed."""
+    if ended := _ended_since(history, book, day):
+        last, lapsed = ended
+        yield (
+            f"no contract begins after {date_of(last)}, and"
+            f" {many(lapsed, 'account')} whose cover ended since then count as lapsed,"
+            " without a score: where the contracts are an older export than the rest"
+            f" load the newer one, or score --as-of {date_of(last + 1)}"
+        )
+
+
+def _ended_since(history: History, book: ScoreBook, day: int) -> tuple[int, int] | None:
+    """Give the last start of any contract, and how many lapsed since it.
+
+    In as many days before it many began: none since is an export that ends there.
+    """
+    if history.contracts is None:
+        return None
+    begun = history.contracts.start[history.contracts.known_at < day]
+    begun = begun[begun < day]
+    last = int(begun.max(initial=-FAR))
+    since, ends = day - 1 - last, book.scores["renewal_date"]
+    lapsed = np.isin(book.scores["status"], ("grace", "churned"))
+    lapsed &= ends.astype("datetime64[D]") > np.datetime64(last, "D")
+    usual = int((begun > last - since).sum())
+    many_lapsed = int(lapsed.sum())
+    return (last, many_lapsed) if min(usual, many_lapsed) >= _FEW else None
 
 
 def _unusual_pause(coverage: Coverage, day: int) -> int:

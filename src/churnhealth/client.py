@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Literal, TypedDict, cast
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import (
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    Request,
+    build_opener,
+)
 
 from churnhealth.errors import ChurnHealthError, RequestError
 
@@ -295,7 +302,35 @@ class _Stay(HTTPRedirectHandler):
         return None
 
 
-_OPENER = build_opener(_Stay)
+class _Heard(HTTPConnection):
+    """A connection that hears why it was refused while it still sends.
+
+    A service that takes no body so large says so at once and hangs up: to stop at the
+    broken line would leave its answer unread.
+    """
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()  # what breaks here is no refusal
+        with suppress(BrokenPipeError, ConnectionResetError):
+            super().send(data)
+
+
+class _HeardSafely(_Heard, HTTPSConnection):
+    """The same, encrypted."""
+
+
+class _Plain(HTTPHandler):
+    def http_open(self, req: Request) -> Any:
+        return self.do_open(_Heard, req)
+
+
+class _Safe(HTTPSHandler):
+    def https_open(self, req: Request) -> Any:
+        return self.do_open(_HeardSafely, req)
+
+
+_OPENER = build_opener(_Stay, _Plain, _Safe)
 
 
 def _said(request: Request, timeout: float) -> tuple[int, bytes]:

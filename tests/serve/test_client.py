@@ -85,6 +85,14 @@ def test_a_no_is_told_with_its_code_its_place_and_its_status(asked, address):
         asked.what_if("a", {"x": float("inf")})
 
 
+def test_a_body_that_is_refused_while_it_is_sent_is_told_as_too_large(asked):
+    event = {"source": "product", "event": "x" * 80, "happened_at": "2025-01-01"}
+    for _ in range(5):  # the answer may come before or after the line breaks
+        with pytest.raises(ServiceError, match="CH513") as caught:
+            asked.score([{"account_id": "a", "events": [event] * 90_000}], as_of=AS_OF)
+        assert caught.value.status == 413
+
+
 def test_nan_is_sent_as_not_measured(asked, book):
     scored = book.scores["status"] == "scored"
     account_id = book.scores["account_id"][scored][0]

@@ -19,6 +19,33 @@ _WHOLE = (
     "export it again: it may break off, leave a quote open, or be of another kind than"
     " its name says"
 )
+_PATH = "correct the path in `sql`; {root} stands for the absolute `[sources] root`"
+# what DuckDB says of a database, what that is, and what mends it
+_DATABASES = (
+    (
+        r'Could not set lock on file "([^"]*)"',
+        "which another program has open to write",
+        "close it there, or attach a copy: DuckDB lets one program write or several"
+        " read (`read_only`)",
+    ),
+    (
+        r'(?:Cannot|Unable to) open (?:database|file) "([^"]*)"'
+        r".*(?:does not exist|No such file|unable to open)",
+        "and no such file is there",
+        _PATH,
+    ),
+    (
+        r'file "([^"]*)" exists, but it is not a valid DuckDB database',
+        "which is no database of DuckDB, or is damaged",
+        "of SQLite say so: attach '...' as name (type sqlite, read_only); else write it"
+        " again",
+    ),
+    (
+        r"Trying to read (a database) file with version number",
+        "which a newer DuckDB wrote",
+        "`pip install --upgrade duckdb`, or export its tables to Parquet",
+    ),
+)
 
 
 def reading_problem(
@@ -80,6 +107,13 @@ def _absent(title: str, source: Source, told: str) -> Problem | None:
             " Permission denied",
             fix="let the user that runs this read the file and its folders",
         )
+    for pattern, what, fix in _DATABASES if source.sql is not None else ():
+        if found := re.search(pattern, told):
+            return Problem(
+                code="CH105",
+                what=f"{title}: the query attaches {found[1]!r}, {what}",
+                fix=fix,
+            )
     extension = re.search(r'Extension "(?:[^"]*/)?(\w+)[^"]*" not found', told)
     if extension:
         name = extension[1]
@@ -97,12 +131,11 @@ def _absent(title: str, source: Source, told: str) -> Problem | None:
             fix="write the file again as UTF-8, or read it by `path` with `encoding`;"
             " in `sql` DuckDB reads encoding = 'utf-16' and 'latin-1' (not '€') too",
         )
-    pattern = re.search(r'No files found that match the pattern "([^"]*)"', told)
-    if pattern and source.sql is not None:
+    missing = re.search(r'No files found that match the pattern "([^"]*)"', told)
+    if missing and source.sql is not None:
         return Problem(
             code="CH105",
-            what=f"{title}: the query reads {pattern[1]!r}, and no such file is there",
-            fix="correct the path in `sql`; {root} stands for the absolute `[sources]"
-            " root`",
+            what=f"{title}: the query reads {missing[1]!r}, and no such file is there",
+            fix=_PATH,
         )
     return None

@@ -14,6 +14,7 @@ from churnhealth.folders import (
     folder_while_running,
     new_folder,
     publish,
+    refuse_early,
     write_text,
 )
 
@@ -264,3 +265,22 @@ def test_a_folder_stays_while_a_process_that_its_owner_started_goes_on(tmp_path)
         os.close(watched)
     with folder_while_running(tmp_path, "run-"):
         assert not Path(used).exists()
+
+
+def test_what_could_not_be_written_is_refused_before_any_work(tmp_path, monkeypatch):
+    asked = []
+
+    def access(folder, mode):
+        asked.append((folder, mode))
+        return len(asked) > 1
+
+    monkeypatch.setattr(os, "access", access)
+    with pytest.raises(PermissionError) as caught:
+        refuse_early(tmp_path / "models" / "new", ours=OURS)
+    assert caught.value.filename == str(tmp_path)
+    refuse_early(tmp_path / "models" / "new", ours=OURS)
+    assert asked == [(tmp_path, os.W_OK)] * 2
+    assert contents(tmp_path) == {}
+    (tmp_path / "theirs").write_text("1")
+    with pytest.raises(ConfigError, match="CH009"):
+        refuse_early(tmp_path, ours=OURS)

@@ -20,7 +20,7 @@ import numpy as np
 from churnhealth.config import Question
 from churnhealth.errors import BundleError, ConfigError
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.folders import new_folder
+from churnhealth.folders import new_folder, refuse_early
 from churnhealth.health.bands import BandCuts
 from churnhealth.health.calibrate import Calibrator
 from churnhealth.health.intervals import LikelyRange
@@ -35,6 +35,7 @@ __all__ = [
     "Bundle",
     "load_bundle",
     "refuse_bundle",
+    "refuse_place",
     "save_bundle",
     "seal",
 ]
@@ -43,6 +44,7 @@ SCHEMA_VERSION = 1
 EVERYONE = ""  # the segment of those whose own has too few accounts
 _LARGEST = 512 * 2**20
 _MANIFEST, _DESCRIPTION, _MODEL = "MANIFEST.json", "bundle.json", "model.txt"
+_FILES = {_DESCRIPTION, _MODEL, _MANIFEST}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,13 +181,18 @@ def _model_text(bundle: Bundle) -> str | None:
     return text
 
 
+def refuse_place(folder: Path) -> None:
+    """Refuse a folder that no bundle can be written to, before one is trained."""
+    refuse_early(folder, ours=_FILES)
+
+
 def save_bundle(bundle: Bundle, folder: Path) -> Path:
     """Write the bundle under ``folder``: all of it or nothing. Gives the folder."""
     files = dict(bundle.texts)
     files[_MANIFEST] = _manifest(
         {n: {"sha256": _digest(t), "size": len(t.encode())} for n, t in files.items()}
     )
-    with new_folder(folder, ours={_DESCRIPTION, _MODEL, _MANIFEST}) as temporary:
+    with new_folder(folder, ours=_FILES) as temporary:
         for name, text in files.items():
             (temporary / name).write_text(text, encoding="utf-8")
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
@@ -15,7 +16,14 @@ from pathlib import Path
 
 from churnhealth.errors import ConfigError
 
-__all__ = ["folder_while_running", "locked", "new_folder", "publish", "write_text"]
+__all__ = [
+    "folder_while_running",
+    "locked",
+    "new_folder",
+    "publish",
+    "refuse_early",
+    "write_text",
+]
 
 _LOCK = ".lock"
 _HOLDS = "held"
@@ -59,6 +67,15 @@ def new_folder(
         sync_folder(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_early(target: Path, *, ours: Collection[str]) -> None:
+    """Refuse before hours of work what ``new_folder`` would refuse after them."""
+    _refuse_foreign(target, ours)
+    above = target.absolute().parents
+    nearest = next(folder for folder in above if folder.exists())
+    if not os.access(nearest, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(nearest))
 
 
 def _refuse_foreign(target: Path, ours: Collection[str]) -> None:

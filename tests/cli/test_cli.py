@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from churnhealth import cli
 from churnhealth.sources.engine import read_table
 
 
@@ -316,3 +317,28 @@ def test_a_place_that_knows_few_letters_gets_the_nearest(
     done = run("rules", "--bundle", "model", folder=demo)
     assert done.returncode == 0, done.stderr
     assert done.stdout == wanted.replace("\N{MINUS SIGN}", "-")
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        ("/srv/acme/report.html", "report.html"),
+        ("/srv/acme/.0f1e2d.tmp", "a file in /srv/acme"),
+        (None, "a file"),
+    ],
+)
+def test_what_the_system_refuses_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    file: str | None,
+    named: str,
+) -> None:
+    def refused() -> None:
+        raise PermissionError(13, "Permission denied", file)
+
+    monkeypatch.setattr(cli, "app", refused)
+    monkeypatch.setattr(cli, "end_cleanly", lambda: None)
+    with pytest.raises(SystemExit):
+        cli.main()
+    told = capsys.readouterr().err
+    assert told.startswith(f"[CH901] the system refused {named}: Permission denied")

@@ -98,11 +98,17 @@ def main() -> None:
             raise
         sys.exit(130)  # Ctrl-C, as DuckDB says it
     except OSError as error:
-        named = Path(error.filename).name if isinstance(error.filename, str) else ""
-        named = "a file" if not named or named.startswith(".") else named
         sys.stderr.write(
-            f"[CH901] the system refused {named}: {error.strerror}\n"
+            f"[CH901] the system refused {_named(error.filename)}: {error.strerror}\n"
             "  Why it matters: nothing was left half-written\n"
             "  Fix: check the path, the permissions and the space on the disk\n"
         )
         sys.exit(1)
+
+
+def _named(file: object) -> str:
+    """Name a file; of one that was to be written under another name the folder."""
+    if not isinstance(file, str) or not file:
+        return "a file"
+    path = Path(file)
+    return f"a file in {path.absolute().parent}" if path.name[:1] == "." else path.name

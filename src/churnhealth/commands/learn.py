@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from churnhealth.bundle import Bundle, load_bundle, save_bundle
+from churnhealth.bundle import Bundle, load_bundle, refuse_place, save_bundle
 from churnhealth.config import Config, parse_config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.evaluate.backtest import fold_plan
@@ -182,6 +182,7 @@ def train_bundle(
 ) -> dict[str, Any]:
     """Train, write the bundle, log the run; ``tune`` is a budget as it was typed."""
     budget = None if tune is None else Budget.read(tune)
+    refuse_place(out or config.folder / "models" / "new")
     loaded, findings = gather(config, today=today, progress=progress)
     trained = train(
         config, loaded, findings, as_of=as_of, tune=budget, progress=progress

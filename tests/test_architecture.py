@@ -15,6 +15,7 @@ SRC = Path(__file__).resolve().parents[1] / "src" / "churnhealth"
 
 FLOOR = (
     "errors",
+    "categories",
     "config",
     "config_sections",
     "config_playbooks",

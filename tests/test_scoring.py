@@ -7,8 +7,9 @@ import pytest
 from tests.made import AS_OF, bundle_of, loaded, panel_of
 from tests.scored import book, column, same, scored
 
-from churnhealth.assessing import CATEGORIES, score_matrix
+from churnhealth.assessing import score_matrix
 from churnhealth.bundle import load_bundle, save_bundle
+from churnhealth.categories import CATEGORIES
 from churnhealth.errors import ChurnHealthError
 from churnhealth.explain.drivers import category_log_odds
 from churnhealth.health.bands import BANDS, BandCuts

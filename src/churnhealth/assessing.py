@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.bundle import Bundle
+from churnhealth.categories import CATEGORIES
 from churnhealth.explain.drivers import Explained, category_log_odds, explain_margin
 from churnhealth.features.runtime import compute
 from churnhealth.features.spec import FeatureSpec
@@ -25,7 +26,6 @@ from churnhealth.snapshots.cohort import STATUSES, Cohort, cohort
 from churnhealth.sources.contract import Floats, History, Ints
 
 __all__ = [
-    "CATEGORIES",
     "PAST_DAYS",
     "Assessed",
     "Scored",
@@ -35,7 +35,6 @@ __all__ = [
     "score_matrix",
 ]
 
-CATEGORIES = ("usage", "value", "experience", "contract")
 PAST_DAYS = 91  # 13 weeks: weekdays fall on weekdays
 _FEW = 16
 _ORDER = {band: level for level, band in enumerate(BANDS)}
@@ -162,7 +161,6 @@ def assess_history(
     as_of: int,
     only: Sequence[int] | None = None,
     top: int | None = None,
-    reasons: bool = False,
 ) -> Assessed:
     """Assess everyone who is in question on ``as_of``, and list who is not.
 
@@ -174,8 +172,6 @@ def assess_history(
         Assess these accounts (positions) alone.
     top
         Of how many drivers per account the past is wanted; of all when ``None``.
-    reasons
-        Whether the rules' reasons are told too.
     """
     account = np.arange(history.accounts.ids.size) if only is None else np.array(only)
     days = np.full(account.size, as_of, np.int64)
@@ -184,7 +180,7 @@ def assess_history(
     listed = everyone.rows(everyone.status != STATUSES.index("open_ended"))
     measure = _Features(bundle, history, listed.account[listed.scored], as_of)
     X = measure.now()
-    scored = score_matrix(bundle, X, reasons=reasons)
+    scored = score_matrix(bundle, X, reasons=True)
     past = measure.past(_strongest(scored.explained.effects, top=top))
     return Assessed(listed=listed, scored=scored, values=X, past=past)
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from churnhealth.categories import Category
+
 __all__ = [
     "AccountsSource",
     "Backtest",
@@ -118,9 +120,7 @@ class EventsSource(Source):
     """Things that happened. ``planned`` rows may lie ahead and still be known."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    category: Literal["usage", "value", "experience", "contract"] | CategoryColumn = (
-        "usage"
-    )
+    category: Category | CategoryColumn = "usage"
     planned: bool = False
 
 
@@ -132,9 +132,7 @@ class StatesSource(Source):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    category: Literal["usage", "value", "experience", "contract"] | CategoryColumn = (
-        "experience"
-    )
+    category: Category | CategoryColumn = "experience"
     higher: Literal["better", "worse"] | None = None
     seats: str | None = None
     levels: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
@@ -239,7 +237,7 @@ class OwnFeature(Section):
     kind: str
     item: str | None = None
     days: Annotated[int, Field(ge=1, le=3650)] | None = None
-    category: Literal["usage", "value", "experience", "contract"] | None = None
+    category: Category | None = None
     label: str | None = None
     direction: Literal[-1, 0, 1] | None = None
     actionable: bool | None = None

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.errors import ChurnHealthError, SourceError
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import TABLES
 from churnhealth.sources.engine import write_table
 
@@ -128,7 +129,7 @@ def _column(series: Any) -> NDArray[Any]:
         return np.array([None if v is None else str(v).lower() for v in told], object)
     if all(v is None or _is_float(v) for v in told):
         return np.array([np.nan if v is None else float(v) for v in told])
-    return np.array([*(None if v is None else str(v) for v in told), None], object)[:-1]
+    return texts(None if v is None else str(v) for v in told)
 
 
 def _has_long(whole: Any) -> bool:

@@ -40,12 +40,19 @@ from churnhealth.snapshots.labels import (
     data_until,
     labels,
 )
-from churnhealth.sources.contract import FAR, Days, Floats, History, Ints, date_of
+from churnhealth.sources.contract import (
+    FAR,
+    Days,
+    Flags,
+    Floats,
+    History,
+    Ints,
+    date_of,
+)
 from churnhealth.sources.engine import connect, read_table
 
 __all__ = ["follow_up", "follow_up_text"]
 
-Flags = NDArray[np.bool_]
 
 _READ = (
     "account_id",
@@ -99,9 +106,7 @@ class _Rows:
         return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
 
 
-def follow_up(
-    history: History, question: Question, out: Path, *, seed: int = _SEED
-) -> dict[str, Any]:
+def follow_up(history: History, question: Question, out: Path) -> dict[str, Any]:
     """Compare the last run of each day under ``out`` with what happened since.
 
     ``runs`` has a line per run, ``models`` one per model that scored: what was
@@ -118,8 +123,26 @@ def follow_up(
         CH501 no scores are stored under ``out``.
     """
     current_folder(out)
-    until = data_until(history, question)
-    reach = {question.model_dump_json(): until}
+    runs, parts, said = _judged_runs(history, question, out)
+    everything = _Rows.joined(parts) if parts else None
+    return {
+        "schema_version": 1,
+        "data_until": str(date_of(data_until(history, question))),
+        "question": question.model_dump(mode="json"),
+        "runs": runs,
+        "models": [
+            _model_line(version, everything.of_model(version), about)
+            for version, about in said.items()
+            if everything is not None
+        ],
+    }
+
+
+def _judged_runs(
+    history: History, question: Question, out: Path
+) -> tuple[list[dict[str, Any]], list[_Rows], dict[str, Mapping[str, Any]]]:
+    """Give a line per run, the rows that are judged, and what each model promised."""
+    reach: dict[str, int] = {}
     runs: list[dict[str, Any]] = []
     parts: list[_Rows] = []
     said: dict[str, Mapping[str, Any]] = {}
@@ -146,18 +169,7 @@ def follow_up(
             runs.append({**line, **_run_line(rows, gone)})
             parts.append(rows)
             said |= dict.fromkeys(set(rows.model.tolist()), about)
-    everything = _Rows.joined(parts) if parts else None
-    return {
-        "schema_version": 1,
-        "data_until": str(date_of(until)),
-        "question": question.model_dump(mode="json"),
-        "runs": runs,
-        "models": [
-            _model_line(version, everything.of_model(version), about, seed=seed)
-            for version, about in said.items()
-            if everything is not None
-        ],
-    }
+    return runs, parts, said
 
 
 def _answered(about: Mapping[str, Any], question: Question) -> Question | None:
@@ -248,9 +260,7 @@ def _run_line(rows: _Rows, gone: int) -> dict[str, Any]:
     }
 
 
-def _model_line(
-    version: str, rows: _Rows, about: Mapping[str, Any], *, seed: int
-) -> dict[str, Any]:
+def _model_line(version: str, rows: _Rows, about: Mapping[str, Any]) -> dict[str, Any]:
     line: dict[str, Any] = {
         "model_version": version,
         "skill": about.get("skill"),
@@ -269,11 +279,11 @@ def _model_line(
         "to": str(date_of(int(rows.as_of.max()))),
         "predicted": float(rows.p.mean()),
         "observed": float(rows.y.mean()),
-        "interval": list(rate_interval(rows.y, rows.account, seed=seed)),
+        "interval": list(rate_interval(rows.y, rows.account, seed=_SEED)),
         "auc": auc(rows.p, rows.y) if both else None,
         "log_loss": log_loss(rows.p, rows.y),
         "log_loss_constant": constant,
-        **_promises_kept(rows, about, seed=seed),
+        **_promises_kept(rows, about),
         "churners": _colours_before(rows),
         "agreement": quadrants(
             np.isin(rows.band, _ALARMS),
@@ -284,16 +294,14 @@ def _model_line(
     }
 
 
-def _promises_kept(
-    rows: _Rows, about: Mapping[str, Any], *, seed: int
-) -> dict[str, Any]:
+def _promises_kept(rows: _Rows, about: Mapping[str, Any]) -> dict[str, Any]:
     """Hold a model to what it promised, if that is on record and there was skill."""
     if not about.get("skill") or not about.get("promises"):
         return {"bands": None, "broken": []}
     cuts = BandCuts(cuts=tuple(about["cuts"]))
     said = [tuple(pair) for pair in about["promises"]]
-    ranges = still_promised(said, cuts, rows.p, rows.account, seed=seed)
-    told = promises(cuts, rows.p, rows.y, rows.account, seed=seed, ranges=ranges)
+    ranges = still_promised(said, cuts, rows.p, rows.account, seed=_SEED)
+    told = promises(cuts, rows.p, rows.y, rows.account, seed=_SEED, ranges=ranges)
     return {
         "bands": [promise.to_json() for promise in told],
         "broken": list(broken(told, skill=False)),

@@ -27,7 +27,7 @@ from churnhealth.evaluate.leaks import (
 from churnhealth.evaluate.makers import (
     scorer_makers,
 )
-from churnhealth.evaluate.panel import Flags, Panel, distinct, snapshot_panel
+from churnhealth.evaluate.panel import Panel, distinct, snapshot_panel
 from churnhealth.evaluate.report import backtest_report, refuse_cuts
 from churnhealth.evaluate.screen import screen
 from churnhealth.evaluate.terms import terms_due, terms_seen
@@ -45,7 +45,7 @@ from churnhealth.scorers.card import Card
 from churnhealth.scorers.rules import RuleScorer
 from churnhealth.snapshots.cohort import cohort
 from churnhealth.snapshots.labels import data_until
-from churnhealth.sources.contract import Floats, History, Texts, date_of
+from churnhealth.sources.contract import Flags, Floats, History, Texts, date_of
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.happened import newest_seen
 from churnhealth.sources.load import Loaded

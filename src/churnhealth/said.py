@@ -5,7 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["change_of", "many", "minus", "nearest", "percent", "signed_percent"]
+__all__ = [
+    "change_of",
+    "many",
+    "minus",
+    "nearest",
+    "percent",
+    "rounded",
+    "signed_percent",
+]
 
 _MINUS = "\u2212"
 # halves go up everywhere, or 0.525 would be 0.53 in a table and 52 % in its sentence
@@ -22,7 +30,7 @@ def percent(share: float, places: int = 0) -> str:
     """
     if 0 < abs(share) < 0.01:
         places = max(places, 1)
-    return minus(f"{100 * share * _HALVES:,.{places}f}") + " %"
+    return rounded(100 * share, places) + " %"
 
 
 def signed_percent(share: float, places: int = 0) -> str:
@@ -62,6 +70,15 @@ def nearest(name: str, among: Iterable[str], *, cutoff: float = 0.6) -> str:
     others = [one for one in among if one != name]
     near = difflib.get_close_matches(name, others, n=1, cutoff=cutoff)
     return f"; the nearest is `{near[0]}`" if near else ""
+
+
+def rounded(value: float, places: int) -> str:
+    """Write a number with thousands apart; halves go up.
+
+    >>> rounded(1234.5, 0), rounded(-0.25, 1), rounded(-0.01, 1)
+    ('1,235', '−0.3', '0.0')
+    """
+    return minus(f"{value * _HALVES:,.{places}f}")
 
 
 def minus(text: str) -> str:

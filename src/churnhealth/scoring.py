@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.assessing import CATEGORIES, Scored, agreement_of, assess_history
+from churnhealth.assessing import Scored, agreement_of, assess_history
 from churnhealth.bundle import Bundle
+from churnhealth.categories import CATEGORIES
 from churnhealth.explain.drivers import driver_table
 from churnhealth.health.bands import held_bands, shown_bands
 from churnhealth.snapshots.cohort import STATUSES, Cohort
 from churnhealth.snapshots.cover import cover_at
+from churnhealth.sources.arrays import dates_of, texts
 from churnhealth.sources.contract import (
     FAR,
     Accounts,
@@ -74,9 +76,7 @@ def score_history(
     hysteresis
         How far (log-odds) beyond a cut an account must lie to leave its band before.
     """
-    assessed = assess_history(
-        bundle, history, as_of=as_of, only=only, top=top, reasons=True
-    )
+    assessed = assess_history(bundle, history, as_of=as_of, only=only, top=top)
     listed, scored, account = assessed.listed, assessed.scored, assessed.account
     if hysteresis and previous and bundle.skill:
         before = [previous.get(i) for i in history.accounts.ids[account]]
@@ -178,9 +178,7 @@ def _score_table(
         "health_score": spread(scored.health_score),
         "band": spread(scored.band),
         "previous_band": np.array([previous.get(i) for i in ids], dtype=object),
-        "renewal_date": np.where(
-            dated, end.astype("datetime64[D]"), np.datetime64("NaT", "D")
-        ),
+        "renewal_date": dates_of(np.where(dated, end, FAR)),
         "days_to_renewal": np.where(dated, end - listed.as_of, np.nan),
         "expected_loss": p * value * 12,
         **{f"health_{k}": spread(v) for k, v in scored.categories.items()},
@@ -206,7 +204,7 @@ def _reason_table(ids: Texts, told: Sequence[Sequence[str]]) -> Table:
     return {
         "account_id": np.repeat(ids, many),
         "rank": np.fromiter(ranks, np.int64),
-        "reason": np.array([*chain.from_iterable(told), None], dtype=object)[:-1],
+        "reason": texts(chain.from_iterable(told)),
     }
 
 

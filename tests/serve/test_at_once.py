@@ -15,7 +15,7 @@ from churnhealth.health.calibrate import Calibrator
 from churnhealth.serve.answers import AskedRows, feature_scores
 from churnhealth.serve.api import create_app
 from churnhealth.serve.live import Live, make_serving
-from churnhealth.sources.engine import texts
+from churnhealth.sources.arrays import texts
 
 
 def test_requests_scored_together_get_the_bits_they_get_alone(bundle, book):

@@ -18,6 +18,7 @@ from churnhealth.features.runtime import compute
 from churnhealth.features.spec import feature
 from churnhealth.scoring import ScoreBook
 from churnhealth.snapshots.cover import cover_at
+from churnhealth.sources.arrays import dates_of, texts
 from churnhealth.sources.contract import (
     FAR,
     Coverage,
@@ -65,7 +66,7 @@ def _profile(
         stages = dict(zip(scored, bundle.rules.stages(book.values), strict=True))
     table: Table = {
         "account_id": ids,
-        "stage": np.array([*map(stages.get, ids), None], dtype=object)[:-1],
+        "stage": texts(map(stages.get, ids)),
         "customer_since": np.full(n, np.datetime64("NaT", "D"), "datetime64[D]"),
         "plan": np.full(n, None, dtype=object),
         **{name: np.full(n, np.nan) for name in ("seats", "term_months", "discount")},
@@ -86,7 +87,7 @@ def _profile(
         table[name] = np.where(has, getattr(history.contracts, name)[row], np.nan)
     nothing = np.full(n, None, dtype=object)
     table["plan"] = np.where(has, history.contracts.plan[row], nothing)
-    table["customer_since"] = _dates(cover.start)
+    table["customer_since"] = dates_of(cover.start)
     table["renewals"] = cover.renewals.astype(np.float64)
     return table
 
@@ -117,11 +118,6 @@ def novel_terms(bundle: Bundle, book: ScoreBook) -> Floats:
     return unseen_terms(terms_due(book.values, book.names, bundle.question), seen)
 
 
-def _dates(day: Ints) -> NDArray[np.datetime64]:
-    never = np.datetime64("NaT", "D")
-    return np.where(day < FAR, day.astype("datetime64[D]"), never)
-
-
 def _contracts(history: History, account: Ints, as_of: int) -> Table:
     """List the terms of each account, with only what was known of them."""
     terms = history.contracts
@@ -143,11 +139,11 @@ def _contracts(history: History, account: Ints, as_of: int) -> Table:
     }
     return {
         "account_id": history.accounts.ids[rows.account],
-        "start": _dates(rows.start),
-        "end": _dates(
+        "start": dates_of(rows.start),
+        "end": dates_of(
             agreed_ends(rows, slice(None), np.where(stopped < FAR, stopped, as_of))
         ),
-        "cancelled_at": _dates(stopped),
+        "cancelled_at": dates_of(stopped),
         **numbers,
         "plan": rows.plan,
     }

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from churnhealth.features.spec import is_routine, parse_name
 from churnhealth.health.bands import BANDS
+from churnhealth.sources.arrays import texts
 
 __all__ = ["COLUMNS", "current_table", "flat_table", "main_reason", "movement"]
 
@@ -97,13 +98,11 @@ def flat_table(
         stage = dict(zip(profile["account_id"], profile["stage"], strict=True))
     more: dict[str, NDArray[Any]] = {
         "run": np.full(n, run, dtype=np.int64),
-        "stage": np.array([*map(stage.get, ids), None], dtype=object)[:-1],
-        "movement": np.array([*(movement(b, a) for b, a in pairs), None])[:-1],
+        "stage": texts(map(stage.get, ids)),
+        "movement": texts(movement(b, a) for b, a in pairs),
     }
     for place, name in enumerate(_DRIVERS):
-        column = [_at(told.get(i, ()), place) for i in ids]
-        more[name] = np.array([*column, None], dtype=object)[:-1]
-    more["movement"] = more["movement"].astype(object)
+        more[name] = texts(_at(told.get(i, ()), place) for i in ids)
     return {name: more[name] if name in more else scores[name] for name in COLUMNS}
 
 

@@ -13,6 +13,7 @@ from churnhealth.assessing import features_on, score_matrix
 from churnhealth.bundle import Bundle
 from churnhealth.explain.changes import change_table, move_lines, what_changed
 from churnhealth.scoring import ScoreBook
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import Floats, History, Texts, day_of
 
 __all__ = ["MOVE_COLUMNS", "move_tables"]
@@ -72,7 +73,7 @@ def move_tables(
         moved.other_points,
         ~same_model.astype(bool),
         ~same_cuts.astype(bool),
-        _texts(
+        texts(
             move_lines(
                 moved,
                 bundle.specs,
@@ -111,7 +112,3 @@ def _both(
     both = was >= 0
     values = np.empty((0, 0)) if book.values is None else book.values[both]
     return ids[both], values, scored[both], was[both]
-
-
-def _texts(words: list[str]) -> Texts:
-    return np.array([*words, None], dtype=object)[:-1]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.sources.arrays import texts
+
 __all__ = ["Row", "harmless", "plain_rows", "unformulated"]
 
 Table = Mapping[str, NDArray[Any]]
@@ -53,8 +55,6 @@ def harmless(cell: Any) -> Any:
 def unformulated(table: Table) -> dict[str, NDArray[Any]]:
     """Make every text of a table ``harmless``."""
     return {
-        name: np.array([*map(harmless, column), None], dtype=object)[:-1]
-        if column.dtype.kind == "O"
-        else column
+        name: texts(map(harmless, column)) if column.dtype.kind == "O" else column
         for name, column in table.items()
     }

@@ -14,10 +14,11 @@ __all__ = ["retention", "retention_history"]
 
 _YEAR = 365
 _QUARTER = 91
+_POINTS = 5  # a year of quarters, and the one to compare it with
 
 
 def retention_history(
-    contracts: Contracts, *, accounts: int, as_of: int, gap_days: int, points: int = 5
+    contracts: Contracts, *, accounts: int, as_of: int, gap_days: int
 ) -> list[dict[str, Any]]:
     """Give `retention` as of a day and as of each quarter before it, oldest first.
 
@@ -25,7 +26,7 @@ def retention_history(
     """
     found = [
         retention(contracts, accounts=accounts, as_of=day, gap_days=gap_days)
-        for day in range(as_of - _QUARTER * (points - 1), as_of + 1, _QUARTER)
+        for day in range(as_of - _QUARTER * (_POINTS - 1), as_of + 1, _QUARTER)
     ]
     return [line for line in found if line["customers_before"]]
 

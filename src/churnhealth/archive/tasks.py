@@ -22,11 +22,12 @@ from churnhealth.config_playbooks import Between, Playbook, When
 from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
+from churnhealth.sources.arrays import texts
+from churnhealth.sources.contract import Flags
 
 __all__ = ["TASK_COLUMNS", "begun_of", "task_table", "tasks_of_run"]
 
 Table = Mapping[str, NDArray[Any]]
-Flags = NDArray[np.bool_]
 
 TASK_COLUMNS = (
     "account_id",
@@ -234,19 +235,19 @@ def _because(
 def _columns(
     flat: Table,
     rows: Sequence[int],
-    texts: Sequence[tuple[str, date, str, str]],
+    said: Sequence[tuple[str, date, str, str]],
     as_of: date,
 ) -> dict[str, NDArray[Any]]:
     at = np.array(rows, dtype=np.int64)
 
     def words(column: int) -> NDArray[Any]:
-        return np.array([*(t[column] for t in texts), None], dtype=object)[:-1]
+        return texts(t[column] for t in said)
 
     return {
         "account_id": flat["account_id"][at],
         "playbook": words(0),
         "begun_on": np.full(at.size, as_of, dtype="datetime64[D]"),
-        "due_on": np.array([t[1] for t in texts], dtype="datetime64[D]"),
+        "due_on": np.array([t[1] for t in said], dtype="datetime64[D]"),
         "do": words(2),
         "because": words(3),
         **{name: flat[name][at] for name in TASK_COLUMNS[6:]},

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.sources.arrays import dates_of
 from churnhealth.sources.contract import FAR, EventLog, Floats, History, Ints, StateLog
 
 __all__ = [
@@ -170,7 +171,7 @@ def _events(log: EventLog, account: Ints, as_of: int) -> Table:
         "at": place[rows],
         **_named(log, log.event[rows]),
         "happened_at": log.happened_at[rows].astype("datetime64[D]"),
-        "ended_at": _dates(np.where(ended < as_of, ended, FAR)),
+        "ended_at": dates_of(np.where(ended < as_of, ended, FAR)),
         "endable": np.full(rows.size, log.ended_at is not None),
         "amount": nothing if log.amount is None else log.amount[rows],
         "value": nothing,
@@ -203,11 +204,6 @@ def _states(log: StateLog, account: Ints, as_of: int) -> Table:
 
 def _words(given: tuple[str, ...]) -> NDArray[np.object_]:
     return np.array([*given, None], dtype=object)
-
-
-def _dates(day: Ints) -> NDArray[np.datetime64]:
-    never = np.datetime64("NaT", "D")
-    return np.where(day < FAR, day.astype("datetime64[D]"), never)
 
 
 def people_table(history: History, *, account: Ints, as_of: int) -> Table:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnhealth.sources.contract import (
     FAR,
     Accounts,
+    Flags,
     History,
     Ints,
     Texts,
@@ -20,7 +20,6 @@ from churnhealth.sources.under_contract import last_cover
 
 __all__ = ["column_findings", "undated"]
 
-Mask = NDArray[np.bool_]
 
 _FEW = 10
 _MANY = 20
@@ -33,8 +32,8 @@ _RENEWED_SHARE = 0.1
 class _Ended:
     """Which accounts were customers, and whose cover was over when the data end."""
 
-    churned: Mask
-    covered: Mask
+    churned: Flags
+    covered: Flags
     day: int
 
 
@@ -161,7 +160,7 @@ def _telling(
     return finding("CH214", f"attribute {name}: {words}", count=count, example=example)
 
 
-def _separates(values: Texts, churned: Mask, covered: Mask) -> bool:
+def _separates(values: Texts, churned: Flags, covered: Flags) -> bool:
     gone = set(values[churned].tolist())
     here = set(values[covered].tolist())
     return len(gone | here) <= _MOST_VALUES and not gone & here

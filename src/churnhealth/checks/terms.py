@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnhealth.said import many
 from churnhealth.sources.contract import (
     FAR,
     Contracts,
     Days,
+    Flags,
     Floats,
     History,
     date_of,
@@ -29,8 +29,6 @@ _A_YEAR = 366  # days
 _LONG_AGO = 0  # 1970-01-01
 _LONGEST_TERM = 20 * 366  # days
 _TITLE = "[sources.contracts]"
-
-Mask = NDArray[np.bool_]
 
 
 def term_findings(history: History, *, gap_days: int) -> list[Finding]:
@@ -77,7 +75,7 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
 
 
 def _contradiction(
-    history: History, c: Contracts, wrong: Mask, words: str
+    history: History, c: Contracts, wrong: Flags, words: str
 ) -> Finding | None:
     count = int(wrong.sum())
     if not count:
@@ -91,7 +89,7 @@ def _contradiction(
     )
 
 
-def _never_ended(c: Contracts) -> Mask:
+def _never_ended(c: Contracts) -> Flags:
     """Mark open contracts whose notice is so old that they must have ended.
 
     What was given notice on lately runs on to its day, and may not say it yet.

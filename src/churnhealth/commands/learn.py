@@ -14,6 +14,7 @@ import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle, refuse_place, save_bundle
 from churnhealth.config import Config, parse_config
+from churnhealth.config_sections import Question
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.evaluate.backtest import fold_plan
 from churnhealth.evaluate.choice import choose_specs
@@ -35,8 +36,8 @@ from churnhealth.pipeline import (
 )
 from churnhealth.progress import Progress
 from churnhealth.serve.answers import model_card
-from churnhealth.snapshots.cohort import cohort
-from churnhealth.sources.contract import date_of, day_of
+from churnhealth.snapshots.cohort import Cohort, cohort
+from churnhealth.sources.contract import History, date_of, day_of
 from churnhealth.sources.engine import write_table
 from churnhealth.sources.reading import source_files
 
@@ -75,23 +76,11 @@ def write_features(
     history = loaded.history
     if grid:
         panel = build_panel(config, history, progress=progress)
-        account, days, names, X = (
-            panel.cohort.account,
-            panel.cohort.as_of,
-            panel.names,
-            panel.X,
-        )
+        rows, names, X = panel.cohort, panel.names, panel.X
     else:
         newest = scoring_day(history, config, today=day_of(today))
         day = newest if as_of is None else as_of
-        everyone = np.arange(history.accounts.ids.size)
-        listed = cohort(
-            history,
-            config.question,
-            account=everyone,
-            as_of=np.full(everyone.size, day, np.int64),
-        )
-        rows = listed.rows(listed.scored)
+        rows = _scored_on(day, history, config.question)
         with progress.stage("features"):
             table = feature_table(
                 history,
@@ -100,8 +89,8 @@ def write_features(
                 as_of=rows.as_of,
                 gap_days=config.question.gap_days,
             )
-        account, days, names, X = rows.account, rows.as_of, table.names, table.values
-    if not account.size:
+        names, X = table.names, table.values
+    if not rows.account.size:
         raise RequestError(
             "CH506",
             "nobody is in question on the days asked for",
@@ -109,12 +98,19 @@ def write_features(
             fix="give another --as-of, or check [question] and the contracts",
         )
     columns = {
-        "account_id": history.accounts.ids[account],
-        "as_of": days.astype("datetime64[D]"),
+        "account_id": history.accounts.ids[rows.account],
+        "as_of": rows.as_of.astype("datetime64[D]"),
         **{name: X[:, i] for i, name in enumerate(names)},
     }
     write_table(out, columns)
     return X.shape[0], X.shape[1]
+
+
+def _scored_on(day: int, history: History, question: Question) -> Cohort:
+    everyone = np.arange(history.accounts.ids.size)
+    days = np.full(everyone.size, day, np.int64)
+    listed = cohort(history, question, account=everyone, as_of=days)
+    return listed.rows(listed.scored)
 
 
 def _refuse_name(config: Config, out: Path) -> None:

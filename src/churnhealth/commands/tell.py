@@ -28,6 +28,7 @@ from churnhealth.commands.cautions import STALE_DAYS, RunBefore, cautions
 from churnhealth.config import Config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.explain.drivers import Explained, roll_up
+from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.folders import locked
 from churnhealth.monitor import follow_up
 from churnhealth.pages.words import outcome
@@ -112,18 +113,13 @@ def score_cohort(
                 beside=beside,
                 about=about_run(bundle, history, as_of=day, company=config.company),
             )
-    bands = [b for b in book.scores["band"].tolist() if b is not None]
-    order = ("green", "yellow", "orange", "red", "grey")
     begun = Counter(beside["tasks"]["playbook"].tolist() if config.playbooks else ())
     return {
         "schema_version": 1,
         "as_of": str(date_of(day)),
         "folder": str(folder),
         "model_version": bundle.model_version,
-        "listed": int(book.scores["status"].size),
-        "scored": len(bands),
-        "statuses": dict(sorted(Counter(book.scores["status"].tolist()).items())),
-        "bands": {band: bands.count(band) for band in order if band in bands},
+        **_counts(book.scores),
         "tasks": {book.name: begun[book.name] for book in config.playbooks},
         "warning": cautions(
             bundle,
@@ -134,6 +130,18 @@ def score_cohort(
             before=_run_before(out, *earlier) if earlier else None,
             today=now if as_of is None else None,
         ),
+    }
+
+
+def _counts(scores: Mapping[str, Texts]) -> dict[str, Any]:
+    """Count the accounts of a run: all, those scored, and by status and colour."""
+    statuses = Counter(scores["status"].tolist())
+    bands = Counter(b for b in scores["band"].tolist() if b is not None)
+    return {
+        "listed": statuses.total(),
+        "scored": bands.total(),
+        "statuses": dict(sorted(statuses.items())),
+        "bands": {band: bands[band] for band in BAND_WORDS if band in bands},
     }
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from churnhealth.evaluate.panel import Flags, Panel
+from churnhealth.evaluate.panel import Panel
 from churnhealth.features.numbers import as_numbers
-from churnhealth.sources.contract import Floats, Ints, Texts
+from churnhealth.sources.contract import Flags, Floats, Ints, Texts
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["export_totals", "rank_correlation"]

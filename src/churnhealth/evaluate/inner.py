@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from churnhealth.evaluate.choosing import FEW, Held
 from churnhealth.evaluate.panel import distinct
 from churnhealth.scorers.estimator import Scorer, rungs_kept
-from churnhealth.scorers.splits import Mask, by_account
+from churnhealth.scorers.splits import by_account
 from churnhealth.scorers.standing import StandingScorer
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import Days, Floats, Ints
+from churnhealth.sources.contract import Days, Flags, Floats, Ints
 
 __all__ = ["TrainingRows", "fit_rungs", "inner_origins", "later_margins"]
 
@@ -104,7 +104,7 @@ def later_margins(
 
 def _by_day(
     rows: TrainingRows, origins: Sequence[int]
-) -> Iterator[tuple[Mask, Ints, Ints]]:
+) -> Iterator[tuple[Flags, Ints, Ints]]:
     """Pair what was known at each origin, and its labels then, with what follows."""
     stops = [*origins[1:], int(rows.as_of.max()) + 1]
     for origin, stop in zip(origins, stops, strict=True):
@@ -114,7 +114,7 @@ def _by_day(
         yield train, (code[train] == YES).astype(np.int64), test
 
 
-def _by_account(rows: TrainingRows) -> Iterator[tuple[Mask, Ints, Ints]]:
+def _by_account(rows: TrainingRows) -> Iterator[tuple[Flags, Ints, Ints]]:
     """Leave out a third of the accounts at a time, if enough of them churned."""
     if rows.outcomes < FEW:
         return
@@ -128,7 +128,7 @@ def fit_rungs(
     names: Sequence[str],
     rows: TrainingRows,
     y: Ints,
-    train: Mask | None,
+    train: Flags | None,
     advance: Callable[[], None],
 ) -> dict[str, Scorer]:
     """Fit rung after rung on some rows or all, each standing on the one below it."""

@@ -9,12 +9,12 @@ import numpy as np
 
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.metrics import auc, auc_gap, defined
-from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.features.runtime import feature_table
 from churnhealth.health.draws import account_draws
 from churnhealth.scorers.logistic import LogisticScorer
 from churnhealth.snapshots.labels import YES
-from churnhealth.sources.contract import Floats, Ints
+from churnhealth.sources.contract import Flags, Floats, Ints
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = [

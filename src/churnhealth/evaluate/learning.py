@@ -13,14 +13,14 @@ from churnhealth.evaluate.backtest import training_rows
 from churnhealth.evaluate.inner import TrainingRows
 from churnhealth.evaluate.ladder import climb
 from churnhealth.evaluate.metrics import figures
-from churnhealth.evaluate.panel import Flags, Panel
+from churnhealth.evaluate.panel import Panel
 from churnhealth.health.draws import account_draws
 from churnhealth.scorers.baselines import ConstantScorer
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.estimator import Scorer
 from churnhealth.snapshots.calendar import Fold
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import date_of
+from churnhealth.sources.contract import Flags, date_of
 
 __all__ = ["learning_curve"]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from churnhealth.evaluate.panel import Flags, Panel
-from churnhealth.sources.contract import FAR, Contracts, Days, Floats, Ints
+from churnhealth.evaluate.panel import Panel
+from churnhealth.sources.contract import FAR, Contracts, Days, Flags, Floats, Ints
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["lost_rows"]

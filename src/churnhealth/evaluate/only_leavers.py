@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from churnhealth.evaluate.panel import Flags, Panel
+from churnhealth.evaluate.panel import Panel
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.sources.contract import (
     Contracts,
     EventLog,
+    Flags,
     Floats,
     Ints,
     Texts,

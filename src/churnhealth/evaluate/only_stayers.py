@@ -16,11 +16,11 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import FAR, Floats, Ints
+from churnhealth.sources.contract import FAR, Flags, Floats, Ints
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["only_stayers"]

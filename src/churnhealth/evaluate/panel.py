@@ -25,11 +25,9 @@ from churnhealth.snapshots.labels import (
     data_until,
     labels,
 )
-from churnhealth.sources.contract import FAR, Floats, History, Ints
+from churnhealth.sources.contract import FAR, Flags, Floats, History, Ints
 
 __all__ = ["Flags", "Panel", "distinct", "snapshot_panel"]
-
-Flags = NDArray[np.bool_]
 
 
 _LEFT_OUT = ("grace", "announced", "too_new", "open_ended")

@@ -21,7 +21,7 @@ from churnhealth.evaluate.lost_rows import lost_rows
 from churnhealth.evaluate.metrics import auc
 from churnhealth.evaluate.only_leavers import only_leavers
 from churnhealth.evaluate.only_stayers import only_stayers
-from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.term_ends import shortened_ends
 from churnhealth.evaluate.twins import twins
 from churnhealth.features.kinds import KINDS
@@ -30,6 +30,7 @@ from churnhealth.snapshots.labels import NO, YES
 from churnhealth.sources.contract import (
     FAR,
     EventLog,
+    Flags,
     Floats,
     Ints,
     StateLog,

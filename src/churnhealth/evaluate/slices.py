@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.evaluate.backtest import Judged
-from churnhealth.evaluate.panel import Flags, Panel, distinct
+from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.quarters import by_quarter
 from churnhealth.evaluate.shown import rule_colours
 from churnhealth.evaluate.terms import terms_due, terms_seen, unseen_terms
@@ -20,7 +20,7 @@ from churnhealth.health.bands import BandCuts
 from churnhealth.health.draws import rate_interval
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.snapshots.labels import NO, YES
-from churnhealth.sources.contract import FAR, Floats, Ints, Texts
+from churnhealth.sources.contract import FAR, Flags, Floats, Ints, Texts
 
 __all__ = ["quadrants", "slices_of", "yearly_value"]
 

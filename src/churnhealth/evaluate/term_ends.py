@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from churnhealth.evaluate.panel import Flags, Panel
-from churnhealth.sources.contract import FAR, Floats, Ints
+from churnhealth.evaluate.panel import Panel
+from churnhealth.sources.contract import FAR, Flags, Floats, Ints
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["shortened_ends"]

@@ -28,6 +28,7 @@ from churnhealth.explain.phrases import BAND_WORDS, BANDS_MOVED, MODEL_MOVED, RE
 from churnhealth.explain.wording import clause
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.scorers.curves import log_odds
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import Floats, Texts
 
 __all__ = ["Moved", "change_table", "move_lines", "what_changed"]
@@ -119,7 +120,7 @@ def change_table(
         "value": values[row, column],
         "effect_log_odds": moved.effects[row, column],
         "effect_points": moved.points[row, column],
-        "sentence": np.array([*told, None], dtype=object)[:-1],
+        "sentence": texts(told),
     }
 
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from churnhealth.explain.wording import Say, speaker
 from churnhealth.features.spec import FeatureSpec
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import Floats, Ints, Texts
 
 __all__ = ["Named", "named_by", "named_columns", "ranked"]
 
 _SHORT_LIST = 8  # so many are found faster one by one than by sorting all
-
-
-def _texts(words: Any) -> Texts:
-    return np.array([*words, None], dtype=object)[:-1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -69,9 +65,9 @@ def _made(same: _Same) -> Named:
     names = [s.name for s in same.specs]
     by_name = sorted(range(len(names)), key=names.__getitem__)
     return Named(
-        name=_texts(names),
-        label=_texts(s.label for s in same.specs),
-        category=_texts(s.category for s in same.specs),
+        name=texts(names),
+        label=texts(s.label for s in same.specs),
+        category=texts(s.category for s in same.specs),
         say=tuple(map(speaker, same.specs)),
         by_name=np.array(by_name, dtype=np.int64),
     )

@@ -220,7 +220,7 @@ def driver_table(
     tenths: tuple[Floats, Ints] | None = None,
     related: Ints | None = None,
     top: int | None = None,
-    worded: int | None = 5,
+    worded: int = 5,
 ) -> dict[str, NDArray[Any]]:
     """List every account's drivers, strongest first, as ``drivers.parquet`` has them.
 
@@ -288,11 +288,9 @@ def cells(known: Floats | None, row: Ints, column: Ints) -> Floats:
 
 
 def _within(
-    row: Ints, effects: Floats, story: Ints, shape: tuple[int, ...], *, most: int | None
+    row: Ints, effects: Floats, story: Ints, shape: tuple[int, ...], *, most: int
 ) -> NDArray[np.bool_]:
     """Mark the first ``most`` stories of each row that raise, and that lower."""
-    if most is None:
-        return np.ones(len(row), dtype=bool)
     told = np.zeros(len(row), dtype=bool)
     side = 2 * row + (effects > 0)
     once = np.unique(side * shape[1] + story, return_index=True)[1]

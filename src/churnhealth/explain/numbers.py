@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from churnhealth.said import minus, percent, signed_percent
+from churnhealth.said import minus, percent, rounded, signed_percent
 from churnhealth.sources.contract import MONTH_DAYS
 
 __all__ = [
@@ -24,8 +24,6 @@ _FRACTIONS = (
     *((1, 4), (1, 3), (2, 5), (1, 2), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10)),
     (19, 20),
 )
-# halves go up everywhere, or 0.525 would be 0.53 in a table and 52 % in its sentence
-_HALVES = 1 + 1e-12
 
 
 def about(probability: float) -> str:
@@ -78,9 +76,8 @@ def figure(value: float) -> str:
     ['8', '0.33', '14.3', '12,346', '−3.5', '0']
     """
     if abs(value) >= 1000 or value % 1 == 0:
-        return minus(f"{value:,.0f}")
-    value *= _HALVES
-    return minus(f"{value:,.2f}" if abs(value) < 1 else f"{value:,.1f}")
+        return rounded(value, 0)
+    return rounded(value, 2 if abs(value) < 1 else 1)
 
 
 def points(value: float) -> str:
@@ -89,7 +86,7 @@ def points(value: float) -> str:
     >>> points(5.13), points(-0.4), points(0.01)
     ('+5.1', '−0.4', '0.0')
     """
-    text = minus(f"{value:,.1f}")
+    text = rounded(value, 1)
     return f"+{text}" if value > 0 and text != "0.0" else text
 
 

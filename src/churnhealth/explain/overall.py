@@ -16,6 +16,7 @@ __all__ = ["against_expectation", "overall_drivers"]
 _CLEAR = 0.3  # rank correlation from which a direction is one
 _WORTH_TELLING = 0.01  # of all that moves the scores
 _FEWEST = 20  # accounts of a segment
+_TOP = 20  # so many features are listed
 
 
 def overall_drivers(
@@ -25,7 +26,6 @@ def overall_drivers(
     values: Floats,
     segment: Texts | None = None,
     others: Sequence[Floats] = (),
-    top: int = 20,
 ) -> list[dict[str, Any]]:
     """List what moves the scores of n accounts most, strongest first.
 
@@ -48,7 +48,7 @@ def overall_drivers(
     spans = np.stack([share, *(_shares(other) for other in others)])
     parts = _segments(effects, segment)
     rows = []
-    for j in np.argsort(-share, kind="stable")[:top].tolist():
+    for j in np.argsort(-share, kind="stable")[:_TOP].tolist():
         if share[j] <= 0.0:
             break
         spec = specs[j]

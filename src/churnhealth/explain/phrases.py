@@ -77,9 +77,7 @@ class Move:
     stopped: str = ""
 
 
-def _ago(
-    now: str, *, missing: str, beside: str = "; similar accounts {peers}"
-) -> Level:
+def _ago(now: str, *, missing: str, beside: str) -> Level:
     return Level(moved="", now=now, missing=missing, beside=beside)
 
 

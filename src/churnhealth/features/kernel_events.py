@@ -9,7 +9,6 @@ from typing import Any, TypeAlias, TypeVar, cast
 import numpy as np
 
 from churnhealth.features.kernel_moments import (
-    Bools,
     Moment,
     Moments,
     quotient,
@@ -18,7 +17,7 @@ from churnhealth.features.kernel_moments import (
 from churnhealth.features.kernel_parts import Named, Parts, PartTally, Place
 from churnhealth.features.kernel_rows import Recorded, Rows, Tally
 from churnhealth.features.kinds_events import OWN_NORM_DAYS
-from churnhealth.sources.contract import FAR, Days, EventLog, Floats, Ints
+from churnhealth.sources.contract import FAR, Days, EventLog, Flags, Floats, Ints
 
 __all__ = ["EVENT_KINDS", "SIDE_BY_SIDE", "EventKind", "Events", "Item", "trend"]
 
@@ -49,7 +48,7 @@ class Events:
         self._code = {name: code for code, name in enumerate(log.vocabulary)}
         self._kept: dict[Hashable, Any] = {}
         self.seen_from = Recorded(log.coverage, moments.as_of)
-        self._covered: dict[int | None, tuple[Bools, bool]] = {}
+        self._covered: dict[int | None, tuple[Flags, bool]] = {}
         self._named = named
         alone = isinstance(moments, Moment) and not log.size
         self._silence = _silence(log, int(moments.as_of)) if alone else None
@@ -134,7 +133,7 @@ class Events:
         seen = np.maximum(log.known_at[at], happened)
         return Rows(account, happened, seen, self.moments)
 
-    def real(self, item: str | None) -> Bools:
+    def real(self, item: str | None) -> Flags:
         """Mark rows that tell of something: dense tables also write zeros."""
         return self.keep(("real", item), lambda: self.log.count[self.picked(item)] > 0)
 
@@ -172,7 +171,7 @@ class Events:
 
         return self.keep((name, item), make)
 
-    def _given(self) -> Bools:
+    def _given(self) -> Flags:
         amount = self.log.amount
         if amount is None:
             return np.zeros(self.log.size, dtype=np.bool_)

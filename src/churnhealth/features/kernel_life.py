@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events
-from churnhealth.features.kernel_moments import Bools, Moment, quotient, where
+from churnhealth.features.kernel_moments import Moment, quotient, where
 from churnhealth.features.kernel_rows import Rows, Tally
 from churnhealth.features.kinds_events import NEWEST_GAPS
-from churnhealth.sources.contract import FAR, Days, Floats, Ints
+from churnhealth.sources.contract import FAR, Days, Flags, Floats, Ints
 
 __all__ = ["LIFE_KINDS"]
 
@@ -95,7 +95,7 @@ def _own_gaps(tally: Tally) -> tuple[Ints, Ints]:
     return longer, gaps
 
 
-def _newest_days(rows: Rows, part: slice, known: Ints) -> tuple[Days, Bools]:
+def _newest_days(rows: Rows, part: slice, known: Ints) -> tuple[Days, Flags]:
     """Lay each snapshot's newest known days in a line, newest first; mark the real."""
     first, end = rows.edge(None)[part], rows.edge(0)[part]
     wide = min(max(known.max(), 1), NEWEST_GAPS + 1) + (end - first - known).max()

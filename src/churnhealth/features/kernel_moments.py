@@ -14,13 +14,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.contract import Days, Floats, Ints
+from churnhealth.sources.contract import Days, Flags, Floats, Ints
 
 __all__ = [
     "EARLIEST",
     "SHIFT",
     "SPAN",
-    "Bools",
+    "Flags",
     "Moment",
     "Moments",
     "differs",
@@ -31,7 +31,6 @@ __all__ = [
     "where",
 ]
 
-Bools = NDArray[np.bool_]
 
 SPAN = 1 << 25
 """Longer than any history, so that the keys of two accounts never meet."""
@@ -63,7 +62,7 @@ def order_of(key: Ints) -> Ints:
     return np.argsort(key, kind="stable")
 
 
-def differs(column: Ints) -> Bools:
+def differs(column: Ints) -> Flags:
     """Mark what is not as the one before it; the first is new.
 
     >>> differs(np.array([4, 4, 5]))
@@ -75,7 +74,7 @@ def differs(column: Ints) -> Bools:
     return out
 
 
-def where(test: Bools, yes: Any, no: Any) -> NDArray[Any]:
+def where(test: Flags, yes: Any, no: Any) -> NDArray[Any]:
     """Choose between two values, for many snapshots or for one.
 
     >>> where(np.array([True, False]), 1.0, np.nan), where(np.bool_(True), 1.0, np.nan)

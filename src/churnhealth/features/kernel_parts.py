@@ -15,8 +15,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from churnhealth.features.kernel_moments import SHIFT, SPAN, Bools, Moments, key_of
-from churnhealth.sources.contract import FAR, Days, EventLog, Ints
+from churnhealth.features.kernel_moments import SHIFT, SPAN, Moments, key_of
+from churnhealth.sources.contract import FAR, Days, EventLog, Flags, Ints
 
 __all__ = ["Named", "PartTally", "Parts", "Place"]
 
@@ -116,7 +116,7 @@ class Parts:
         begin = self.edge(None)
         return self._day(begin, self.edge(0) > begin)
 
-    def _day(self, row: Ints, has: Bools) -> Days:
+    def _day(self, row: Ints, has: Flags) -> Days:
         out = np.full(row.shape, FAR, dtype=np.int64)
         out[has] = self._key[row[has]] % SPAN - SHIFT
         return out

@@ -11,7 +11,7 @@ import numpy as np
 from churnhealth.features.kernel_events import EventKind, Events
 from churnhealth.features.kernel_moments import Moment, Moments, quotient, where
 from churnhealth.features.kernel_rows import Rows, Tally
-from churnhealth.features.kernel_users import OneByOne, by_user, members_of
+from churnhealth.features.kernel_users import OneByOne, by_user, members_of, with_users
 from churnhealth.sources.contract import FAR, Days, Floats, Ints
 
 __all__ = ["PEOPLE_KINDS"]
@@ -106,21 +106,15 @@ def _champion_of_one(
     return use.sum(), most, last.max(initial=-FAR)
 
 
-def _known_users(events: Events, days: int, values: Floats) -> Ints | Floats:
-    if events.log.user is None:
-        return events.moments.missing()
-    return events.recorded(days, values)
-
-
 def _top_user_share(events: Events, item: str | None, days: int) -> Ints | Floats:
     total, most, _ = _champion(events, item, days)
-    return _known_users(events, days, quotient(most, total))
+    return with_users(events, days, quotient(most, total))
 
 
 def _top_user_silence(events: Events, item: str | None, days: int) -> Ints | Floats:
     _, most, last = _champion(events, item, days)
     since = where(most > 0, events.moments.as_of - last, np.nan)
-    return _known_users(events, days, since)
+    return with_users(events, days, since)
 
 
 def _unattended(events: Events, item: str | None) -> Tally:
@@ -138,7 +132,7 @@ def _unattended(events: Events, item: str | None) -> Tally:
 def _automation(events: Events, item: str | None, days: int) -> Ints | Floats:
     alone = _unattended(events, item).within(days)
     share = quotient(alone, events.count(item).within(days))
-    return _known_users(events, days, share)
+    return with_users(events, days, share)
 
 
 def _automation_shift(events: Events, item: str | None, days: int) -> Ints | Floats:
@@ -149,7 +143,7 @@ def _automation_shift(events: Events, item: str | None, days: int) -> Ints | Flo
         )
         for skip in (0, days)
     )
-    return _known_users(events, 2 * days, now - before)
+    return with_users(events, 2 * days, now - before)
 
 
 PEOPLE_KINDS: Mapping[str, EventKind] = {

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events
-from churnhealth.features.kernel_moments import SPAN, Bools, quotient, where
-from churnhealth.sources.contract import FAR, Days, Floats, Ints
+from churnhealth.features.kernel_moments import SPAN, quotient, where
+from churnhealth.sources.contract import FAR, Days, Flags, Floats, Ints
 
 __all__ = ["PLAN_KINDS"]
 
@@ -26,7 +26,7 @@ class _Items:
         self.moments = events.moments
         self.account, self.due, self.ended = rows.account, rows.happened, ended[at]
         self.known = events.log.known_at[at]
-        self.over: Bools = self.ended < FAR
+        self.over: Flags = self.ended < FAR
 
     @property
     def took(self) -> Ints:

@@ -14,12 +14,11 @@ import numpy as np
 from churnhealth.features.kernel_moments import (
     SHIFT,
     SPAN,
-    Bools,
     Moments,
     differs,
     key_of,
 )
-from churnhealth.sources.contract import FAR, Coverage, Days, Ints
+from churnhealth.sources.contract import FAR, Coverage, Days, Flags, Ints
 
 __all__ = ["Recorded", "Rows", "Tally"]
 
@@ -49,7 +48,7 @@ class Rows:
         self._edges: dict[int | None, Ints] = {}
         self._late: tuple[Ints, Ints] | None = (_NONE, _NONE) if prompt else None
 
-    def take(self, keep: Ints | Bools) -> Rows:
+    def take(self, keep: Ints | Flags) -> Rows:
         """Take some of the rows, order kept."""
         if keep.dtype == np.bool_ and keep.all():
             return self
@@ -83,7 +82,7 @@ class Rows:
             self._late = row[some], low[some]
         return self._late
 
-    def first_of_day(self) -> Bools:
+    def first_of_day(self) -> Flags:
         """Mark the first known row of each account and day."""
         return differs(self.key)
 
@@ -106,7 +105,7 @@ class Rows:
         earliest = np.minimum.accumulate(self.key[order] - back) + back
         return self._at(seen, earliest - self.account[order] * SPAN)
 
-    def _day(self, row: Ints, has: Bools) -> Days:
+    def _day(self, row: Ints, has: Flags) -> Days:
         """Read the days of some rows, ``FAR`` where there is none."""
         if not isinstance(row, np.ndarray):
             return cast("Days", self.key[row] - SHIFT if has else np.int64(FAR))
@@ -195,13 +194,13 @@ class Recorded:
         self._alive = (step >= 0) & (as_of - 1 <= steps.until[rise])
         self._first, self._delay = steps.first[step], steps.delay[rise]
 
-    def covers(self, days: int | Ints | None) -> Bools:
+    def covers(self, days: int | Ints | None) -> Flags:
         """Tell where the days before are covered; ``None`` asks only for life."""
         if days is None:
             return self._alive
         return self._alive & (self._first <= self._as_of - days) & (self._delay < days)
 
-    def began(self, day: Days) -> Bools:
+    def began(self, day: Days) -> Flags:
         """Tell where the source was recorded from a day on, or from before it.
 
         >>> steps = Coverage(known=(10,), first=(3,), last=(10,))

@@ -15,7 +15,6 @@ import numpy as np
 
 from churnhealth.features.kernel_events import EventKind, Events, Item, trend
 from churnhealth.features.kernel_moments import (
-    Bools,
     Moment,
     differs,
     key_of,
@@ -23,7 +22,7 @@ from churnhealth.features.kernel_moments import (
     quotient,
 )
 from churnhealth.features.kernel_rows import Rows
-from churnhealth.sources.contract import Floats, Ints
+from churnhealth.sources.contract import Flags, Floats, Ints
 
 __all__ = ["USER_KINDS", "OneByOne", "active_users", "by_user", "members_of"]
 
@@ -41,7 +40,7 @@ class _Members:
     member, keeps a running maximum from reaching over.
     """
 
-    def __init__(self, rows: Rows, order: Ints, new: Bools, part: Ints | None) -> None:
+    def __init__(self, rows: Rows, order: Ints, new: Flags, part: Ints | None) -> None:
         happened, seen = rows.happened[order], rows.seen[order]
         once = new | differs(happened)
         if not rows.prompt:
@@ -124,7 +123,7 @@ class _Whose(NamedTuple):
     part: Ints | None = None
 
 
-def by_user(events: Events, item: Item) -> tuple[Ints, Bools, Ints | None]:
+def by_user(events: Events, item: Item) -> tuple[Ints, Flags, Ints | None]:
     """Sort the rows of known users by (part, account, user), days in order.
 
     Gives their places among the rows of the item (of all events where it is several),
@@ -135,8 +134,8 @@ def by_user(events: Events, item: Item) -> tuple[Ints, Bools, Ints | None]:
 
 def _by_member(
     events: Events, item: Item, column: Column
-) -> tuple[Ints, Bools, Ints | None]:
-    def make() -> tuple[Ints, Bools, Ints | None]:
+) -> tuple[Ints, Flags, Ints | None]:
+    def make() -> tuple[Ints, Flags, Ints | None]:
         keep, member, part = _whose(events, item, column)
         key = events.rows(None if isinstance(item, tuple) else item).account[keep]
         if part is not None:
@@ -202,10 +201,11 @@ def _kinds_of(events: Events) -> _Members | OneByOne:
 
 
 def _active_users(events: Events, item: str | None, days: int) -> Values:
-    return _with_users(events, days, active_users(events, item, days))
+    return with_users(events, days, active_users(events, item, days))
 
 
-def _with_users(events: Events, days: int, values: Values) -> Values:
+def with_users(events: Events, days: int, values: Values) -> Values:
+    """Give values where users are told apart, and missing where they are not."""
     if events.log.user is None:
         return events.moments.missing()
     return events.recorded(days, values)
@@ -214,23 +214,23 @@ def _with_users(events: Events, days: int, values: Values) -> Values:
 def _silent_users(events: Events, item: str | None, days: int) -> Values:
     """Whoever is active in both windows together but not in the last fell silent."""
     both = active_users(events, item, 2 * days)
-    return _with_users(events, 2 * days, both - active_users(events, item, days))
+    return with_users(events, 2 * days, both - active_users(events, item, days))
 
 
 def _active_users_trend(events: Events, item: str | None, days: int) -> Values:
     now = active_users(events, item, days)
     before = active_users(events, item, days, skip=days)
-    return _with_users(events, 2 * days, trend(now, before))
+    return with_users(events, 2 * days, trend(now, before))
 
 
 def _reach(events: Events, item: Item, days: int) -> Values:
     users, everyone = (active_users(events, name, days) for name in (item, None))
-    return _with_users(events, days, quotient(users, everyone))
+    return with_users(events, days, quotient(users, everyone))
 
 
 def _per_user(events: Events, item: str | None, days: int) -> Values:
     count = events.count(item).within(days)
-    return _with_users(events, days, quotient(count, active_users(events, None, days)))
+    return with_users(events, days, quotient(count, active_users(events, None, days)))
 
 
 def _items(events: Events, item: str | None, days: int) -> Values:

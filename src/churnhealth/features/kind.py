@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from churnhealth.categories import CATEGORIES
+
 __all__ = ["USE", "Family", "Kind"]
 
 Family = Literal["events", "planned", "states", "contracts", "accounts"]
@@ -31,7 +33,7 @@ class Kind:
     unit: str
     windowed: bool = False
     direction: int = 0
-    sure_in: tuple[str, ...] = ("usage", "value", "experience", "contract")
+    sure_in: tuple[str, ...] = CATEGORIES
     actionable: bool = True
     when: str = "last"
     during: str = "in the last"

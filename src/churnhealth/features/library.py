@@ -10,9 +10,10 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from churnhealth.categories import Category
 from churnhealth.features.profile import attribute_specs
 from churnhealth.features.room import within_room
-from churnhealth.features.spec import Category, FeatureSpec, feature, slugs
+from churnhealth.features.spec import FeatureSpec, feature, slugs
 from churnhealth.sources.contract import FAR, EventLog, History, Ints, StateLog
 
 __all__ = ["MOST_FEATURES", "default_specs"]

@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
+from churnhealth.categories import CATEGORIES, Category
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.nouns import Nouns, nouns_of
 
 __all__ = [
-    "Category",
     "FeatureSpec",
     "Named",
     "feature",
@@ -33,7 +33,6 @@ __all__ = [
     "with_acronyms",
 ]
 
-Category = Literal["usage", "value", "experience", "contract"]
 
 _FIELDS: Mapping[str, tuple[type, ...]] = {
     "name": (str,),
@@ -94,7 +93,7 @@ class FeatureSpec:
             self.days,
         ):
             raise ValueError(f"{self.name!r} does not name this feature")
-        if self.category not in get_args(Category):
+        if self.category not in CATEGORIES:
             raise ValueError(f"{self.name}: there is no category {self.category!r}")
         if KINDS[self.kind].windowed != (self.days is not None):
             raise ValueError(f"{self.name}: {self.kind} has a window, or must not")

@@ -89,9 +89,7 @@ class LikelyRange:
         )
 
 
-def likely_range(
-    log_odds: Floats, bagged: Floats, *, differ: float = DIFFER
-) -> LikelyRange:
+def likely_range(log_odds: Floats, bagged: Floats) -> LikelyRange:
     """Learn the ranges from log-odds (n,) and those of ``bagged`` fits (bags, n).
 
     The true log-odds are taken as normal with the variance of both parts, around a
@@ -106,7 +104,7 @@ def likely_range(
     True
     """
     variance = np.mean((bagged - log_odds) ** 2, axis=0)
-    unseen = np.sqrt(max(differ**2 - float(log_odds.var()), _LEAST_UNSEEN**2))
+    unseen = np.sqrt(max(DIFFER**2 - float(log_odds.var()), _LEAST_UNSEEN**2))
     parts = np.array_split(
         np.argsort(log_odds, kind="stable"),
         int(np.clip(log_odds.size // _FEWEST, 1, _PARTS)),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.archive.flat import main_reason, movement
+from churnhealth.categories import CATEGORIES
 from churnhealth.errors import InputError
 from churnhealth.explain.telling import points_by_category
 from churnhealth.pages.shape import (
@@ -30,7 +31,6 @@ from churnhealth.pages.words import (
     AGREEMENT,
     BAND_WORDS,
     BANDS,
-    CATEGORIES,
     about,
     between,
     outcome,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from churnhealth import said
+from churnhealth.explain import numbers
 from churnhealth.explain.numbers import about, between
 from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.features.spec import is_share, unit_of, with_acronyms
 from churnhealth.health.bands import BANDS
-from churnhealth.said import change_of, many
+from churnhealth.said import change_of, many, rounded
 
 __all__ = [
     "AGREEMENT",
     "BANDS",
     "BAND_WORDS",
-    "CATEGORIES",
     "STATUS_WORDS",
     "about",
     "amount",
@@ -32,8 +33,6 @@ __all__ = [
     "typed",
 ]
 
-CATEGORIES = ("usage", "value", "experience", "contract")
-
 STATUS_WORDS: Mapping[str, str] = {
     "scored": "Scored",
     "announced": "Has said it will leave",
@@ -48,7 +47,7 @@ AGREEMENT: Mapping[str, str] = {
     "further": "contradicts the model",
 }
 
-_MINUS, _NONE = "\u2212", "\u2013"
+_NONE = "\u2013"
 
 
 def percent(share: float | None, places: int = 0) -> str:
@@ -63,9 +62,11 @@ def percent(share: float | None, places: int = 0) -> str:
     """
     if share is None:
         return _NONE
-    if 0 < share < 0.01:
-        places = max(places, 1)
-    return f"{_signed(100 * share, places)}\u00a0%"
+    return _unbroken(said.percent(share, places))
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\u00a0")
 
 
 def amount(value: float | None) -> str:
@@ -74,7 +75,7 @@ def amount(value: float | None) -> str:
     >>> amount(1234567.4), amount(-20), amount(None)
     ('1,234,567', '−20', '–')
     """
-    return _NONE if value is None else _signed(value, 0)
+    return _NONE if value is None else rounded(value, 0)
 
 
 def short(value: float | None) -> str:
@@ -90,8 +91,8 @@ def short(value: float | None) -> str:
     for unit, size in (("bn", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= 0.9995 * size:
             places = max(0, 2 - len(str(int(abs(value) / size + 0.0005))) + 1)
-            return f"{_signed(value / size, places)}\u00a0{unit}"
-    return _signed(value, 0)
+            return f"{rounded(value / size, places)}\u00a0{unit}"
+    return rounded(value, 0)
 
 
 def points(value: float | None) -> str:
@@ -100,10 +101,7 @@ def points(value: float | None) -> str:
     >>> points(5.13), points(-0.4), points(0.01), points(None)
     ('+5.1', '−0.4', '0.0', '–')
     """
-    if value is None:
-        return _NONE
-    text = _signed(value, 1)
-    return f"+{text}" if value > 0 and text != "0.0" else text
+    return _NONE if value is None else numbers.points(value)
 
 
 def figure(value: float | None) -> str:
@@ -112,11 +110,7 @@ def figure(value: float | None) -> str:
     >>> [figure(v) for v in (8.0, 0.333333, 14.26, 12345.6, -3.5, None)]
     ['8', '0.33', '14.3', '12,346', '−3.5', '–']
     """
-    if value is None:
-        return _NONE
-    if value == round(value) or abs(value) >= 1000:
-        return _signed(value, 0)
-    return _signed(value, 2 if abs(value) < 1 else 1)
+    return _NONE if value is None else numbers.figure(value)
 
 
 def measure(value: float | None, feature: str | None) -> str:
@@ -137,8 +131,7 @@ def measure(value: float | None, feature: str | None) -> str:
         return percent(value)
     if value >= 1:
         return "new"
-    change = change_of(value)
-    return f"+{percent(change)}" if change > 0 else percent(change)
+    return _unbroken(said.signed_percent(change_of(value)))
 
 
 def typed(value: float | None, feature: str | None) -> str:
@@ -161,13 +154,6 @@ def recorded(value: float | None, name: str) -> str:
     ('25 %', '0.25')
     """
     return percent(value) if is_share(name) else figure(value)
-
-
-def _signed(value: float, places: int) -> str:
-    text = f"{value * (1 + 1e-12):,.{places}f}"
-    if not text.strip("-0.,"):
-        text = text.lstrip("-")  # no minus zero
-    return text.replace("-", _MINUS)
 
 
 def days_ahead(days: int | None) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from churnhealth.categories import Category
 from churnhealth.errors import TrainingError
 from churnhealth.said import nearest
 from churnhealth.scorers.conditions import Condition, parse_condition, plain
@@ -22,7 +23,6 @@ from churnhealth.sources.contract import Floats
 __all__ = ["Card", "Flag", "Measure", "Stage", "parse_card", "read_card"]
 
 Mode = Literal["points", "worst"]
-Category = Literal["usage", "value", "experience", "contract"]
 Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

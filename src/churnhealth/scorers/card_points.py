@@ -127,12 +127,12 @@ def stage_of(card: Card, columns: Columns, rows: int) -> Ints:
 
 
 def rule_bands(
-    points: Floats, coverage: Floats, *, least: float = 0.5
+    points: Floats, coverage: Floats, *, least: float
 ) -> NDArray[np.object_]:
     """Colour points: 75 and more green, 50 yellow, 25 orange, below red; else grey.
 
     >>> rule_bands(np.array([80.0, 60.0, 30.0, 10.0, 90.0]),
-    ...            np.array([1.0, 1.0, 0.5, 1.0, 0.4])).tolist()
+    ...            np.array([1.0, 1.0, 0.5, 1.0, 0.4]), least=0.5).tolist()
     ['green', 'yellow', 'orange', 'red', 'grey']
     """
     level = np.searchsorted(POINT_CUTS, np.nan_to_num(points), side="right")
@@ -140,11 +140,11 @@ def rule_bands(
     return np.asarray(_BANDS[np.where(grey, 4, level)], dtype=object)
 
 
-def rule_band(points: float, coverage: float, *, least: float = 0.5) -> str:
+def rule_band(points: float, coverage: float, *, least: float) -> str:
     """Colour the points of one row as ``rule_bands`` does.
 
-    >>> rule_band(75.0, 1.0), rule_band(24.9, 0.5), rule_band(90.0, 0.4)
-    ('green', 'red', 'grey')
+    >>> rule_band(75.0, 0.5, least=0.5), rule_band(90.0, 0.4, least=0.5)
+    ('green', 'grey')
     """
     grey = points != points or coverage < least
     return str(_BANDS[4 if grey else bisect_right(POINT_CUTS, points)])

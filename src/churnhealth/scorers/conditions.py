@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from churnhealth.sources.contract import Floats
+from churnhealth.sources.contract import Flags, Floats
 
 __all__ = ["COMPARISONS", "Condition", "holds", "parse_condition", "plain"]
 
-Mask = NDArray[np.bool_]
 COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
@@ -55,7 +53,7 @@ class Condition:
     comparisons: tuple[str, ...]
     tree: ast.expr
 
-    def holds(self, columns: Mapping[str, Floats], rows: int) -> Mask:
+    def holds(self, columns: Mapping[str, Floats], rows: int) -> Flags:
         """Say for each row whether it is met; ``columns`` by feature name."""
         return holds(self.tree, columns, rows)
 
@@ -162,7 +160,7 @@ def _number(node: ast.expr) -> float | None:
             return None
 
 
-def holds(node: ast.expr, columns: Mapping[str, Floats], rows: int) -> Mask:
+def holds(node: ast.expr, columns: Mapping[str, Floats], rows: int) -> Flags:
     """Say for each row whether a part of a parsed condition is met."""
     match node:
         case ast.BoolOp(op=op, values=values):
@@ -185,7 +183,7 @@ def _compared(
     rest: list[ast.expr],
     columns: Mapping[str, Floats],
     rows: int,
-) -> Mask:
+) -> Flags:
     met = np.ones(rows, np.bool_)
     sides = [_side(node, columns, rows) for node in (left, *rest)]
     for op, a, b in zip(ops, sides[:-1], sides[1:], strict=True):

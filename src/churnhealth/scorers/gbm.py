@@ -27,9 +27,9 @@ from churnhealth.scorers.curves import level_shift
 from churnhealth.scorers.estimator import Scorer, Training, one_thread
 from churnhealth.scorers.lens import learn_lens
 from churnhealth.scorers.matrix import refuse
-from churnhealth.scorers.splits import Mask, inner_folds
+from churnhealth.scorers.splits import inner_folds
 from churnhealth.scorers.standing import StandingScorer, start_parts, starts_of
-from churnhealth.sources.contract import Floats
+from churnhealth.sources.contract import Flags, Floats
 
 __all__ = ["GbmScorer"]
 
@@ -151,7 +151,7 @@ class GbmScorer(StandingScorer):
         """Say which cuts trees on the rung below may have: the best, or random too."""
         return (False, True) if self.random_cuts is None else (self.random_cuts,)
 
-    def _curves(self, rows: Training, fit: Mask, judge: Mask) -> list[Floats]:
+    def _curves(self, rows: Training, fit: Flags, judge: Flags) -> list[Floats]:
         """Give the log loss on the judged rows after each tree, start by start."""
         import lightgbm as lgb
 
@@ -170,7 +170,7 @@ class GbmScorer(StandingScorer):
     def _curve(
         self,
         rows: Training,
-        fit: Mask,
+        fit: Flags,
         known: Any,
         later: Any,
         start: tuple[Floats, Floats],
@@ -201,7 +201,7 @@ class GbmScorer(StandingScorer):
             return np.array([levelled_loss(judged, later.get_label())])
         return np.array(losses["valid_0"]["log_loss"])
 
-    def _known(self, rows: Training, fit: Mask) -> Any:
+    def _known(self, rows: Training, fit: Flags) -> Any:
         """Bin the rows that trees are grown on, once for all that grow on them."""
         import lightgbm as lgb
 
@@ -216,7 +216,7 @@ class GbmScorer(StandingScorer):
     def _boost(
         self,
         rows: Training,
-        fit: Mask,
+        fit: Flags,
         known: Any,
         starts: Sequence[Floats],
         rounds: Sequence[int],

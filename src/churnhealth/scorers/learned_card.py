@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from churnhealth.scorers.card import Card, Category, parse_card
+from churnhealth.categories import Category
+from churnhealth.scorers.card import Card, parse_card
 from churnhealth.scorers.curves import rank_separation
 from churnhealth.scorers.estimator import Training
 from churnhealth.sources.contract import Floats

@@ -16,14 +16,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnhealth.scorers.curves import level_shift, sigmoid
-from churnhealth.sources.contract import Floats, Ints
+from churnhealth.sources.contract import Flags, Floats, Ints
 
 __all__ = ["Lens", "learn_lens"]
 
-Mask = NDArray[np.bool_]
 _LINE, _BEND, _ABSENCE = 0, 1, 2
 _THIRDS = (1.0 / 3.0, 2.0 / 3.0)
 _RARE = 0.01  # an absence in fewer rows than this (or in all but them) is noise
@@ -191,7 +189,7 @@ def _quantiles(X: Floats) -> tuple[Floats, Floats, Floats, Floats]:
 
 
 def _candidates(
-    missing: Mask, knots: Floats, low: Floats, high: Floats
+    missing: Flags, knots: Floats, low: Floats, high: Floats
 ) -> tuple[Ints, Ints, Floats]:
     """List every column that could be made: its feature, its kind and its knot."""
     rows: list[tuple[int, int, float]] = []

@@ -11,9 +11,9 @@ import numpy as np
 from churnhealth.scorers.estimator import Scorer, Training, one_thread
 from churnhealth.scorers.lens import Lens, learn_lens
 from churnhealth.scorers.ridge import ridge
-from churnhealth.scorers.splits import Mask, inner_folds
+from churnhealth.scorers.splits import inner_folds
 from churnhealth.scorers.standing import StandingScorer
-from churnhealth.sources.contract import Floats, Ints
+from churnhealth.sources.contract import Flags, Floats, Ints
 
 __all__ = ["LogisticScorer"]
 
@@ -71,7 +71,7 @@ class LogisticScorer(StandingScorer):
         owner = np.concatenate([rows.groups[judge] for _, judge in folds])
         return grid[_simplest(np.column_stack(columns), owner)]
 
-    def _view(self, rows: Training, fit: Mask, judge: Mask) -> _View:
+    def _view(self, rows: Training, fit: Flags, judge: Flags) -> _View:
         known, judged = rows.X[fit], rows.X[judge]
         below, judged_below = self._below_on(rows, fit, known, judged)
         lens = learn_lens(known, rows.y[fit], rows.groups[fit], below=below)

@@ -10,19 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.scorers.estimator import Training
+from churnhealth.sources.contract import Flags
 
-__all__ = ["Mask", "by_account", "inner_folds"]
+__all__ = ["Flags", "by_account", "inner_folds"]
 
-Mask = NDArray[np.bool_]
+_BLOCKS = 4  # of time; each but the first judges what was fitted before it
 _FEWEST = 3  # positives on either side; below it a fold says nothing
 
 
-def inner_folds(
-    rows: Training, *, embargo_days: int, blocks: int = 4
-) -> list[tuple[Mask, Mask]]:
+def inner_folds(rows: Training, *, embargo_days: int) -> list[tuple[Flags, Flags]]:
     """Cut training rows into (fit, judge) pairs, to choose a strength or a size.
 
-    With ``order`` the days are cut into ``blocks`` of about equally many positive
+    With ``order`` the days are cut into four blocks of about equally many positive
     rows; each block but the first is judged by what lies more than ``embargo_days``
     before it, so that no label of the fit side closes inside the judged block.
     Without days, accounts are dealt into five hands by rank: whole, never at random.
@@ -30,9 +29,7 @@ def inner_folds(
     timed = (
         []
         if rows.order is None
-        else list(
-            _by_time(rows.order, rows.y, embargo_days=embargo_days, blocks=blocks)
-        )
+        else list(_by_time(rows.order, rows.y, embargo_days=embargo_days))
     )
     useful = [pair for pair in timed if _tells(rows, *pair)]
     if useful:
@@ -40,20 +37,20 @@ def inner_folds(
     return [pair for pair in by_account(rows.groups, rows.y) if _tells(rows, *pair)]
 
 
-def _tells(rows: Training, fit: Mask, judge: Mask) -> bool:
+def _tells(rows: Training, fit: Flags, judge: Flags) -> bool:
     sides = (rows.y[fit], rows.y[judge])
     return all(min(s.sum(), s.size - s.sum()) >= _FEWEST for s in sides)
 
 
 def _by_time(
-    order: NDArray[np.int64], y: NDArray[np.float64], *, embargo_days: int, blocks: int
-) -> Iterator[tuple[Mask, Mask]]:
+    order: NDArray[np.int64], y: NDArray[np.float64], *, embargo_days: int
+) -> Iterator[tuple[Flags, Flags]]:
     days, first = np.unique(order, return_inverse=True)
     if days.size < 2:
         return
     weight = np.bincount(first, weights=y, minlength=days.size) + 1e-9
     reached = np.cumsum(weight) / weight.sum()
-    starts = np.unique(days[np.searchsorted(reached, np.arange(1, blocks) / blocks)])
+    starts = np.unique(days[np.searchsorted(reached, np.arange(1, _BLOCKS) / _BLOCKS)])
     edges = [*starts.tolist(), int(days[-1]) + 1]
     for low, high in pairwise(edges):
         yield order < low - embargo_days, (order >= low) & (order < high)
@@ -61,7 +58,7 @@ def _by_time(
 
 def by_account(
     groups: NDArray[np.int64], y: NDArray[Any], *, hands: int = 5
-) -> Iterator[tuple[Mask, Mask]]:
+) -> Iterator[tuple[Flags, Flags]]:
     """Deal whole accounts into hands by rank; each is judged by the others.
 
     Those with most positive rows are dealt first, so that every hand has its share.

@@ -13,8 +13,7 @@ import numpy as np
 
 from churnhealth.scorers import scorer_from_json
 from churnhealth.scorers.estimator import Scorer, Training
-from churnhealth.scorers.splits import Mask
-from churnhealth.sources.contract import Floats
+from churnhealth.sources.contract import Flags, Floats
 
 __all__ = ["StandingScorer", "start_parts", "starts_of"]
 
@@ -42,14 +41,14 @@ class StandingScorer(Scorer):
             return np.zeros(X.shape[0])
         return self.base_.decision_function(X)
 
-    def _below_on(self, rows: Training, fit: Mask, *asked: Floats) -> list[Floats]:
+    def _below_on(self, rows: Training, fit: Flags, *asked: Floats) -> list[Floats]:
         """Give margins of each matrix by the rung below, fitted on some rows only."""
         below = self._base_on(rows, fit)
         if below is None:
             return [np.zeros(X.shape[0]) for X in asked]
         return [below.decision_function(X) for X in asked]
 
-    def _base_on(self, rows: Training, fit: Mask) -> Scorer | None:
+    def _base_on(self, rows: Training, fit: Flags) -> Scorer | None:
         """Fit the rung below again, on some rows only."""
         if self.base_ is None:
             return None
@@ -71,7 +70,7 @@ class StandingScorer(Scorer):
         self.base_ = None if saved is None else scorer_from_json(saved)
 
 
-def _fitted(scorer: Scorer, rows: Training, keep: Mask | None = None) -> Scorer:
+def _fitted(scorer: Scorer, rows: Training, keep: Flags | None = None) -> Scorer:
     at = slice(None) if keep is None else keep
     order = None if rows.order is None else rows.order[at]
     return scorer.fit(rows.X[at], rows.y[at].astype(np.int64), rows.groups[at], order)

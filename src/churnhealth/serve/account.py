@@ -18,8 +18,9 @@ from churnhealth.archive.runs import current_folder, history_of
 from churnhealth.bundle import Bundle
 from churnhealth.serve.answers import AskedRows, count_days, feature_scores
 from churnhealth.serve.refusal import refused
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import Floats
-from churnhealth.sources.engine import QueryError, read_table, texts
+from churnhealth.sources.engine import QueryError, read_table
 from churnhealth.sources.given import number
 from churnhealth.what_if import changed_row, suggest
 

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.archive.plain import Row, plain_rows
-from churnhealth.assessing import CATEGORIES, Assessed, Scored, score_matrix
+from churnhealth.assessing import Assessed, Scored, score_matrix
 from churnhealth.bundle import Bundle
+from churnhealth.categories import CATEGORIES
 from churnhealth.explain.driver_rows import driver_rows
 from churnhealth.scoring import ScoreBook
 from churnhealth.snapshots.cohort import STATUSES

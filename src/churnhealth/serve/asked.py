@@ -16,8 +16,8 @@ from starlette.requests import Request
 
 from churnhealth.bundle import Bundle
 from churnhealth.serve.refusal import refused
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import Floats, Ints, Texts
-from churnhealth.sources.engine import texts
 from churnhealth.sources.given import (
     LARGEST,
     known_fields,

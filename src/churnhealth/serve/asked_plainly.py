@@ -16,7 +16,7 @@ from churnhealth.bundle import Bundle
 from churnhealth.serve.answers import AskedRows
 from churnhealth.serve.asked import day_asked, plain_numbers
 from churnhealth.serve.strict import unproven_json
-from churnhealth.sources.engine import texts
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.given import BLANKS, LONGEST
 
 __all__ = ["asked_plainly"]

@@ -96,9 +96,7 @@ class FreshScores:
         for first in range(0, len(ids), _CHUNK):
             in_time()
             chunk = range(first, min(first + _CHUNK, len(ids)))
-            assessed = assess_history(
-                bundle, history, as_of=day, only=chunk, top=top, reasons=True
-            )
+            assessed = assess_history(bundle, history, as_of=day, only=chunk, top=top)
             told = history_scores(
                 bundle, history, assessed, asked=chunk, as_of=as_of, top=top
             )

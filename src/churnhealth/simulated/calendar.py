@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
+
+from churnhealth.sources.contract import Flags, Floats, Ints
 
 __all__ = [
     "Contracts",
@@ -25,9 +26,6 @@ __all__ = [
     "unsigned",
 ]
 
-Ints = NDArray[np.int64]
-Values = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 # Pinned before any model was trained, frozen since: annual churn 8-15 %, best possible
 # AUC 0.75-0.85, no single observable feature above 0.65. Change one of them and every
@@ -96,9 +94,9 @@ class Contracts:
     term: Ints
     seats: Ints
     plan: Ints
-    price: Values  # per seat and month before discount
-    discount: Values
-    rise: Values  # share by which the price rose when this row began
+    price: Floats  # per seat and month before discount
+    discount: Floats
+    rise: Floats  # share by which the price rose when this row began
     upgraded: Flags
 
     def take(self, rows: Ints | Flags) -> Contracts:
@@ -125,7 +123,7 @@ def in_force(contracts: Contracts, account: Ints, day: Ints) -> Ints:
     return np.where(mine, row, -1)
 
 
-def by_term(table: Mapping[int, float], term: Ints) -> Values:
+def by_term(table: Mapping[int, float], term: Ints) -> Floats:
     """Look a value up for each term in months; 0 for a term the table lacks.
 
     >>> by_term({1: 0.5, 12: 2.0}, np.array([12, 1, 24])).tolist()
@@ -134,19 +132,19 @@ def by_term(table: Mapping[int, float], term: Ints) -> Values:
     return np.select([term == months for months in table], list(table.values()), 0.0)
 
 
-def chance(rate: Values) -> Values:
+def chance(rate: Floats) -> Floats:
     """Turn a hazard rate per day into the probability of that day.
 
     >>> chance(np.array([0.0, np.inf])).tolist()
     [0.0, 1.0]
     """
-    share: Values = -np.expm1(-rate)
+    share: Floats = -np.expm1(-rate)
     return share
 
 
 def daily_hazard(
-    contracts: Contracts, account: Ints, day: Ints, risk: Values
-) -> Values:
+    contracts: Contracts, account: Ints, day: Ints, risk: Floats
+) -> Floats:
     """Chance that cover ends for good on ``day``, given it lasted so far.
 
     ``risk`` is the log of what all state parts multiply the calendar by.
@@ -177,13 +175,13 @@ def daily_hazard(
     return np.where(covered, chance(rate * np.exp(risk)), 0.0)
 
 
-def _upto(lag: Ints, bounds: tuple[Values, Values]) -> Values:
+def _upto(lag: Ints, bounds: tuple[Floats, Floats]) -> Floats:
     """Share of a uniform whole number of days that is at most ``lag``."""
     low, high = bounds
     return np.clip((lag - low + 1) / (high - low + 1), 0.0, 1.0)
 
 
-def unsigned(lag: Ints, term: Ints) -> Values:
+def unsigned(lag: Ints, term: Ints) -> Floats:
     """Share of coming renewals not yet signed ``lag`` days before the old end.
 
     >>> unsigned(np.array([0, 90]), np.array([12, 12])).round(2).tolist()
@@ -194,7 +192,7 @@ def unsigned(lag: Ints, term: Ints) -> Values:
     return 1.0 - early * (1.0 - _upto(lag, (np.asarray(low), np.asarray(high))))
 
 
-def unannounced(lag: Ints, term: Ints, at_end: Flags) -> Values:
+def unannounced(lag: Ints, term: Ints, at_end: Flags) -> Floats:
     """Share of coming ends nobody has announced ``lag`` days before.
 
     >>> end = np.array([True, True])

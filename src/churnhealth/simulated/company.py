@@ -48,7 +48,6 @@ from churnhealth.simulated.usage import draw_usage
 
 __all__ = ["Company", "Measures", "Truth", "measure", "simulate", "write_company"]
 
-Ints = NDArray[np.int64]
 Column = NDArray[Any]
 Effects = dict[str, NDArray[np.float32]]
 

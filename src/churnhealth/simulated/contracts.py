@@ -24,6 +24,7 @@ from churnhealth.simulated.calendar import (
     daily_hazard,
     in_force,
 )
+from churnhealth.sources.contract import Floats, Ints
 
 __all__ = [
     "Lives",
@@ -34,9 +35,6 @@ __all__ = [
     "returning",
 ]
 
-Ints = NDArray[np.int64]
-Values = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 TERMS, TERM_SHARES = (1, 12, 24), (0.30, 0.52, 0.18)
 PLAN_PRICES = (29.0, 49.0, 79.0)  # per seat and month: starter, team, scale
@@ -55,7 +53,7 @@ class Lives:
     term: Ints
     seats: Ints
     plan: Ints
-    discount: Values
+    discount: Floats
 
 
 def draw_lives(rng: Generator, accounts: int, timeline: Timeline) -> Lives:
@@ -100,7 +98,7 @@ def _renewals(rng: Generator, end: Ints, term: Ints) -> tuple[Ints, Ints]:
     return np.where(late & ~backdated, end + lag, end), signed
 
 
-def _rises(rng: Generator, term: Ints) -> Values:
+def _rises(rng: Generator, term: Ints) -> Floats:
     """Share by which the price rises at a renewal: none, a little, or a lot."""
     draw = rng.random(term.size) * np.where(term > 1, 1.0, 12.0)
     low, high = rng.uniform(0.02, 0.06, term.size), rng.uniform(0.10, 0.25, term.size)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from churnhealth.simulated.calendar import Contracts, Timeline, in_force
 from churnhealth.simulated.states import States
+from churnhealth.sources.contract import Flags, Floats, Ints
 
 __all__ = [
     "Goals",
@@ -29,9 +30,6 @@ __all__ = [
     "missed_by_week",
 ]
 
-Ints = NDArray[np.int64]
-Values = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 Table = dict[str, NDArray[Any]]
 
 PRIORITIES = ("low", "normal", "urgent")
@@ -162,7 +160,7 @@ def draw_goals(rng: Generator, states: States, born: Ints, timeline: Timeline) -
     )
 
 
-def missed_by_week(goals: Goals, accounts: int, timeline: Timeline) -> Values:
+def missed_by_week(goals: Goals, accounts: int, timeline: Timeline) -> Floats:
     """Share of the last four goals decided before each week that were missed.
 
     A goal is decided when it is reached, or falls due without; 0.3 before the first.

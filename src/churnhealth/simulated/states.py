@@ -14,12 +14,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from churnhealth.simulated.calendar import Contracts, Timeline, in_force
+from churnhealth.sources.contract import Flags, Floats, Ints
 
 __all__ = ["EFFECTS", "States", "draw_states", "effects", "seats_by_week"]
 
-Ints = NDArray[np.int64]
-Values = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 # Pinned before any model was trained, frozen since: log hazard per unit of each state.
 EFFECTS: Mapping[str, float] = {
@@ -39,18 +37,18 @@ EFFECTS: Mapping[str, float] = {
 class States:
     """Hidden states before they become effects; every table is (account, week)."""
 
-    level: Values  # log of use against the account's own norm
-    share: Values  # share of seats in use
-    aim: Values  # how well goals are reached, in log-odds
+    level: Floats  # log of use against the account's own norm
+    share: Floats  # share of seats in use
+    aim: Floats  # how well goals are reached, in log-odds
     trouble: Flags  # a spell of bad support
     champion: Ints  # which champion is there, -1 while the place is empty
     set_up: Flags  # False while onboarding has failed
-    mood: Values
-    strain: Values
-    automation: Values  # 0 by hand, 1 fully automated
+    mood: Floats
+    strain: Floats
+    automation: Floats  # 0 by hand, 1 fully automated
 
 
-def _wander(rng: Generator, shape: tuple[int, int], *, weeks: float) -> Values:
+def _wander(rng: Generator, shape: tuple[int, int], *, weeks: float) -> Floats:
     """Draw a standard normal at every week, forgetting itself over ``weeks``."""
     keep = float(np.exp(-1.0 / weeks))
     steps = rng.standard_normal(shape)
@@ -73,7 +71,7 @@ def _spells(
     return on
 
 
-def _champions(rng: Generator, age: Values) -> Ints:
+def _champions(rng: Generator, age: Floats) -> Ints:
     """Tell which champion is there by week; a new account starts with its first."""
     draw = rng.random(age.shape)
     here = np.zeros(age.shape, dtype=np.int64)
@@ -88,7 +86,7 @@ def _champions(rng: Generator, age: Values) -> Ints:
     return here
 
 
-def _set_up(rng: Generator, age: Values) -> Flags:
+def _set_up(rng: Generator, age: Floats) -> Flags:
     """Whether onboarding has succeeded; a failed one is mended in four years or so."""
     fails = rng.random(age.shape[:1]) < 0.42
     mended_at = rng.exponential(4.0 * 52, age.shape[0])
@@ -124,19 +122,19 @@ def draw_states(rng: Generator, born: Ints, timeline: Timeline) -> States:
     )
 
 
-def _mean(table: Values, first: int, last: int) -> Values:
+def _mean(table: Floats, first: int, last: int) -> Floats:
     """Mean of the weeks ``first`` to ``last`` before each week, as far as they go."""
     weeks = table.shape[1]
     sums = np.concatenate([np.zeros_like(table[:, :1]), table.cumsum(axis=1)], axis=1)
     now = np.arange(weeks)
     low, high = np.maximum(now - last, 0), np.maximum(now - first + 1, 0)
-    mean: Values = (sums[:, high] - sums[:, low]) / np.maximum(high - low, 1)
+    mean: Floats = (sums[:, high] - sums[:, low]) / np.maximum(high - low, 1)
     return mean
 
 
 def seats_by_week(
     contracts: Contracts, timeline: Timeline, accounts: int
-) -> tuple[Ints, Values]:
+) -> tuple[Ints, Floats]:
     """Paid seats, and the price rise of the last year, by account and week.
 
     >>> one = np.array([0])
@@ -173,7 +171,7 @@ def effects(
     timeline: Timeline,
     *,
     urgent: Ints,
-    missed: Values,
+    missed: Floats,
     born: Ints,
 ) -> dict[str, NDArray[np.float32]]:
     """Turn states into log-hazard effects by part, each (account, week).

@@ -27,6 +27,7 @@ from churnhealth.simulated.records import (
 )
 from churnhealth.simulated.states import States
 from churnhealth.simulated.usage import EVENTS, MACHINE, Usage
+from churnhealth.sources.contract import Flags, Ints
 
 __all__ = [
     "accounts_table",
@@ -35,8 +36,6 @@ __all__ = [
     "usage_table",
 ]
 
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 Text = NDArray[np.object_]
 Dates = NDArray[np.datetime64]
 

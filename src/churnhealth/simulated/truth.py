@@ -33,12 +33,10 @@ from churnhealth.simulated.calendar import (
     unannounced,
     unsigned,
 )
+from churnhealth.sources.contract import Flags, Floats, Ints
 
 __all__ = ["Measures", "Truth", "auc", "measure"]
 
-Ints = NDArray[np.int64]
-Values = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 _ROWS = 20_000  # snapshots per block of a forecast, to bound memory
 
@@ -62,7 +60,7 @@ class Truth:
         place = {name: row for row, name in enumerate(self.account_id)}
         return np.array([place[name] for name in account], dtype=np.int64)
 
-    def risk(self, account: Ints, day: Ints) -> Values:
+    def risk(self, account: Ints, day: Ints) -> Floats:
         """Sum of all state effects of account rows on the given days (log hazard)."""
         week = self.timeline.week(day)
         total = np.zeros(np.broadcast(account, week).shape)
@@ -70,7 +68,7 @@ class Truth:
             total += table[account, week]
         return total
 
-    def hazard(self, account: Sequence[str], day: Sequence[date]) -> Values:
+    def hazard(self, account: Sequence[str], day: Sequence[date]) -> Floats:
         """Give the true chance that cover ends for good on each day; 0 without cover.
 
         >>> from churnhealth.simulated.company import simulate
@@ -88,7 +86,7 @@ class Truth:
         *,
         lead_days: int,
         horizon_days: int,
-    ) -> Values:
+    ) -> Floats:
         """Best possible forecast made at ``as_of``: cover ends for good in the window.
 
         The window is ``[as_of + lead, as_of + lead + horizon)``. States are held as
@@ -123,7 +121,7 @@ class Truth:
         covered = (rows.since[known] < as_of) & (as_of <= rows.end[known])
         return known, mine & covered & ~told & ~over
 
-    def _forecast(self, account: Ints, as_of: Ints, lead: int, horizon: int) -> Values:
+    def _forecast(self, account: Ints, as_of: Ints, lead: int, horizon: int) -> Floats:
         rows = self.contracts
         known, valid = self._known(account, as_of)
         term, end = rows.term[known][:, None], rows.end[known][:, None]
@@ -158,7 +156,7 @@ class Truth:
         lead_days: int,
         horizon_days: int,
         gap_days: int = 30,
-    ) -> Values:
+    ) -> Floats:
         """Tell what happened: 1 cover ended for good in the window, 0 it did not.
 
         NaN where `churn_probability` is NaN, where cover ended inside the lead, or
@@ -207,7 +205,7 @@ def _days(dates: Sequence[date]) -> Ints:
     return np.asarray(dates, dtype="M8[D]").astype(np.int64)
 
 
-def auc(score: Values, label: Values) -> float:
+def auc(score: Floats, label: Floats) -> float:
     """Chance that a random positive stands above a random negative, ties counting half.
 
     >>> auc(np.array([0.1, 0.4, 0.4]), np.array([0.0, 0.0, 1.0]))

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from churnhealth.simulated.calendar import Contracts, Timeline, in_force
 from churnhealth.simulated.states import States
+from churnhealth.sources.contract import Flags, Floats, Ints
 
 __all__ = ["EVENTS", "FEATURES", "MACHINE", "Usage", "draw_usage"]
 
-Ints = NDArray[np.int64]
-Values = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 FEATURES: Mapping[str, float] = {  # chance on a day the user is there
     "dashboard": 0.20,
@@ -56,7 +53,7 @@ class Usage:
     repeated: Flags  # the row before it, delivered once more
 
 
-def _season(day: Ints) -> Values:
+def _season(day: Ints) -> Floats:
     """Share of normal use on a day: a summer lull and a deep dip at the year's end."""
     dates = day.astype("M8[D]")
     start = dates.astype("M8[Y]").astype("M8[D]")

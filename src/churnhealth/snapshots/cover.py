@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnhealth.snapshots.in_force import (
     Rows,
@@ -24,7 +23,7 @@ from churnhealth.snapshots.in_force import (
     terms_before,
     worth_of,
 )
-from churnhealth.sources.contract import FAR, Contracts, Days, Floats, Ints
+from churnhealth.sources.contract import FAR, Contracts, Days, Flags, Floats, Ints
 from churnhealth.sources.renewing import agreed_ends, times_renewed
 
 __all__ = [
@@ -38,7 +37,6 @@ __all__ = [
     "merge",
 ]
 
-Flags = NDArray[np.bool_]
 
 SPAN = 1 << 25  # days: more than FAR and any gap, so keys of two accounts never meet
 _PAIRS = 4_000_000  # (snapshot, term) pairs held at once: about 500 MB

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from churnhealth.sources.contract import FAR, Contracts, Days, Floats, Ints
+from churnhealth.sources.contract import FAR, Contracts, Days, Flags, Floats, Ints
 from churnhealth.sources.repeated import repeats
 
 __all__ = [
@@ -23,8 +23,6 @@ __all__ = [
     "terms_before",
     "worth_of",
 ]
-
-Flags = NDArray[np.bool_]
 
 
 def some(group: Ints, rows: Flags, n: int) -> Flags:

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from churnhealth.config import Question
 from churnhealth.snapshots.cover import SPAN, endings, known_terms, merge
 from churnhealth.snapshots.in_force import take
-from churnhealth.sources.contract import FAR, Contracts, Days, History, Ints, day_of
+from churnhealth.sources.contract import (
+    FAR,
+    Contracts,
+    Days,
+    Flags,
+    History,
+    Ints,
+    day_of,
+)
 from churnhealth.sources.happened import contracts_reach, happened
 
 __all__ = [
@@ -34,7 +42,6 @@ __all__ = [
 
 NO, YES, CENSORED, LEFT_EARLY = 0, 1, 2, 3
 Codes = NDArray[np.int8]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -32,6 +32,7 @@ __all__ = [
     "Coverage",
     "Days",
     "EventLog",
+    "Flags",
     "Floats",
     "History",
     "Ints",
@@ -46,6 +47,7 @@ Ints = NDArray[np.int64]
 Days = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
+Flags = NDArray[np.bool_]
 
 FAR = 10_000_000
 MONTH_DAYS = 365.25 / 12.0
@@ -173,7 +175,7 @@ class Contracts:
         """Take rows by mask, index or slice, order kept."""
         return replace(self, **{n: getattr(self, n)[keep] for n in CONTRACT_COLUMNS})
 
-    def standing(self, day: int) -> NDArray[np.bool_]:
+    def standing(self, day: int) -> Flags:
         """Mark the rows known before a day that nothing had replaced before it."""
         return (self.known_at < day) & (self.replaced_at >= day)
 
@@ -372,12 +374,10 @@ class History:
         def cut(table: Any) -> Any:
             return table.rows(table.known_at < day)
 
-        contracts = (
-            None if self.contracts is None else _unnoticed(cut(self.contracts), day)
-        )
+        contracts = self.contracts
         return History(
             accounts=self.accounts,
-            contracts=contracts,
+            contracts=None if contracts is None else _unnoticed(cut(contracts), day),
             events=tuple(e.as_known(day) for e in self.events),
             states=tuple(
                 replace(cut(s), coverage=s.coverage.before(day)) for s in self.states

@@ -15,7 +15,6 @@ import numpy as np
 
 from churnhealth.errors import ChurnHealthError, InputError
 from churnhealth.folders import publish
-from churnhealth.sources.contract import Texts
 
 __all__ = [
     "Connection",
@@ -31,7 +30,6 @@ __all__ = [
     "read_whole",
     "staged_table",
     "statements",
-    "texts",
     "trimmed",
     "write_table",
 ]
@@ -366,8 +364,3 @@ def _unmasked(column: Any, kind: str) -> np.ndarray[Any, Any]:
         return np.asarray(column.data)
     missing = np.ma.getmaskarray(column)
     return np.where(missing, np.nan, np.asarray(column.data, dtype=np.float64))
-
-
-def texts(values: Any) -> Texts:
-    """Make an object array of texts, ``None`` where missing."""
-    return np.array(list(values), dtype=object)

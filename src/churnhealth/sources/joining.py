@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import FAR, Accounts, Coverage, Days, Texts
-from churnhealth.sources.engine import texts
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.tables import Part
 from churnhealth.sources.written import folded, toml_key

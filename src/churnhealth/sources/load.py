@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from churnhealth.categories import CATEGORIES
 from churnhealth.config import Config, EventsSource
 from churnhealth.config_sections import Sources
 from churnhealth.said import many
@@ -49,8 +50,6 @@ from churnhealth.sources.unfilled import unfilled
 __all__ = ["Loaded", "Report", "load"]
 
 Report = Callable[[str], None]
-
-_CATEGORIES = ("usage", "value", "experience", "contract")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -209,14 +208,14 @@ def _twice(one: Opened, accounts: Accounts) -> list[Problem]:
 def _unusable(part: Part) -> list[Problem]:
     title = part.opened.title
     problems = []
-    wrong = [c for c in part.categories if c is not None and c not in _CATEGORIES]
+    wrong = [c for c in part.categories if c is not None and c not in CATEGORIES]
     if part.vocabulary and (wrong or None in part.categories):
         problems.append(
             Problem(
                 code="CH109",
                 what=f"{title}: {len(wrong) + part.categories.count(None)} of"
                 f" {len(part.vocabulary)} names have no category that we know",
-                fix=f"the category column may hold only {', '.join(_CATEGORIES)}",
+                fix=f"the category column may hold only {', '.join(CATEGORIES)}",
             )
         )
     seats = getattr(part.opened.source, "seats", None)

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import FAR, Texts
 from churnhealth.sources.copied import copied_days
-from churnhealth.sources.engine import Connection, fetch, literal, texts, trimmed
+from churnhealth.sources.engine import Connection, fetch, literal, trimmed
 from churnhealth.sources.packed import Field, Words, placed
 from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
 from churnhealth.sources.reading import Opened

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import FAR, TABLES, Accounts, History
 from churnhealth.sources.given import (
     DAY,
@@ -44,7 +45,6 @@ from churnhealth.sources.rows_tables import (
     floats,
     ints,
     state_table,
-    texts,
 )
 from churnhealth.sources.schema import EventsShape, Schema
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from churnhealth.sources.contract import Contracts, Floats, Ints, StateLog, Texts
+from churnhealth.sources.arrays import texts
+from churnhealth.sources.contract import Contracts, Floats, Ints, StateLog
 from churnhealth.sources.given import DAY
 from churnhealth.sources.renewing import stopped_by_notice
 from churnhealth.sources.schema import StatesShape, extended
@@ -19,7 +20,6 @@ __all__ = [
     "floats",
     "ints",
     "state_table",
-    "texts",
 ]
 
 T = TypeVar("T")
@@ -52,15 +52,6 @@ class StateRow(NamedTuple):
     state: str
     known_at: int
     value: float
-
-
-def texts(values: Iterable[object]) -> Texts:
-    """Make a column of texts; what is missing stays None.
-
-    >>> texts(["basic", None])
-    array(['basic', None], dtype=object)
-    """
-    return np.array(list(values), dtype=object)
 
 
 def ints(rows: Sequence[T], of: Callable[[T], int]) -> Ints:

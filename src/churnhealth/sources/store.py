@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.folders import new_folder
-from churnhealth.sources.engine import texts
+from churnhealth.sources.arrays import texts
 from churnhealth.sources.packed import Field, Words
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.tables import Part

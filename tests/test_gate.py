@@ -246,10 +246,11 @@ def test_a_rollback_warns_where_the_sources_lack_what_the_old_champion_reads(
     first = crowned(company, models, "simple")
     kept = load_bundle(models / first.folder).card["settings"]
     assert kept["mapped"] == {"contracts": [], "product": ["count"]}
-    text = (company / "good.toml").read_text()
-    (company / "changed.toml").write_text(text.replace('"product"', '"app"'))
+    text = (company / "good.toml").read_text() + '[tracking]\nuri = ""\n'
     back = ("rollback", "--models", str(models), "--config")
-    for config, lacks in (("good.toml", False), ("changed.toml", True)):
+    for source, lacks in (("product", False), ("app", True)):
+        config = f"{source}.toml"
+        (company / config).write_text(text.replace('"product"', f'"{source}"'))
         crowned(company, models, "good", over=first)
         done = run(company, *back, config)
         assert done.returncode == 0

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from tests.pages.test_browser import FLAGS
 from tests.serve.process import started
 
 from churnhealth.commands.learn import train_bundle
@@ -54,16 +53,6 @@ def service(tmp_path_factory):
         folder, "--bundle", folder / "d/model", "--scores", folder / "d/runs"
     ) as running:
         yield f"http://127.0.0.1:{running.port}"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield running
-        running.close()
 
 
 def opened(browser, service, path, **how):

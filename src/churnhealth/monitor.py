@@ -30,7 +30,7 @@ from churnhealth.evaluate.report_text import band_lines
 from churnhealth.evaluate.slices import quadrants
 from churnhealth.health.bands import BANDS, BandCuts
 from churnhealth.health.draws import rate_interval
-from churnhealth.health.promises import broken, promises, still_promised
+from churnhealth.health.promises import broken, judged_promises
 from churnhealth.said import many
 from churnhealth.snapshots.labels import (
     CENSORED,
@@ -300,8 +300,7 @@ def _promises_kept(rows: _Rows, about: Mapping[str, Any]) -> dict[str, Any]:
         return {"bands": None, "broken": []}
     cuts = BandCuts(cuts=tuple(about["cuts"]))
     said = [tuple(pair) for pair in about["promises"]]
-    ranges = still_promised(said, cuts, rows.p, rows.account, seed=_SEED)
-    told = promises(cuts, rows.p, rows.y, rows.account, seed=_SEED, ranges=ranges)
+    told = judged_promises(said, cuts, rows.p, rows.y, rows.account, seed=_SEED)
     return {
         "bands": [promise.to_json() for promise in told],
         "broken": list(broken(told, skill=False)),

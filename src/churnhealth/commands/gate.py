@@ -18,13 +18,14 @@ import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
 from churnhealth.config import Calibration, Config, Model, Tracking
+from churnhealth.config_sections import Question
 from churnhealth.errors import BundleError, ChurnHealthError
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.contest import contest
 from churnhealth.evaluate.panel import Panel
 from churnhealth.features.runtime import feature_table
 from churnhealth.gathering import gather
-from churnhealth.health.promises import broken, promises, still_promised
+from churnhealth.health.promises import broken, judged_promises
 from churnhealth.pipeline import build_panel, judged_by
 from churnhealth.progress import Progress
 from churnhealth.registry import (
@@ -215,10 +216,10 @@ def _beforehand(
         reasons.append(
             "its own backtest shows no skill: its colours are the rule's, unproven"
         )
-    asked = _question(challenger)
-    if _question_of(config) != asked:
+    asked = _asked(challenger.question)
+    if _asked(config.question) != asked:
         reasons.append("it answers another question than the configuration asks")
-    if champion is not None and _question(champion) != asked:
+    if champion is not None and _asked(champion.question) != asked:
         reasons.append(
             "it answers another question than the champion: keep it in another"
             " registry (--models), and under another [tracking] experiment, whose"
@@ -227,12 +228,9 @@ def _beforehand(
     return reasons
 
 
-def _question(bundle: Bundle) -> dict[str, Any]:
-    return bundle.question.model_dump(exclude={"data_until"})
-
-
-def _question_of(config: Config) -> dict[str, Any]:
-    return config.question.model_dump(exclude={"data_until"})
+def _asked(question: Question) -> dict[str, Any]:
+    """Give what a question asks, whatever day the data end on."""
+    return question.model_dump(exclude={"data_until"})
 
 
 def _judged(
@@ -248,35 +246,14 @@ def _judged(
     """Put both on the same folds, beside the rule and the constant."""
     loaded, _ = gather(config, today=today, progress=progress)
     panel = build_panel(config, loaded.history, progress=progress)
-    mine, p, how = _replayed(config, panel, challenger, progress)
-    entrants = {"challenger": p, "constant": mine.rate, **_simple(mine.p)}
-    ways = {"challenger": how}
-    if "rules" not in entrants:
-        rule, _, _ = _replayed(config, panel, challenger, progress, ladder=("rules",))
-        entrants["rules"] = rule.p["rules"]
-    if challenger.scorer.name == "rules":
-        del entrants["rules"]
-    if champion is not None:
-        try:
-            _, entrants["champion"], how = _replayed(config, panel, champion, progress)
-        except ChurnHealthError as error:
-            if error.code not in _NOT_TO_BE_MEASURED:
-                raise
-            how = [f"not judged: {error.what}"]
-        ways["champion"] = how
-    told = promises(
+    mine, entrants, ways = _entrants(config, panel, challenger, champion, progress)
+    told = judged_promises(
+        [(b["low"], b["high"]) for b in challenger.card.get("bands", ())],
         challenger.cuts,
-        p,
+        entrants["challenger"],
         mine.y,
         mine.account,
         seed=config.model.seed,
-        ranges=still_promised(
-            [(b["low"], b["high"]) for b in challenger.card.get("bands", ())],
-            challenger.cuts,
-            p,
-            mine.account,
-            seed=config.model.seed,
-        ),
     )
     verdict = contest(
         entrants,
@@ -301,8 +278,32 @@ def _judged(
     }
 
 
-def _simple(p: Mapping[str, Floats]) -> dict[str, Floats]:
-    return {name: p[name] for name in ("constant", "rules") if name in p}
+def _entrants(
+    config: Config,
+    panel: Panel,
+    challenger: Bundle,
+    champion: Bundle | None,
+    progress: Progress,
+) -> tuple[Judged, dict[str, Floats], dict[str, list[str]]]:
+    """Give the test rows, what each entrant says of them, and how it was judged."""
+    mine, p, how = _replayed(config, panel, challenger, progress)
+    simple = {name: mine.p[name] for name in ("constant", "rules") if name in mine.p}
+    entrants = {"challenger": p, "constant": mine.rate, **simple}
+    ways = {"challenger": how}
+    if challenger.scorer.name == "rules":
+        entrants.pop("rules", None)
+    elif "rules" not in entrants:
+        rule, _, _ = _replayed(config, panel, challenger, progress, ladder=("rules",))
+        entrants["rules"] = rule.p["rules"]
+    if champion is not None:
+        try:
+            _, entrants["champion"], how = _replayed(config, panel, champion, progress)
+        except ChurnHealthError as error:
+            if error.code not in _NOT_TO_BE_MEASURED:
+                raise
+            how = [f"not judged: {error.what}"]
+        ways["champion"] = how
+    return mine, entrants, ways
 
 
 def _incumbent(entrants: Mapping[str, Floats]) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "Promise",
     "broken",
     "is_kept",
+    "judged_promises",
     "promised_ranges",
     "promises",
     "still_promised",
@@ -158,6 +159,20 @@ def promises(
         else:
             told.append(empty)
     return tuple(told)
+
+
+def judged_promises(
+    said: Sequence[Range],
+    cuts: BandCuts,
+    p: Floats,
+    y: Floats | Ints,
+    groups: Ints,
+    *,
+    seed: int,
+) -> tuple[Promise, ...]:
+    """Judge on later rows what a bundle ``said``, as far as so few can show it."""
+    ranges = still_promised(said, cuts, p, groups, seed=seed)
+    return promises(cuts, p, y, groups, seed=seed, ranges=ranges)
 
 
 def _judged(

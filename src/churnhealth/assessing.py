@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from churnhealth.bundle import Bundle
 from churnhealth.categories import CATEGORIES
 from churnhealth.explain.drivers import Explained, category_log_odds, explain_margin
-from churnhealth.features.runtime import compute
+from churnhealth.features.kernel import compute
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.health.bands import BANDS, shown_bands
 from churnhealth.scorers.curves import sigmoid

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churnhealth.explain.numbers import about
 from churnhealth.explain.phrases import WORDS
 from churnhealth.explain.telling import change_text
-from churnhealth.explain.wording import clause, probability_words, sentence
+from churnhealth.explain.wording import clause, sentence
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import FeatureSpec, feature
 
@@ -40,9 +41,9 @@ def contract(kind: str) -> FeatureSpec:
 
 def every_kind() -> list[FeatureSpec]:
     made = []
-    for kind, about in KINDS.items():
+    for kind, known in KINDS.items():
         item = "country=SE" if kind == "is" else "logins"
-        days = 28 if about.windowed else None
+        days = 28 if known.windowed else None
         made.append(feature(kind, source="app", item=item, days=days))
     return made
 
@@ -370,4 +371,4 @@ def test_names_from_files_cannot_break_a_sentence():
 
 @given(st.floats(0, 1))
 def test_a_probability_is_always_said(p):
-    assert re.fullmatch(r"(about|under|over) \d+ in \d+", probability_words(p))
+    assert re.fullmatch(r"(about|under|over) \d+ in \d+", about(p))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from churnhealth.config import parse_config
+from churnhealth.features.kernel import compute
 from churnhealth.features.library import default_specs
-from churnhealth.features.runtime import compute
 from churnhealth.scorers.card import read_card
 from churnhealth.scorers.rules import RuleScorer
 from churnhealth.sources.contract import day_of

@@ -12,7 +12,7 @@ from tests.snapshots.tables import contracts, day, history, term
 
 from churnhealth.config import Question, parse_config
 from churnhealth.errors import SourceError
-from churnhealth.features.runtime import compute
+from churnhealth.features.kernel import compute
 from churnhealth.features.spec import feature
 from churnhealth.snapshots.cohort import STATUSES, cohort, snapshot_grid
 from churnhealth.snapshots.cover import cover_at

@@ -14,7 +14,7 @@ from churnhealth.archive.timeline import people_table, records_table, usage_tabl
 from churnhealth.bundle import Bundle
 from churnhealth.config_sections import Company
 from churnhealth.evaluate.terms import terms_due, unseen_terms
-from churnhealth.features.runtime import compute
+from churnhealth.features.kernel import compute
 from churnhealth.features.spec import feature
 from churnhealth.scoring import ScoreBook
 from churnhealth.snapshots.cover import cover_at

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from churnhealth.config_sections import Question
+from churnhealth.config import Question
 from churnhealth.sources.contract import FAR, Days, EventLog, History
 from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.happened import contracts_reach

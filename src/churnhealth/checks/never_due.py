@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnhealth.config_sections import Question
+from churnhealth.config import Question
 from churnhealth.sources.contract import FAR, History
 from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.happened import contracts_reach

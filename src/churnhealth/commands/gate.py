@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle, save_bundle
-from churnhealth.config import Calibration, Config, Model, Tracking
-from churnhealth.config_sections import Question
+from churnhealth.config import Calibration, Config, Model, Question, Tracking
 from churnhealth.errors import BundleError, ChurnHealthError
 from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.contest import contest

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from churnhealth.bundle import Bundle, load_bundle, refuse_place, save_bundle
-from churnhealth.config import Config, parse_config
-from churnhealth.config_sections import Question
+from churnhealth.config import Config, Question, parse_config
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.evaluate.backtest import fold_plan
 from churnhealth.evaluate.choice import choose_specs

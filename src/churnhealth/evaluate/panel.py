@@ -27,7 +27,7 @@ from churnhealth.snapshots.labels import (
 )
 from churnhealth.sources.contract import FAR, Flags, Floats, History, Ints
 
-__all__ = ["Flags", "Panel", "distinct", "snapshot_panel"]
+__all__ = ["Panel", "distinct", "snapshot_panel"]
 
 
 _LEFT_OUT = ("grace", "announced", "too_new", "open_ended")

@@ -23,10 +23,10 @@ from churnhealth.explain.drivers import (
     Explained,
     probability_per_log_odds,
 )
-from churnhealth.explain.numbers import percent
 from churnhealth.explain.phrases import BAND_WORDS, BANDS_MOVED, MODEL_MOVED, REVISED
 from churnhealth.explain.wording import clause
 from churnhealth.features.spec import FeatureSpec
+from churnhealth.said import percent
 from churnhealth.scorers.curves import log_odds
 from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import Floats, Texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from churnhealth.said import minus, percent, rounded, signed_percent
+from churnhealth.said import minus, percent, rounded
 from churnhealth.sources.contract import MONTH_DAYS
 
 __all__ = [
@@ -12,9 +12,7 @@ __all__ = [
     "between",
     "duration",
     "figure",
-    "percent",
     "points",
-    "signed_percent",
 ]
 
 # Fractions people say. In between, the nearest one in log-odds is taken.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from churnhealth.explain.numbers import between, count, figure, percent, points
+from churnhealth.explain.numbers import about, between, count, figure, points
 from churnhealth.explain.phrases import (
     AGREEMENT,
     BAND_WORDS,
@@ -16,9 +16,9 @@ from churnhealth.explain.wording import (
     clean,
     label_words,
     number_of,
-    probability_words,
 )
 from churnhealth.features.spec import FeatureSpec
+from churnhealth.said import percent
 
 __all__ = [
     "account_text",
@@ -145,7 +145,7 @@ def suggestion_text(
             f" {_colour(target)}."
         )
     return (
-        f"It would be {_colour(target)}, {probability_words(probability)}, with"
+        f"It would be {_colour(target)}, {about(probability)}, with"
         f" {'; and '.join(changes)}."
     )
 
@@ -153,7 +153,7 @@ def suggestion_text(
 def _headline(score: Mapping[str, object], p: float, outcome: str) -> str:
     band, health = _text(score, "band"), _number(score, "health_score")
     tail = "." if health is None else f"; health score {health:.0f} of 100."
-    said = f"{probability_words(p)} accounts like this {outcome} ({100 * p:.1f} %)"
+    said = f"{about(p)} accounts like this {outcome} ({100 * p:.1f} %)"
     return f"{_colour(band)}: {said}{tail}"
 
 

@@ -11,14 +11,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
-from churnhealth.explain.numbers import (
-    about,
-    count,
-    duration,
-    figure,
-    percent,
-    signed_percent,
-)
+from churnhealth.explain.numbers import count, duration, figure
 from churnhealth.explain.phrases import (
     ALONE,
     ATTRIBUTE,
@@ -39,7 +32,7 @@ from churnhealth.features.spec import (
     window_words,
     with_acronyms,
 )
-from churnhealth.said import change_of
+from churnhealth.said import change_of, percent, signed_percent
 
 __all__ = [
     "Say",
@@ -49,7 +42,6 @@ __all__ = [
     "clean",
     "label_words",
     "number_of",
-    "probability_words",
     "sentence",
     "speaker",
     "uncapital",
@@ -80,15 +72,6 @@ _FACTS = {
 }
 _MANY_TIMES = 3.0
 _MEDIANS = 64  # of similar accounts: a segment has one
-
-
-def probability_words(p: float) -> str:
-    """Say a churn probability as people do.
-
-    >>> probability_words(0.2)
-    'about 1 in 5'
-    """
-    return about(p)
 
 
 def sentence(

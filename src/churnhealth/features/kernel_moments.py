@@ -20,7 +20,6 @@ __all__ = [
     "EARLIEST",
     "SHIFT",
     "SPAN",
-    "Flags",
     "Moment",
     "Moments",
     "differs",

@@ -11,7 +11,7 @@ from churnhealth.features.kernel import compute
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.sources.contract import Days, Floats, History, Ints
 
-__all__ = ["FeatureTable", "compute", "feature_table", "features_of_one"]
+__all__ = ["FeatureTable", "feature_table", "features_of_one"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

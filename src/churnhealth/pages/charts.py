@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churnhealth.pages.words import BANDS
+from churnhealth.health.bands import BANDS
 
 __all__ = ["bars", "columns", "span", "spark"]
 

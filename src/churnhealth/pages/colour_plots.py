@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.pages.canvas import (
     LEFT,
     RIGHT,
@@ -24,7 +25,7 @@ from churnhealth.pages.canvas import (
     ring,
     shares,
 )
-from churnhealth.pages.words import BAND_WORDS, percent
+from churnhealth.pages.words import percent
 
 __all__ = ["bands_plot", "lead_plot"]
 

@@ -20,7 +20,8 @@ from churnhealth.archive.runs import (
     history_files,
     read_about,
 )
-from churnhealth.pages.words import BANDS, about
+from churnhealth.explain.numbers import about
+from churnhealth.health.bands import BANDS
 from churnhealth.sources.contract import Floats
 from churnhealth.sources.engine import connect, read_table
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.explain.wording import capital
 from churnhealth.pages.plots import WAYS, proof_plots
 from churnhealth.pages.render import render_page
-from churnhealth.pages.words import BAND_WORDS, percent
+from churnhealth.pages.words import percent
 from churnhealth.said import many
 
 __all__ = ["headline", "proof_page", "proof_told", "weaknesses"]

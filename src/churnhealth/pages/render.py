@@ -18,7 +18,10 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from churnhealth.evaluate.report_text import scorer_rows, sentence, small_segments
+from churnhealth.explain.numbers import about
+from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.folders import write_text
+from churnhealth.health.bands import BANDS
 from churnhealth.pages import charts, words
 from churnhealth.pages.shape import Summary
 from churnhealth.said import many, minus
@@ -133,7 +136,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(
-        about=words.about,
+        about=about,
         ahead=words.days_ahead,
         amount=words.amount,
         bar=_bar,
@@ -157,8 +160,8 @@ def _environment() -> Environment:
     )
     made.globals.update(
         agreement_words=words.AGREEMENT,
-        band_names=words.BANDS,
-        band_words=words.BAND_WORDS,
+        band_names=BANDS,
+        band_words=BAND_WORDS,
         slices=_slices,
         status_words=words.STATUS_WORDS,
     )

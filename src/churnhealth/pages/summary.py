@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from churnhealth.archive.flat import main_reason, movement
 from churnhealth.categories import CATEGORIES
 from churnhealth.errors import InputError
+from churnhealth.explain.numbers import about, between
+from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.explain.telling import points_by_category
+from churnhealth.health.bands import BANDS
 from churnhealth.pages.shape import (
     Account,
     BandLine,
@@ -27,14 +30,7 @@ from churnhealth.pages.shape import (
     Promise,
     Summary,
 )
-from churnhealth.pages.words import (
-    AGREEMENT,
-    BAND_WORDS,
-    BANDS,
-    about,
-    between,
-    outcome,
-)
+from churnhealth.pages.words import AGREEMENT, outcome
 
 __all__ = ["Columns", "summarise"]
 

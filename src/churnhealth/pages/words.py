@@ -6,20 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from churnhealth import said
 from churnhealth.explain import numbers
-from churnhealth.explain.numbers import about, between
-from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.features.spec import is_share, unit_of, with_acronyms
-from churnhealth.health.bands import BANDS
 from churnhealth.said import change_of, many, rounded
 
 __all__ = [
     "AGREEMENT",
-    "BANDS",
-    "BAND_WORDS",
     "STATUS_WORDS",
-    "about",
     "amount",
-    "between",
     "days_ahead",
     "figure",
     "measure",

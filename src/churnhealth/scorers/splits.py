@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from churnhealth.scorers.estimator import Training
 from churnhealth.sources.contract import Flags
 
-__all__ = ["Flags", "by_account", "inner_folds"]
+__all__ = ["by_account", "inner_folds"]
 
 _BLOCKS = 4  # of time; each but the first judges what was fitted before it
 _FEWEST = 3  # positives on either side; below it a fold says nothing

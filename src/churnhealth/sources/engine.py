@@ -24,7 +24,6 @@ __all__ = [
     "fetch",
     "forget",
     "literal",
-    "publish",
     "quoted",
     "read_table",
     "read_whole",

@@ -24,9 +24,7 @@ from churnhealth.evaluate.leaks import (
     leaky_claim,
     shuffled_dates,
 )
-from churnhealth.evaluate.makers import (
-    scorer_makers,
-)
+from churnhealth.evaluate.makers import scorer_makers
 from churnhealth.evaluate.panel import Panel, distinct, snapshot_panel
 from churnhealth.evaluate.report import backtest_report, refuse_cuts
 from churnhealth.evaluate.screen import screen

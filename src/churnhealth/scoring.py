@@ -19,14 +19,7 @@ from churnhealth.health.bands import held_bands, shown_bands
 from churnhealth.snapshots.cohort import STATUSES, Cohort
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.arrays import dates_of, texts
-from churnhealth.sources.contract import (
-    FAR,
-    Accounts,
-    Floats,
-    History,
-    Texts,
-    date_of,
-)
+from churnhealth.sources.contract import FAR, Accounts, Floats, History, Texts, date_of
 
 __all__ = ["ScoreBook", "score_history"]
 

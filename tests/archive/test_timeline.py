@@ -5,12 +5,7 @@ from collections import defaultdict
 import numpy as np
 from tests.made import AS_OF, loaded
 
-from churnhealth.archive.timeline import (
-    WEEKS,
-    people_table,
-    records_table,
-    usage_table,
-)
+from churnhealth.archive.timeline import WEEKS, people_table, records_table, usage_table
 from churnhealth.sources.contract import FAR
 
 HISTORY = loaded(60).history

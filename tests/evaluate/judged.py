@@ -1,10 +1,6 @@
 """The made company judged by a short ladder, for each question."""
 
-from tests.made import (
-    RENEWAL,
-    SILENCE,
-    settings,
-)
+from tests.made import RENEWAL, SILENCE, settings
 
 from churnhealth.config import Model
 from churnhealth.evaluate.backtest import backtest, fold_plan

@@ -5,11 +5,7 @@ from functools import partial
 import numpy as np
 
 from churnhealth.evaluate.inner import TrainingRows
-from churnhealth.scorers.baselines import (
-    CalendarScorer,
-    ConstantScorer,
-    RecencyScorer,
-)
+from churnhealth.scorers.baselines import CalendarScorer, ConstantScorer, RecencyScorer
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.gbm import GbmScorer

@@ -8,12 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from tests.evaluate.judged import QUESTIONS, SIMPLE, configured, judged_by
-from tests.made import (
-    loaded,
-    panel,
-    panel_of,
-    settings,
-)
+from tests.made import loaded, panel, panel_of, settings
 from tests.snapshots.oracle import NEVER, Ask, Event, Term, label
 
 from churnhealth.config import Model

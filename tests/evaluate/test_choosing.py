@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from churnhealth.evaluate.choosing import (
-    FEW,
-    Held,
-    choose,
-    holds_its_own,
-    rules_share,
-)
+from churnhealth.evaluate.choosing import FEW, Held, choose, holds_its_own, rules_share
 from churnhealth.scorers.curves import sigmoid
 
 

@@ -5,12 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from tests.evaluate.judged import SIMPLE, configured, judged_by
-from tests.made import (
-    loaded,
-    panel,
-    panel_of,
-    with_groups,
-)
+from tests.made import loaded, panel, panel_of, with_groups
 
 from churnhealth.config import Model
 from churnhealth.evaluate.report import backtest_report

@@ -9,9 +9,7 @@ import pytest
 from tests.evaluate.leavers import HORIZON, NAMES, company, makers
 
 from churnhealth.errors import TrainingError
-from churnhealth.evaluate.choosing import (
-    FEW,
-)
+from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.inner import inner_origins
 from churnhealth.evaluate.ladder import climb
 from churnhealth.scorers.curves import sigmoid

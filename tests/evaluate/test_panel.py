@@ -1,12 +1,7 @@
 """Which snapshots a panel holds, and which of them are learned from."""
 
 import numpy as np
-from tests.made import (
-    loaded,
-    panel,
-    panel_of,
-    settings,
-)
+from tests.made import loaded, panel, panel_of, settings
 
 from churnhealth.evaluate.panel import snapshot_panel
 from churnhealth.evaluate.screen import screen

@@ -6,12 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.evaluate.reported import (
-    every_question,
-    judged_with,
-    report_of,
-    told,
-)
+from tests.evaluate.reported import every_question, judged_with, report_of, told
 from tests.made import loaded, panel, panel_of, settings
 
 from churnhealth.evaluate.report import backtest_report, prediction_table

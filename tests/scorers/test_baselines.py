@@ -1,11 +1,7 @@
 import numpy as np
 import pytest
 
-from churnhealth.scorers.baselines import (
-    CalendarScorer,
-    ConstantScorer,
-    RecencyScorer,
-)
+from churnhealth.scorers.baselines import CalendarScorer, ConstantScorer, RecencyScorer
 from churnhealth.scorers.curves import fit_line, monotone, sigmoid
 from churnhealth.scorers.matrix import MatrixError
 

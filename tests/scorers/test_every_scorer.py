@@ -16,11 +16,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from churnhealth.scorers import SCORERS, scorer_class, scorer_from_json
-from churnhealth.scorers.baselines import (
-    CalendarScorer,
-    ConstantScorer,
-    RecencyScorer,
-)
+from churnhealth.scorers.baselines import CalendarScorer, ConstantScorer, RecencyScorer
 from churnhealth.scorers.curves import sigmoid
 from churnhealth.scorers.gbm import GbmScorer
 from churnhealth.scorers.hazard import HazardScorer

@@ -19,14 +19,7 @@ from churnhealth.features.spec import feature
 from churnhealth.scoring import ScoreBook
 from churnhealth.snapshots.cover import cover_at
 from churnhealth.sources.arrays import dates_of, texts
-from churnhealth.sources.contract import (
-    FAR,
-    Coverage,
-    Floats,
-    History,
-    Ints,
-    date_of,
-)
+from churnhealth.sources.contract import FAR, Coverage, Floats, History, Ints, date_of
 from churnhealth.sources.renewing import agreed_ends
 
 __all__ = ["about_run", "beside_tables", "novel_terms"]

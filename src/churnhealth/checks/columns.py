@@ -7,14 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnhealth.sources.contract import (
-    FAR,
-    Accounts,
-    Flags,
-    History,
-    Ints,
-    Texts,
-)
+from churnhealth.sources.contract import FAR, Accounts, Flags, History, Ints, Texts
 from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.under_contract import last_cover
 

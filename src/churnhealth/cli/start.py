@@ -8,13 +8,7 @@ from typing import Annotated
 
 import typer
 
-from churnhealth.cli.options import (
-    AsJson,
-    now,
-    print_json,
-    shown_progress,
-    today,
-)
+from churnhealth.cli.options import AsJson, now, print_json, shown_progress, today
 
 __all__ = ["demo", "doctor", "init"]
 

@@ -17,12 +17,7 @@ from churnhealth.evaluate.terms import terms_seen
 from churnhealth.explain.numbers import figure
 from churnhealth.said import many
 from churnhealth.scoring import ScoreBook
-from churnhealth.sources.contract import (
-    History,
-    Texts,
-    date_of,
-    day_of,
-)
+from churnhealth.sources.contract import History, Texts, date_of, day_of
 from churnhealth.sources.remapped import quietly_mapped, remapped
 
 __all__ = ["STALE_DAYS", "RunBefore", "cautions"]

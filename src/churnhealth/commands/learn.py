@@ -26,13 +26,7 @@ from churnhealth.features.runtime import feature_table
 from churnhealth.gathering import gather
 from churnhealth.pages.proof import proof_page
 from churnhealth.pages.render import write_report
-from churnhealth.pipeline import (
-    Trained,
-    build_panel,
-    judge,
-    scoring_day,
-    train,
-)
+from churnhealth.pipeline import Trained, build_panel, judge, scoring_day, train
 from churnhealth.progress import Progress
 from churnhealth.serve.answers import model_card
 from churnhealth.snapshots.cohort import Cohort, cohort

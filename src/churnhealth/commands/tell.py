@@ -43,12 +43,7 @@ from churnhealth.sources.contract import History, Texts, date_of, day_of
 from churnhealth.sources.load import load
 from churnhealth.what_if import suggest
 
-__all__ = [
-    "explain_account",
-    "look_back",
-    "read_rules",
-    "score_cohort",
-]
+__all__ = ["explain_account", "look_back", "read_rules", "score_cohort"]
 
 
 def score_cohort(

@@ -12,14 +12,7 @@ import numpy as np
 
 from churnhealth.evaluate.panel import Panel
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.sources.contract import (
-    Contracts,
-    EventLog,
-    Flags,
-    Floats,
-    Ints,
-    Texts,
-)
+from churnhealth.sources.contract import Contracts, EventLog, Flags, Floats, Ints, Texts
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["only_leavers"]

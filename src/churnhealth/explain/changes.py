@@ -19,10 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.explain.columns import named_columns, ranked
-from churnhealth.explain.drivers import (
-    Explained,
-    probability_per_log_odds,
-)
+from churnhealth.explain.drivers import Explained, probability_per_log_odds
 from churnhealth.explain.phrases import BAND_WORDS, BANDS_MOVED, MODEL_MOVED, REVISED
 from churnhealth.explain.wording import clause
 from churnhealth.features.spec import FeatureSpec

@@ -7,13 +7,7 @@ import math
 from churnhealth.said import minus, percent, rounded
 from churnhealth.sources.contract import MONTH_DAYS
 
-__all__ = [
-    "about",
-    "between",
-    "duration",
-    "figure",
-    "points",
-]
+__all__ = ["about", "between", "duration", "figure", "points"]
 
 # Fractions people say. In between, the nearest one in log-odds is taken.
 _FRACTIONS = (

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from churnhealth.explain.numbers import about, between, count, figure, points
-from churnhealth.explain.phrases import (
-    AGREEMENT,
-    BAND_WORDS,
-    NOT_CAUSES,
-    STATUS_WORDS,
-)
-from churnhealth.explain.wording import (
-    capital,
-    clean,
-    label_words,
-    number_of,
-)
+from churnhealth.explain.phrases import AGREEMENT, BAND_WORDS, NOT_CAUSES, STATUS_WORDS
+from churnhealth.explain.wording import capital, clean, label_words, number_of
 from churnhealth.features.spec import FeatureSpec
 from churnhealth.said import percent
 

@@ -33,12 +33,7 @@ from churnhealth.features.kernel_events import (
 )
 from churnhealth.features.kernel_in_force import SEAT_KINDS, InForce
 from churnhealth.features.kernel_life import LIFE_KINDS
-from churnhealth.features.kernel_moments import (
-    Moment,
-    Moments,
-    key_of,
-    quotient,
-)
+from churnhealth.features.kernel_moments import Moment, Moments, key_of, quotient
 from churnhealth.features.kernel_parts import Named
 from churnhealth.features.kernel_people import PEOPLE_KINDS
 from churnhealth.features.kernel_plans import PLAN_KINDS

@@ -8,12 +8,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from churnhealth.features.kernel_moments import (
-    Moment,
-    Moments,
-    quotient,
-    where,
-)
+from churnhealth.features.kernel_moments import Moment, Moments, quotient, where
 from churnhealth.features.kernel_parts import Named, Parts, PartTally, Place
 from churnhealth.features.kernel_rows import Recorded, Rows, Tally
 from churnhealth.features.kinds_events import OWN_NORM_DAYS

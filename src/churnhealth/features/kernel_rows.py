@@ -11,13 +11,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from churnhealth.features.kernel_moments import (
-    SHIFT,
-    SPAN,
-    Moments,
-    differs,
-    key_of,
-)
+from churnhealth.features.kernel_moments import SHIFT, SPAN, Moments, differs, key_of
 from churnhealth.sources.contract import FAR, Coverage, Days, Flags, Ints
 
 __all__ = ["Recorded", "Rows", "Tally"]

@@ -14,12 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.archive.plain import Row, plain_rows
-from churnhealth.archive.runs import (
-    current_folder,
-    flat_of,
-    history_files,
-    read_about,
-)
+from churnhealth.archive.runs import current_folder, flat_of, history_files, read_about
 from churnhealth.explain.numbers import about
 from churnhealth.health.bands import BANDS
 from churnhealth.sources.contract import Floats

@@ -18,12 +18,7 @@ from churnhealth.archive.runs import read_outcomes
 from churnhealth.bundle import Bundle
 from churnhealth.errors import ChurnHealthError, RequestError
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.pages.choice import (
-    PAGE,
-    Choice,
-    as_csv,
-    choose_rows,
-)
+from churnhealth.pages.choice import PAGE, Choice, as_csv, choose_rows
 from churnhealth.pages.desk import Desk
 from churnhealth.pages.dossier import read_dossier
 from churnhealth.pages.proof import headline, proof_told, weaknesses

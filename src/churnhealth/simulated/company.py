@@ -25,11 +25,7 @@ from churnhealth.simulated.contracts import (
     joined,
     returning,
 )
-from churnhealth.simulated.records import (
-    draw_goals,
-    draw_tickets,
-    missed_by_week,
-)
+from churnhealth.simulated.records import draw_goals, draw_tickets, missed_by_week
 from churnhealth.simulated.states import (
     EFFECTS,
     States,

@@ -26,14 +26,7 @@ from churnhealth.simulated.calendar import (
 )
 from churnhealth.sources.contract import Floats, Ints
 
-__all__ = [
-    "Lives",
-    "draw_calendar",
-    "draw_lives",
-    "end_lives",
-    "joined",
-    "returning",
-]
+__all__ = ["Lives", "draw_calendar", "draw_lives", "end_lives", "joined", "returning"]
 
 
 TERMS, TERM_SHARES = (1, 12, 24), (0.30, 0.52, 0.18)

@@ -29,12 +29,7 @@ from churnhealth.simulated.states import States
 from churnhealth.simulated.usage import EVENTS, MACHINE, Usage
 from churnhealth.sources.contract import Flags, Ints
 
-__all__ = [
-    "accounts_table",
-    "department_tables",
-    "subscriptions_table",
-    "usage_table",
-]
+__all__ = ["accounts_table", "department_tables", "subscriptions_table", "usage_table"]
 
 Text = NDArray[np.object_]
 Dates = NDArray[np.datetime64]

@@ -11,13 +11,7 @@ from collections.abc import Iterator
 from churnhealth.sources.contract import EventLog, History
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = [
-    "BOOKED_DAYS",
-    "contracts_reach",
-    "empty_amounts",
-    "happened",
-    "newest_seen",
-]
+__all__ = ["BOOKED_DAYS", "contracts_reach", "empty_amounts", "happened", "newest_seen"]
 
 BOOKED_DAYS = 45
 """So far ahead of all other rows contracts may start that were booked before."""

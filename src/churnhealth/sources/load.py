@@ -21,13 +21,7 @@ from churnhealth.categories import CATEGORIES
 from churnhealth.config import Config, EventsSource
 from churnhealth.config_sections import Sources
 from churnhealth.said import many
-from churnhealth.sources.contract import (
-    Accounts,
-    EventLog,
-    History,
-    Ints,
-    StateLog,
-)
+from churnhealth.sources.contract import Accounts, EventLog, History, Ints, StateLog
 from churnhealth.sources.engine import Connection, connect, forget, literal
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.joining import accounts_of, place, unmet
@@ -38,12 +32,7 @@ from churnhealth.sources.packing import read_events
 from churnhealth.sources.problems import Problem, raise_all
 from churnhealth.sources.reading import Opened, open_sources
 from churnhealth.sources.store import find_sorted, keep_sorted, sorted_key
-from churnhealth.sources.tables import (
-    Part,
-    read_accounts,
-    read_contracts,
-    read_states,
-)
+from churnhealth.sources.tables import Part, read_accounts, read_contracts, read_states
 from churnhealth.sources.typed import make_typed
 from churnhealth.sources.unfilled import unfilled
 

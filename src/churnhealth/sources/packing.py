@@ -21,12 +21,7 @@ from churnhealth.sources.packed import Field, Words, placed
 from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.sorting import DIGIT, sort_numbers
-from churnhealth.sources.tables import (
-    Part,
-    categories_of,
-    counted,
-    day_number,
-)
+from churnhealth.sources.tables import Part, categories_of, counted, day_number
 from churnhealth.sources.typed import distinct_texts, raw_column
 
 __all__ = ["read_events"]

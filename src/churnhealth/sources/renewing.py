@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 
 from churnhealth.sources.contract import FAR, Contracts, Days, Ints
 
-__all__ = [
-    "agreed_ends",
-    "every_agreed_end",
-    "stopped_by_notice",
-    "times_renewed",
-]
+__all__ = ["agreed_ends", "every_agreed_end", "stopped_by_notice", "times_renewed"]
 
 Row = Ints | slice
 _ALL = slice(None)

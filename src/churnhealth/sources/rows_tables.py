@@ -13,14 +13,7 @@ from churnhealth.sources.given import DAY
 from churnhealth.sources.renewing import stopped_by_notice
 from churnhealth.sources.schema import StatesShape, extended
 
-__all__ = [
-    "ContractRow",
-    "StateRow",
-    "contract_table",
-    "floats",
-    "ints",
-    "state_table",
-]
+__all__ = ["ContractRow", "StateRow", "contract_table", "floats", "ints", "state_table"]
 
 T = TypeVar("T")
 

@@ -9,20 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from churnhealth.config import StatesSource
-from churnhealth.sources.clocks import (
-    clock_bits,
-    from_clock,
-    has_offset,
-    unknown_zone,
-)
+from churnhealth.sources.clocks import clock_bits, from_clock, has_offset, unknown_zone
 from churnhealth.sources.contract import TABLES
-from churnhealth.sources.engine import (
-    Connection,
-    QueryError,
-    literal,
-    quoted,
-    trimmed,
-)
+from churnhealth.sources.engine import Connection, QueryError, literal, quoted, trimmed
 from churnhealth.sources.kinds import (
     BLANK,
     LABEL,

@@ -13,13 +13,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from churnhealth.sources.engine import (
-    Connection,
-    QueryError,
-    literal,
-    quoted,
-    trimmed,
-)
+from churnhealth.sources.engine import Connection, QueryError, literal, quoted, trimmed
 
 __all__ = [
     "FIRST",

@@ -87,9 +87,8 @@ def score_cohort(
         with progress.stage("write"):
             beside = beside_tables(bundle, history, book, as_of=day)
             if earlier:
-                since, scores = earlier
                 beside |= move_tables(
-                    bundle, history, book, earlier=scores, since=since
+                    bundle, history, book, since=earlier[0], earlier=earlier[1]
                 )
             if config.playbooks:
                 beside["tasks"] = tasks_of_run(

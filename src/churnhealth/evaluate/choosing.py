@@ -258,15 +258,7 @@ def choose(
     rules = "rules" if "rules" in losses else next(iter(losses))
     nothing = "constant" if "constant" in losses else rules
     if outcomes < FEW or not account.size:
-        left = "blend" if "blend" in losses else rules
-        prior = "renewal hazard" if "hazard" in losses else "lifetime"
-        what = f"rules and {prior}, held back" if left == "blend" else left
-        if outcomes < FEW:
-            return left, (
-                f"only {many(outcomes, 'account')} churned in training (fewer than"
-                f" {FEW}): {what} only",
-            )
-        return left, (f"too few outcomes on later dates to compare scorers: {what}",)
+        return _uncompared(losses, rules, outcomes)
     gains = {n: losses[nothing] - loss for n, loss in losses.items() if n != nothing}
     least = "the constant" if nothing == "constant" else nothing
     proven = {
@@ -296,6 +288,21 @@ def choose(
         f" {noise:.4f}) over {least} on {where}, and no scorer gains clearly more",
         *warned,
     )
+
+
+def _uncompared(
+    losses: Mapping[str, Floats], rules: str, outcomes: int
+) -> tuple[str, tuple[str, ...]]:
+    """Take what needs no comparison: there are too few outcomes for one."""
+    left = "blend" if "blend" in losses else rules
+    prior = "renewal hazard" if "hazard" in losses else "lifetime"
+    what = f"rules and {prior}, held back" if left == "blend" else left
+    if outcomes < FEW:
+        return left, (
+            f"only {many(outcomes, 'account')} churned in training (fewer than"
+            f" {FEW}): {what} only",
+        )
+    return left, (f"too few outcomes on later dates to compare scorers: {what}",)
 
 
 def _is_proven(gain: Floats, account: Ints) -> bool:

@@ -56,16 +56,18 @@ def scorer_makers(
             **_monotone(model.monotone, specs),
         },
     }
+    answers = {
+        "calendar": question.kind == "horizon",
+        "hazard": _ends_at_renewals(question),
+        "lifetime": question.kind == "inactivity",
+    }
     applies = [
         name
         for name in SCORERS
-        if name in config.model.ladder
+        if name in model.ladder
+        and answers.get(name, True)
         and scorer_class(name).applies(names)
-        and not (name == "calendar" and question.kind != "horizon")
-        and not (name == "hazard" and not _ends_at_renewals(question))
-        and not (name == "lifetime" and question.kind != "inactivity")
     ]
-
     if not set(applies) - {"blend"}:
         raise TrainingError(
             "CH308",

@@ -32,6 +32,7 @@ __all__ = [
     "agreement_of",
     "assess_history",
     "features_on",
+    "model_card",
     "score_matrix",
 ]
 
@@ -251,3 +252,16 @@ def _strongest(effects: Floats, *, top: int | None) -> Ints:
     elif top == 0:
         told[:] = False
     return np.flatnonzero(told.any(axis=0))
+
+
+def model_card(bundle: Bundle) -> dict[str, Any]:
+    """Give what is told of a model: its card and the names of its versions."""
+    nothing = np.full((1, len(bundle.specs)), np.nan)
+    return {
+        **bundle.card,
+        "model_version": bundle.model_version,
+        "bands_version": bundle.bands_version,
+        "base_probability": score_matrix(bundle, nothing).explained.base_probability,
+        "cuts": bundle.cuts.to_json(),
+        "skill": bundle.skill,
+    }

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from churnhealth.assessing import model_card
 from churnhealth.bundle import Bundle, load_bundle, refuse_place, save_bundle
 from churnhealth.config import Config, Question, parse_config
 from churnhealth.errors import ConfigError, RequestError
@@ -28,7 +29,6 @@ from churnhealth.pages.proof import proof_page
 from churnhealth.pages.render import write_report
 from churnhealth.pipeline import Trained, build_panel, judge, scoring_day, train
 from churnhealth.progress import Progress
-from churnhealth.serve.answers import model_card
 from churnhealth.snapshots.cohort import Cohort, cohort
 from churnhealth.sources.contract import History, date_of, day_of
 from churnhealth.sources.engine import write_table

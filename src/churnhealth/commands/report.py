@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from churnhealth.archive.runs import company_of, read_current, read_outcomes
+from churnhealth.assessing import model_card
 from churnhealth.bundle import load_bundle
 from churnhealth.errors import ConfigError, RequestError
 from churnhealth.pages.desk import read_desk
@@ -15,7 +16,6 @@ from churnhealth.pages.proof import headline, proof_page
 from churnhealth.pages.render import render_page, render_report, write_report
 from churnhealth.pages.review import review_of
 from churnhealth.pages.summary import summarise
-from churnhealth.serve.answers import model_card
 
 __all__ = ["REPORTS", "write_portfolio"]
 

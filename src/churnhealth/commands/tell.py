@@ -22,7 +22,7 @@ from churnhealth.archive.runs import (
     write_scores,
 )
 from churnhealth.archive.tasks import tasks_of_run
-from churnhealth.assessing import score_matrix
+from churnhealth.assessing import model_card, score_matrix
 from churnhealth.bundle import Bundle, load_bundle, refuse_bundle
 from churnhealth.commands.cautions import STALE_DAYS, RunBefore, cautions
 from churnhealth.config import Config
@@ -38,7 +38,6 @@ from churnhealth.scorers.card import read_card
 from churnhealth.scorers.condition_words import Words
 from churnhealth.scorers.rule_words import card_rows, card_text
 from churnhealth.scoring import ScoreBook, score_history
-from churnhealth.serve.answers import model_card
 from churnhealth.sources.contract import History, Texts, date_of, day_of
 from churnhealth.sources.load import load
 from churnhealth.what_if import suggest

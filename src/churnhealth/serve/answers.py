@@ -28,7 +28,6 @@ __all__ = [
     "count_days",
     "feature_scores",
     "history_scores",
-    "model_card",
     "stored_scores",
 ]
 
@@ -227,16 +226,3 @@ def count_days(row: Row) -> None:
     """Write the days to the renewal as the whole number they are (in a table: NaN)."""
     if row["days_to_renewal"] is not None:
         row["days_to_renewal"] = int(row["days_to_renewal"])
-
-
-def model_card(bundle: Bundle) -> Row:
-    """Give what is told of a model: its card and the names of its versions."""
-    nothing = np.full((1, len(bundle.specs)), np.nan)
-    return {
-        **bundle.card,
-        "model_version": bundle.model_version,
-        "bands_version": bundle.bands_version,
-        "base_probability": score_matrix(bundle, nothing).explained.base_probability,
-        "cuts": bundle.cuts.to_json(),
-        "skill": bundle.skill,
-    }

@@ -7,9 +7,9 @@ from pathlib import Path
 from threading import Event
 
 from churnhealth.archive.plain import Row
+from churnhealth.assessing import model_card
 from churnhealth.bundle import Bundle
 from churnhealth.errors import ChurnHealthError
-from churnhealth.serve.answers import model_card
 from churnhealth.serve.refusal import refused
 from churnhealth.serve.stored import StoredScores
 

@@ -154,8 +154,7 @@ def _score_table(
 
     p = spread(scored.explained.probability)
     value = _value(history, listed)
-    end = np.where(listed.end < FAR, listed.end, np.int64(-FAR))
-    dated = end > -FAR
+    dated = np.abs(listed.end) < FAR
     tops = _top_sentences(drivers)
     return {
         "account_id": ids,
@@ -171,8 +170,8 @@ def _score_table(
         "health_score": spread(scored.health_score),
         "band": spread(scored.band),
         "previous_band": np.array([previous.get(i) for i in ids], dtype=object),
-        "renewal_date": dates_of(np.where(dated, end, FAR)),
-        "days_to_renewal": np.where(dated, end - listed.as_of, np.nan),
+        "renewal_date": dates_of(np.where(dated, listed.end, FAR)),
+        "days_to_renewal": np.where(dated, listed.end - listed.as_of, np.nan),
         "expected_loss": p * value * 12,
         **{f"health_{k}": spread(v) for k, v in scored.categories.items()},
         "rules_score": spread(scored.rules_score),

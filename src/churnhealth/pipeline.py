@@ -17,7 +17,7 @@ from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_
 from churnhealth.evaluate.bags import likely_around
 from churnhealth.evaluate.choice import choose_specs
 from churnhealth.evaluate.inner import TrainingRows
-from churnhealth.evaluate.ladder import Rung, climb
+from churnhealth.evaluate.ladder import Ladder, Rung, climb
 from churnhealth.evaluate.leaks import (
     doubts,
     first_of_each,
@@ -209,15 +209,12 @@ def train(
         ladder = climb(rows, makers, calibration=how, advance=progress.advance)
     chosen = judged.chosen if judged.chosen in ladder.rungs else ladder.chosen
     best = ladder.rungs[chosen]
-    found += (moved,) if (moved := drifted(best.drift, best.corrected)) else ()
+    if moved := drifted(best.drift, best.corrected):
+        found += (moved,)
     newest = panel.X[_newest(panel, day)]
     similar, segment = _today(panel, day)
     with progress.stage("intervals"):
         likely = likely_around(best, rows, newest, seed=config.model.seed)
-    rules = ladder.rungs["rules"].scorer if "rules" in ladder.rungs else None
-    if not isinstance(rules, RuleScorer):
-        rules = RuleScorer(feature_names=panel.names, specs=panel.specs)
-        rules.fit(rows.X, rows.y, rows.account, rows.as_of)
     bundle = Bundle(
         as_of=day,
         question=config.question,
@@ -225,7 +222,7 @@ def train(
         schema=schema_of(history, config),
         scorer=best.scorer,
         calibrator=best.calibrator,
-        rules=rules,
+        rules=_rules_of(ladder, rows, panel),
         base_rate=ladder.base_rate,
         cuts=BandCuts.from_json(report["cuts"]),
         likely=likely,
@@ -246,6 +243,16 @@ def train(
         },
     )
     return Trained(bundle=bundle, report=report, judged=judged)
+
+
+def _rules_of(ladder: Ladder, rows: TrainingRows, panel: Panel) -> RuleScorer:
+    """Give the ladder's rules, or learn some: colours are shown beside theirs."""
+    rules = ladder.rungs["rules"].scorer if "rules" in ladder.rungs else None
+    if isinstance(rules, RuleScorer):
+        return rules
+    learned = RuleScorer(feature_names=panel.names, specs=panel.specs)
+    learned.fit(rows.X, rows.y, rows.account, rows.as_of)
+    return learned
 
 
 def _standing_on(

@@ -95,18 +95,7 @@ def read_desk(scores: Path) -> Desk:
     place = {row["account_id"]: i for i, row in enumerate(rows)}
     lines, trend = _history(runs, place)
     moves, tasks = _moves(folder), _tasks(folder)
-    usual, priced = _usual_value(rows), any(row["value"] for row in rows)
-    for row, chances in zip(rows, trend, strict=True):
-        p, days = row["churn_probability"], row["days_to_renewal"]
-        row["days_to_renewal"] = None if days is None else int(days)
-        value = usual if row["value"] is None else row["value"]
-        row["urgency"] = urgency(p, value if priced else None, days)
-        row["about"] = None if p is None else about(p)
-        row["trend"] = chances
-        row["tasks"] = tasks.get(row["account_id"], [])
-        row["moved"] = (
-            moves.get(row["account_id"]) if row["movement"] in _MOVED else None
-        )
+    _say_more(rows, trend, moves, tasks)
     rows.sort(key=lambda r: (r["status"] != "scored", -r["urgency"], r["account_id"]))
     scored = [row for row in rows if row["status"] == "scored"]
     return Desk(
@@ -119,6 +108,26 @@ def read_desk(scores: Path) -> Desk:
         }
         | {"task": sorted({t["playbook"] for own in tasks.values() for t in own})},
     )
+
+
+def _say_more(
+    rows: Sequence[Row],
+    trend: Sequence[list[float | None]],
+    moves: Mapping[str, Row],
+    tasks: Mapping[str, list[Row]],
+) -> None:
+    """Add to each row how urgent it is, how it moved, and what is to be done."""
+    usual, priced = _usual_value(rows), any(row["value"] for row in rows)
+    for row, chances in zip(rows, trend, strict=True):
+        p, days = row["churn_probability"], row["days_to_renewal"]
+        row["days_to_renewal"] = None if days is None else int(days)
+        value = usual if row["value"] is None else row["value"]
+        row["urgency"] = urgency(p, value if priced else None, days)
+        row["about"] = None if p is None else about(p)
+        row["trend"] = chances
+        row["tasks"] = tasks.get(row["account_id"], [])
+        moved = row["movement"] in _MOVED
+        row["moved"] = moves.get(row["account_id"]) if moved else None
 
 
 def _usual_value(rows: Sequence[Row]) -> float | None:
@@ -157,10 +166,10 @@ def _history(
     trend = np.full((len(place), len(runs)), np.nan)
     lines: list[Row] = []
     for at, (day, table) in enumerate(runs):
-        where = [place.get(i, -1) for i in table["account_id"].tolist()]
-        known = np.array([*where, -1])[:-1] >= 0
+        ids = table["account_id"].tolist()
+        where = np.array([place.get(i, -1) for i in ids], np.int64)
         chances = table["churn_probability"].astype(np.float64)
-        trend[np.array(where, np.int64)[known], at] = chances[known]
+        trend[where[where >= 0], at] = chances[where >= 0]
         lines.append({"as_of": day, **_by_colour(table)})
     for earlier, line in zip([None, *lines], lines, strict=False):
         if earlier:

@@ -17,11 +17,11 @@ def test_learned_from_all_it_is_the_backtest_with_the_calibration_asked_for():
     seen, how = panel_of(), {"calibration": config.calibration}
     folds, makers = fold_plan(seen, config), scorer_makers(config, seen.specs)
     judged = backtest(seen, folds, makers, disjoint_groups=False, **how)
-    (point,) = learning_curve(seen, folds[-1], makers, shares=[1.0], seed=7, **how)
+    (point,) = learning_curve(seen, folds, makers, shares=[1.0], seed=7, **how)
     assert point["log_loss"] == log_loss(judged.p["chosen"], judged.y)
 
 
-def test_it_says_which_test_it_is_judged_on_where_there_are_several():
+def test_where_there_are_several_folds_it_is_judged_on_all_of_the_test_period():
     config = settings(backtest={"origins": "each"})
     seen = panel_of()
     folds = fold_plan(seen, config)
@@ -30,10 +30,9 @@ def test_it_says_which_test_it_is_judged_on_where_there_are_several():
     makers = scorer_makers(rungs, seen.specs)
     judged = backtest(seen, folds, makers, disjoint_groups=False)
     points = learning_curve(
-        seen, folds[-1], makers, shares=[0.5, 1.0], calibration=Calibration(), seed=7
+        seen, folds, makers, shares=[0.5, 1.0], calibration=Calibration(), seed=7
     )
-    newest = judged.as_of >= folds[-1].test_from
-    left = np.unique(judged.account[newest & (judged.y > 0)])
+    left = np.unique(judged.account[judged.y > 0])
     for point in points:
-        assert point["test_from"] == str(date_of(folds[-1].test_from))
-        assert (point["n_test"], point["outcomes_test"]) == (newest.sum(), left.size)
+        assert point["test_from"] == str(date_of(folds[0].test_from))
+        assert (point["n_test"], point["outcomes_test"]) == (judged.y.size, left.size)

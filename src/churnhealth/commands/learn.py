@@ -149,7 +149,7 @@ def run_backtest(
         with progress.stage("learning curve"):
             report["learning"] = learning_curve(
                 panel,
-                fold_plan(panel, config)[-1],
+                fold_plan(panel, config),
                 scorer_makers(config, panel.specs),
                 calibration=config.calibration,
                 seed=config.model.seed,

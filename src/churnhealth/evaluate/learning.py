@@ -29,14 +29,17 @@ _SHARES = (0.25, 0.5, 0.75, 1.0)
 
 def learning_curve(
     panel: Panel,
-    fold: Fold,
+    folds: Sequence[Fold],
     scorers: Sequence[Callable[[], Scorer]],
     *,
     calibration: Calibration,
     shares: Sequence[float] = _SHARES,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Judge the chosen scorer on one fold, learned from part of its accounts.
+    """Judge the chosen scorer on the whole test period, learned from part of accounts.
+
+    Of several folds the first says what was known: the newest alone may be tested on
+    few rows, and on none of who left.
 
     One row per share of the training accounts (drawn once, nested): ``share``,
     ``outcomes`` learned from, ``chosen``, ``log_loss``, ``gain`` over the constant with
@@ -44,9 +47,10 @@ def learning_curve(
     ``test_from``, ``n_test`` and ``outcomes_test``. A share too small to learn from is
     left out.
     """
-    rows, _ = training_rows(panel, fold.judged_at)
+    first, last = folds[0], folds[-1]
+    rows, _ = training_rows(panel, first.judged_at)
     code, day = panel.labels().code, panel.cohort.as_of
-    inside = (fold.test_from <= day) & (day < fold.test_to) & panel.tests
+    inside = (first.test_from <= day) & (day < last.test_to) & panel.tests
     test = np.flatnonzero(inside & ((code == YES) | (code == NO)))
     y = (code[test] == YES).astype(np.float64)
     draws = account_draws(panel.cohort.account[test], seed=seed)
@@ -55,7 +59,7 @@ def learning_curve(
     place = np.random.default_rng(seed).permutation(int(rows.account.max()) + 1)
     rank = place[rows.account] / place.size
     tested = {
-        "test_from": str(date_of(fold.test_from)),
+        "test_from": str(date_of(first.test_from)),
         "n_test": int(test.size),
         "outcomes_test": int(np.unique(panel.cohort.account[test[y > 0]]).size),
     }

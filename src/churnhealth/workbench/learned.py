@@ -95,15 +95,15 @@ class Backtest:
         return to_frame(prediction_table(self.judged, self.report, ids))
 
     def learning_curve(self) -> Any:
-        """Judge the newest fold again, learned from a part of its accounts."""
+        """Judge the test period again, learned from a part of the accounts."""
         return _frame_of(self._learning())
 
     def _learning(self) -> list[dict[str, Any]]:
-        fold = self.judged.folds[-1].fold
+        folds = [result.fold for result in self.judged.folds]
         makers = scorer_makers(self.config, self.panel.specs)
         return learning_curve(
             self.panel,
-            fold,
+            folds,
             makers,
             calibration=self.config.calibration,
             seed=self.config.model.seed,

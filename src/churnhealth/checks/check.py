@@ -10,6 +10,7 @@ from churnhealth.checks.carried_on import carried_on
 from churnhealth.checks.columns import column_findings
 from churnhealth.checks.dates import date_findings
 from churnhealth.checks.ends_after import ends_after
+from churnhealth.checks.known_when_left import known_when_left
 from churnhealth.checks.never_due import never_due, without_end
 from churnhealth.checks.never_ended import never_ended
 from churnhealth.checks.only_active import only_active
@@ -39,6 +40,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
     silence = config.question.kind == "inactivity"
     gap_days = config.question.gap_days
     odd = (
+        known_when_left(loaded.history),
         taken_over(loaded.history, gap_days=gap_days),
         came_back(loaded.history, gap_days=gap_days),
         never_due(loaded.history, config.question),

@@ -193,6 +193,16 @@ LEAK_CODES: Mapping[str, Code] = {
         " leave out what is changed when somebody leaves; what is settled at the"
         " beginning, such as a size, may stay",
     ),
+    "CH286": code(
+        "error",
+        True,
+        "contracts that are first known when they stop",
+        "until then the account is looked at on no date, so most of who left is"
+        " learned nowhere, and every chance is too low",
+        "map `known_at` to the day the contract was signed or entered, not to that of"
+        " the row's last change (`updated_at`); without it a contract is known on its"
+        " start",
+    ),
     "CH291": code(
         "warning",
         False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -67,6 +67,7 @@ __all__ = [
 ]
 
 # what the validator calls each of several kinds that may stand at a place
+_NAMED = "\0"  # before an entry's own name, which is no key
 _ONE_OF = re.compile(r"literal\[.*\]|constrained-\w+|str|int|float|[A-Z][a-z]+[A-Z]\w*")
 
 
@@ -168,9 +169,20 @@ def read_config(path: str | Path) -> Config:
             "CH002",
             f"{path.name} is not valid TOML: {error}",
             why="it cannot be read",
-            fix="correct the line named above; text needs quotes",
+            fix=_untangled(str(error)),
         ) from error
     return parse_config(raw, folder=path.resolve().parent)
+
+
+def _untangled(error: str) -> str:
+    if "overwrite" in error:
+        return (
+            "write `[[sources.events]]`, `[[sources.states]]` and `[[playbooks]]` with"
+            " two brackets on each side, the first one too; write each key once"
+        )
+    if "twice" in error:
+        return "put the keys of both under one heading"
+    return "correct the line named above; text needs quotes"
 
 
 def _unread(error: OSError | UnicodeDecodeError) -> str:
@@ -195,7 +207,10 @@ def parse_config(raw: Mapping[str, Any], *, folder: Path) -> Config:
     try:
         return Config.model_validate({**raw, "folder": folder})
     except ValidationError as error:
-        lines = _sentences(dict(e) for e in error.errors(include_url=False))
+        lines = _sentences(
+            {**e, "loc": _by_name(raw, e["loc"])}
+            for e in error.errors(include_url=False)
+        )
     # what is missing beside a misspelt key is most often that key
     beside = {_parent(line) for line in lines if "there is no such key" in line}
     lines = [
@@ -217,11 +232,27 @@ def _parent(line: str) -> str:
     return line.partition(": ")[0].rpartition(".")[0]
 
 
+def _by_name(raw: Mapping[str, Any], loc: tuple[str | int, ...]) -> list[str | int]:
+    """Say `events`, `tickets` in place of `events`, 1: who reads counts from one."""
+    here: Any = raw
+    told: list[str | int] = []
+    for at, part in enumerate(loc):
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            return [*told, *loc[at:]]
+        name = here.get("name") if isinstance(here, Mapping) else None
+        known = isinstance(part, int) and loc[-1] != "name" and isinstance(name, str)
+        told.append(f"{_NAMED}{name}" if known else part)
+    return told
+
+
 def _sentences(problems: Iterable[dict[str, Any]]) -> list[str]:
     """Tell each place once; where one of several kinds may stand, each says what."""
     told: dict[str, list[str]] = {}
     for problem in problems:
         parts = [str(p) for p in problem["loc"] if not _ONE_OF.fullmatch(str(p))]
+        parts = [part.removeprefix(_NAMED) for part in parts]
         where = ".".join(parts) or "the file"
         told.setdefault(where, []).append(_sentence(problem, where))
     return [f"{where}: {'; or: '.join(told[where])}" for where in told]
@@ -233,9 +264,17 @@ def _sentence(problem: dict[str, Any], where: str) -> str:
             f"`[[{where}]]`" if isinstance(problem["input"], dict) else "a list, [...]"
         )
         return f"there may be several; write {one}"
+    if problem["type"] == "model_type":
+        of_category = where.endswith("category")
+        one = '{ column = "..." }' if of_category else f"one table, [{where}]"
+        return f"write {one}"
+    if problem["type"] == "less_than_equal" and problem["ctx"]["le"] == 1:
+        return "it is a share: 0.05 is 5 %"
     if problem["type"] == "string_pattern_mismatch" and where.endswith(".name"):
         made = re.sub("[^a-z0-9]+", "_", str(problem["input"]).lower()).strip("_")
         hint = f", such as {made!r}" if made[:1].isalpha() and made.isascii() else ""
+        if where.startswith("playbooks"):
+            return f"a name has small letters, digits, - and _{hint}"
         return f"a name has small letters, digits and _, a letter first{hint}"
     if problem["type"] != "extra_forbidden":
         return str(problem["msg"]).removeprefix("Value error, ")
@@ -244,11 +283,11 @@ def _sentence(problem: dict[str, Any], where: str) -> str:
     return f"there is no such key{nearest(key, known, cutoff=0.0)}"
 
 
-def _keys_at(loc: tuple[str | int, ...]) -> list[str]:
+def _keys_at(loc: Sequence[str | int]) -> list[str]:
     """List the keys that are allowed at a place in the file."""
     model: Any = Config
     for part in loc:
-        if isinstance(part, int):
+        if isinstance(part, int) or part.startswith(_NAMED):
             continue
         fields = model.model_fields
         named = {f.alias or n: f for n, f in fields.items()}

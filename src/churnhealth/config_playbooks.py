@@ -22,6 +22,13 @@ def _rising(between: tuple[float, float]) -> tuple[float, float]:
     return between
 
 
+def _shares(between: tuple[float, float]) -> tuple[float, float]:
+    low, high = between
+    if low >= 1.0 or 1.0 < high < math.inf:
+        raise ValueError("chances are shares: [0.2, 1] is from 20 % on")
+    return between
+
+
 Between = Annotated[tuple[float, float], AfterValidator(_rising)]
 Days = tuple[Annotated[int, Field(ge=0, le=36_500)], ...]
 
@@ -39,7 +46,7 @@ class When(Section):
     stage: tuple[str, ...] = ()
     segment: tuple[str, ...] = ()
     owner: tuple[str, ...] = ()
-    churn_probability: Between | None = None
+    churn_probability: Annotated[Between, AfterValidator(_shares)] | None = None
     value: Between | None = None
     expected_loss: Between | None = None
     days_to_renewal: Between | None = None

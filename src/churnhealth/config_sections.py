@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self, get_args
@@ -337,7 +338,28 @@ class Bands(Section):
         idle = [key for key in own.values() if getattr(self, key) is not None]
         if idle := [key for key in idle if key not in read]:
             raise ValueError(f"policy {self.policy!r} does not read `{idle[0]}`")
+        if self.cuts is not None:
+            most = 1.0 if self.policy == "fixed" else math.inf
+            if not 0.0 < self.cuts[0] < self.cuts[1] < self.cuts[2] < most:
+                kind = "shares, 0.05 for 5 %," if most == 1.0 else "multiples"
+                raise ValueError(f"`cuts` are {kind} that rise from yellow to red")
+        if self.costs is not None:
+            _refuse_costs(self.costs)
         return self
+
+
+def _refuse_costs(costs: Mapping[str, float]) -> None:
+    if set(costs) != {"loss", "saved", "yellow", "orange", "red"}:
+        raise ValueError("`costs` are loss, saved, yellow, orange and red; all of them")
+    if not 0.0 < costs["saved"] <= 1.0:
+        raise ValueError("`saved` of `costs` is a share: 0.2 for 20 %")
+    if not 0.0 < costs["yellow"] < costs["orange"] < costs["red"] < math.inf:
+        raise ValueError("the prices of `costs` rise from yellow to red, above 0")
+    worth = costs["loss"] * costs["saved"]
+    if not costs["red"] < worth:
+        raise ValueError(
+            f"`costs` of red stay below loss x saved = {worth:g}, or it never pays"
+        )
 
 
 class Check(Section):

@@ -15,7 +15,7 @@ from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import Judged, backtest, fold_plan, training_rows
 from churnhealth.evaluate.bags import likely_around
-from churnhealth.evaluate.choice import choose_specs
+from churnhealth.evaluate.choice import choose_specs, idle_patterns
 from churnhealth.evaluate.inner import TrainingRows
 from churnhealth.evaluate.ladder import Ladder, Rung, climb
 from churnhealth.evaluate.leaks import (
@@ -127,7 +127,13 @@ def build_panel(config: Config, history: History, *, progress: Progress) -> Pane
             gap_days=config.question.gap_days,
             progress=tell,
         )
-    return replace(panel, specs=specs, X=table.values, crowded_out=tuple(crowded_out))
+    return replace(
+        panel,
+        specs=specs,
+        X=table.values,
+        crowded_out=tuple(crowded_out),
+        idle=idle_patterns(config, history),
+    )
 
 
 def judged_by(

@@ -35,3 +35,16 @@ def test_a_denser_training_grid_holds_only_what_is_judged_or_learned_from():
     seen = snapshot_panel(config, loaded().history)
     assert (seen.tests | seen.trains).all()
     assert 1_500 < seen.trains.sum() <= 2_000
+
+
+def test_a_pattern_that_fits_no_feature_is_told():
+    own = {"source": "product", "kind": "count", "item": "login", "days": 91}
+    features = {
+        "include": ["product__*", "surveyz__*", "*__91d"],
+        "exclude": ["product__login__*", "Product__*"],
+        "own": [own],
+    }
+    seen = panel(settings(features=features), loaded().history)
+    told = [f for f in screen(seen) if f.code == "CH287"]
+    assert [f.example for f in told] == ["surveyz__*", "Product__*"]
+    assert told[1].what == "[features]: 'Product__*' fits no feature"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
@@ -11,9 +13,9 @@ from churnhealth.features.directed import directed, seats_noted
 from churnhealth.features.library import default_specs
 from churnhealth.features.own import own_specs
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.sources.contract import History
+from churnhealth.sources.contract import FAR, History
 
-__all__ = ["choose_specs"]
+__all__ = ["choose_specs", "idle_patterns"]
 
 
 def choose_specs(
@@ -33,9 +35,7 @@ def choose_specs(
         windows_days=wanted.windows_days,
         top_events=wanted.top_events,
         known_before=known_before,
-        ends_within=outcome_window(config.question)[1]
-        if config.question.kind == "horizon"
-        else None,
+        ends_within=_ends_within(config),
         include=wanted.include,
         exclude=wanted.exclude,
         also=() if (card := configured_card(config)) is None else card.features,
@@ -54,3 +54,28 @@ def choose_specs(
             fix="widen [features] include, or map more sources",
         )
     return specs
+
+
+def idle_patterns(config: Config, history: History) -> tuple[str, ...]:
+    """Give the patterns of `[features]` that fit no feature of all the data."""
+    wanted, states = config.features, config.sources.states
+    patterns = (*wanted.include, *wanted.exclude)
+    if not patterns:
+        return ()
+    specs = default_specs(
+        history,
+        windows_days=wanted.windows_days,
+        top_events=wanted.top_events,
+        known_before=FAR,
+        ends_within=_ends_within(config),
+        seats=seats_noted(states),
+        most=sys.maxsize,
+    )
+    own = own_specs(history, wanted.own, states=states)
+    names = [spec.name for spec in (*specs, *own)]
+    return tuple(p for p in patterns if not any(fnmatchcase(n, p) for n in names))
+
+
+def _ends_within(config: Config) -> int | None:
+    asked = config.question
+    return outcome_window(asked)[1] if asked.kind == "horizon" else None

@@ -40,7 +40,7 @@ class Panel:
     ``tests`` and ``trains`` mark the rows of the test grid and the training grid;
     ``not_drawn`` counts those that a large training grid leaves out. ``group`` is an
     integer per row, ``None`` when accounts have no groups. ``crowded_out`` names the
-    features that there was no room for.
+    features that there was no room for, ``idle`` the patterns that fit none.
     """
 
     history: History
@@ -55,6 +55,7 @@ class Panel:
     left_out: Mapping[str, int]
     not_drawn: int = 0
     crowded_out: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

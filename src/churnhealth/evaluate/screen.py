@@ -67,7 +67,7 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
 
     Looks at every snapshot whose outcome is known; with fewer than ten accounts that
     left only totals up to the export and accounts that are there twice are found.
-    Tells too when not all training rows are learned from.
+    Tells too when not all training rows are learned from, and of patterns in vain.
     """
     code = panel.labels().code
     known = (code == YES) | (code == NO)
@@ -76,7 +76,12 @@ def screen(panel: Panel) -> tuple[Finding, ...]:
     left[panel.cohort.account[code == YES]] = True
     judged[panel.cohort.account[known]] = True
     judged &= left | ~_gone(panel)
-    anyway = (*_not_drawn(panel), *export_totals(panel), *twins(panel.history))
+    anyway = (
+        *_not_drawn(panel),
+        *_idle(panel),
+        *export_totals(panel),
+        *twins(panel.history),
+    )
     if left.sum() < _FEWEST or (judged & ~left).sum() < _FEWEST:
         return anyway
     who = _Outcome(judged=judged, left=left)
@@ -131,6 +136,13 @@ def _not_drawn(panel: Panel) -> Iterator[Finding]:
         known = drawn + panel.not_drawn
         what = f"{drawn:,} of {known:,} training rows are learned from"
         yield finding("CH235", what, count=panel.not_drawn)
+
+
+def _idle(panel: Panel) -> Iterator[Finding]:
+    """Tell of patterns that fit no feature: what was to be left out is still there."""
+    for pattern in panel.idle:
+        what = f"[features]: {pattern!r} fits no feature"
+        yield finding("CH287", what, count=1, example=pattern)
 
 
 def unread_attributes(panel: Panel) -> Iterator[Finding]:

@@ -203,6 +203,13 @@ LEAK_CODES: Mapping[str, Code] = {
         " the row's last change (`updated_at`); without it a contract is known on its"
         " start",
     ),
+    "CH287": code(
+        "warning",
+        False,
+        "patterns of features that fit none",
+        "what was to be left out is still learned from, or what was to be kept is not",
+        "correct `include` and `exclude`; `churnhealth features` lists the names",
+    ),
     "CH291": code(
         "warning",
         False,

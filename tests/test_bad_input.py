@@ -110,6 +110,11 @@ BROKEN = {
         "the configuration has 1 problem:",
     ),
     "an unknown section": ({"toml": TOML + "[model_]\n"}, "CH003", "model"),
+    "a question that needs contracts where there are none": (
+        {"toml": '[sources]\n[[sources.events]]\nname = "use"\npath = "use.csv"\n'},
+        "CH003",
+        'ask [question] kind = "inactivity"',
+    ),
     "the settings of a service": ({"toml": "[serve]\n"}, "CH003", "no [sources]"),
     "one table where there may be several": (
         {"toml": TOML.replace("[[sources.events]]", "[sources.events]")},

@@ -137,7 +137,10 @@ class Config(Section):
             if not any(not s.planned for s in self.sources.events):
                 raise ValueError("inactivity needs at least one [[sources.events]]")
         elif self.sources.contracts is None:
-            raise ValueError(f"{self.question.kind} needs [sources.contracts]")
+            raise ValueError(
+                f"{self.question.kind} needs [sources.contracts]; where there are none,"
+                ' ask [question] kind = "inactivity": who falls silent?'
+            )
         if self.snapshots.anchor != "calendar" and self.sources.contracts is None:
             raise ValueError("anchored snapshots need [sources.contracts]")
         return self

@@ -243,3 +243,19 @@ def test_where_cover_is_open_the_dates_of_contracts_are_not_compared():
     verdict = by_the_dates(flat, low=0.1, high=0.1)
     assert verdict["skill"] is True
     assert not [r for r in verdict["reasons"] if "dates of the contracts" in r]
+
+
+def test_where_no_term_ends_skill_is_told_beside_silence_alone():
+    judged, _ = judged_with(panel_of())
+    level = np.full(judged.y.size, judged.y.mean())
+    silent = np.where(judged.y == 1, 0.3, 0.01)
+    for chosen, end in (
+        (np.where(judged.y == 1, 0.9, 0.005), "how long each has been silent"),
+        (silent, "and not who will fall silent"),
+    ):
+        p = {"constant": level, "recency": silent, "chosen": chosen}
+        moved = replace(judged, p=p, chosen="lifetime")
+        report = backtest_report(moved, panel_of(), settings(), leaky=None, shuffled={})
+        reasons = report["verdict"]["reasons"]
+        [reason] = [r for r in reasons if "days since each was last there" in r]
+        assert reason.endswith(end)

@@ -179,6 +179,26 @@ def test_a_phone_shows_every_column_and_breaks_no_word(browser, service):
         page.close()
 
 
+def test_beside_another_card_a_table_breaks_no_word(browser, service):
+    page, _ = opened(
+        browser,
+        service,
+        first_of(browser, service),
+        viewport={"width": 1024, "height": 800},
+    )
+    broken = page.evaluate(
+        """[...document.querySelectorAll(".tight td")].filter(e => {
+             const text = e.firstChild
+             if (text?.nodeType !== 3 || /\\s|-/.test(text.data.trim())) return false
+             const word = document.createRange()
+             word.selectNodeContents(text)
+             return word.getClientRects().length > 1
+           }).map(e => e.textContent)"""
+    )
+    assert broken == []
+    page.close()
+
+
 @pytest.mark.parametrize("width", [320, 360, 800, 1280])
 def test_plots_stand_without_script_and_no_word_is_cut_or_covered(
     browser, service, width

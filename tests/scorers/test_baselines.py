@@ -107,3 +107,14 @@ def test_the_fitted_line_is_the_one_of_scikit_learn():
     oracle = LogisticRegression(C=1e9, tol=1e-10).fit(x[:, None], y)
     assert slope == pytest.approx(oracle.coef_[0, 0], abs=1e-4)
     assert level == pytest.approx(oracle.intercept_[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("usual", [1.0, 3.0])
+def test_where_most_were_there_yesterday_longer_silence_is_told_apart(usual):
+    days = np.full(1000, usual)
+    days[:30], days[930:] = 1.0, np.linspace(20, 90, 70)
+    y = (days > 40).astype(int)
+    scorer = RecencyScorer().fit(days[:, None], y)
+    p = scorer.predict_proba(np.array([[usual], [90.0]]))[:, 1]
+    assert p[0] < 0.02
+    assert p[1] > 0.3

@@ -320,3 +320,27 @@ def test_another_database_of_the_same_name_is_told(company):
 
     two = [{"name": name, "sql": source(f"{name}.duckdb")} for name in ("x", "y")]
     assert '"dwh" already exists' in refused(company(events=two)).what
+
+
+@pytest.mark.parametrize("where", ["count::int > 0", "count > 0", "n::date > count"])
+def test_a_condition_on_texts_accuses_no_file_and_says_how_numbers_are_read(
+    company, where
+):
+    files = {
+        "events.csv": "account_id,happened_at,count,n\na1,2025-03-01,1,2\n"
+        "a1,2025-03-01,n/a,2\n"
+    }
+    error = refused(company(files=files, events=events(where=where)))
+    assert error.code == "CH105"
+    assert "damaged" not in error.what
+    assert "n/a" not in str(error)
+    assert "TRY_CAST(amount AS DOUBLE) > 0" in error.fix
+
+
+def test_where_says_how_to_leave_out_what_is_no_number(company):
+    files = {
+        "events.csv": "account_id,happened_at,count\na1,2025-03-01,1\na1,2025-03-01,\n"
+    }
+    where = "TRY_CAST(count AS DOUBLE) > 0"
+    log = load(company(files=files, events=events(where=where))).history.events[0]
+    assert log.account.size == 1

@@ -170,7 +170,9 @@ def needs_both(y: Ints) -> None:
         why="there is nothing to tell apart, so any score would be invented",
         fix="give a longer history, or check the contracts source; where leavers give"
         " notice long before, let [question] look further ahead than that"
-        " (horizon_days, lead_max_days): who has given it is not asked about",
+        " (horizon_days, lead_max_days): who has given it is not asked about; where"
+        " churn is silence, leave out what happens without anybody doing a thing"
+        " (invoices, pushes), or let active_days be longer",
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from churnhealth.config import Config, Question
 from churnhealth.evaluate.backtest import Judged, fold_rows
-from churnhealth.evaluate.beyond import beyond_dates
+from churnhealth.evaluate.beyond import beyond_the_obvious
 from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.gains import gains_of
 from churnhealth.evaluate.metrics import auc, defined, figures, lead_time, log_loss
@@ -224,7 +224,7 @@ def _verdict(
     if config.calibration.method == "isotonic":
         reasons.append(ISOTONIC)
     if skill:
-        beyond = beyond_dates(judged.p, judged.y, draws)
+        beyond = beyond_the_obvious(judged.p, judged.y, draws)
         reasons += [] if beyond is None else [beyond]
         reasons += broken(told, skill=True)
     return {"skill": skill, "chosen": judged.chosen, "reasons": reasons}

@@ -122,9 +122,10 @@ def busiest(X: Floats, names: Sequence[str], columns: Sequence[int]) -> int | No
 class RecencyScorer(_OneFeatureScorer):
     """Churn by the days since the account's last event: one monotone curve.
 
-    Ten bins of equally many rows at most, pooled until monotone, joined by straight
-    lines in log1p(days); an account without any event has a level of its own.
-    ``feature`` names another column than ``days_since`` of the busiest source.
+    Ten bins of equally many rows at most (a value that fills one has it to itself),
+    pooled until monotone, joined by straight lines in log1p(days); an account without
+    any event has a level of its own. ``feature`` names another column
+    than ``days_since`` of the busiest source.
     """
 
     name: ClassVar[str] = "recency"
@@ -161,7 +162,7 @@ class RecencyScorer(_OneFeatureScorer):
         self._settle(x)
 
     def _bend(self, u: Floats, y: Floats, *, rate: float, bins: int) -> None:
-        edges = np.unique(np.quantile(u, np.arange(1, bins) / bins))
+        edges = _edges(u, bins)
         which = np.searchsorted(edges, u, side="right")
         size = np.bincount(which, minlength=edges.size + 1)
         filled = size > 0
@@ -272,3 +273,14 @@ class CalendarScorer(_OneFeatureScorer):
 def _stretch(x: Floats) -> Floats:
     """Compress long silences; the sign stays for columns that are not days."""
     return np.sign(x) * np.log1p(np.abs(x))
+
+
+def _edges(u: Floats, bins: int) -> Floats:
+    """Cut into bins of equally many; a value that fills one stands alone.
+
+    Where most were there yesterday all quantiles are that one day, and whoever has been
+    silent for longer would share its bin.
+    """
+    edges = np.unique(np.quantile(u, np.arange(1, bins) / bins))
+    full = (u[:, None] == edges).mean(axis=0) >= 1 / bins
+    return np.union1d(edges, np.nextafter(edges[full], np.inf))

@@ -147,7 +147,8 @@ CODES: Mapping[str, Code] = {
         "advice",
         False,
         "accounts without any event",
-        "they can only be judged by their contract",
+        "what they do is unknown: a contract alone tells little, and without one"
+        " they are asked about on no day",
         "check that their ids are written alike in all sources",
     ),
     "CH218": code(

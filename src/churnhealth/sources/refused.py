@@ -46,6 +46,10 @@ _DATABASES = (
         "`pip install --upgrade duckdb`, or export its tables to Parquet",
     ),
 )
+_CAST = (
+    "say what the column is to be read as: TRY_CAST(amount AS DOUBLE) > 0 (columns of"
+    " text files are texts in `where`; what is no number then counts as nothing)"
+)
 
 
 def reading_problem(
@@ -62,7 +66,13 @@ def reading_problem(
         return Problem(
             code="CH105",
             what=f"{title}: the query does not run: {first}",
-            fix="correct `sql` or `where`",
+            fix=_CAST if "explicit cast" in first else "correct `sql` or `where`",
+        )
+    if source.where is not None and _refuses_values(kind, first):
+        return Problem(
+            code="CH105",
+            what=f"{title}: `where` cannot be worked out for every row ({kind})",
+            fix=_CAST,
         )
     absent = _absent(title, source, str(error))
     if absent is not None:
@@ -84,6 +94,13 @@ def reading_problem(
         code="CH105",
         what=f"{title}: the query failed while running ({kind})",
         fix="run the `sql` in DuckDB; use TRY_CAST for values that may not convert",
+    )
+
+
+def _refuses_values(kind: str, first: str) -> bool:
+    """Say whether a value was refused by a query, not a file by its reader."""
+    return kind in ("ConversionException", "OutOfRangeException") or (
+        "Could not parse string" in first
     )
 
 

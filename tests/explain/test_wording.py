@@ -230,6 +230,11 @@ GOLDEN = [
     ),
     (
         contract("days_to_renewal"),
+        (0, 31, 57, 0.2),
+        "The renewal is today; among similar accounts 57 days.",
+    ),
+    (
+        contract("days_to_renewal"),
         (NAN, NAN, NAN, -0.2),
         "No renewal date: the contract is open-ended, associated with lower risk.",
     ),

@@ -55,11 +55,13 @@ class Level:
 
     ``{subject}``: Logins. ``{what}``, ``{one}``: the event or state, as many or as one.
     ``{during}``: " in the last 4 weeks" or nothing. ``None``: the feature's own phrase.
+    ``today`` stands for ``now`` where the days are 0.
     """
 
     moved: str | None = None
     same: str = "{subject} stayed at {value}{during}"
     now: str = "{subject}: {value}{during}"
+    today: str = ""
     missing: str = "No record of {lower}{during}"
     beside: str = "; similar accounts have {peers}"
 
@@ -77,8 +79,8 @@ class Move:
     stopped: str = ""
 
 
-def _ago(now: str, *, missing: str, beside: str) -> Level:
-    return Level(moved="", now=now, missing=missing, beside=beside)
+def _ago(now: str, *, missing: str, beside: str, today: str = "") -> Level:
+    return Level(moved="", now=now, today=today, missing=missing, beside=beside)
 
 
 _TREND = Move(
@@ -144,6 +146,7 @@ WORDS: Mapping[str, Level | Move] = {
     ),
     "days_to_next": _ago(
         "The next {one} is {value} away",
+        today="The next {one} is today",
         missing="No {one} is planned",
         beside="; among similar accounts {peers}",
     ),
@@ -170,6 +173,7 @@ WORDS: Mapping[str, Level | Move] = {
     ),
     "days_to_renewal": _ago(
         "The renewal is {value} away",
+        today="The renewal is today",
         missing="No renewal date: the contract is open-ended",
         beside="; among similar accounts {peers}",
     ),

@@ -217,6 +217,7 @@ def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
     same, missing = words.same, words.missing.format(**fixed)
     of_peers = lru_cache(maxsize=_MEDIANS)(number)
     now = _around("value", words.now, fixed)
+    today = words.today.format(**fixed)
     beside = _around("peers", words.beside, fixed)
 
     def say(value: float, past: float, peers: float, effect: float) -> str:
@@ -231,7 +232,7 @@ def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
             template = same if before == told else moved
             text = template.format(moved=verb, past=before, value=told, **fixed)
         else:
-            text = told.join(now)
+            text = today if today and value == 0 else told.join(now)
         if peers == peers:
             theirs = of_peers(peers)
             text += theirs.join(beside)

@@ -58,6 +58,21 @@ def test_notices_written_back_to_the_first_day_are_told(company):
     assert found(company(files={"contracts.csv": unsaid}), "CH256") == []
 
 
+def test_a_day_that_stands_for_no_stop_is_not_advised_to_be_left_out(company):
+    text = "account_id,start,end,cancelled_at\n"
+    text += "".join(f"a{i},2024-01-01,2025-01-01,1970-01-01\n" for i in range(12))
+    [told] = found(company(files={"contracts.csv": text}), "CH202")
+    assert "before they start, though nobody knew of them before, 12 of them" in (
+        told.what
+    )
+    assert 'missing = ["1970-01-01"]' in told.fix
+    config = company(
+        files={"contracts.csv": text},
+        contracts={"path": "contracts.csv", "missing": ["1970-01-01"]},
+    )
+    assert found(config, "CH202") == []
+
+
 def test_upgrades_are_no_stops_that_notices_are_compared_with(company):
     told = "account_id,start,end,cancelled_at,notice_at\n"
     for i in range(12):

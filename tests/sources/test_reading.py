@@ -168,6 +168,24 @@ def test_a_missing_account_id_is_refused(company):
     assert "1 row is without it, the first is data row 2" in error.what
 
 
+def test_ids_of_merged_cells_are_not_advised_to_be_left_out(company):
+    """Leaving them out would keep of each account its first row alone."""
+    rows = "a1,2025-03-01\n,2025-03-02\n,2025-03-03\na2,2025-03-01\n,2025-03-02\n"
+    error = refused(company(files={"events.csv": "account_id,happened_at\n" + rows}))
+    assert error.code == "CH106"
+    assert "write the id into every row: of merged cells" in error.fix
+    assert "leave those rows out" not in error.fix
+
+
+def test_a_sign_of_per_cent_is_told_with_what_takes_it_off(company):
+    text = "account_id,start,discount\na1,2025-03-01,10 %\na1,2025-04-01,0\n"
+    error = refused(
+        company(files={"c.csv": text}, sources={"contracts": {"path": "c.csv"}})
+    )
+    assert error.code == "CH104"
+    assert "replace(\"discount\", '%', '')" in error.fix
+
+
 def test_an_account_that_stands_twice_is_refused(company):
     files = {"accounts.csv": "account_id\na1\na1\na2\n"}
     error = refused(

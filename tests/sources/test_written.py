@@ -139,6 +139,13 @@ def test_points_that_part_thousands_are_not_read_as_decimals(company):
     assert sorted(meant) == [1.2, 1.35, 12.4, 950.0]
 
 
+def test_years_of_two_digits_that_stand_first_are_known(company):
+    rows = [f"a1;{year}-12-31;9" for year in (22, 23, 24)]
+    with pytest.raises(SourceError) as caught:
+        read(company, contracts(*rows, "a1;32-01-01;9"))
+    assert caught.value.fix == 'add to `formats`: start = "%y-%m-%d"'
+
+
 def test_commas_that_may_part_either_are_told_with_what_each_format_makes(company):
     rows = [f"a1;2025-01-01;{v}" for v in ("950", "1,200", "12,400")]
     fix = refused(company(files=contracts(*rows))).fix

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from churnhealth.said import many
@@ -40,12 +42,15 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
         return []
     c = history.contracts.rows(history.contracts.replaced_at == FAR)
     found = [
-        _contradiction(history, c, c.end < c.start, "end before they start"),
+        _contradiction(
+            history, c, c.end < c.start, "end before they start", days=c.end
+        ),
         _contradiction(
             history,
             c,
             (c.cancelled_at < c.start) & (c.known_at >= c.start),
             "are cancelled before they start, though nobody knew of them before",
+            days=c.cancelled_at,
         ),
         _contradiction(
             history,
@@ -75,17 +80,35 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
 
 
 def _contradiction(
-    history: History, c: Contracts, wrong: Flags, words: str
+    history: History,
+    c: Contracts,
+    wrong: Flags,
+    words: str,
+    *,
+    days: Days | None = None,
 ) -> Finding | None:
+    """Count rows; ``days`` may hold one that stands for none in most of them."""
     count = int(wrong.sum())
     if not count:
         return None
-    return finding(
+    told = finding(
         "CH202",
         f"{_TITLE}: {count:,} of {wrong.size:,} rows {words}",
         count=count,
         example=first_id(history, c.account[wrong]),
         stops=count > _SHARE_THAT_STOPS * wrong.size,
+    )
+    if days is None or count < _FEW:
+        return told
+    day, times = np.unique(days[wrong], return_counts=True)
+    if times.max() < _MOST * count:
+        return told
+    shared = date_of(int(day[times.argmax()]))
+    return replace(
+        told,
+        what=f"{told.what}, {int(times.max()):,} of them on {shared}",
+        fix=f'where that day stands for none: missing = ["{shared}"] on the source, as'
+        f" the file writes it; else {told.fix}",
     )
 
 

@@ -35,6 +35,8 @@ from churnhealth.sources.written import (
 
 __all__ = ["named", "unconverted", "unsuited"]
 
+_MERGED = 0.5  # of the rows without an account: an id was written once for several
+
 _WORDS: Mapping[str, str] = {
     TIME: "a date or time",
     OPEN_TIME: "a date or time",
@@ -85,7 +87,8 @@ def unconverted(
         sql = f"SELECT count(*), min(rowid) + 1 FROM {into} WHERE bad & {1 << i} > 0"  # noqa: S608
         count, first = con.execute(sql).fetchall()[0]
         if kind == BLANK:
-            problems.append(_blank(opened, ours, int(count), int(first)))
+            most = int(count) > _MERGED * rows
+            problems.append(_blank(opened, ours, (int(count), int(first)), most=most))
         else:
             problems.append(_unread(con, opened, ours, kind, (int(count), int(first))))
     return problems or [*_misread(con, opened), *_mixed(con, opened)]
@@ -143,8 +146,8 @@ def _rows(opened: Opened) -> str:
     return f"(SELECT * FROM {opened.view}{where})"  # noqa: S608
 
 
-def _blank(opened: Opened, ours: str, count: int, first: int) -> Problem:
-    theirs = opened.columns[ours]
+def _blank(opened: Opened, ours: str, found: tuple[int, int], *, most: bool) -> Problem:
+    theirs, (count, first) = opened.columns[ours], found
     rows = "row is" if count == 1 else "rows are"
     what = (
         f"{opened.title}: {named(ours, theirs)} is empty; {count} {rows} without"
@@ -154,6 +157,11 @@ def _blank(opened: Opened, ours: str, count: int, first: int) -> Problem:
         "fill the column, or leave those rows out:"
         f" where = '{quoted(theirs)} is not null'"
     )
+    if most and ours == "account_id":
+        fix = (
+            "write the id into every row: of merged cells a spreadsheet keeps the first"
+            " alone, and the rows below it are of the same account"
+        )
     if nameless := headless(opened, opened.columns.values()):
         what += (
             f": the first line of {Path(nameless[0]).name!r} names no column that we"
@@ -208,6 +216,14 @@ def _unread(
     )
 
 
+def _per_cent(con: Connection, opened: Opened, theirs: str) -> bool:
+    """Say whether a text column holds numbers with a sign of per cent."""
+    q = quoted(theirs)
+    signed = f"contains({q}, '%') AND TRY_CAST(replace({q}, '%', '') AS DOUBLE)"
+    sql = f"SELECT 1 FROM {_rows(opened)} WHERE {signed} IS NOT NULL LIMIT 1"  # noqa: S608
+    return bool(con.execute(sql).fetchall())
+
+
 def _formats(theirs: str, ways: Sequence[str]) -> str:
     named = ", or ".join(f'{toml_key(theirs)} = "{w}"' for w in ways)
     twofold = "; the first reads 1,200 as 1.2, the second as 1200"
@@ -248,6 +264,8 @@ def _other_way(
     q, plain = quoted(theirs), "DOUBLE" if family == "numbers" else "TIMESTAMP"
     if opened.kinds[theirs] != "VARCHAR" or theirs in opened.source.formats:
         return None
+    if family == "numbers" and _per_cent(con, opened, theirs):
+        return f"take off the sign in `sql`: replace({q}, '%', '')"
     rest = f"(SELECT * FROM {_rows(opened)} WHERE TRY_CAST({q} AS {plain}) IS NULL)"  # noqa: S608
     ways = fitting(con, rest, theirs, "VARCHAR", family)
     if not ways or (family != "numbers" and "%" not in ways[0]):

@@ -66,7 +66,8 @@ _CODES = (  # of currencies; any other three letters may be those of an id
 )
 _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%Y.%m.%d"),
-    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y"),
     *("%b %d, %Y", "%B %d, %Y", "%d %B %Y"),
 )
 _PERIODS = ("%G-W%V", "%Y-%m", "%m/%Y", "%b %Y", "%b-%y", "%B %Y")

@@ -177,6 +177,21 @@ BROKEN = {
         "CH003",
         "bands: `costs` are loss, saved, yellow, orange and red; all of them",
     ),
+    "a colour for nobody": (
+        {"toml": TOML + '[bands]\npolicy = "capacity"\ncapacity = [0, 1, 1]\n'},
+        "CH003",
+        "bands.capacity.0: Input should be greater than or equal to 1",
+    ),
+    "days of an anchor without one": (
+        {"toml": TOML + "[snapshots]\nfirst_day = 30\n"},
+        "CH003",
+        "snapshots: `first_day` and `last_day_before_end` count from",
+    ),
+    "dates that end before they begin": (
+        {"toml": TOML + "[snapshots]\nfrom = 2025-02-01\nuntil = 2025-01-01\n"},
+        "CH003",
+        "snapshots: `from` lies after `until`",
+    ),
     "chances in per cent": (
         {"toml": TOML + PLAYBOOK + "churn_probability = [20, 100]\n"},
         "CH003",

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 Days = Annotated[int, Field(ge=0, le=36_500)]
+Few = Annotated[int, Field(ge=1)]
 Kind = Literal["renewal", "horizon", "inactivity"]
 
 
@@ -228,6 +229,13 @@ class Snapshots(Section):
                 f"anchor = '{self.anchor}' counts days from each account's own date:"
                 " give `every` as a number of days"
             )
+        if self.anchor == "calendar" and (self.first_day or self.last_day_before_end):
+            raise ValueError(
+                "`first_day` and `last_day_before_end` count from an account's own"
+                " dates: they need `anchor`"
+            )
+        if self.from_ and self.until and self.from_ > self.until:
+            raise ValueError("`from` lies after `until`, so nobody is looked at")
         return self
 
 
@@ -325,7 +333,7 @@ class Bands(Section):
 
     policy: Literal["base-odds", "fixed", "capacity", "cost"] = "base-odds"
     cuts: tuple[float, float, float] | None = None
-    capacity: tuple[int, int, int] | None = None
+    capacity: tuple[Few, Few, Few] | None = None
     costs: Mapping[str, float] | None = None
     hysteresis: Annotated[float, Field(ge=0, le=2)] = 0.0
 

@@ -170,8 +170,8 @@ def _closed(panel: Panel, judged_at: int) -> tuple[Ints, Ints]:
             f"no label had closed before {date_of(judged_at)}; snapshots begin on"
             f" {date_of(int(panel.cohort.as_of.min(initial=judged_at)))}",
             why="a model judged then has nothing to learn from",
-            fix=f"set a later [backtest] test_from, {_SOONER}, a shorter lead or horizon,"
-            " or give more history",
+            fix=f"set a later [backtest] test_from, {_SOONER}, a shorter lead or"
+            " horizon, or give more history",
         )
     return code, row
 

@@ -186,6 +186,19 @@ def test_a_sign_of_per_cent_is_told_with_what_takes_it_off(company):
     assert "replace(\"discount\", '%', '')" in error.fix
 
 
+def test_a_text_in_double_quotes_is_told_to_stand_in_single_ones(company):
+    source = events(where='account_id = "a1"')
+    error = refused(company(events=source))
+    assert error.code == "CH105"
+    assert "texts stand in single quotes" in error.fix
+
+
+def test_a_where_that_no_row_meets_is_what_is_to_be_corrected(company):
+    error = refused(company(events=events(where="account_id = 'nobody'")))
+    assert error.code == "CH103"
+    assert error.fix == "correct `where`, or remove the source"
+
+
 def test_an_account_that_stands_twice_is_refused(company):
     files = {"accounts.csv": "account_id\na1\na1\na2\n"}
     error = refused(

@@ -66,7 +66,11 @@ def reading_problem(
         return Problem(
             code="CH105",
             what=f"{title}: the query does not run: {first}",
-            fix=_CAST if "explicit cast" in first else "correct `sql` or `where`",
+            fix=_CAST
+            if "explicit cast" in first
+            else "correct `sql` or `where`; texts stand in single quotes: plan = 'pro'"
+            if "Referenced column" in first
+            else "correct `sql` or `where`",
         )
     if source.where is not None and _refuses_values(kind, first):
         return Problem(

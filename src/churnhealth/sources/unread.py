@@ -78,7 +78,8 @@ def unconverted(
     if rows == 0:
         what = f"{opened.title}: there are no rows"
         also = " that pass `where`" if opened.source.where else ""
-        fix = "give a table with rows, or remove the source"
+        fix = "correct `where`" if also else "give a table with rows"
+        fix += ", or remove the source"
         return [Problem(code="CH103", what=what + also, fix=fix)]
     problems = []
     for i, (ours, kind) in enumerate(checks):

@@ -3,6 +3,7 @@
 import csv
 import json
 from datetime import UTC, date, datetime
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -127,6 +128,16 @@ def test_check_says_early_that_train_would_stop(company, asked):
     assert f"{caught.value.code}: {caught.value.what}" in told["CH249"].what
     assert told["CH249"].fix == caught.value.fix
     assert "CH249" not in {f.code for f in usual}
+
+
+def test_check_says_that_the_scorecard_reads_what_does_not_exist(company, tmp_path):
+    card = files("churnhealth").joinpath("rules-simulated.toml").read_text("utf-8")
+    (tmp_path / "card.toml").write_text(card.replace("__28d", "__29d"), "utf-8")
+    config = company("horizon", rules={"card": str(tmp_path / "card.toml")})
+    with Progress() as progress:
+        found = check_all(config, today=TODAY, progress=progress)
+    [told] = [f for f in found if f.code == "CH249"]
+    assert "`train` and `backtest` stop with CH332" in told.what
 
 
 def test_a_renewal_is_asked_of_accounts_whose_end_is_near_only(

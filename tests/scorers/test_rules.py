@@ -294,8 +294,17 @@ def test_a_card_that_makes_no_sense_is_refused(change, told):
         parse_card(card)
 
 
+def test_a_key_that_does_not_exist_is_told_alone():
+    card = copy.deepcopy(CARD)
+    card["stages"][0]["measures"][0]["gren"] = 3
+    with pytest.raises(TrainingError) as caught:
+        parse_card(card)
+    [line] = caught.value.what.splitlines()[1:]
+    assert line.endswith("stages.0.measures.0.gren: there is no such key")
+
+
 def test_an_unreadable_file_is_refused(tmp_path):
-    with pytest.raises(TrainingError, match="CH330"):
+    with pytest.raises(TrainingError, match=r"CH330.*none.toml: no such file"):
         read_card(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(TrainingError, match="CH330"):

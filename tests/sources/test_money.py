@@ -106,7 +106,7 @@ def test_the_mending_names_every_currency_once(company):
     config = company(files={"contracts.csv": text}, contracts=contracts(MAPPED))
     with pytest.raises(SourceError) as caught:
         load(config)
-    assert "rates = { EUR = 1, SEK = 1, USD = 1 }" in caught.value.fix
+    assert "rates = { EUR = 1, SEK = ?, USD = ? }" in caught.value.fix
 
 
 def test_an_empty_currency_is_refused_and_a_row_without_money_needs_none(company):

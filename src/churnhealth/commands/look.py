@@ -8,6 +8,7 @@ from datetime import date
 from churnhealth.config import Config
 from churnhealth.errors import TrainingError
 from churnhealth.evaluate.backtest import can_learn
+from churnhealth.evaluate.makers import configured_card
 from churnhealth.evaluate.screen import screen, unread_attributes
 from churnhealth.gathering import check_sources
 from churnhealth.pipeline import build_panel
@@ -47,6 +48,8 @@ def look_into(
     found = (*findings, *screen(panel), *unread_attributes(panel))
     try:
         can_learn(panel, config)
+        if (card := configured_card(config)) is not None:
+            card.check(panel.names)
     except TrainingError as error:
         return (*found, _no_training(error))
     return found

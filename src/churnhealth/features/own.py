@@ -70,7 +70,9 @@ def _spec(
     if kind is None:
         _refuse(where, f"there is no kind {own.kind!r}{nearest(own.kind, KINDS)}")
     if kind.windowed != (own.days is not None):
-        _refuse(where, f"{own.kind} has {'a' if kind.windowed else 'no'} window (days)")
+        _refuse(
+            where, f"{own.kind} {'needs' if kind.windowed else 'has no'} window: `days`"
+        )
     makers = {"contracts": _of_terms, "accounts": _of_profile}
     made = makers.get(kind.family, _of_log)(history, own, where)
     (made,) = directed([made], states)
@@ -164,7 +166,8 @@ def _log(history: History, own: OwnFeature, where: str) -> EventLog | StateLog:
             return states
     logs: tuple[EventLog | StateLog, ...] = (*history.events, *history.states)
     near = nearest(own.source, [log.name for log in logs])
-    return _refuse(where, _NO_SOURCE.format(own.source, own.kind) + near)
+    there = f"; there are {', '.join(log.name for log in logs)}" if not near else ""
+    return _refuse(where, _NO_SOURCE.format(own.source, own.kind) + near + there)
 
 
 def _can_be_read(log: EventLog, own: OwnFeature, where: str) -> None:

@@ -246,6 +246,8 @@ def read_card(path: Path) -> Card:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         detail = str(error) if isinstance(error, tomllib.TOMLDecodeError) else ""
+        if isinstance(error, OSError):
+            detail = (error.strerror or "").lower()
         raise TrainingError(
             "CH330",
             f"cannot read the scorecard {path.name}: {detail or type(error).__name__}",
@@ -262,9 +264,13 @@ def parse_card(raw: Mapping[str, Any]) -> Card:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
     lines = []
-    for problem in problems:
+    told = [p for p in problems if p["type"] != "too_short"]
+    for problem in told or problems:  # what is refused is no longer there: an echo
         where = ".".join(str(part) for part in problem["loc"]) or "the card"
-        lines.append(f"{where}: {problem['msg'].removeprefix('Value error, ')}")
+        what = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            what = "there is no such key"
+        lines.append(f"{where}: {what}")
     raise TrainingError(
         "CH331",
         f"the scorecard has {len(lines)} problem(s):\n    " + "\n    ".join(lines),

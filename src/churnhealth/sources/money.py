@@ -73,7 +73,9 @@ def unrated(
     rows = sum(n for _, n in lacking)
     named = [c for c, _ in lacking if re.fullmatch(_CODE, c)][:5]
     which = f" ({', '.join(named)})" if named else ""
-    given = ", ".join(f"{name} = 1" for name in named or ["EUR"])
+    # no number that nobody gave: pasted as it is, it must not add up kronor and euros
+    worth = ["?" if rates or i else "1" for i in range(len(named) or 1)]
+    given = ", ".join(map("{} = {}".format, named or ["EUR"], worth))
     return [
         Problem(
             code="CH116",

@@ -106,10 +106,7 @@ def build_panel(config: Config, history: History, *, progress: Progress) -> Pane
         known_before = min(f.judged_at for f in fold_plan(panel, config))
         crowded_out: list[str] = []
         specs = choose_specs(
-            config,
-            history,
-            known_before=known_before,
-            crowded_out=crowded_out.extend,
+            config, history, known_before=known_before, crowded_out=crowded_out.extend
         )
     with progress.stage("features", total=panel.cohort.account.size):
         done = 0

@@ -18,6 +18,7 @@ __all__ = [
 _MINUS = "\u2212"
 # halves go up everywhere, or 0.525 would be 0.53 in a table and 52 % in its sentence
 _HALVES = 1 + 1e-12
+_MANY = 1e9  # beyond it that would add to the number itself
 
 
 def percent(share: float, places: int = 0) -> str:
@@ -75,10 +76,12 @@ def nearest(name: str, among: Iterable[str], *, cutoff: float = 0.6) -> str:
 def rounded(value: float, places: int) -> str:
     """Write a number with thousands apart; halves go up.
 
-    >>> rounded(1234.5, 0), rounded(-0.25, 1), rounded(-0.01, 1)
-    ('1,235', '−0.3', '0.0')
+    >>> rounded(1234.5, 0), rounded(-0.25, 1), rounded(-0.01, 1), rounded(1e12, 0)
+    ('1,235', '−0.3', '0.0', '1,000,000,000,000')
     """
-    return minus(f"{value * _HALVES:,.{places}f}")
+    if abs(value) < _MANY:
+        value *= _HALVES
+    return minus(f"{value:,.{places}f}")
 
 
 def minus(text: str) -> str:

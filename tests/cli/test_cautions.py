@@ -70,8 +70,24 @@ def test_contracts_that_end_before_the_rest_are_told(days, told):
     if told:
         last = date_of(int(late.contracts.start.max()))
         gone = np.isin(made.scores["status"], ("grace", "churned"))
+        c = late.contracts.rows(late.contracts.cancelled_at < AS_OF)
+        left = late.accounts.ids[c.account[c.cancelled_at > late.contracts.start.max()]]
+        gone &= ~np.isin(made.scores["account_id"], left)
         lapsed = (gone & (made.scores["renewal_date"] > np.datetime64(last))).sum()
         assert f"after {last}, and {lapsed} accounts whose cover ended" in warning
+
+
+def test_contracts_that_know_who_cancelled_since_are_no_older_export():
+    history = loaded().history
+    c = history.contracts.rows(history.contracts.start < AS_OF - 45)
+    since = (c.end > AS_OF - 45) & (c.end < AS_OF)
+    stop = np.where(since, c.end - 1, c.cancelled_at)
+    notice = np.where(since, np.minimum(c.notice_at, stop), c.notice_at)
+    known = replace(history, contracts=replace(c, cancelled_at=stop, notice_at=notice))
+    made = scored(bundle_of("gbm"), history=known)
+    assert np.isin(made.scores["status"], ("grace", "churned")).sum() > 20
+    warning = cautions(bundle_of("gbm"), settings(), known, made, day=AS_OF)
+    assert "no contract begins after" not in str(warning)
 
 
 @pytest.mark.parametrize(

@@ -91,16 +91,19 @@ def of_contracts(history: History, book: ScoreBook, day: int) -> Iterator[str]:
 def _ended_since(history: History, book: ScoreBook, day: int) -> tuple[int, int] | None:
     """Give the last start of any contract, and how many lapsed since it.
 
-    In as many days before it many began: none since is an export that ends there.
+    In as many days before it many began: none since is an export that ends there. Who
+    cancelled since is in it: where all begin on the first of a month, nothing is old.
     """
     if history.contracts is None:
         return None
-    begun = history.contracts.start[history.contracts.known_at < day]
-    begun = begun[begun < day]
+    known = history.contracts.rows(history.contracts.known_at < day)
+    begun = known.start[known.start < day]
     last = int(begun.max(initial=-FAR))
     since, ends = day - 1 - last, book.scores["renewal_date"]
     lapsed = np.isin(book.scores["status"], ("grace", "churned"))
     lapsed &= ends.astype("datetime64[D]") > np.datetime64(last, "D")
+    left = known.account[(last < known.cancelled_at) & (known.cancelled_at < day)]
+    lapsed &= ~np.isin(book.scores["account_id"], history.accounts.ids[left])
     usual = int((begun > last - since).sum())
     many_lapsed = int(lapsed.sum())
     return (last, many_lapsed) if min(usual, many_lapsed) >= _FEW else None

@@ -65,3 +65,16 @@ def test_half_of_those_who_left_are_needed_and_ten(company):
     assert told(company, contracts(mixed(12), left=24))
     assert not told(company, contracts(mixed(11), left=24))
     assert not told(company, contracts(mixed(9), left=9))
+
+
+def test_who_asks_who_falls_silent_looks_at_accounts_without_contracts(company):
+    def row(i):
+        return f"a{i},2024-01-01,2026-01-01,2025-05-01,,,2025-05-01\n"
+
+    config = company(files={"contracts.csv": contracts(row)})
+    loaded = load(config)
+    asked = config.question.model_copy(update={"kind": "inactivity"})
+    silence = config.model_copy(update={"question": asked})
+    today = date(2026, 1, 1)
+    assert "CH286" in {f.code for f in check(config, loaded, today=today)}
+    assert "CH286" not in {f.code for f in check(silence, loaded, today=today)}

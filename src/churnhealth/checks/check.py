@@ -40,7 +40,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
     silence = config.question.kind == "inactivity"
     gap_days = config.question.gap_days
     odd = (
-        known_when_left(loaded.history),
+        None if silence else known_when_left(loaded.history),
         taken_over(loaded.history, gap_days=gap_days),
         came_back(loaded.history, gap_days=gap_days),
         never_due(loaded.history, config.question),

@@ -199,6 +199,20 @@ def test_a_where_that_no_row_meets_is_what_is_to_be_corrected(company):
     assert error.fix == "correct `where`, or remove the source"
 
 
+def test_of_a_file_without_rows_the_where_is_not_to_be_corrected(company):
+    source = events(where="account_id = 'a1'")
+    error = refused(
+        company(files={"events.csv": "account_id,happened_at\n"}, events=source)
+    )
+    assert error.fix == "give a table with rows, or remove the source"
+
+
+def test_most_rows_may_be_of_nobody_and_are_left_out(company):
+    text = "account_id,happened_at\na1,2025-03-01\n,2025-03-01\n,2025-03-02\n"
+    error = refused(company(files={"events.csv": text}))
+    assert "where they are of nobody leave them out: where = " in error.fix
+
+
 def test_an_account_that_stands_twice_is_refused(company):
     files = {"accounts.csv": "account_id\na1\na1\na2\n"}
     error = refused(

@@ -77,7 +77,8 @@ def unconverted(
     rows, bits = int(found[0]), int(found[1] or 0)
     if rows == 0:
         what = f"{opened.title}: there are no rows"
-        also = " that pass `where`" if opened.source.where else ""
+        some = con.execute(f"SELECT 1 FROM {opened.view} LIMIT 1").fetchall()  # noqa: S608
+        also = " that pass `where`" if some else ""
         fix = "correct `where`" if also else "give a table with rows"
         fix += ", or remove the source"
         return [Problem(code="CH103", what=what + also, fix=fix)]
@@ -161,7 +162,8 @@ def _blank(opened: Opened, ours: str, found: tuple[int, int], *, most: bool) -> 
     if most and ours == "account_id":
         fix = (
             "write the id into every row: of merged cells a spreadsheet keeps the first"
-            " alone, and the rows below it are of the same account"
+            " alone, and the rows below it are of the same account; where they are of"
+            f" nobody leave them out: where = '{quoted(theirs)} is not null'"
         )
     if nameless := headless(opened, opened.columns.values()):
         what += (

@@ -138,6 +138,12 @@ def test_check_says_that_the_scorecard_reads_what_does_not_exist(company, tmp_pa
         found = check_all(config, today=TODAY, progress=progress)
     [told] = [f for f in found if f.code == "CH249"]
     assert "`train` and `backtest` stop with CH332" in told.what
+    model = config.model.model_copy(update={"ladder": ("constant", "recency")})
+    unread = config.model_copy(update={"model": model})  # of that card nothing is read
+    with Progress() as progress:
+        found = check_all(unread, today=TODAY, progress=progress)
+        run_backtest(unread, predictions=None, today=TODAY, progress=progress)
+    assert "CH249" not in {f.code for f in found}
 
 
 def test_a_renewal_is_asked_of_accounts_whose_end_is_near_only(

@@ -48,7 +48,8 @@ def look_into(
     found = (*findings, *screen(panel), *unread_attributes(panel))
     try:
         can_learn(panel, config)
-        if (card := configured_card(config)) is not None:
+        card = configured_card(config) if "rules" in config.model.ladder else None
+        if card is not None:
             card.check(panel.names)
     except TrainingError as error:
         return (*found, _no_training(error))

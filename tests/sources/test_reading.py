@@ -259,6 +259,12 @@ def test_a_query_of_a_file_that_is_not_there_is_told_which(company):
     assert "TRY_CAST" not in error.fix
 
 
+def test_of_a_query_that_refuses_a_value_its_where_is_not_to_be_corrected(company):
+    sql = "select 'a1' account_id, cast('a day' as date) happened_at"
+    source = {"name": "p", "sql": sql, "where": "account_id <> 'x'"}
+    assert "the query failed while running" in refused(company(events=[source])).what
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "CP1252"])
 def test_a_query_of_a_file_that_is_not_utf_8_is_told_so(company, tmp_path, encoding):
     (tmp_path / "prices.csv").write_bytes("id;price\na1;5 €\n".encode("cp1252"))

@@ -72,7 +72,8 @@ def reading_problem(
             if "Referenced column" in first
             else "correct `sql` or `where`",
         )
-    if source.where is not None and _refuses_values(kind, first):
+    only_where = source.where is not None and source.sql is None
+    if only_where and _refuses_values(kind, first):
         return Problem(
             code="CH105",
             what=f"{title}: `where` cannot be worked out for every row ({kind})",

@@ -77,6 +77,17 @@ def test_contracts_that_end_before_the_rest_are_told(days, told):
         assert f"after {last}, and {lapsed} accounts whose cover ended" in warning
 
 
+def test_contracts_that_pause_as_they_do_are_no_older_export():
+    history = loaded().history
+    c = history.contracts.rows(history.contracts.start < AS_OF - 45)
+    paused = (c.start > AS_OF - 200) & (c.start < AS_OF - 150)  # as long as since
+    late = replace(history, contracts=c.rows(~paused))
+    made = scored(bundle_of("gbm"), history=late)
+    assert np.isin(made.scores["status"], ("grace", "churned")).sum() > 20
+    warning = cautions(bundle_of("gbm"), settings(), late, made, day=AS_OF)
+    assert "no contract begins after" not in str(warning)
+
+
 def test_contracts_that_know_who_cancelled_since_are_no_older_export():
     history = loaded().history
     c = history.contracts.rows(history.contracts.start < AS_OF - 45)

@@ -91,15 +91,18 @@ def of_contracts(history: History, book: ScoreBook, day: int) -> Iterator[str]:
 def _ended_since(history: History, book: ScoreBook, day: int) -> tuple[int, int] | None:
     """Give the last start of any contract, and how many lapsed since it.
 
-    In as many days before it many began: none since is an export that ends there. Who
-    cancelled since is in it: where all begin on the first of a month, nothing is old.
+    In as many days before it many began, and in a year no pause was as long: that is
+    an export that ends there, and no weekend. Who cancelled since is in it.
     """
     if history.contracts is None:
         return None
     known = history.contracts.rows(history.contracts.known_at < day)
     begun = known.start[known.start < day]
     last = int(begun.max(initial=-FAR))
+    recent = np.unique(begun[begun >= last - _A_YEAR])
     since, ends = day - 1 - last, book.scores["renewal_date"]
+    if since < np.diff(recent).max(initial=1):
+        return None
     lapsed = np.isin(book.scores["status"], ("grace", "churned"))
     lapsed &= ends.astype("datetime64[D]") > np.datetime64(last, "D")
     left = known.account[(last < known.cancelled_at) & (known.cancelled_at < day)]

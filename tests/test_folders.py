@@ -284,3 +284,5 @@ def test_what_could_not_be_written_is_refused_before_any_work(tmp_path, monkeypa
     (tmp_path / "theirs").write_text("1")
     with pytest.raises(ConfigError, match="CH009"):
         refuse_early(tmp_path, ours=OURS)
+    with pytest.raises(NotADirectoryError):
+        refuse_early(tmp_path / "theirs" / "models" / "new", ours=OURS)

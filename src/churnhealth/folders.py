@@ -74,6 +74,10 @@ def refuse_early(target: Path, *, ours: Collection[str]) -> None:
     _refuse_foreign(target, ours)
     above = target.absolute().parents
     nearest = next(folder for folder in above if folder.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(
+            errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest)
+        )
     if not os.access(nearest, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(nearest))
 

@@ -171,7 +171,7 @@ def train_bundle(
 ) -> dict[str, Any]:
     """Train, write the bundle, log the run; ``tune`` is a budget as it was typed."""
     budget = None if tune is None else Budget.read(tune)
-    refuse_place(out or config.folder / "models" / "new")
+    refuse_place(out or config.folder / "models" / ".yet-to-be-named")
     loaded, findings = gather(config, today=today, progress=progress)
     trained = train(
         config, loaded, findings, as_of=as_of, tune=budget, progress=progress

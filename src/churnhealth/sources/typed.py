@@ -83,7 +83,7 @@ def make_typed(con: Connection, opened: Opened, *, into: str) -> list[Problem]:
     """
     if problems := [*unsuited(con, opened), *unknown_zone(con, opened)]:
         return problems
-    once = _Once()
+    once = _Once(opened.kinds)
     columns, flags, checks = _expressions(opened, once)
     try:
         told = dict(zip(flags, checks, strict=True))
@@ -106,14 +106,16 @@ class _Once:
     """What is made of a column and asked for several times, with a name for it.
 
     DuckDB then plans and computes it once: written out each time, to plan the rows of
-    a small file took longer than to read them.
+    a small file took longer than to read them. A name that is longer than those of
+    all columns is none of theirs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Iterable[str]) -> None:
         self.named: dict[str, str] = {}
+        self._prefix = "once".ljust(max(map(len, columns), default=0) + 1, "_")
 
     def __call__(self, expression: str) -> str:
-        name = f"churnhealth_once_{len(self.named)}"
+        name = f"{self._prefix}{len(self.named)}"
         return self.named.setdefault(expression, name)
 
 

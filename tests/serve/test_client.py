@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 
@@ -157,6 +158,28 @@ def test_nobody_is_followed_elsewhere_with_the_key(answering, address):
     with pytest.raises(ServiceError, match="CH541") as caught:
         asked.model()
     assert caught.value.status == 302
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"]
+)
+def test_an_answer_that_comes_in_drops_is_waited_for_no_longer_than_was_said(head):
+    def drip(listening):
+        with listening.accept()[0] as caller, suppress(OSError):
+            caller.sendall(head)
+            for _ in range(1_000):  # the caller goes before
+                caller.sendall(b"H")
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,))
+        thread.start()
+        port = listening.getsockname()[1]
+        asked = Client(base=f"http://127.0.0.1:{port}", timeout=0.2)
+        with pytest.raises(TimeoutError):
+            asked.model()
+        thread.join(timeout=5)
+        assert not thread.is_alive()
 
 
 NUMBERS = b'{"error": {"code": 1, "message": null, "where": 3}}'

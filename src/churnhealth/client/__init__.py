@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import Any, Literal, TypedDict, cast
-from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
-from urllib.request import (
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    Request,
-    build_opener,
-)
+from urllib.request import Request
 
+from churnhealth.client.wire import carried
 from churnhealth.errors import ChurnHealthError, RequestError
 
 __all__ = [
@@ -188,7 +181,7 @@ class Client:
     """A service by its address, and the key it is asked with.
 
     Every method raises ``ServiceError`` where the service says no, and ``OSError``
-    where it cannot be reached.
+    where it cannot be reached, or has not answered whole in ``timeout`` seconds.
 
     >>> client = Client(base="http://127.0.0.1:3000", key="a key of the keys' file")
     >>> client
@@ -283,9 +276,11 @@ class Client:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(_plain(body), allow_nan=False).encode()
         try:
-            status, said = _said(request, self.timeout)
+            status, retry_after, said = carried(request, self.timeout)
         except HTTPException as error:  # it broke off amid its answer
             raise ConnectionError(str(error)) from error
+        if status != 200:
+            raise ServiceError(status, retry_after, said)
         try:
             found: dict[str, Any] = json.loads(said)
         except ValueError:
@@ -293,55 +288,6 @@ class Client:
         if not isinstance(found, dict) or holds not in found:  # a proxy's, not ours
             raise ServiceError(status, None, b"")
         return found
-
-
-class _Stay(HTTPRedirectHandler):
-    """The service never sends anybody elsewhere, and the key would go along."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-class _Heard(HTTPConnection):
-    """A connection that hears why it was refused while it still sends.
-
-    A service that takes no body so large says so at once and hangs up: to stop at the
-    broken line would leave its answer unread.
-    """
-
-    def send(self, data: Any) -> None:
-        if self.sock is None:
-            self.connect()  # what breaks here is no refusal
-        with suppress(BrokenPipeError, ConnectionResetError):
-            super().send(data)
-
-
-class _HeardSafely(_Heard, HTTPSConnection):
-    """The same, encrypted."""
-
-
-class _Plain(HTTPHandler):
-    def http_open(self, req: Request) -> Any:
-        return self.do_open(_Heard, req)
-
-
-class _Safe(HTTPSHandler):
-    def https_open(self, req: Request) -> Any:
-        return self.do_open(_HeardSafely, req)
-
-
-_OPENER = build_opener(_Stay, _Plain, _Safe)
-
-
-def _said(request: Request, timeout: float) -> tuple[int, bytes]:
-    try:
-        with _OPENER.open(request, timeout=timeout) as answer:
-            return answer.status, answer.read()
-    except HTTPError as error:
-        with error:
-            wait = error.headers.get("Retry-After", "")
-            seconds = float(wait) if wait.isdecimal() else None
-            raise ServiceError(error.code, seconds, error.read()) from None
 
 
 def _shown(key: str) -> Any:

@@ -10,15 +10,17 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
-from tests.made import AS_OF, bundle_of, loaded
+from tests.made import AS_OF, bundle_of, loaded, write_files
 from tests.snapshots.oracle import Event
 from tests.snapshots.tables import Ask, day, history, question, term
 
 from churnhealth.archive.beside import about_run
-from churnhealth.archive.runs import write_scores
+from churnhealth.archive.runs import read_outcomes, write_scores
+from churnhealth.commands.tell import look_back
 from churnhealth.config_sections import Company
 from churnhealth.errors import RequestError
 from churnhealth.monitor import follow_up, follow_up_text
+from churnhealth.progress import Progress
 from churnhealth.scoring import _SCORE_COLUMNS, ScoreBook, score_history
 
 ASK = Ask("horizon", horizon=60, gap=30)
@@ -208,6 +210,21 @@ def test_runs_whose_flat_files_are_gone_are_judged_from_their_folders(tmp_path):
     shutil.rmtree(tmp_path / "history")
     assert follow_up(past, question(ASK), tmp_path) == whole
     assert whole["runs"][0]["churned"] == 1
+
+
+def test_what_cannot_be_kept_beside_the_scores_is_told_all_the_same(tmp_path):
+    config, runs = write_files(tmp_path), tmp_path / "runs"
+    keep_run(runs, "2023-02-01", [0.1, 0.5])
+    (runs / ".lock").unlink()
+    (runs / ".lock").mkdir()  # no file can be opened there, as where all is read-only
+    with Progress() as progress:
+        told, unkept = look_back(config, runs, progress=progress)
+    assert [run["as_of"] for run in told["runs"]] == ["2023-02-01"]
+    assert "is not kept beside the scores (Is a directory)" in unkept
+    (runs / ".lock").rmdir()
+    with Progress() as progress:
+        assert look_back(config, runs, progress=progress) == (told, None)
+    assert read_outcomes(runs) == told
 
 
 def test_one_run_is_told_as_one(tmp_path):

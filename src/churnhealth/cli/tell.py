@@ -156,11 +156,13 @@ def monitor(
 
     settings = read_settings(config)
     with shown_progress() as progress:
-        told = look_back(settings, scores, progress=progress)
+        told, unkept = look_back(settings, scores, progress=progress)
     if as_json:
         print_json(told)
     else:
         typer.echo(follow_up_text(told))
+    if unkept:
+        typer.echo(f"Warning: {unkept}.", err=True)
 
 
 def rules(

@@ -186,17 +186,26 @@ def _refuse_other_question(bundle: Bundle, config: Config) -> None:
         )
 
 
-def look_back(config: Config, scores: Path, *, progress: Progress) -> dict[str, Any]:
+def look_back(
+    config: Config, scores: Path, *, progress: Progress
+) -> tuple[dict[str, Any], str | None]:
     """Compare stored scores with what happened since, and keep it beside them.
 
-    Raises as ``follow_up`` does.
+    Where nothing can be kept, as in an archive that is only read, it is told all the
+    same; the second text says so. Raises as ``follow_up`` does.
     """
     with progress.stage("read"):
         history = load(config).history
     with progress.stage("compare"):
         told = follow_up(history, config.question, scores)
-    write_outcomes(scores, told)
-    return told
+    try:
+        write_outcomes(scores, told)
+    except OSError as error:
+        return told, (
+            f"this is not kept beside the scores ({error.strerror}): the page of the"
+            " proof goes on showing what was found before, if anything was"
+        )
+    return told, None
 
 
 def read_rules(*, bundle_folder: Path | None, card: Path | None) -> dict[str, Any]:

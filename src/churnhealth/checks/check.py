@@ -19,6 +19,7 @@ from churnhealth.checks.people_moved import people_moved
 from churnhealth.checks.taken_over import taken_over
 from churnhealth.checks.terms import term_findings
 from churnhealth.checks.unread_seats import unread_seats
+from churnhealth.checks.unread_settings import unread_settings
 from churnhealth.config import Config
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.findings import Finding
@@ -59,6 +60,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         *date_findings(loaded.history, config, today=day_of(today)),
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
         *never_ended(loaded.history),
+        *unread_settings(config),
         *scale_findings(loaded.history, told=several),
         *unread_seats(loaded.history, config.sources.states),
         *(empty_amounts(loaded.history) if silence else ()),

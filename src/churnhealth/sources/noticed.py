@@ -13,6 +13,7 @@ from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.first_days import first_days
 from churnhealth.sources.joining import WRITTEN, alike
 from churnhealth.sources.lacking import lacking
+from churnhealth.sources.mismapped import mismapped
 from churnhealth.sources.nameless import nameless
 from churnhealth.sources.tables import Part
 from churnhealth.sources.years_price import years_price
@@ -77,6 +78,7 @@ def noticed(
         seen = (look(part) for look in looks)
         told = (*seen, fanned_out(part, ids), nameless(part, ids))
         found += [one for one in told if one is not None]
+        found += mismapped(part, ids)
         if part.counts.get("unkept"):
             what = f"{part.opened.title}: the store cannot be written"
             found.append(finding("CH234", what, count=1, example=part.opened.name))

@@ -55,6 +55,41 @@ VALUE_CODES: Mapping[str, Code] = {
         "correct what was subtracted the wrong way round, or leave the rows out with"
         " `where`",
     ),
+    "CH270": code(
+        "warning",
+        False,
+        "a `user_id` that is no person's",
+        "active users, their share of the seats and lost champions then count something"
+        " else, and sentences tell it as people",
+        "map the column that says who did it, or leave `user_id` out; if each person is"
+        " an account, or is seen once only, nothing need be done",
+    ),
+    "CH271": code(
+        "warning",
+        False,
+        "names of events or states that name none",
+        "what happens once, or to one account alone, tells nothing of the others: no"
+        " feature can be learned from such a name, and the true names are not read",
+        "map `event` (or `state`) to the column that says what kind of thing it is, or"
+        " leave it out; what it was done on is `item`",
+    ),
+    "CH272": code(
+        "warning",
+        False,
+        "seats or terms that seem to be something else",
+        "the share of seats in use, the price of one and the length of the term are"
+        " features, and are wrong for everybody",
+        "map the column that holds them, or leave them out; `term_months` is in months:"
+        " divide days or multiply years in `sql`",
+    ),
+    "CH273": code(
+        "warning",
+        False,
+        "settings that nothing reads",
+        "what was asked for with them is not done, and no figure shows it",
+        "ask the question that reads them ([question] kind), map what they are for, or"
+        " remove them",
+    ),
     "CH278": code(
         "warning",
         False,

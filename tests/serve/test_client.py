@@ -63,6 +63,12 @@ def test_every_question_is_answered(asked, book, raw):
     assert asked.model()["model_version"] == stored["model_version"]
 
 
+def test_what_is_none_is_not_asked_and_an_id_may_be_a_number(asked):
+    assert asked.accounts(owner=None, band=None) == asked.accounts()
+    with pytest.raises(ServiceError, match="CH503"):
+        asked.account(np.int64(12))
+
+
 def test_a_bad_account_is_refused_beside_the_others(asked, book, raw):
     wrong = {"account_id": "a", "contracts": [{"start": "soon"}]}
     right = raw(book.scores["account_id"][0])

@@ -231,9 +231,10 @@ class Client:
             "WhatIf", self._ask("/v1/what-if", "after", {"drivers": drivers}, body)
         )
 
-    def accounts(self, **wanted: str | int) -> Page:
+    def accounts(self, **wanted: str | int | None) -> Page:
         """List stored scores by ``band``, ``owner``, ``sort``, ``page``, ..."""
-        return cast("Page", self._ask("/v1/accounts", "accounts", wanted))
+        asked = {name: x for name, x in wanted.items() if x is not None}
+        return cast("Page", self._ask("/v1/accounts", "accounts", asked))
 
     def account(self, account_id: str) -> StoredScore:
         """Give one stored score with its drivers."""
@@ -328,4 +329,4 @@ def _day(as_of: date | str) -> str:
 
 
 def _of(account_id: str, more: str = "") -> str:
-    return f"/v1/accounts/{quote(account_id, safe='')}{more}"
+    return f"/v1/accounts/{quote(str(account_id), safe='')}{more}"

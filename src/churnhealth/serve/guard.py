@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import NamedTuple
 
@@ -113,7 +113,7 @@ class Guard:
         found = self._route(scope)
         path = answer.note.route = found.route.path
         if path not in OPEN:
-            answer.note.caller = self._caller(scope, found)
+            self._let_in(scope, found, answer.note)
         body = b""
         if found.reads:
             if self.busy is not None and self.busy(path, _announced(scope)):
@@ -147,7 +147,7 @@ class Guard:
                 return None
             note = Note(method=scope["method"], observer=self.observer, route=path)
             self._known_host(scope)
-            note.caller = self._caller(scope, found)
+            self._let_in(scope, found, note)
             if not away:
                 self._declared(scope)
         except ChurnHealthError:
@@ -179,16 +179,16 @@ class Guard:
                 where="Host",
             )
 
-    def _caller(self, scope: Scope, found: _Found) -> str | None:
-        """Give the name of the key that was shown; nothing is read before."""
+    def _let_in(self, scope: Scope, found: _Found, note: Note) -> None:
+        """Note the name of the key that was shown; nothing is read before."""
         if not self.keys:
             only_near(scope.get("server"))
-            return None
-        needs = "score" if found.reads else "read"
-        return self.keys.let_in(
+            return
+        self.keys.let_in(
             _only(scope, b"authorization"),
-            needs=needs,
+            needs="score" if found.reads else "read",
             shown=lambda name: _only(scope, name.encode()),
+            heard=partial(setattr, note, "caller"),
         )
 
     def _turn_away(self, note: Note) -> None:

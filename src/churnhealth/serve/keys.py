@@ -59,6 +59,11 @@ class Key:
     digest: bytes
     header: str | None = None
 
+    @property
+    def rank(self) -> int:
+        """Say how much it may: more than any key of a lower rank."""
+        return ROLES.index(self.role)
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -75,12 +80,15 @@ class Keys:
         *,
         needs: str,
         shown: Callable[[str], str | None] = lambda _: None,
+        heard: Callable[[str], None] = lambda _: None,
     ) -> str | None:
         """Give the name of whoever asks; ``needs`` is the role that is needed.
 
         ``Bearer KEY``, or ``Basic`` with the key as the password, as a browser sends
         it; ``shown`` gives a header by its name, for keys that have one of their own.
-        Every key is compared, so the time taken tells nothing.
+        Every key is compared, so the time taken tells nothing, and of two that are
+        shown the one that may more counts: a proxy may add its own to everybody's.
+        ``heard`` is told the name before the role is looked at.
 
         Raises
         ------
@@ -100,13 +108,15 @@ class Keys:
         found: Key | None = None
         for key in self.keys:
             given = usual if key.header is None else _digest_of(shown(key.header))
-            if hmac.compare_digest(key.digest, given):
+            same = hmac.compare_digest(key.digest, given)
+            if same and (found is None or key.rank > found.rank):
                 found = key
         if found is None:
             raise _refused(
                 "CH530", "there is no such key", "send `Authorization: Bearer KEY`"
             )
-        if ROLES.index(found.role) < ROLES.index(needs):
+        heard(found.name)
+        if found.rank < ROLES.index(needs):
             raise _refused(
                 "CH531",
                 f"the key's role is {found.role}, this needs {needs}",

@@ -8,8 +8,10 @@ that a finding names it that the clean company does not have.
 
 import argparse
 import re
+import shutil
 import sys
 import tempfile
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -26,11 +28,14 @@ LEAKS = {"CH213", "CH214", "CH222", "CH233", "CH247", "CH248", "CH251", "CH252"}
 LEAKS |= {"CH212", "CH256", "CH290", "CH291", *(f"CH{n}" for n in range(225, 232))}
 
 
-def found_in(company, plant=None):
-    """Give what is found in a company, and how many columns it was looked for in."""
+def found_in(data, plant=None):
+    """Give what is found in a company's files, and in how many columns it looked.
+
+    A plant is put into a copy of them.
+    """
     with tempfile.TemporaryDirectory() as place, Progress() as progress:
         folder = Path(place)
-        write_company(company, folder / "data", file_format="csv")
+        shutil.copytree(data, folder / "data")
         f = Files(folder)
         if plant is not None:
             plant(f)
@@ -44,27 +49,36 @@ def found_in(company, plant=None):
         return found, columns
 
 
+@contextmanager
+def written(*, accounts, seed):
+    """Write a clean company's files, for as long as they are looked at."""
+    with tempfile.TemporaryDirectory() as place:
+        company = simulate(accounts=accounts, seed=seed)
+        write_company(company, Path(place), file_format="csv")
+        yield Path(place)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=400)
     parser.add_argument("--clean", type=int, default=20)
     parser.add_argument("--seed", type=int, default=5)
     given = parser.parse_args()
-    company = simulate(accounts=given.accounts, seed=given.seed)
-    usual, _ = found_in(company)
     caught = 0
-    for plant, codes in PLANTS.items():
-        found, _ = found_in(company, plant)
-        new = sorted({code for code, _ in found - usual} & codes)
-        caught += bool(new)
-        name = re.sub("_", " ", plant.__name__)
-        print(
-            f"{'caught' if new else 'MISSED'}  {name:<28} {' '.join(new)}", flush=True
-        )
+    with written(accounts=given.accounts, seed=given.seed) as data:
+        usual, _ = found_in(data)
+        for plant, codes in PLANTS.items():
+            found, _ = found_in(data, plant)
+            new = sorted({code for code, _ in found - usual} & codes)
+            caught += bool(new)
+            name = re.sub("_", " ", plant.__name__)
+            told = "caught" if new else "MISSED"
+            print(f"{told}  {name:<28} {' '.join(new)}", flush=True)
     print(f"{caught} of {len(PLANTS)} kinds caught")
     accused, looked = 0, 0
     for seed in range(100, 100 + given.clean):
-        found, columns = found_in(simulate(accounts=given.accounts, seed=seed))
+        with written(accounts=given.accounts, seed=seed) as data:
+            found, columns = found_in(data)
         odd = [f for f in found if f[0] in LEAKS]
         accused, looked = accused + len(odd), looked + columns
         print(f"clean {seed}: {odd or 'nobody accused'} of {columns}", flush=True)

@@ -194,9 +194,9 @@ def kills(trial, port):
 
     async def both():
         loop = asyncio.ensure_future(
-            closed_loop(port, request, connections=8, seconds=8.0)
+            closed_loop(port, request, connections=8, seconds=trial.much(3.0, 8.0))
         )
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(trial.much(1.0, 2.0))
         victims = workers_of(port)
         os.kill(victims[0], signal.SIGKILL)
         return await loop

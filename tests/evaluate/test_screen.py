@@ -14,7 +14,6 @@ from churnhealth.evaluate.screen import screen, single_days, unread_attributes
 from churnhealth.gathering import stop_at
 from churnhealth.pipeline import build_panel
 from churnhealth.progress import Progress
-from churnhealth.simulated.company import simulate
 from churnhealth.sources.contract import EventLog
 from churnhealth.sources.load import load
 
@@ -65,7 +64,8 @@ def test_rows_that_were_loaded_at_once_long_after_are_told(panel, days_before, t
 
 @pytest.fixture(scope="module")
 def company():
-    return simulate(accounts=300, seed=5)
+    with leaks.written(accounts=300, seed=5) as files:
+        yield files
 
 
 @pytest.fixture(scope="module")
@@ -148,10 +148,10 @@ def test_who_left_without_being_asked_about_is_no_stayer(company):
 @pytest.mark.parametrize(("leavers", "told"), [(0.0, True), (0.2, False)])
 def test_a_discount_is_a_leak_where_no_leaver_has_it(leavers, told):
     """Where one in five of them has it too, it keeps customers well."""
-    found, _ = leaks.found_in(
-        simulate(accounts=400, seed=5),
-        lambda f: leak_plants.discount_of_renewers(f, leavers=leavers),
-    )
+    with leaks.written(accounts=400, seed=5) as files:
+        found, _ = leaks.found_in(
+            files, lambda f: leak_plants.discount_of_renewers(f, leavers=leavers)
+        )
     assert ("CH291" in {code for code, _ in found}) is told
 
 

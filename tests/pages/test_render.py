@@ -1,8 +1,10 @@
 """The page shows what the summary says, and only that."""
 
 import os
+import re
 from collections import Counter
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import pytest
 from tests.pages.made_up import CARD, portfolio
@@ -10,6 +12,7 @@ from tests.pages.made_up import CARD, portfolio
 from churnhealth.pages.render import render_report, write_report
 from churnhealth.pages.summary import summarise
 
+TEMPLATES = files("churnhealth").joinpath("pages/templates")
 HOSTILE = (
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -207,3 +210,9 @@ def test_writing_replaces_the_old_page_and_leaves_nothing_beside_it(tmp_path):
     write_report(file, "new – page")
     assert file.read_text(encoding="utf-8") == "new – page"
     assert os.listdir(file.parent) == ["report.html"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in TEMPLATES.iterdir()))
+def test_every_table_has_a_name_for_whoever_hears_the_page(name):
+    tables = re.findall(r"<table[^>]*>", (TEMPLATES / name).read_text("utf-8"))
+    assert [t for t in tables if not re.search(r'aria-label="[^"]', t)] == []

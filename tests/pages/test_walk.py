@@ -119,6 +119,26 @@ def test_the_keyboard_alone_leads_to_an_account(browser, service):
     page.close()
 
 
+@pytest.mark.parametrize("width", [390, 1100])
+def test_on_a_narrow_screen_the_list_is_sorted_by_links_that_are_seen(
+    browser, service, width
+):
+    screen = {"width": width, "height": 800}
+    page, _ = opened(browser, service, "/", viewport=screen, reduced_motion="reduce")
+    for word in ("Account", "Chance", "Renewal", "ARR", "Expected loss"):
+        link = page.locator("table.book thead").get_by_role("link", name=word)
+        link.focus()
+        box = link.bounding_box()
+        assert 0 <= box["x"] <= width - box["width"]
+        seen = """([x, y]) => document.elementFromPoint(x, y)
+            === document.activeElement"""
+        at = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+        assert page.evaluate(seen, at), word
+    page.keyboard.press("Enter")
+    page.wait_for_url("**sort=loss**")
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible_quiet_and_fits_a_narrow_screen(
     browser, service, scheme

@@ -110,7 +110,7 @@ def models(tmp_path):
     return tmp_path / "models"
 
 
-def put_forward(company, name, models, config="good", **more):
+def put_forward(company, name, models, config="good", now=lambda: AT, **more):
     with Progress() as progress:
         return promote_bundle(
             read_config(company / f"{config}.toml"),
@@ -118,21 +118,25 @@ def put_forward(company, name, models, config="good", **more):
             models=models,
             tolerance=0.05,
             today=date(2025, 1, 1),
-            now=AT,
+            now=now,
             progress=progress,
             **more,
         )
 
 
 def test_a_better_model_becomes_champion_and_the_journal_says_why(company, models):
-    told = put_forward(company, "good", models)
+    def when_done():
+        assert list(models.glob("*/bundle.json"))  # all was compared before
+        return AT
+
+    told = put_forward(company, "good", models, now=when_done)
     assert told["reasons"] == []
     assert told["promoted"]
     assert told["mlflow"]["version"] is not None
     assert told["mlflow"]["warning"] is None
     assert read_champion(models).model_version == told["model_version"]
     [line] = promotions(models)
-    assert line["action"] == "promoted"
+    assert (line["action"], line["at"]) == ("promoted", "2026-01-02T00:00:00+00:00")
     assert line["evidence"]["evidence"]["against"]["rules"]["beaten"]
 
 

@@ -60,7 +60,7 @@ def promote(
             tolerance=segment_tolerance,
             refresh=refresh,
             today=today(),
-            now=now(),
+            now=now,
             progress=progress,
         )
     unjudged = _unjudged(told)

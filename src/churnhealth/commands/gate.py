@@ -8,7 +8,7 @@ is asked about rows it has learned from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ def promote_bundle(
     tolerance: float = SEGMENT_TOLERANCE,
     refresh: bool = False,
     today: date,
-    now: datetime,
+    now: Callable[[], datetime],
     progress: Progress,
 ) -> dict[str, Any]:
     """Let a bundle through the gate and make it champion, or say why not.
@@ -77,6 +77,7 @@ def promote_bundle(
     changes nothing but the journal. A ``refresh`` is of newer data than the champion,
     and need not beat it: it must not be worse beyond noise. A champion that reads what
     the sources have no more can be judged as little as it can score: it stands aside.
+    ``now`` is asked when it is done: a comparison may take an hour.
 
     Raises
     ------
@@ -115,10 +116,10 @@ def promote_bundle(
         told["evidence"] = judged
     told["reasons"] = reasons
     if reasons:
-        note(models, "refused", mine, at=now, before=over, evidence=_kept(told))
+        note(models, "refused", mine, at=now(), before=over, evidence=_kept(told))
         return told
     _bring(challenger, models / mine.folder)
-    crown(models, mine, over=over, at=now, evidence=_kept(told))
+    crown(models, mine, over=over, at=now(), evidence=_kept(told))
     mirrored = _mirror(config, mine.model_version)
     return {**told, "promoted": True, "folder": mine.folder, "mlflow": mirrored}
 

@@ -21,7 +21,7 @@ def spark(values: Sequence[float | None], *, width: int = 72, height: int = 18) 
 
     >>> spark([0.1, 0.1, None, 0.1])
     'M1 9L24.3 9M71 9'
-    >>> spark([None, None])
+    >>> spark([0.1, None])
     ''
     """
     logits = [
@@ -42,7 +42,7 @@ def spark(values: Sequence[float | None], *, width: int = 72, height: int = 18) 
         y = height / 2 - (value - middle) / reach * (height - 4)
         path += f"{pen}{1 + at * step:.3g} {y:.3g}"
         pen = "L"
-    return path
+    return path if "L" in path else ""  # a point alone is drawn as nothing
 
 
 def columns(

@@ -279,7 +279,7 @@ class Model:
                 tolerance=segment_tolerance,
                 refresh=refresh,
                 today=data.today,
-                now=datetime.now(UTC),
+                now=lambda: datetime.now(UTC),
                 progress=progress,
             )
 

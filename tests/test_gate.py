@@ -140,6 +140,15 @@ def test_a_better_model_becomes_champion_and_the_journal_says_why(company, model
     assert line["evidence"]["evidence"]["against"]["rules"]["beaten"]
 
 
+def test_a_registry_that_takes_no_file_is_refused_before_anything_is_compared(
+    company, tmp_path, monkeypatch
+):
+    monkeypatch.delattr(gate, "_judged")
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        put_forward(company, "good", tmp_path / "a file" / "models")
+
+
 def test_who_comes_second_is_told_to_compare_with_the_new_champion(
     company, models, monkeypatch
 ):

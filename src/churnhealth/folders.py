@@ -22,6 +22,7 @@ __all__ = [
     "new_folder",
     "publish",
     "refuse_early",
+    "refuse_unwritable",
     "write_text",
 ]
 
@@ -72,6 +73,11 @@ def new_folder(
 def refuse_early(target: Path, *, ours: Collection[str]) -> None:
     """Refuse before hours of work what ``new_folder`` would refuse after them."""
     _refuse_foreign(target, ours)
+    refuse_unwritable(target)
+
+
+def refuse_unwritable(target: Path) -> None:
+    """Refuse a place in whose folder nothing can be written."""
     above = target.absolute().parents
     nearest = next(folder for folder in above if folder.exists())
     if not nearest.is_dir():

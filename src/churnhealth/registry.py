@@ -23,6 +23,7 @@ from churnhealth.errors import BundleError, GateError
 from churnhealth.folders import locked, sync_folder, write_text
 
 __all__ = [
+    "JOURNAL",
     "Champion",
     "Reign",
     "crown",

@@ -23,11 +23,13 @@ from churnhealth.evaluate.backtest import Judged
 from churnhealth.evaluate.contest import contest
 from churnhealth.evaluate.panel import Panel
 from churnhealth.features.runtime import feature_table
+from churnhealth.folders import refuse_unwritable
 from churnhealth.gathering import gather
 from churnhealth.health.promises import broken, judged_promises
 from churnhealth.pipeline import build_panel, judged_by
 from churnhealth.progress import Progress
 from churnhealth.registry import (
+    JOURNAL,
     Champion,
     crown,
     load_champion,
@@ -89,6 +91,7 @@ def promote_bundle(
     with progress.stage("bundle"):
         folder = _named(bundle_folder, models)
         challenger = load_bundle(folder)
+        refuse_unwritable(models / JOURNAL)  # also a refusal is written down
         standing = None if read_champion(models) is None else load_champion(models)
     over = None if standing is None else standing[0]
     mine = Champion(folder=_place(folder, models, challenger).name,

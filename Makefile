@@ -1,7 +1,8 @@
 # make demo: see the product work.  make test: everything that CI checks.
 SHELL := /bin/bash
 PYTHON ?= python3
-WORKERS ?= 2
+# tests that start a process wait for it: one worker more than two cores keep busy
+WORKERS ?= 3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

@@ -23,6 +23,7 @@ CANARY = "zebra-7341"
 @pytest.fixture(scope="module")
 def service(bundle_folder, scores_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
+    (folder / "httpx.py").write_text("raise SystemExit('a file of the user')")
     bundle = ("--bundle", bundle_folder, "--scores", scores_folder)
     with started(folder, *bundle) as running:
         yield running
@@ -122,12 +123,9 @@ def test_errors_over_the_wire_have_our_shape_and_the_log_keeps_no_value(service)
     assert CANARY not in log
 
 
-def test_files_of_the_folder_it_starts_in_are_not_taken_for_its_parts(
-    bundle_folder, tmp_path
-):
-    (tmp_path / "httpx.py").write_text("raise SystemExit('a file of the user')")
-    with started(tmp_path, "--bundle", bundle_folder) as service:
-        assert service.ask("GET", "/readyz")[0] == 200
+def test_files_of_the_folder_it_starts_in_are_not_taken_for_its_parts(service):
+    assert (service.log.parent / "httpx.py").exists()
+    assert service.ask("GET", "/readyz")[0] == 200
 
 
 @pytest.fixture

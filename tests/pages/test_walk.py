@@ -272,6 +272,19 @@ def test_print_asks_nothing_and_keeps_what_was_answered(browser, service):
         page.close()
 
 
+def test_a_printed_list_is_black_on_white_and_says_which_page_of_it_this_is(
+    browser, service
+):
+    page, _ = opened(browser, service, "/")
+    page.emulate_media(media="print", color_scheme="dark")
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert ink == "rgb(26, 29, 32)"
+    assert page.get_by_text("Page 1 of 3").is_visible()
+    assert page.get_by_role("link", name="Next").count() == 0
+    assert not page.locator("p.count").inner_text().rstrip().endswith("·")
+    page.close()
+
+
 def first_of(browser, service):
     page, _ = opened(browser, service, "/")
     address = first_account(page).get_attribute("href")

@@ -287,6 +287,7 @@ def test_who_has_no_colour_is_counted_beside_the_sums_that_hold_his_money(
     assert "CriticalNot enough data" in over_time
     assert due > 0
     assert f"180 days0000{due}" in ahead
+    assert "No account has a colour in both runs." in ahead
 
 
 def test_a_portfolio_has_no_column_and_no_filter_for_what_nobody_knows(

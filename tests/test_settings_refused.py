@@ -28,6 +28,36 @@ REFUSED = {
         "CH003",
         "sources.contracts: write one table, [sources.contracts]",
     ),
+    "a file's name where events stand": (
+        TOML.partition("[[sources.events]]")[0] + '[sources]\nevents = "e.csv"\n',
+        "CH003",
+        "sources.events: there may be several; write `[[sources.events]]`",
+    ),
+    "a list of files where events stand": (
+        TOML.partition("[[sources.events]]")[0] + '[sources]\nevents = ["e.csv"]\n',
+        "CH003",
+        "sources.events.0: it is no table; write `[[sources.events]]`, and its keys",
+    ),
+    "events outside the sources": (
+        TOML.replace("[[sources.events]]", "[[events]]"),
+        "CH003",
+        "events: there is no such key here; it belongs to `[[sources.events]]`",
+    ),
+    "a text where columns stand": (
+        TOML.replace('path = "events.csv"', 'columns = "account"\npath = "e.csv"'),
+        "CH003",
+        'columns: write names and what they stand for, { name = "..." }',
+    ),
+    "several paths": (
+        TOML.replace('path = "events.csv"', 'path = ["a.csv", "b.csv"]'),
+        "CH003",
+        'sources.events.product.path: write one text, "..."',
+    ),
+    "a day that is not ISO": (
+        TOML + '[snapshots]\nfrom = "01.02.2025"\n',
+        "CH003",
+        "snapshots.from: write a day without a time: 2025-01-31",
+    ),
     "a percentage where a share stands": (
         TOML + "[company]\nat_risk_goal = 5\n",
         "CH003",

@@ -71,6 +71,18 @@ _NAMED = "\0"  # before an entry's own name, which is no key
 _ONE_OF = re.compile(r"literal\[.*\]|constrained-\w+|str|int|float|[A-Z][a-z]+[A-Z]\w*")
 
 
+_TABLES = ("sources.events", "sources.states", "playbooks")  # of which many may stand
+_DAY = "write a day without a time: 2025-01-31"
+_WRITTEN = {
+    "dict_type": 'write names and what they stand for, { name = "..." }',
+    "mapping_type": 'write names and what they stand for, { name = "..." }',
+    "string_type": 'write one text, "..."',
+    "date_from_datetime_inexact": _DAY,
+    "date_from_datetime_parsing": _DAY,
+    "date_type": _DAY,
+}
+
+
 class Config(Section):
     """The whole file."""
 
@@ -263,14 +275,18 @@ def _sentences(problems: Iterable[dict[str, Any]]) -> list[str]:
 
 def _sentence(problem: dict[str, Any], where: str) -> str:
     if problem["type"] == "tuple_type":
-        one = (
-            f"`[[{where}]]`" if isinstance(problem["input"], dict) else "a list, [...]"
-        )
+        tables = where in _TABLES or isinstance(problem["input"], dict)
+        one = f"`[[{where}]]`" if tables else "a list, [...]"
         return f"there may be several; write {one}"
     if problem["type"] == "model_type":
+        outer = where.rpartition(".")[0]
+        if outer in _TABLES:
+            return f"it is no table; write `[[{outer}]]`, and its keys below it"
         of_category = where.endswith("category")
         one = '{ column = "..." }' if of_category else f"one table, [{where}]"
         return f"write {one}"
+    if problem["type"] in _WRITTEN:
+        return _WRITTEN[problem["type"]]
     if problem["type"] == "less_than_equal" and problem["ctx"]["le"] == 1:
         return "it is a share: 0.05 is 5 %"
     if problem["type"] == "string_pattern_mismatch" and where.endswith(".name"):
@@ -283,6 +299,9 @@ def _sentence(problem: dict[str, Any], where: str) -> str:
         return str(problem["msg"]).removeprefix("Value error, ")
     known = _keys_at(problem["loc"][:-1])
     key = str(problem["loc"][-1])
+    if where == key and key in Sources.model_fields:
+        one = f"[[sources.{key}]]" if f"sources.{key}" in _TABLES else "[sources]"
+        return f"there is no such key here; it belongs to `{one}`"
     return f"there is no such key{nearest(key, known, cutoff=0.0)}"
 
 

@@ -135,3 +135,33 @@ def test_a_source_that_lay_still_once_and_stops_is_told(company):
     events = [{"name": name, "path": f"{name}.csv"} for name in ("events", "calls")]
     [f] = found(company(files=files, events=events), "CH212")
     assert f.what.endswith("calls: stops 50 days before the last one")
+
+
+def told_until(company, until, *, every=9, **question):
+    """Begin a contract every so many days until June, while use goes on for years."""
+    starts = range(0, 516, every)
+    first = date(2024, 1, 1)
+    rows = "".join(f"a{n},{first + timedelta(days=n)}\n" for n in starts)
+    use = "".join(f"a0,{first + timedelta(days=n)}\n" for n in range(0, 730, 5))
+    files = {
+        "contracts.csv": f"account_id,start\n{rows}",
+        "events.csv": f"account_id,happened_at\n{use}",
+    }
+    asked = {"kind": "horizon", "data_until": until, **question}
+    return found(company(files=files, question=asked), "CH224")
+
+
+def test_contracts_that_stop_long_before_the_day_told_are_told(company):
+    """Whoever renewed since is not in the file, and would be learned as lost."""
+    [f] = told_until(company, date(2025, 9, 1))
+    assert f.what == (
+        "[question] data_until lies 96 days after the newest start or stop of a"
+        " contract, and some should have come in that time"
+    )
+    assert (f.severity, f.stops, f.example) == ("warning", False, "2025-05-28")
+
+
+def test_they_are_not_where_few_begin_or_the_gap_is_as_long(company):
+    assert told_until(company, date(2025, 6, 20)) == []
+    assert told_until(company, date(2025, 9, 1), gap_days=96) == []
+    assert told_until(company, date(2025, 9, 1), every=60) == []

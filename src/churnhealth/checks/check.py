@@ -20,6 +20,7 @@ from churnhealth.checks.taken_over import taken_over
 from churnhealth.checks.terms import term_findings
 from churnhealth.checks.unread_seats import unread_seats
 from churnhealth.checks.unread_settings import unread_settings
+from churnhealth.checks.written_over import written_over
 from churnhealth.config import Config
 from churnhealth.sources.contract import day_of
 from churnhealth.sources.findings import Finding
@@ -61,6 +62,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         *column_findings(loaded.history, loaded.flags, today=day_of(today)),
         *never_ended(loaded.history),
         *unread_settings(config),
+        *written_over(loaded.history, loaded.sources.events),
         *scale_findings(loaded.history, told=several),
         *unread_seats(loaded.history, config.sources.states),
         *(empty_amounts(loaded.history) if silence else ()),

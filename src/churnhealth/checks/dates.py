@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from churnhealth.checks.alone import told_alone
-from churnhealth.checks.edges import MISSED, edges
+from churnhealth.checks.edges import MISSED, contracts_stop, edges
 from churnhealth.checks.fallen import fallen_use, told_fallen
 from churnhealth.checks.stopped import stopped_events, told_stopped
 from churnhealth.config import Config
@@ -64,7 +64,7 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
     ]
     done = {e.name: _of_events(happened(e)) for e in history.events}
     found: list[Finding | None] = [
-        _beyond(history, config, today),
+        _beyond(history, config, today) or contracts_stop(history, config),
         _short(history, config),
     ]
     for rows in sources:

@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from churnhealth.config import Config
-from churnhealth.sources.contract import Days, date_of, day_of
+from churnhealth.sources.contract import Days, History, date_of, day_of
 from churnhealth.sources.findings import Finding, finding
 
-__all__ = ["MISSED", "edges"]
+__all__ = ["MISSED", "contracts_stop", "edges"]
 
 MISSED = 7  # by chance so many stay away once in a thousand times
 _EDGE_DAYS = 31
@@ -53,9 +53,9 @@ def edges(sources: Sequence[_Rows], config: Config) -> list[Finding]:
     for s in sources:
         late, early = begin[s.name] - first, last - end[s.name]
         parts = []
-        if late > _EDGE_DAYS and _awaited(s, late):
+        if late > _EDGE_DAYS and _awaited(s.happened_at, late):
             parts.append(f"starts {late} days after {since}")
-        if early > _EDGE_DAYS and _awaited(s, early):
+        if early > _EDGE_DAYS and _awaited(s.happened_at, early):
             heirs = [n for n, d in begin.items() if abs(d - end[s.name]) <= _AT_ONCE]
             then = f", about when {heirs[0]} begins" if heirs else ""
             parts.append(f"stops {early} days before {until}{then}")
@@ -82,13 +82,35 @@ def _period(
     return begin[first], first
 
 
-def _awaited(rows: _Rows, days: int) -> bool:
+def contracts_stop(history: History, config: Config) -> Finding | None:
+    """See whether contracts end before the day up to which they are said to be whole.
+
+    A renewal may come until `gap_days` after an end: so much later nothing is misread.
+    """
+    rows, pinned = history.contracts, config.question.data_until
+    silence = config.question.kind == "inactivity"
+    if rows is None or not rows.start.size or pinned is None or silence:
+        return None
+    last = rows.newest()
+    early = day_of(pinned) - last
+    days = np.concatenate([rows.start, rows.cancelled_at])
+    days = days[days <= last]
+    if early <= max(_EDGE_DAYS, config.question.gap_days) or not _awaited(days, early):
+        return None
+    what = (
+        f"[question] data_until lies {early} days after the newest start or stop of a"
+        " contract, and some should have come in that time"
+    )
+    example = str(date_of(last))
+    return finding("CH224", what, count=1, example=example, stops=False)
+
+
+def _awaited(happened_at: Days, days: int) -> bool:
     """Say whether rows should have come in so many days: of rare ones none may.
 
     Nor between two campaigns: who asks every quarter has paused so long before.
     """
-    begin = rows.happened_at.min()
-    came = np.flatnonzero(np.bincount(rows.happened_at - begin))
+    came = np.flatnonzero(np.bincount(happened_at - happened_at.min()))
     paused = int((np.diff(came) >= days).sum())
     lasted = int(came[-1]) + 1
-    return rows.happened_at.size * days >= MISSED * lasted and paused < _RHYTHM
+    return happened_at.size * days >= MISSED * lasted and paused < _RHYTHM

@@ -17,12 +17,12 @@ from churnhealth.sources.engine import quoted
 from churnhealth.sources.files import in_root
 from churnhealth.sources.problems import Problem
 
-__all__ = ["foot_of"]
+__all__ = ["PARTING", "foot_of"]
 
 _MOST_BYTES = 50_000_000  # reports are small; a broken large file is not read again
 _MOST_LINES = 20
 _TEXT = frozenset({".csv", ".tsv", ".txt"})
-_PARTING = (",", ";", "\t", "|")
+PARTING = (",", ";", "\t", "|")
 
 
 def foot_of(files: Sequence[str], title: str, source: Source) -> Problem | None:
@@ -34,7 +34,7 @@ def foot_of(files: Sequence[str], title: str, source: Source) -> Problem | None:
         with open_text(file, source.encoding or "utf-8", errors="replace") as lines:
             below = islice(lines, source.skip, None)
             first = next(below, "")
-            parting = max(_PARTING, key=first.count)
+            parting = max(PARTING, key=first.count)
             header, *cells = _rows(given := [first, *below], parting)
         width = len(header)
         whole = [i for i, row in enumerate(cells) if len(row) == width]

@@ -11,6 +11,7 @@ from churnhealth.sources.contract import Texts
 from churnhealth.sources.fanned_out import fanned_out
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.first_days import first_days
+from churnhealth.sources.four_years import four_years_early
 from churnhealth.sources.joining import WRITTEN, alike
 from churnhealth.sources.lacking import lacking
 from churnhealth.sources.mismapped import mismapped
@@ -85,6 +86,7 @@ def noticed(
         if lost and accounts_given:
             found.append(_unknown(part, lost, known))
     found += _of_money([part for part, _ in placed])
+    found += four_years_early([part for part, _ in placed])
     return tuple(found)
 
 

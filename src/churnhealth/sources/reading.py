@@ -39,6 +39,7 @@ from churnhealth.sources.files import (
 )
 from churnhealth.sources.money import MONEY, looks_like_currency
 from churnhealth.sources.problems import Problem, raise_all
+from churnhealth.sources.ragged import ragged
 from churnhealth.sources.refused import reading_problem
 from churnhealth.sources.written import folded
 
@@ -175,7 +176,8 @@ def _open(
             or problems
         )
     if csv and len(kinds) == 1 and re.search(r"[,;\t|]", next(iter(kinds))):
-        problems = _below(files[0], title, source, names) or [_ragged(title, source)]
+        problems = _below(files[0], title, source, names)
+        problems = problems or [ragged(files[0], title, source)]
     if csv and not problems:
         problems = _doubled(con, origin, title, source, columns, kinds)
     if origin.startswith("read_json"):
@@ -280,15 +282,6 @@ def _titled(
         return _below(file, title, source, names) if text else []
     except (OSError, EOFError, zlib.error):  # a packed file that is none, or broken off
         return []
-
-
-def _ragged(title: str, source: Source) -> Problem:
-    return Problem(
-        code="CH111",
-        what=f"{title}: {source.path!r} has rows with more or fewer cells than its"
-        " first line has names",
-        fix="write the file again with every cell that holds a separator in quotes",
-    )
 
 
 def _doubled(

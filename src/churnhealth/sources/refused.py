@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from churnhealth.config import Source
 from churnhealth.sources.footers import foot_of
 from churnhealth.sources.problems import Problem
+from churnhealth.sources.ragged import odd_line
 
 __all__ = ["reading_problem"]
 
@@ -84,15 +87,13 @@ def reading_problem(
         return absent
     if (foot := foot_of(files, title, source)) is not None:
         return foot
-    line = re.search(r"CSV Error on Line: (\d+)", str(error))
     if source.sql is None:
-        at = f" at line {line[1]}" if line else ""
         coded = "unicode" in str(error).lower()
         more = ": not UTF-8" if coded else ""
         return Problem(
             code="CH111",
-            what=f"{title}: {_file(source, str(error))!r} is damaged or of another"
-            f" kind{at}{more}",
+            what=f"{title}: {_file(source, files, str(error))!r} is damaged or of"
+            f" another kind{odd_line(str(error))}{more}",
             fix=_ENCODING if coded or source.encoding else _WHOLE,
         )
     return Problem(
@@ -109,15 +110,13 @@ def _refuses_values(kind: str, first: str) -> bool:
     )
 
 
-def _file(source: Source, told: str) -> str:
-    """Give the one file of many that DuckDB names, else what `path` says."""
+def _file(source: Source, files: Sequence[str], told: str) -> str:
+    """Give the one file of many that DuckDB names, as `path` would; else `path`."""
     path = source.path or ""
-    fixed = re.split(r"[*?]", path)
-    if len(fixed) == 1:
+    named = max((f for f in files if f in told), key=len, default=path)
+    if not glob.has_magic(path):
         return path
-    within = r"[^'\"\n]" if fixed[0] else r"[^'\"\n/\s]"
-    named = re.search(f"{re.escape(fixed[0])}{within}*{re.escape(fixed[-1])}", told)
-    return named[0] if named else path
+    return "/".join(Path(named).parts[-len(Path(path).parts) :])
 
 
 def _absent(title: str, source: Source, told: str) -> Problem | None:

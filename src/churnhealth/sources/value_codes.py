@@ -90,6 +90,15 @@ VALUE_CODES: Mapping[str, Code] = {
         "ask the question that reads them ([question] kind), map what they are for, or"
         " remove them",
     ),
+    "CH274": code(
+        "warning",
+        False,
+        "a status that is written over",
+        "a row says what became of it, dated to the day it began: training learns from"
+        " what nobody could know then, and today's rows say something else",
+        "leave it out of `columns`, and map the day on which it was over to `ended_at`;"
+        " or give each change of it as a row of its own day",
+    ),
     "CH278": code(
         "warning",
         False,
@@ -160,6 +169,15 @@ VALUE_CODES: Mapping[str, Code] = {
         " every chance is too low",
         "give the contracts of former customers too: take out what keeps the active"
         " ones alone; if these were never customers, leave their use out",
+    ),
+    "CH292": code(
+        "warning",
+        False,
+        "days of a spreadsheet that lie four years before all other rows",
+        "a workbook that counts from 1904 has numbers of days that are 1,462 smaller:"
+        " nothing in it then belongs to the days that are scored",
+        'read them as what they are: formats = { day = "spreadsheet days 1904" }; if'
+        " they are of that time, nothing need be done",
     ),
 }
 """Those of values, by code."""

@@ -44,6 +44,7 @@ _COUNTED: Mapping[str, tuple[int, int]] = {
     "unix seconds": (1_000_000, 0),
     "unix milliseconds": (1_000, 0),
     "spreadsheet days": (86_400_000_000, -2_209_161_600_000_000),
+    "spreadsheet days 1904": (86_400_000_000, -2_082_844_800_000_000),
 }
 _CENTS = "cents"
 # by pattern: what stands between thousands, and before the decimals
@@ -74,7 +75,7 @@ _PERIODS = ("%G-W%V", "%Y-%m", "%m/%Y", "%b %Y", "%b-%y", "%B %Y")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _CANDIDATES: Mapping[Family, tuple[str, ...]] = {
     "dates": (
-        *_COUNTED,
+        *(p for p in _COUNTED if "1904" not in p),  # rare, and never tells itself
         *(day + clock for clock in _CLOCKS for day in _DAYS),
         "%Y-%m-%d %H:%M:%S %z",
         *_PERIODS,

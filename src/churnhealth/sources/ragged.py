@@ -1,0 +1,64 @@
+"""Lines of a text file that do not fit its first one: where they are, and how."""
+
+from __future__ import annotations
+
+import csv
+import re
+from itertools import islice
+
+from churnhealth.config import Source
+from churnhealth.sources.encodings import open_text
+from churnhealth.sources.footers import PARTING
+from churnhealth.sources.problems import Problem
+
+__all__ = ["odd_line", "ragged"]
+
+
+def odd_line(told: str) -> str:
+    r"""Say which line DuckDB stumbled over, and why, as far as it tells.
+
+    >>> odd_line("CSV Error on Line: 7\nExpected Number of Columns: 3 Found: 4")
+    ' at line 7, which has 4 cells where the first line has 3 names'
+    >>> odd_line("CSV Error on Line: 7\nValue with unterminated quote found.")
+    ' at line 7, where a quote does not close'
+    """
+    line = re.search(r"CSV Error on Line: (\d+)", told)
+    if line is None:
+        return ""
+    where = f" at line {line[1]}"
+    cells = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", told)
+    if cells is not None:
+        return f"{where}, which has {cells[2]} cells where the first line has" + (
+            f" {cells[1]} names"
+        )
+    quote = ", where a quote does not close" if "unterminated quote" in told else ""
+    return where + quote
+
+
+def ragged(file: str, title: str, source: Source) -> Problem:
+    """Tell of a file many of whose lines have more or fewer cells than the first."""
+    return Problem(
+        code="CH111",
+        what=f"{title}: {source.path!r} has rows with more or fewer cells than its"
+        f" first line has names{_first(file, source)}",
+        fix="write the file again with every cell that holds a separator in quotes",
+    )
+
+
+def _first(file: str, source: Source) -> str:
+    with open_text(file, source.encoding or "utf-8", errors="replace") as lines:
+        below = islice(lines, source.skip, None)
+        first = next(below, "")
+        parting = max(PARTING, key=first.count)
+        names = len(next(csv.reader([first], delimiter=parting), []))
+        rows = csv.reader(below, delimiter=parting)
+        try:
+            for row in rows:
+                if row and len(row) != names:
+                    line = source.skip + 1 + rows.line_num
+                    return (
+                        f", the first in line {line}: {len(row)} cells, {names} names"
+                    )
+        except csv.Error:  # a cell without end
+            return ""
+    return ""

@@ -1,0 +1,60 @@
+"""Of a line that does not fit, its number and what is odd about it are told."""
+
+import pytest
+
+from churnhealth.errors import SourceError
+from churnhealth.sources.load import load
+
+HEAD = "account_id,start,note\n"
+ROWS = [f"a{n},2025-01-01,x" for n in range(40_000)]  # DuckDB guesses from half
+
+
+def refused(config):
+    with pytest.raises(SourceError) as caught:
+        load(config)
+    assert caught.value.code == "CH111"
+    return caught.value
+
+
+def told(company, at, line, *, above="", **source):
+    rows = [*ROWS[:at], line, *ROWS[at:]]
+    text = above + HEAD + "\n".join(rows) + "\n"
+    contracts = {"path": "contracts.csv", **source}
+    return refused(company(files={"contracts.csv": text}, contracts=contracts)).what
+
+
+@pytest.mark.parametrize(
+    ("line", "how"),
+    [
+        ("a1,2025-01-01,x,y", "which has 4 cells where the first line has 3 names"),
+        ("a1,2025-01-01", "which has 2 cells where the first line has 3 names"),
+        ('a1,2025-01-01,"x', "where a quote does not close"),
+        ('a1,2025-01-01,"x"y', "where a quote does not close"),
+    ],
+)
+def test_a_line_that_does_not_fit_is_told_with_what_is_odd(company, line, how):
+    assert (
+        f"'contracts.csv' is damaged or of another kind at line 30002, {how}"
+        in told(company, 30_000, line)
+    )
+
+
+def test_lines_above_the_names_are_counted(company):
+    what = told(company, 30_000, "a1,2025-01-01,x,y", above="title\n\n", skip=2)
+    assert "at line 30004, which has 4 cells" in what
+
+
+def test_where_many_lines_do_not_fit_the_first_is_told(company):
+    rows = "".join(f"a{n},2025-01-01{',x' if n % 3 == 2 else ''}\n" for n in range(50))
+    files = {"contracts.csv": "account_id,start\n" + rows}
+    what = refused(company(files=files)).what
+    assert what.endswith("names, the first in line 4: 3 cells, 2 names")
+
+
+def test_a_file_is_named_as_its_path_names_it(company, tmp_path):
+    """A folder above it may begin as the file does."""
+    text = HEAD + "\n".join([*ROWS[:30_000], "a1,2025-01-01,x,y", *ROWS[30_000:]])
+    files = {"test_1.csv": HEAD + "\n".join(ROWS), "test_2.csv": text}
+    assert "test_" in str(tmp_path)
+    error = refused(company(files=files, contracts={"path": "test_*.csv"}))
+    assert "'test_2.csv' is damaged" in error.what

@@ -18,6 +18,7 @@ from churnhealth.archive.runs import current_folder, history_of
 from churnhealth.bundle import Bundle
 from churnhealth.serve.answers import AskedRows, count_days, feature_scores
 from churnhealth.serve.refusal import refused
+from churnhealth.serve.stored import undamaged
 from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import Floats
 from churnhealth.sources.engine import QueryError, read_table
@@ -86,11 +87,13 @@ def _features(bundle: Bundle, scores: Path, account_id: str) -> tuple[date, Floa
 
 
 def _matrix(bundle: Bundle, folder: Path, *, account_id: str | None = None) -> Floats:
+    file = folder / "features.parquet"
     try:
-        table = read_table(
-            folder / "features.parquet", columns=bundle.names, account_id=account_id
-        )
+        table = read_table(file, columns=bundle.names, account_id=account_id)
     except QueryError as error:
+        if file.is_file():
+            with undamaged():
+                read_table(file, columns=("account_id",), account_id="")
         raise refused(
             "CH529",
             "the stored features are not those of the model that serves",

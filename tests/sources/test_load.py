@@ -235,6 +235,7 @@ def test_repeats_of_an_event_id_inside_an_account_keep_the_earliest_known(compan
     assert log.count.tolist() == [2, 7, 7, 9]
     [repeated] = [f for f in loaded.findings if f.code == "CH201"]
     assert repeated.count == 2  # both other rows of e1; one of them left out
+    assert "1 of them with an id whose rows differ" in repeated.what
 
 
 def test_without_event_ids_equal_rows_are_all_kept(company):

@@ -21,8 +21,8 @@ CODES: Mapping[str, Code] = {
         False,
         "event ids that occur more than once",
         "a repeated event counts twice and looks like more use",
-        "make `event_id` unique where the events are recorded; repeats inside one"
-        " account are already dropped, the earliest known is kept",
+        "repeats inside one account are already dropped, the earliest known is kept;"
+        " where an id is that of several rows, as an order's is, leave `event_id` out",
     ),
     "CH202": code(
         "error",

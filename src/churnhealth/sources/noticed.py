@@ -27,7 +27,8 @@ _COUNTED = (
         "CH201",
         "repeated",
         0.0,
-        "{title}: {ids} an event id; {dropped:,} of the same account were left out",
+        "{title}: {ids} an event id; {dropped:,} of the same account were left"
+        " out{differing}",
     ),
     (
         "CH241",
@@ -121,6 +122,12 @@ def _of_rows(part: Part) -> list[Finding]:
     ids = many(part.counts.get("repeated", 0), "row repeats", "rows repeat")
     n: dict[str, object] = {"title": part.opened.title, "ids": ids, "dropped": 0}
     n |= part.counts
+    n["differing"] = ""
+    if otherwise := part.counts.get("otherwise"):
+        n["differing"] = (
+            f", {otherwise:,} of them with an id whose rows differ, most often in"
+            f" {part.examples['otherwise']!r}"
+        )
     return [
         finding(
             code,

@@ -298,6 +298,16 @@ def _code(field: Field, value: str) -> str:
     return code if field.blank is None else f"coalesce({code}, {field.blank})"
 
 
+_SAID = (
+    "happened_at",
+    "event",
+    "user_id",
+    "count",
+    "amount",
+    "users",
+    "ended_at",
+    "item",
+)
 _HASH_BITS = 64
 _AGAIN = "(event_id IS NOT NULL AND hash(event_id) IN (SELECT hash FROM again))"
 
@@ -353,12 +363,40 @@ def _event_counts(
         conditions["no_user"] = codes["user"].absent
     counts, examples = counted(con, opened, typed, conditions)
     if again:
-        repeats = (
-            f"SELECT count(*) - 1 AS extra, min(account_id) AS account FROM {typed}"  # noqa: S608
-            f" WHERE {_AGAIN} GROUP BY event_id HAVING count(*) > 1"
-        )
-        row = con.execute(
-            f"SELECT coalesce(sum(extra), 0), min(account) FROM ({repeats})"  # noqa: S608
-        ).fetchall()[0]
-        counts["repeated"], examples["repeated"] = int(row[0]), str(row[1] or "")
+        counts |= _repeated(con, opened, typed, examples)
     return counts, examples
+
+
+def _repeated(
+    con: Connection, opened: Opened, typed: str, examples: dict[str, str]
+) -> dict[str, int]:
+    """Count the rows whose id was there before, and those of them that say otherwise.
+
+    An id of an order is that of all its lines: to keep one of them is to lose the
+    others, where a row that was sent twice loses nothing. Arrival may differ.
+    """
+    said = [c for c in _SAID if c in opened.columns]
+    differ = [f"(min({c}) <> max({c}) OR count({c}) % count(*) <> 0)" for c in said]
+    alike = (
+        "SELECT event_id, count(*) AS n, min(account_id) AS account,"  # noqa: S608
+        f" [{', '.join(differ)}] AS differ FROM {typed} WHERE {_AGAIN}"
+        " GROUP BY account_id, event_id"
+    )
+    others = [
+        f"coalesce(sum(n - 1) FILTER (differ[{i}]), 0)" for i in range(1, len(said) + 1)
+    ]
+    asked = (
+        "SELECT coalesce(sum(n - 1) FILTER (list_contains(differ, true)), 0),"  # noqa: S608
+        f" {', '.join(others)} FROM ({alike})"
+    )
+    n, *each = map(int, con.execute(asked).fetchall()[0])
+    examples["otherwise"] = opened.columns[said[int(np.argmax(each))]]
+    again = (
+        f"SELECT sum(n) - 1 AS extra, min(account) AS account FROM ({alike})"  # noqa: S608
+        " GROUP BY event_id HAVING extra > 0"
+    )
+    row = con.execute(
+        f"SELECT coalesce(sum(extra), 0), min(account) FROM ({again})"  # noqa: S608
+    ).fetchall()[0]
+    examples["repeated"] = str(row[1] or "")
+    return {"repeated": int(row[0]), "otherwise": n}

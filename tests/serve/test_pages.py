@@ -281,6 +281,8 @@ def test_who_has_no_colour_is_counted_beside_the_sums_that_hold_his_money(
     with client_of(live) as client:
         told = Page(client.get("/").text).all_text
         rows = client.get("/v1/accounts?band=grey").json()["accounts"]
+        of_one = squeezed(client, f"/accounts/{rows[0]['account_id']}")
+    assert "Nothing to compare: it was not scored in both runs." in of_one
     due = sum((row["days_to_renewal"] or 180) < 180 for row in rows)
     _, _, told = told.partition("The same as a table")
     over_time, _, ahead = told.partition("Renewals ahead")

@@ -87,6 +87,12 @@ def test_rollback_goes_back_one_champion_at_a_time(models):
     assert actions(models)[3:] == [("rolled_back", "second"), ("rolled_back", "first")]
 
 
+def test_rollback_says_so_where_nothing_was_ever_promoted(models):
+    with pytest.raises(BundleError) as error:
+        step_back(models, at=AT)
+    assert error.value.code == "CH621"
+
+
 def test_rollback_never_points_at_a_bundle_that_is_gone_or_damaged(models):
     promote(models, "first", None)
     promote(models, "second", "first")

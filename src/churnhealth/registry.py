@@ -37,6 +37,7 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 POINTER, JOURNAL = "champion.json", "promotions.jsonl"
+_PROMOTE = "`churnhealth promote BUNDLE`"
 _REMEMBERED = 50  # former champions that a rollback can still reach
 
 
@@ -120,12 +121,7 @@ def load_champion(models: Path) -> tuple[Champion, Bundle]:
     """
     champion = read_champion(models)
     if champion is None:
-        raise BundleError(
-            "CH621",
-            "no champion has been promoted yet",
-            why="without one nothing says which model's scores people should act on",
-            fix="`churnhealth promote BUNDLE`, or name a bundle with --bundle",
-        )
+        raise _no_champion(f"{_PROMOTE}, or name a bundle with --bundle")
     bundle = load_bundle(models / champion.folder)
     if bundle.model_version != champion.model_version:
         raise BundleError(
@@ -171,17 +167,29 @@ def crown(
     return made
 
 
+def _no_champion(fix: str) -> BundleError:
+    return BundleError(
+        "CH621",
+        "no champion has been promoted yet",
+        why="without one nothing says which model's scores people should act on",
+        fix=fix,
+    )
+
+
 def step_back(models: Path, *, at: datetime) -> Reign:
     """Make the champion before the present one champion again.
 
     Raises
     ------
     BundleError
-        CH624 when there is none before it; the present one stays.
+        CH621 when there is none at all, CH624 when there is none before it; the
+        present one stays.
     """
     with locked(models):
         reign = read_reign(models)
-        if reign is None or not reign.before:
+        if reign is None:
+            raise _no_champion(_PROMOTE)
+        if not reign.before:
             raise BundleError(
                 "CH624",
                 "there is no champion before this one",

@@ -21,6 +21,7 @@ def quarter_of(question, day, *, left, end=None):
         p=np.full(account.size, 0.1),
         y=left.ravel().astype(float),
         value=np.full(account.size, 100.0),
+        seed=7,
     )
     return row
 
@@ -58,3 +59,33 @@ def test_every_renewal_of_a_quarter_counts_and_each_of_them_once():
     row = quarter_of(question, day, left=left, end=end)
     assert row["actual"] == 200.0
     assert row["expected"] == pytest.approx(4 * 10.0)
+
+
+def test_likely_holds_95_of_100_cases_also_where_few_or_large_accounts_decide():
+    random = np.random.default_rng(3)
+    p, value = random.uniform(0.01, 0.1, 40), random.pareto(1.5, 40)
+    account = np.arange(40)
+
+    def quarter(left):
+        [row] = by_quarter(
+            Question(kind="horizon", horizon_days=90, gap_days=0),
+            account=account,
+            as_of=np.full(40, JANUARY),
+            end=account * 0,
+            p=p,
+            y=left.astype(float),
+            value=value,
+            seed=7,
+        )
+        return row
+
+    low, high = quarter(np.zeros(40))["range"]
+    cases = random.random((20_000, 40)) < p
+    lost = cases @ value
+    assert np.mean(lost > high + 1e-9) == pytest.approx(0.025, abs=0.01)
+    assert np.mean(lost < low - 1e-9) < 0.03
+    told = [quarter(case) for case in cases[:50]]
+    found = [(row["actual"], row["inside"]) for row in told]
+    assert found == [
+        (pytest.approx(loss), bool(loss <= high + 1e-9)) for loss in lost[:50]
+    ]

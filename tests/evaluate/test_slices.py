@@ -141,7 +141,7 @@ def test_leavers_are_counted_once_per_account_and_quarter():
         assert (row["accounts"], row["actual"]) == (len(mine), mine["y"].sum())
         assert row["expected"] == pytest.approx(mine["p"].sum())
         half = 1.959964 * np.sqrt((mine["p"] * (1 - mine["p"])).sum())
-        assert row["range"][1] == pytest.approx(row["expected"] + half)
+        assert row["range"][1] == pytest.approx(row["expected"] + half, abs=1.0)
 
 
 def test_the_four_quadrants_hold_every_row_and_what_happened():
@@ -168,6 +168,10 @@ def test_the_value_that_was_seen_coming_is_a_share_of_what_was_lost():
     share = once[lost["shown"] == "red"].sum() / once.sum()
     found = looked_at(done, panel_of(), seed=7, shown=rows["shown"].to_numpy(object))
     assert found["value_lead"]["lost"] == pytest.approx(share)
+    kept = rows[rows["y"] == 0]
+    once = kept["value"] / kept.groupby("account")["y"].transform("size")
+    share = once[kept["shown"] == "red"].sum() / once.sum()
+    assert found["value_lead"]["kept"] == pytest.approx(share)
 
 
 def test_starts_count_accounts_not_rows():

@@ -58,6 +58,14 @@ def test_figures_of_folds_that_chose_different_scorers_are_no_scorer_s():
     (one, ones), (other, others) = chose.most_common()
     said = f"the folds chose different scorers ({one} {ones}, {other} {others})"
     assert [r for r in report["verdict"]["reasons"] if r.startswith(said)]
+    assert not any("by that alone" in r for r in report["verdict"]["reasons"])
+    rate = {day: judged.y[judged.as_of == day].mean() for day in judged.as_of}
+    level = {**judged.p, "constant": np.array([rate[day] for day in judged.as_of])}
+    moved = replace(judged, p=level)
+    report = backtest_report(moved, seen, each, leaky=None, shuffled={"auc": None})
+    ranked = report["scorers"]["constant"]["auc"]
+    said = f"by that alone the constant has an AUC of {ranked:.3f}"
+    assert any(reason.endswith(said) for reason in report["verdict"]["reasons"])
 
 
 def test_a_gain_that_too_few_outcomes_show_is_not_denied():

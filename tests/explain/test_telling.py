@@ -61,6 +61,20 @@ def test_what_is_not_told_is_still_counted():
     assert "raising +14.0, lowering −2.0, others +1.0, together 20.0 %" in text
 
 
+def test_what_reads_as_nought_is_no_reason_and_counts_among_the_others():
+    tiny = [{"sentence": f"Thing {k} rose.", "effect_points": 0.04} for k in (1, 2)]
+    text = account_text(SCORE, DRIVERS + tiny)
+    assert "Thing" not in text
+    assert "0.0  " not in text
+    moved = changed_text(
+        {"since": "2025-12-01", "line": "Watch", "previous_probability": 0.08,
+         "churn_probability": 0.1008},
+        [{"sentence": "logins fell", "effect_points": 2.0}, *tiny],
+    )  # fmt: skip
+    assert "these +2.0, others +0.1, together 10.1 %" in moved
+    assert "hing" not in moved
+
+
 def test_the_services_answer_reads_the_same_as_the_files_row():
     answer = {k: v for k, v in SCORE.items() if not k.startswith("rules_")}
     answer["rules"] = {"score": 74, "band": "green", "reasons": []}

@@ -139,6 +139,19 @@ def test_the_learning_curve_runs_through_its_gains():
         assert told == pytest.approx([row["gain"], *row["interval"]], abs=3e-4)
 
 
+def test_what_more_outcomes_are_worth_is_told_of_the_test_that_it_was_judged_on():
+    def said(folds):
+        row = {"test_from": "2025-03-01", "n_test": 900, "outcomes_test": 40}
+        learning = [{**point, **row} for point in FULL["learning"]]
+        report = {**FULL, "folds": FULL["folds"] * folds, "learning": learning}
+        return proof_page(report, company="Example", since={})
+
+    assert "The same test, learned from" in said(1)
+    told = "All of the test period (900 scores from 2025-03-01 on, 40 accounts that"
+    assert told in said(2)
+    assert "newest of the" not in said(2)
+
+
 def test_a_plot_can_be_read_out_and_says_in_one_sentence_what_to_read_off():
     page = proof_page(FULL, company="Example", since={})
     for name, svg in plots_of(FULL).items():

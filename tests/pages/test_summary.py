@@ -154,4 +154,5 @@ def test_what_is_told_and_what_is_not_adds_up_to_the_chance(effects, p, top):
     assert total == pytest.approx(told["end"], abs=1e-9)
     untold = sum(effects) - told["raising"] - told["lowering"]
     assert told["other"] == pytest.approx(untold, abs=1e-9)
-    assert len(account["raising"]) == min(top, sum(e > 0 for e in effects))
+    told = [e for e in effects if e >= 0.05]  # less reads as nought
+    assert len(account["raising"]) == min(top, len(told))

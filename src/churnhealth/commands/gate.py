@@ -128,7 +128,7 @@ def promote_bundle(
 
 
 def roll_back(config: Config, *, models: Path, now: datetime) -> dict[str, Any]:
-    """Make the champion before this one champion again; raises CH624 without one.
+    """Make the champion before this one champion again; CH621 or CH624 without one.
 
     ``unmapped`` is what it reads and the configuration, if it has sources, does not.
     """

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.health.draws import Draws, Range, percentiles
-from churnhealth.scorers.curves import fit_line, log_odds
+from churnhealth.scorers.curves import fit_line, log_odds, sigmoid
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = [
@@ -33,10 +33,12 @@ __all__ = [
     "log_loss",
     "log_losses",
     "predicted_over_observed",
+    "slope_interval",
 ]
 
 _TINY = 1e-12
 _BINS = 15
+_Z = 1.959964
 _AUC_SAMPLES = 500
 _NONE = float("nan")
 _SHOWN = ("red", "orange", "yellow", "green", "grey")
@@ -152,16 +154,49 @@ def calibration_slope(p: Floats, y: Outcomes) -> float:
     1 = right, below = too extreme, above = too timid. NaN for a constant ``p``, for
     one class, and where the two share no more than one value: no slope is steep enough.
     """
+    outcome = np.asarray(y, np.float64)
+    if not _has_slope(log_odds(p), outcome):
+        return _NONE
+    slope, _, _ = _sloped(log_odds(p), outcome)
+    return slope
+
+
+def slope_interval(p: Floats, y: Outcomes, groups: Ints) -> Range:
+    """Give the account-clustered 95 % interval of the calibration slope; NaN as it.
+
+    >>> p = np.tile([0.1, 0.2, 0.3, 0.4], 250)
+    >>> y = (np.arange(1000) * 0.618034 % 1.0 < 1.5 * p - 0.125).astype(float)
+    >>> low, high = slope_interval(p, y, np.arange(1000))
+    >>> round(low, 1), round(calibration_slope(p, y), 1), round(high, 1)
+    (1.4, 1.7, 2.0)
+    """
     z, outcome = log_odds(p), np.asarray(y, np.float64)
-    spread = float(np.std(z))
-    if spread < 1e-3 or outcome.min() == outcome.max():
-        return _NONE
+    if not _has_slope(z, outcome):
+        return _NONE, _NONE
+    slope, design, fitted = _sloped(z, outcome)
+    curvature = (design.T * (fitted * (1.0 - fitted))) @ design
+    _, whose = np.unique(groups, return_inverse=True)
+    pull = [np.bincount(whose, weights=x * (outcome - fitted)) for x in design.T]
+    inverse = np.linalg.pinv(curvature)
+    error = float(np.sqrt((inverse @ np.cov(pull, bias=True) @ inverse)[0, 0]))
+    half = _Z * float(np.sqrt(len(pull[0]))) * error
+    return slope - half, slope + half
+
+
+def _has_slope(z: Floats, outcome: Floats) -> bool:
+    if float(np.std(z)) < 1e-3 or outcome.min() == outcome.max():
+        return False
     churned, stayed = z[outcome > 0], z[outcome == 0]
-    if churned.min() >= stayed.max() or churned.max() <= stayed.min():
-        return _NONE
-    centre = float(z.mean())
-    slope, _ = fit_line((z - centre) / spread, outcome)
-    return slope / spread
+    return bool(churned.min() < stayed.max() and churned.max() > stayed.min())
+
+
+def _sloped(z: Floats, outcome: Floats) -> tuple[float, Floats, Floats]:
+    """Fit the line; give its slope, the design it was fitted on and its chances."""
+    x = z - float(z.mean())
+    spread = float(np.std(z))
+    slope, level = fit_line(x / spread, outcome)
+    slope /= spread
+    return slope, np.column_stack([x, np.ones_like(x)]), sigmoid(slope * x + level)
 
 
 def predicted_over_observed(p: Floats, y: Outcomes) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from churnhealth.config import Config, Question
 from churnhealth.evaluate.backtest import Judged, fold_rows
 from churnhealth.evaluate.beyond import beyond_the_obvious
+from churnhealth.evaluate.chances import untrue_chances
 from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.gains import gains_of
 from churnhealth.evaluate.metrics import auc, defined, figures, lead_time, log_loss
@@ -22,7 +23,7 @@ from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.shown import shown_colours
 from churnhealth.evaluate.slices import slices_of, yearly_value
 from churnhealth.health.bands import BandCuts, band_cuts
-from churnhealth.health.draws import Draws, Range, account_draws, rate_interval
+from churnhealth.health.draws import Draws, Range, account_draws
 from churnhealth.health.drift import rate_of_today
 from churnhealth.health.promises import (
     LEVEL_DOUBT,
@@ -38,7 +39,7 @@ __all__ = ["backtest_report", "prediction_table", "refuse_cuts"]
 
 _DAYS_BEFORE = (180, 120, 90, 60, 30)
 _BY_CHANCE = 0.52  # an AUC below ranks hardly anybody
-_TRUE = 1.15  # expected over seen, or the other way round: up to this it is true
+_NEAR = 0.005  # an AUC that differs less from one half reads as one half
 _LEAST_SHOWN = 10  # churned accounts in the test period
 ISOTONIC = (
     "isotonic calibration costs: accounts on one step share one probability, and what"
@@ -209,11 +210,13 @@ def _verdict(
     enough = outcomes >= _LEAST_SHOWN
     apart = (chosen["auc"] or 0.0) > 0.5
     skill = enough and apart and interval is not None and interval[0] > 0
-    reasons = [*judged.reasons, *_of_folds(judged), *_of_gain(chosen, outcomes)]
+    reasons = [*judged.reasons, *_of_folds(judged), *_of_levels(judged, scorers)]
+    reasons += _of_gain(chosen, outcomes)
     if outcomes and not apart:
         reasons.append("it tells nobody apart: those who left did not rank higher")
     if enough:
-        reasons += _of_level(judged, config)
+        corrects, seed = config.calibration.corrects, config.model.seed
+        reasons += untrue_chances(judged, corrects=corrects, skill=skill, seed=seed)
     if not skill:
         reasons.append(f"no skill shown: colours are the rules', {_of_rules(scorers)}")
     if 0 < outcomes < FEW:
@@ -242,6 +245,18 @@ def _of_folds(judged: Judged) -> list[str]:
     ]
 
 
+def _of_levels(judged: Judged, scorers: Mapping[str, Any]) -> list[str]:
+    """Say that a moving level ranks the rows of several folds, where it does."""
+    ranked = scorers.get("constant", {}).get("auc")
+    if len(judged.folds) < 2 or ranked is None or abs(ranked - 0.5) < _NEAR:
+        return []
+    return [
+        f"all figures are of the rows of {len(judged.folds)} folds together, and the"
+        " level that is learned moves from fold to fold: by that alone the constant"
+        f" has an AUC of {ranked:.3f}"
+    ]
+
+
 def _of_gain(chosen: Mapping[str, Any], outcomes: int) -> list[str]:
     """Say what was gained over the constant, how surely, and what would make it sure.
 
@@ -267,24 +282,6 @@ def _of_gain(chosen: Mapping[str, Any], outcomes: int) -> list[str]:
             f" {(high - low) / 4.0:.4f} on either side"
         )
     return told
-
-
-def _of_level(judged: Judged, config: Config) -> list[str]:
-    """Say where the mean chance missed the rate: by more than noise, and by much."""
-    y = judged.y.astype(np.float64)
-    expected, seen = float(judged.p["chosen"].mean()), float(y.mean())
-    low, high = rate_interval(y, judged.account, seed=config.model.seed)
-    if low <= expected <= high or 1.0 / _TRUE < expected / seen < _TRUE:
-        return []
-    side = "high" if expected > seen else "low"
-    told = (
-        f"its chances were too {side} in the test period: {expected:.1%} expected,"
-        f" {seen:.1%} churned (95 % interval {low:.1%} to {high:.1%}), so trust the"
-        " order of accounts more than their chances"
-    )
-    if not config.calibration.corrects:
-        told += '; [calibration] base_rate = "corrected" follows a rate that moves'
-    return [told]
 
 
 def _of_rules(scorers: Mapping[str, Any]) -> str:

@@ -65,8 +65,8 @@ def slices_of(
         "calibration": _calibration(p, y, judged.account, seed=seed),
         "reliability": [row for row in rows if row is not None],
         "too_small": _too_small(judged, panel),
-        "recurring_loss": _by_quarter(judged, panel, value),
-        "leavers": _by_quarter(judged, panel, np.ones(y.size)),
+        "recurring_loss": _by_quarter(judged, panel, value, seed=seed),
+        "leavers": _by_quarter(judged, panel, np.ones(y.size), seed=seed),
         "value_lead": _value_lead(shown, y, value, judged.account),
         "agreement": _agreement(judged, panel, y, cuts),
         "starts": _starts(judged, panel, p, y),
@@ -191,7 +191,9 @@ def _too_small(judged: Judged, panel: Panel) -> dict[str, int]:
     }
 
 
-def _by_quarter(judged: Judged, panel: Panel, value: Floats) -> list[dict[str, Any]]:
+def _by_quarter(
+    judged: Judged, panel: Panel, value: Floats, *, seed: int
+) -> list[dict[str, Any]]:
     return by_quarter(
         panel.question,
         account=judged.account,
@@ -200,6 +202,7 @@ def _by_quarter(judged: Judged, panel: Panel, value: Floats) -> list[dict[str, A
         p=judged.p["chosen"],
         y=judged.y.astype(np.float64),
         value=value,
+        seed=seed,
     )
 
 
@@ -208,7 +211,7 @@ def _value_lead(
 ) -> dict[str, float | None]:
     """Say how much of the lost value stood in red or orange, and of the kept one.
 
-    An account that left counts once, spread over the rows that say so, as in
+    Each account counts once, spread over the rows that say what it did, as in
     ``gains_of``: terms of a year are scored in more months than those of one.
     """
     alarm, known = np.isin(shown, _ALARMS), np.isfinite(value)
@@ -218,7 +221,7 @@ def _value_lead(
         _, whose, times = np.unique(
             account[mine], return_inverse=True, return_counts=True
         )
-        worth = value[mine] / (times[whose] if outcome else 1)
+        worth = value[mine] / times[whose]
         total = float(worth.sum())
         return float(worth[alarm[mine]].sum()) / total if total > 0 else None
 

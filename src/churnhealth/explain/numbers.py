@@ -7,7 +7,7 @@ import math
 from churnhealth.said import minus, percent, rounded
 from churnhealth.sources.contract import MONTH_DAYS
 
-__all__ = ["about", "between", "duration", "figure", "points"]
+__all__ = ["about", "between", "duration", "figure", "is_told", "points"]
 
 # Fractions people say. In between, the nearest one in log-odds is taken.
 _FRACTIONS = (
@@ -80,6 +80,15 @@ def points(value: float) -> str:
     """
     text = rounded(value, 1)
     return f"+{text}" if value > 0 and text != "0.0" else text
+
+
+def is_told(value: float) -> bool:
+    """Say whether points are more than nought as they are written.
+
+    >>> [x for x in (0.04, -0.04, 0.05, -3.0) if is_told(x)]
+    [0.05, -3.0]
+    """
+    return points(value) != "0.0"
 
 
 def duration(days: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from churnhealth.explain.numbers import about, between, count, figure, points
+from churnhealth.explain.numbers import about, between, count, figure, is_told, points
 from churnhealth.explain.phrases import AGREEMENT, BAND_WORDS, NOT_CAUSES, STATUS_WORDS
 from churnhealth.explain.wording import capital, clean, label_words, number_of
 from churnhealth.features.spec import FeatureSpec
@@ -90,7 +90,7 @@ def changed_text(
     was = 100 * (_number(move, "previous_probability") or 0.0)
     now = 100 * (_number(move, "churn_probability") or 0.0)
     told = [(_number(c, "effect_points") or 0.0, _text(c, "sentence")) for c in changes]
-    told = told[:_CHANGES]
+    told = [pair for pair in told if is_told(pair[0])][:_CHANGES]
     total = sum(effect for effect, _ in told)
     return "\n".join(
         [
@@ -184,6 +184,7 @@ def _both_sides(
     effects.sort(key=lambda pair: -abs(pair[0]))
     if any(_text(d, "sentence") for _, d in effects):  # the others are told by these
         effects = [pair for pair in effects if _text(pair[1], "sentence")]
+    effects = [pair for pair in effects if is_told(pair[0])]
     raising = [pair for pair in effects if pair[0] > 0][:top]
     lowering = [pair for pair in effects if pair[0] < 0][:top]
     lines = []

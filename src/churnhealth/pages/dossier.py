@@ -16,6 +16,7 @@ from typing import Any
 from churnhealth.archive.plain import Row, plain_rows
 from churnhealth.archive.runs import current_folder, history_of
 from churnhealth.archive.timeline import ACTIVE_USERS
+from churnhealth.explain.numbers import is_told
 from churnhealth.explain.telling import rule_text
 from churnhealth.pages.charts import bars, span
 from churnhealth.pages.summary import summarise
@@ -65,7 +66,7 @@ def read_dossier(
             "seat_share": _seat_share(drivers),
             "steps": steps,
             "move": next(iter(rows("moves")), None),
-            "changes": sorted(rows("changes"), key=lambda row: row["rank"])[:6],
+            "changes": _moved(rows("changes")),
             "usage": _usage(rows("usage")),
             "every_term": (terms := rows("contracts")),
             **_terms(terms, date.fromisoformat(folder.name)),
@@ -75,6 +76,12 @@ def read_dossier(
             "people": _people(rows("people")),
             "profile": next(iter(rows("profile")), {}),
         }
+
+
+def _moved(rows: Sequence[Row]) -> list[Row]:
+    """List the changes that moved the chance by more than reads as nought."""
+    told = [row for row in rows if is_told(row["effect_points"])]
+    return sorted(told, key=lambda row: row["rank"])[:6]
 
 
 def _rule(rows: Sequence[Row]) -> list[str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from churnhealth.archive.flat import main_reason, movement
 from churnhealth.categories import CATEGORIES
 from churnhealth.errors import InputError
-from churnhealth.explain.numbers import about, between
+from churnhealth.explain.numbers import about, between, is_told
 from churnhealth.explain.phrases import BAND_WORDS
 from churnhealth.explain.telling import points_by_category
 from churnhealth.health.bands import BANDS
@@ -212,6 +212,7 @@ def _sides(rows: Sequence[Row], top: int) -> tuple[list[Driver], list[Driver]]:
             sentence=r.get("sentence"),
         )
         for r in rows
+        if is_told(r["effect_points"] or 0.0)
     ]
     told.sort(key=lambda d: -abs(d["effect_points"]))
     raising = [d for d in told if d["effect_points"] > 0][:top]

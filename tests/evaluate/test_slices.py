@@ -275,8 +275,12 @@ def test_where_the_chances_miss_the_text_says_by_how_much_and_what_to_do():
            "holds": False}  # fmt: skip
     report = judged()[1]
     slices = {**report["slices"], "reliability": [row]}
-    text = report_text({**report, "slices": slices})
+    shown = {**report["verdict"], "skill": True}
+    text = report_text({**report, "slices": slices, "verdict": shown})
     assert (
         "days to renewal 242 and more: 2.0% expected, 0.8% seen (0.2% to 1.5%)" in text
     )
     assert "(one in twenty misses by chance; where a miss is large, trust" in text
+    none = {**shown, "skill": False}  # then there is no order to trust
+    text = report_text({**report, "slices": slices, "verdict": none})
+    assert "(one in twenty misses by chance):" in text

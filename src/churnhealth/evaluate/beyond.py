@@ -49,4 +49,5 @@ def beyond_the_obvious(p: Mapping[str, Floats], y: Ints, draws: Draws) -> str | 
         f"the gain over {known} alone ({name}) is {gain.mean():.4f}"
         f" (95 % interval {low:.4f} to {high:.4f})"
     )
-    return f"{told}: {more if low > 0.0 else less}"
+    better = f"; {name} alone did better" if high < 0.0 else ""
+    return f"{told}: {more if low > 0.0 else less}{better}"

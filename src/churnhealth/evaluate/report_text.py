@@ -83,7 +83,7 @@ def report_text(report: Mapping[str, Any]) -> str:
             f" {rate['since']} churned, {rate['expected']:.1%} was expected; the level"
             f" is {done} (log-odds)"
         ]
-    lines += _slice_lines(report["slices"])
+    lines += _slice_lines(report["slices"], skill=report["verdict"]["skill"])
     lines += _learning_lines(report.get("learning", ()))
     skill = "skill" if report["verdict"]["skill"] else "no skill"
     lines += ["", f"verdict: {skill}, chosen {report['verdict']['chosen']}"]
@@ -91,7 +91,7 @@ def report_text(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
+def _slice_lines(slices: Mapping[str, Any], *, skill: bool) -> list[str]:
     """Say in a few lines what the slices show; all of them are in the JSON."""
     lines = []
     rows = slices["recurring_loss"]
@@ -109,7 +109,7 @@ def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
     lost = slices["value_lead"]["lost"]
     if lost is not None:
         lines.append(f"{lost:.0%} of the lost value was red or orange")
-    lines += _missed_lines(slices["reliability"])
+    lines += _missed_lines(slices["reliability"], skill=skill)
     small = slices.get("too_small")
     if small and small["segments"]:
         lines.append(small_segments(small))
@@ -128,15 +128,18 @@ def _slice_lines(slices: Mapping[str, Any]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _missed_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _missed_lines(rows: Sequence[Mapping[str, Any]], *, skill: bool) -> list[str]:
     """Say for which accounts the chances missed, by how much, and what it asks for."""
     off = [row for row in rows if not row["holds"]]
     if not off:
         return []
+    order = (
+        "; where a miss is large, trust the order of those accounts more than their"
+        " chances"
+    )
     lines = [
         f"the chances missed for {len(off)} of {len(rows)} slices of the accounts (one"
-        " in twenty misses by chance; where a miss is large, trust the order of"
-        " those accounts more than their chances):"
+        f" in twenty misses by chance{order if skill else ''}):"
     ]
     for row in off[:_MOST_MISSED]:
         low, high = row["interval"]

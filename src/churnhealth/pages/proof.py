@@ -115,7 +115,8 @@ def proof_lines(report: Mapping[str, Any]) -> list[str]:
         return ["Nobody left in the test period: it can show nothing."]
     if ratio is not None:
         lines.append(
-            f"For every 100 accounts that left, it had expected {100 * ratio:.0f}."
+            f"For every 100 scores of accounts that left, it had expected"
+            f" {100 * ratio:.0f}."
         )
     lines += _closer(chosen, report["scorers"]["constant"]["log_loss"])
     judged = [b for b in report["bands"] if b["kept"] is not None]
@@ -129,7 +130,7 @@ def proof_lines(report: Mapping[str, Any]) -> list[str]:
         alarm = max(late, key=lambda line: line["days_before"])["false_alarm_rate"]
         if alarm is not None:
             false = "were red or orange: false alarms"
-            lines.append(f"{percent(alarm)} of those who stayed {false}.")
+            lines.append(f"{percent(alarm)} of the scores of who stayed {false}.")
     return lines
 
 
@@ -137,6 +138,8 @@ def _closer(chosen: Mapping[str, Any], constant: float | None) -> list[str]:
     gain = chosen.get("log_loss_gain_over_constant")
     if gain is None or not constant:
         return []
+    if chosen.get("name") == "constant" and not gain:
+        return ["Its chance is the average for everybody: it tells nobody apart."]
     interval = chosen.get("gain_interval")
     side, way = (1, "closer to") if gain >= 0 else (-1, "further from")
     sure = ""

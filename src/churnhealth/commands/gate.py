@@ -102,14 +102,13 @@ def promote_bundle(
         "model_version": challenger.model_version,
         "champion_before": None if over is None else over.model_version,
     }
-    reasons = _beforehand(
-        config, challenger, None if standing is None else standing[1], refresh=refresh
-    )
+    champion = None if standing is None else standing[1]
+    reasons = _beforehand(config, challenger, champion, refresh=refresh)
     if not reasons:
         judged = _judged(
             config,
             challenger,
-            None if standing is None else standing[1],
+            champion,
             tolerance=tolerance,
             refresh=refresh,
             today=today,

@@ -17,10 +17,11 @@ from churnhealth.sources.arrays import texts
 from churnhealth.sources.contract import FAR, Texts
 from churnhealth.sources.copied import copied_days
 from churnhealth.sources.engine import Connection, fetch, literal, trimmed
+from churnhealth.sources.event_ids import count_repeated, ids_again, unrepeated
 from churnhealth.sources.packed import Field, Words, placed
 from churnhealth.sources.quantised import MAX_DECIMALS, MAX_SUM
 from churnhealth.sources.reading import Opened
-from churnhealth.sources.sorting import DIGIT, sort_numbers
+from churnhealth.sources.sorting import sort_numbers
 from churnhealth.sources.tables import Part, categories_of, counted, day_number
 from churnhealth.sources.typed import distinct_texts, raw_column
 
@@ -63,9 +64,9 @@ def read_events(
     rows = (
         f"SELECT *, {event} AS event_, {known} AS known, {count} AS count_ FROM {typed}"  # noqa: S608
     )
-    again = "event_id" in has and _repeats(con, typed)
+    again = "event_id" in has and ids_again(con, typed)
     if again:
-        rows = _unrepeated(rows, has)
+        rows = unrepeated(rows, has)
     measured = _measured(con, rows, has, typed=typed, lag=lag, decimals=decimals)
     words = _words(con, rows, measured, codes)
     counts, examples = _event_counts(con, opened, typed, codes, again=again)
@@ -298,54 +299,6 @@ def _code(field: Field, value: str) -> str:
     return code if field.blank is None else f"coalesce({code}, {field.blank})"
 
 
-_SAID = (
-    "happened_at",
-    "event",
-    "user_id",
-    "count",
-    "amount",
-    "users",
-    "ended_at",
-    "item",
-)
-_HASH_BITS = 64
-_AGAIN = "(event_id IS NOT NULL AND hash(event_id) IN (SELECT hash FROM again))"
-
-
-def _repeats(con: Connection, typed: str) -> bool:
-    """Note in a table the hashes of event ids that are there twice; say if any is.
-
-    Ids hardly ever repeat, and to order all rows by them in DuckDB took 17 GB for a
-    hundred million; their hashes alone take one, and are sorted in place.
-    """
-    asked = f"SELECT hash(event_id) AS hash FROM {typed} WHERE event_id IS NOT NULL"  # noqa: S608
-    con.execute("SET preserve_insertion_order = false")
-    found = fetch(con, asked)["hash"]
-    con.execute("RESET preserve_insertion_order")
-    sort_numbers(found, above=_HASH_BITS - DIGIT)
-    given = {"hash": np.unique(found[1:][found[1:] == found[:-1]])}
-    con.register("given", given)
-    con.execute("CREATE OR REPLACE TEMP TABLE again AS SELECT hash FROM given")
-    con.unregister("given")
-    return bool(given["hash"].size)
-
-
-def _unrepeated(rows: str, has: Mapping[str, str]) -> str:
-    """Keep the earliest known row of each event id inside an account."""
-    order = ["known", "happened_at", "event_"]
-    order += [
-        f"{c} NULLS FIRST" for c in ("user_id", "count_") if c in (*has, "count_")
-    ]
-    order += [f"{c} NULLS FIRST" for c in ("amount", "users") if c in has]
-    order += ["ended_at NULLS LAST"] if "ended_at" in has else []
-    order += ["item NULLS FIRST"] if "item" in has else []
-    return (
-        f"SELECT * FROM ({rows}) WHERE NOT {_AGAIN} UNION ALL"  # noqa: S608
-        f" SELECT * FROM ({rows}) WHERE {_AGAIN} QUALIFY row_number() OVER"
-        f" (PARTITION BY account_id, event_id ORDER BY {', '.join(order)}) = 1"
-    )
-
-
 def _event_counts(
     con: Connection,
     opened: Opened,
@@ -363,40 +316,5 @@ def _event_counts(
         conditions["no_user"] = codes["user"].absent
     counts, examples = counted(con, opened, typed, conditions)
     if again:
-        counts |= _repeated(con, opened, typed, examples)
+        counts |= count_repeated(con, opened, typed, examples)
     return counts, examples
-
-
-def _repeated(
-    con: Connection, opened: Opened, typed: str, examples: dict[str, str]
-) -> dict[str, int]:
-    """Count the rows whose id was there before, and those of them that say otherwise.
-
-    An id of an order is that of all its lines: to keep one of them is to lose the
-    others, where a row that was sent twice loses nothing. Arrival may differ.
-    """
-    said = [c for c in _SAID if c in opened.columns]
-    differ = [f"(min({c}) <> max({c}) OR count({c}) % count(*) <> 0)" for c in said]
-    alike = (
-        "SELECT event_id, count(*) AS n, min(account_id) AS account,"  # noqa: S608
-        f" [{', '.join(differ)}] AS differ FROM {typed} WHERE {_AGAIN}"
-        " GROUP BY account_id, event_id"
-    )
-    others = [
-        f"coalesce(sum(n - 1) FILTER (differ[{i}]), 0)" for i in range(1, len(said) + 1)
-    ]
-    asked = (
-        "SELECT coalesce(sum(n - 1) FILTER (list_contains(differ, true)), 0),"  # noqa: S608
-        f" {', '.join(others)} FROM ({alike})"
-    )
-    n, *each = map(int, con.execute(asked).fetchall()[0])
-    examples["otherwise"] = opened.columns[said[int(np.argmax(each))]]
-    again = (
-        f"SELECT sum(n) - 1 AS extra, min(account) AS account FROM ({alike})"  # noqa: S608
-        " GROUP BY event_id HAVING extra > 0"
-    )
-    row = con.execute(
-        f"SELECT coalesce(sum(extra), 0), min(account) FROM ({again})"  # noqa: S608
-    ).fetchall()[0]
-    examples["repeated"] = str(row[1] or "")
-    return {"repeated": int(row[0]), "otherwise": n}

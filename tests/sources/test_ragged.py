@@ -58,3 +58,27 @@ def test_a_file_is_named_as_its_path_names_it(company, tmp_path):
     assert "test_" in str(tmp_path)
     error = refused(company(files=files, contracts={"path": "test_*.csv"}))
     assert "'test_2.csv' is damaged" in error.what
+
+
+def test_lines_that_end_in_two_ways_are_told(company):
+    text = "a title;;\naccount_id;start;note\r\n" + "a1;2025-01-01;x\r\n" * 9
+    contracts = {"path": "contracts.csv", "skip": 1}
+    error = refused(company(files={"contracts.csv": text}, contracts=contracts))
+    assert "lines end in CR LF, others in LF alone" in error.what
+    assert "with one end for all lines" in error.fix
+
+
+def test_of_a_title_with_separators_the_line_of_the_names_is_told(company):
+    text = "a title;;\naccount_id;start;note\n" + "a1;2025-01-01;x\n" * 9
+    config = company(files={"contracts.csv": text.replace(";;", ";;;", 1)})
+    with pytest.raises(SourceError) as caught:
+        load(config)
+    assert (caught.value.code, caught.value.fix[-8:]) == ("CH102", "skip = 1")
+
+
+def test_an_encoding_that_was_named_is_not_advised_again(company):
+    rows = "".join(f"a{n},2025-01-01{',x' * (n > 29000)}\n" for n in range(30_000))
+    contracts = {"path": "contracts.csv", "encoding": "windows-1252"}
+    files = {"contracts.csv": "account_id,start\n" + rows}
+    error = refused(company(files=files, contracts=contracts))
+    assert error.fix.endswith("than its name says; or correct `encoding`")

@@ -11,7 +11,9 @@ from churnhealth.sources.encodings import open_text
 from churnhealth.sources.footers import PARTING
 from churnhealth.sources.problems import Problem
 
-__all__ = ["odd_line", "ragged"]
+__all__ = ["line_ends", "odd_line", "ragged"]
+
+_LOOKED_AT = 1 << 16
 
 
 def odd_line(told: str) -> str:
@@ -33,6 +35,17 @@ def odd_line(told: str) -> str:
         )
     quote = ", where a quote does not close" if "unterminated quote" in told else ""
     return where + quote
+
+
+def line_ends(file: str) -> str:
+    """Say that the lines of a file end in two ways, which DuckDB reads no dialect of.
+
+    A line that was put above by hand, or files that were joined, make it so.
+    """
+    with open_text(file, "latin-1") as text:
+        begin = text.read(_LOOKED_AT)
+    both = "\r\n" in begin and re.search(r"(?<!\r)\n", begin) is not None
+    return ": some of its lines end in CR LF, others in LF alone" if both else ""
 
 
 def ragged(file: str, title: str, source: Source) -> Problem:

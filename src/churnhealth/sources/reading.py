@@ -166,8 +166,8 @@ def _open(
             con.execute(f"SELECT 1 FROM {view} WHERE ({source.where}) LIMIT 0")  # noqa: S608
     except QueryError as error:
         told = reading_problem(title, source, error, files)
-        several = csv and told.code == "CH111" and len(files) > 1
-        return (several and _titled(files[0], title, source, names)) or [told]
+        odd = csv and told.code == "CH111"
+        return (odd and _titled(files[0], title, source, names)) or [told]
     columns, problems = _match(table, title, source, kinds, csv=csv)
     if csv and problems:
         problems = (

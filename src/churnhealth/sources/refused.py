@@ -10,7 +10,7 @@ from pathlib import Path
 from churnhealth.config import Source
 from churnhealth.sources.footers import foot_of
 from churnhealth.sources.problems import Problem
-from churnhealth.sources.ragged import odd_line
+from churnhealth.sources.ragged import line_ends, odd_line
 
 __all__ = ["reading_problem"]
 
@@ -22,6 +22,8 @@ _WHOLE = (
     "export it again: it may break off, leave a quote open, or be of another kind than"
     " its name says"
 )
+_CODED = "; or correct `encoding`"
+_ONE_END = "write it again with one end for all lines, as an editor or `dos2unix` does"
 _PATH = "correct the path in `sql`; {root} stands for the absolute `[sources] root`"
 # what DuckDB says of a database, what that is, and what mends it
 _DATABASES = (
@@ -89,18 +91,27 @@ def reading_problem(
         return foot
     if source.sql is None:
         coded = "unicode" in str(error).lower()
-        more = ": not UTF-8" if coded else ""
+        more = ": not UTF-8" if coded else _ends(files, str(error))
         return Problem(
             code="CH111",
             what=f"{title}: {_file(source, files, str(error))!r} is damaged or of"
             f" another kind{odd_line(str(error))}{more}",
-            fix=_ENCODING if coded or source.encoding else _WHOLE,
+            fix=_ENCODING
+            if coded
+            else _ONE_END
+            if more
+            else _WHOLE + _CODED * (source.encoding is not None),
         )
     return Problem(
         code="CH105",
         what=f"{title}: the query failed while running ({kind})",
         fix="run the `sql` in DuckDB; use TRY_CAST for values that may not convert",
     )
+
+
+def _ends(files: Sequence[str], told: str) -> str:
+    """Say what is odd about the ends of the lines where no dialect was found."""
+    return line_ends(files[0]) if "sniffing file" in told and len(files) == 1 else ""
 
 
 def _refuses_values(kind: str, first: str) -> bool:

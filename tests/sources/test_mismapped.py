@@ -127,3 +127,34 @@ def test_seats_and_terms_are_not(company):
     assert signed(company, "seats", lambda a: 5 + a % 40) == []
     assert signed(company, "term_months", lambda _: 12) == []
     assert signed(company, "term_months", lambda _: 12, months=1) == []
+
+
+@pytest.mark.parametrize("ours", ["count", "amount", "users"])
+def test_a_number_that_each_row_has_of_its_own_is_told(company, ours):
+    (one,) = used(company, "CH272", lambda a, n: 500 + a * 20 + n, **{ours: "x"})
+    assert f"'x' (our `{ours}`) is another number in nearly every row" in one.what
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda a, n: 1 + (a + n) % 9,
+        lambda a, n: 7919 * (a * 20 + n) ** 2,
+        lambda a, n: (a * 20 + n) / 4,
+    ],
+    ids=["few", "large and far apart", "decimals"],
+)
+def test_counts_and_sums_are_not(company, row):
+    assert used(company, "CH272", row, amount="x") == []
+
+
+@pytest.mark.parametrize(
+    ("column", "some"), [("unit_amount", 1), ("Einzelpreis", 1), ("amount", 0)]
+)
+def test_the_price_of_one_seat_is_told_by_its_name(company, column, some):
+    rows = "".join(f"a{a},{DAY},{10 + a},{3 + a}\n" for a in range(4))
+    columns = {"account_id": "a", "start": "s", "value": column, "seats": "n"}
+    contracts = {"path": "contracts.csv", "columns": columns}
+    files = {"contracts.csv": f"a,s,{column},n\n{rows}"}
+    told = found(company(files=files, contracts=contracts), "CH272")
+    assert ["the price of one seat" in f.what for f in told] == [True] * some

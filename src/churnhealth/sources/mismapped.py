@@ -16,6 +16,7 @@ from churnhealth.sources.contract import FAR, Floats, Ints, Texts
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.packed import Words
 from churnhealth.sources.tables import Part
+from churnhealth.sources.written import folded
 
 __all__ = ["mismapped"]
 
@@ -23,10 +24,17 @@ _ROWS = 50  # from which on it is no chance
 _NEARLY_ALL = 0.99
 _OFTEN = 10  # rows an account: invitations and surveys have each person once, and few
 _NAMES = 100
+_MANY_ROWS = 200
+_DENSE = 5  # times as many numbers as rows, from the least to the largest
 _OWN = 100  # accounts of which each has its own number
 _ACCOUNTS = 10
 _DAYS = 20
 _DAY = re.compile(r"\d{4}-\d\d-\d\d(?:\D.*)?")
+_OF_ONE = re.compile(
+    r"(?:^|[^a-z])(?:unit[ _]?(?:amount|price|cost)|"
+    r"per[ _]?(?:seat|user|unit|licen[cs]e)|einzelpreis|stückpreis|"
+    r"preis[ _]?pro[ _](?:lizenz|nutzer|platz))"
+)
 _LOOKED_AT = 1 << 22
 _MONTH = 30.44
 _LONGEST = 120.0  # months
@@ -40,9 +48,12 @@ def mismapped(part: Part, ids: Texts) -> Iterator[Finding]:
     if part.opened.table == "contracts":
         yield from _told(part, "CH272", "seats", _no_seats(part))
         yield from _told(part, "CH272", "term_months", _no_term(part))
+        yield from _told(part, "CH272", "value", _price_of_one(part))
     elif part.words is not None and part.words.size:
         yield from _told(part, "CH270", "user_id", _no_people(part, part.words, ids))
         yield from _told(part, "CH271", "event", _no_names(part, part.words.size))
+        for ours in ("count", "amount", "users"):
+            yield from _told(part, "CH272", ours, _ids_of_rows(part.words, ours))
     elif "state" in part.columns:
         names = _no_names(part, part.columns["state"].size)
         yield from _told(part, "CH271", "state", names)
@@ -104,6 +115,23 @@ def _one_each(number: Ints | Floats, account: Ints) -> bool:
     different, code = np.unique(number, return_inverse=True)
     pairs = np.unique(code * (account.max() + 1) + account)
     return bool(different.size >= _NEARLY_ALL * pairs.size)
+
+
+def _ids_of_rows(words: Words, ours: str) -> Iterator[str]:
+    """See whether each row has a number of its own, and all lie close together."""
+    field = next((f for f in words.fields if f.name == ours), None)
+    if field is None or field.decimals or words.size < _MANY_ROWS:
+        return
+    if _NEARLY_ALL * words.size <= field.high - field.low + 1 <= _DENSE * words.size:
+        looked = words.rows(slice(0, _LOOKED_AT)).column(ours)
+        if np.unique(looked).size >= _NEARLY_ALL * looked.size:
+            yield "is another number in nearly every row, as an id of rows is"
+
+
+def _price_of_one(part: Part) -> Iterator[str]:
+    words = folded(re.sub(r"([a-z])([A-Z])", r"\1_\2", part.opened.columns["value"]))
+    if "seats" in part.opened.columns and _OF_ONE.search(words):
+        yield "is named as the price of one seat; `value` is that of all of them"
 
 
 def _no_seats(part: Part) -> Iterator[str]:

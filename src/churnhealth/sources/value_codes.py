@@ -76,11 +76,11 @@ VALUE_CODES: Mapping[str, Code] = {
     "CH272": code(
         "warning",
         False,
-        "seats or terms that seem to be something else",
-        "the share of seats in use, the price of one and the length of the term are"
-        " features, and are wrong for everybody",
-        "map the column that holds them, or leave them out; `term_months` is in months:"
-        " divide days or multiply years in `sql`",
+        "numbers that seem to be something else",
+        "sums, the share of seats in use, prices and terms are features, and are wrong"
+        " for everybody",
+        "map the column that holds them, or leave them out; `term_months` is in months"
+        " and `value` the money of all seats: divide or multiply in `sql`",
     ),
     "CH273": code(
         "warning",

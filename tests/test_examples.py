@@ -42,9 +42,12 @@ def example(shared_data):
 def judged(example):
     done = {}
 
-    def report(name, **snapshots):
+    def report(name, *, without=(), **snapshots):
         if name not in done:
             config, history = example(name, **snapshots)
+            ladder = tuple(s for s in config.model.ladder if s not in without)
+            model = config.model.model_copy(update={"ladder": ladder})
+            config = config.model_copy(update={"model": model})
             with Progress() as progress:
                 panel = build_panel(config, history, progress=progress)
                 done[name] = judge(config, panel, progress=progress)[1]
@@ -106,7 +109,7 @@ def test_openstack_counts_are_as_pinned_and_usage_tells(judged):
 @pytest.mark.slow
 def test_cdnow_counts_are_as_pinned_and_the_falling_churn_rate_is_survived(judged):
     # learned on the days it is judged on, as the untuned LightGBM was
-    report = judged("cdnow", train_every=None)
+    report = judged("cdnow", without=("gbm",), train_every=None)
     assert fold_counts(report)[2:] == (15698, 8316)
     scorers = report["scorers"]
     assert scorers["recency"]["auc"] == pytest.approx(0.594, abs=0.005)
@@ -161,19 +164,19 @@ def test_oulad_counts_are_as_pinned(example):
 
 
 @pytest.mark.slow
-def test_oulad_looked_at_every_fourth_week_tells_who_leaves(example):
+def test_oulad_looked_at_every_eighth_week_tells_who_leaves(example):
     # every week and scorer take far longer: benchmarks/quality.py does that, and a
     # notebook asks the logistic
-    config, history = example("oulad", every=28)
+    config, history = example("oulad", every=56)
     model = config.model.model_copy(update={"ladder": ("constant", "gbm")})
     config = config.model_copy(update={"model": model})
     with Progress() as progress:
         panel = build_panel(config, history, progress=progress)
         _, report = judge(config, panel, progress=progress, leaky=False)
-    assert fold_counts(report) == (38_296, 286, 76_944, 712)
+    assert fold_counts(report) == (20_437, 140, 39_824, 507)
     scorers = report["scorers"]
     constant = scorers["constant"]["log_loss"]
-    assert constant == pytest.approx(0.0527, abs=0.0001)
+    assert constant == pytest.approx(0.0702, abs=0.0001)
     assert scorers["gbm"]["auc"] >= 0.82
     assert scorers["gbm"]["log_loss"] <= 0.92 * constant
     assert report["verdict"]["skill"] is True

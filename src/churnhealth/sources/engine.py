@@ -207,8 +207,15 @@ def forget(con: Connection, name: str) -> None:
 
 
 def columns_of(con: Connection, view: str) -> dict[str, str]:
-    """Name the columns of a view with their DuckDB types."""
-    rows = con.execute(f"DESCRIBE {quoted(view)}").fetchall()
+    """Name the columns of a temporary table or view with their DuckDB types.
+
+    DESCRIBE would look into its files again: what was noted when it was made is asked.
+    """
+    noted = (
+        "SELECT column_name, data_type FROM duckdb_columns()"
+        " WHERE database_name = 'temp' AND table_name = $view ORDER BY column_index"
+    )
+    rows = con.execute(noted, {"view": view}).fetchall()
     return {str(row[0]): str(row[1]) for row in rows}
 
 

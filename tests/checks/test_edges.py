@@ -165,3 +165,14 @@ def test_they_are_not_where_few_begin_or_the_gap_is_as_long(company):
     assert told_until(company, date(2025, 6, 20)) == []
     assert told_until(company, date(2025, 9, 1), gap_days=96) == []
     assert told_until(company, date(2025, 9, 1), every=60) == []
+
+
+def test_contracts_that_begin_once_a_year_are_not_said_to_stop(company):
+    terms = [(2023, 2024), (2024, 2025)]
+    rows = "".join(
+        f"a{a},{first}-09-01,{last}-09-01\n" for first, last in terms for a in range(40)
+    )
+    files = {"contracts.csv": "account_id,start,end\n" + rows}
+    files["events.csv"] = "account_id,happened_at\na1,2025-05-30\n"
+    asked = {"kind": "renewal", "data_until": "2025-05-31"}
+    assert found(company(files=files, question=asked), "CH224") == []

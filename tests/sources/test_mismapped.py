@@ -47,8 +47,9 @@ def test_a_user_that_is_no_person_is_told(company, row, how):
         lambda _, n: n % 3,
         lambda a, _: f"u{a}",
         lambda a, n: "" if n % 2 else f"u{a}-{n % 4}",
+        lambda a, n: "" if a or n else "u1",
     ],
-    ids=["people", "numbered in each account", "one of each", "some missing"],
+    ids=["people", "numbered in each account", "one of each", "some missing", "one"],
 )
 def test_people_are_not(company, row):
     assert used(company, "CH270", row, user_id="x") == []

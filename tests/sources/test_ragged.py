@@ -82,3 +82,11 @@ def test_an_encoding_that_was_named_is_not_advised_again(company):
     files = {"contracts.csv": "account_id,start\n" + rows}
     error = refused(company(files=files, contracts=contracts))
     assert error.fix.endswith("than its name says; or correct `encoding`")
+
+
+def test_a_first_line_that_is_no_line_of_names_is_told(company):
+    text = '{"a":"' + "x" * 200_000 + '","b":1}\n{"a":"","b":1}\n'
+    files = {"contracts.csv": text}
+    contracts = {"path": "contracts.csv"}
+    with pytest.raises(SourceError):
+        load(company(files=files, contracts=contracts))

@@ -95,7 +95,10 @@ def contracts_stop(history: History, config: Config) -> Finding | None:
     early = day_of(pinned) - last
     days = np.concatenate([rows.start, rows.cancelled_at])
     days = days[days <= last]
-    if early <= max(_EDGE_DAYS, config.question.gap_days) or not _awaited(days, early):
+    # all may begin in one month of the year: then nothing is due before the next
+    paused = int(np.diff(np.unique(days)).max(initial=0))
+    least = max(_EDGE_DAYS, config.question.gap_days, paused)
+    if early <= least or np.ptp(days) < early or not _awaited(days, early):
         return None
     what = (
         f"[question] data_until lies {early} days after the newest start or stop of a"

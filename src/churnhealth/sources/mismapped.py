@@ -71,7 +71,7 @@ def _no_people(part: Part, words: Words, ids: Texts) -> Iterator[str]:
     people = part.people
     if people is None or not words.has("user") or words.size < _ROWS:
         return
-    if people.size == 1 and part.ids.size > 2:
+    if people.size == 1 and part.ids.size > 2 and not part.counts.get("no_user"):
         yield f"is one and the same in all rows of {part.ids.size:,} accounts"
     if _are_accounts(words, people, ids):
         yield "is the account in nearly every row"

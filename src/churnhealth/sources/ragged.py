@@ -63,15 +63,15 @@ def _first(file: str, source: Source) -> str:
         below = islice(lines, source.skip, None)
         first = next(below, "")
         parting = max(PARTING, key=first.count)
-        names = len(next(csv.reader([first], delimiter=parting), []))
         rows = csv.reader(below, delimiter=parting)
         try:
+            names = len(next(csv.reader([first], delimiter=parting), []))
             for row in rows:
                 if row and len(row) != names:
                     line = source.skip + 1 + rows.line_num
                     return (
                         f", the first in line {line}: {len(row)} cells, {names} names"
                     )
-        except csv.Error:  # a cell without end
+        except csv.Error:  # a cell without end, or one that is far too long
             return ""
     return ""

@@ -102,9 +102,9 @@ def test_a_ranking_that_stays_on_shuffled_dates_is_found():
     panel, judged, told = judged_on(who_leaves)
     assert abs(told["auc"] - told["auc_shuffled"]) < 0.02
     assert [f.code for f in doubts(panel, judged, told)] == ["CH232"]
-    terms = {"hazard": judged.p["chosen"] / 2.0}  # agreed long before: no secret
+    terms = {"hazard": judged.p["chosen"] / 2.0}  # terms may be written over too
     alike = replace(judged, p={**judged.p, **terms})
-    assert list(doubts(panel, alike, told)) == []
+    assert [f.code for f in doubts(panel, alike, told)] == ["CH232"]
 
 
 def test_a_ranking_without_an_error_is_too_good_to_be_true():

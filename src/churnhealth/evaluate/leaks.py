@@ -122,20 +122,13 @@ def doubts(
 ) -> Iterator[Finding]:
     """Find a ranking that no honest forecast could reach, or that no date can move.
 
-    ``shuffled`` is what ``shuffled_dates`` told of it. Where the terms of the contracts
-    alone rank as well, nothing else carries the ranking: they were agreed before.
+    ``shuffled`` is what ``shuffled_dates`` told of it. Terms of contracts that rank as
+    well are no excuse: an export may have written them over.
     """
     if (found := _too_good(panel, judged)) is not None:
         yield found
-    if not _by_terms(judged) and (found := timeless(shuffled)) is not None:
+    if (found := timeless(shuffled)) is not None:
         yield found
-
-
-def _by_terms(judged: Judged) -> bool:
-    terms = judged.p.get("hazard")
-    return terms is not None and auc(terms, judged.y) >= auc(
-        judged.p["chosen"], judged.y
-    )
 
 
 def first_of_each(screened: Iterable[Finding]) -> Iterator[Finding]:

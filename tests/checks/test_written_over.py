@@ -50,3 +50,15 @@ def test_a_log_of_changes_is_not(company):
 
 def test_nor_are_a_few(company):
     assert told(company, lambda age: "open" if age < 9 else "paid") == []
+
+
+def test_nor_is_a_name_that_is_new_beside_others_that_go_on(company):
+    first = date(2025, 1, 1)
+    rows = "".join(
+        f"a1,{first + timedelta(days=n)},{name}\n"
+        for n in range(DAYS)
+        for name in ("sent", "clicked", *["open"] * (n >= DAYS - 25))
+    )
+    events = [{"name": "mails", "path": "events.csv"}]
+    files = {"events.csv": f"account_id,happened_at,event\n{rows}"}
+    assert found(company(files=files, events=events), "CH274") == []

@@ -1,25 +1,34 @@
 """Days that a workbook counts from 1904 are told, and read if they are said to be."""
 
+from datetime import date, timedelta
+
+import pytest
 from tests.sources.checked import found
 
 from churnhealth.sources.contract import date_of
 from churnhealth.sources.load import load
 
 
-def read(company, pattern, first):
-    rows = "".join(f"a1,{first + n}\n" for n in range(0, 300, 10))
-    columns = {"account_id": "account_id", "happened_at": "day"}
+def read(company, pattern, first, *, of="day", planned=False):
+    rows = "".join(
+        f"a1,{first + n},{date(2021, 1, 1) + timedelta(days=n)}\n"
+        for n in range(0, 300, 10)
+    )
+    columns = {"account_id": "account_id", "happened_at": of}
+    if of == "due":
+        columns["ended_at"] = "day"
     events = [
         {
             "name": "calls",
             "path": "calls.csv",
             "columns": columns,
             "formats": {"day": pattern},
+            "planned": planned,
         },
         {"name": "product", "path": "events.csv"},
     ]
     files = {
-        "calls.csv": "account_id,day\n" + rows,
+        "calls.csv": "account_id,day,due\n" + rows,
         "events.csv": "account_id,happened_at\na1,2025-10-20\n",
     }
     return company(files=files, events=events)
@@ -43,3 +52,8 @@ def test_they_are_read_where_that_is_said(company):
 
 def test_days_of_most_spreadsheets_are_not_told(company):
     assert found(read(company, "spreadsheet days", 45658), "CH292") == []
+
+
+@pytest.mark.parametrize("more", [{"of": "due"}, {"planned": True}])
+def test_neither_are_plans_nor_days_that_are_no_times(company, more):
+    assert found(read(company, "spreadsheet days", 44197, **more), "CH292") == []

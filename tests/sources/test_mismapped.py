@@ -128,6 +128,22 @@ def test_seats_and_terms_are_not(company):
     assert signed(company, "seats", lambda a: 5 + a % 40) == []
     assert signed(company, "term_months", lambda _: 12) == []
     assert signed(company, "term_months", lambda _: 12, months=1) == []
+    assert signed(company, "term_months", lambda _: 60, months=6) == []
+
+
+@pytest.mark.parametrize(
+    ("seats", "price"),
+    [(lambda a: 5 + a * a, lambda a: 3 + a % 50), (lambda a: 5 + a, lambda _: 12)],
+    ids=["most are small", "of one price"],
+)
+def test_exact_numbers_of_heads_are_not_ids(company, seats, price):
+    rows = "".join(f"a{a},{DAY},{seats(a) * price(a)},{seats(a)}\n" for a in range(120))
+    files = {
+        "contracts.csv": "account_id,start,value,seats\n" + rows,
+        "events.csv": f"account_id,happened_at\na1,{DAY}\n",
+    }
+    contracts = {"path": "contracts.csv"}
+    assert found(company(files=files, contracts=contracts), "CH272") == []
 
 
 @pytest.mark.parametrize("ours", ["count", "amount", "users"])
@@ -150,7 +166,8 @@ def test_counts_and_sums_are_not(company, row):
 
 
 @pytest.mark.parametrize(
-    ("column", "some"), [("unit_amount", 1), ("Einzelpreis", 1), ("amount", 0)]
+    ("column", "some"),
+    [("unit_amount", 1), ("Einzelpreis", 1), ("amount", 0), ("unit price total", 0)],
 )
 def test_the_price_of_one_seat_is_told_by_its_name(company, column, some):
     rows = "".join(f"a{a},{DAY},{10 + a},{3 + a}\n" for a in range(4))

@@ -30,6 +30,7 @@ _NEWEST, _OLD = 30, 120  # days before the last row
 _FEWEST = 10  # unfinished rows among the newest
 _MANY = 100  # old rows
 _OFTENER = 10.0
+_FEWER = 0.7  # times a day what other names had before: a new name leaves them alone
 
 
 def written_over(
@@ -64,8 +65,12 @@ def _of_source(log: EventLog, theirs: str, asked: Sequence[int]) -> Iterator[Fin
     if old.sum() < _MANY or newest.sum() < _FEWEST:
         return
     now, then = newest / newest.sum(), old / old.sum()
+    before = np.bincount(log.event[(age >= _NEWEST) & (age < _OLD)], minlength=kinds)
+    others = (newest.sum() - newest) * (_OLD - _NEWEST)
+    fewer = others < _FEWER * _NEWEST * (before.sum() - before)
     for code in asked:
-        if newest[code] >= _FEWEST and now[code] >= _OFTENER * then[code]:
+        oftener = now[code] >= _OFTENER * then[code] and fewer[code]
+        if newest[code] >= _FEWEST and oftener:
             what = (
                 f"[[sources.events]] {log.name}: {theirs!r} (our `event`) is"
                 f" {log.vocabulary[code]!r} in {100 * now[code]:.0f} % of the rows of"

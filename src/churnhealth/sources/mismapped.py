@@ -27,6 +27,8 @@ _NAMES = 100
 _MANY_ROWS = 200
 _DENSE = 5  # times as many numbers as rows, from the least to the largest
 _OWN = 100  # accounts of which each has its own number
+_COSTS = 0.5  # correlation of ranks
+_EVENLY = 0.25  # of the way from the least to the largest: the median of ids
 _ACCOUNTS = 10
 _DAYS = 20
 _DAY = re.compile(r"\d{4}-\d\d-\d\d(?:\D.*)?")
@@ -35,11 +37,12 @@ _OF_ONE = re.compile(
     r"per[ _]?(?:seat|user|unit|licen[cs]e)|einzelpreis|stückpreis|"
     r"preis[ _]?pro[ _](?:lizenz|nutzer|platz))"
 )
+_OF_ALL = re.compile(r"(?:^|[^a-z])(?:total|sum|gesamt|summe)")
 _LOOKED_AT = 1 << 22
 _MONTH = 30.44
 _LONGEST = 120.0  # months
 _OTHERWISE = 6.0  # times the months between start and end: days are 30, years a 12th
-_SHORT = 3.5  # months that are billed of a term that was agreed for longer
+_SHORT = 12.5  # months that are billed of a term that was agreed for longer
 _AGREED = (6.0, 12.0, 24.0, 36.0, 48.0, 60.0)
 
 
@@ -130,7 +133,8 @@ def _ids_of_rows(words: Words, ours: str) -> Iterator[str]:
 
 def _price_of_one(part: Part) -> Iterator[str]:
     words = folded(re.sub(r"([a-z])([A-Z])", r"\1_\2", part.opened.columns["value"]))
-    if "seats" in part.opened.columns and _OF_ONE.search(words):
+    one = _OF_ONE.search(words) and not _OF_ALL.search(words)
+    if one and "seats" in part.opened.columns:
         yield "is named as the price of one seat; `value` is that of all of them"
 
 
@@ -152,8 +156,23 @@ def _no_seats(part: Part) -> Iterator[str]:
 def _ids_of_accounts(part: Part, number: Floats) -> Iterator[str]:
     told = np.isfinite(number)
     account = part.columns["account"][told]
-    if np.unique(account).size >= _OWN and _one_each(number[told], account):
+    if np.unique(account).size < _OWN or not _one_each(number[told], account):
+        return
+    if _spread_evenly(number[told]) and not _priced(part, number):
         yield "is another number for every account, as an id is"
+
+
+def _spread_evenly(number: Floats) -> bool:
+    """Say whether numbers are spread as ids are: of companies most are small."""
+    least, half, most = np.quantile(number, (0.0, 0.5, 1.0))
+    return bool(_EVENLY * (most - least) < min(half - least, most - half))
+
+
+def _priced(part: Part, number: Floats) -> bool:
+    """Say whether larger numbers cost more, as heads do and ids do not."""
+    paid = (part.columns["value"] > 0) & (number > 0)
+    both = np.argsort(np.argsort([part.columns["value"][paid], number[paid]]))
+    return paid.sum() > 1 and bool(np.asarray(np.corrcoef(both))[0, 1] > _COSTS)
 
 
 def _no_term(part: Part) -> Iterator[str]:

@@ -4,6 +4,7 @@ import pytest
 
 from churnhealth.errors import SourceError
 from churnhealth.sources.load import load
+from churnhealth.sources.ragged import line_ends
 
 HEAD = "account_id,start,note\n"
 ROWS = [f"a{n},2025-01-01,x" for n in range(40_000)]  # DuckDB guesses from half
@@ -26,8 +27,12 @@ def told(company, at, line, *, above="", **source):
 @pytest.mark.parametrize(
     ("line", "how"),
     [
-        ("a1,2025-01-01,x,y", "which has 4 cells where the first line has 3 names"),
-        ("a1,2025-01-01", "which has 2 cells where the first line has 3 names"),
+        (
+            "a1,2025-01-01,x,y",
+            "which has more than 3 cells; the first line has 3 names",
+        ),
+        ("a1,2025-01-01,x,y,z,z", "which has more than 3 cells; the first line has 3"),
+        ("a1,2025-01-01", "which has 2 cells; the first line has 3 names"),
         ('a1,2025-01-01,"x', "where a quote does not close"),
         ('a1,2025-01-01,"x"y', "where a quote does not close"),
     ],
@@ -41,7 +46,7 @@ def test_a_line_that_does_not_fit_is_told_with_what_is_odd(company, line, how):
 
 def test_lines_above_the_names_are_counted(company):
     what = told(company, 30_000, "a1,2025-01-01,x,y", above="title\n\n", skip=2)
-    assert "at line 30004, which has 4 cells" in what
+    assert "at line 30004, which has more than 3 cells;" in what
 
 
 def test_where_many_lines_do_not_fit_the_first_is_told(company):
@@ -58,6 +63,23 @@ def test_a_file_is_named_as_its_path_names_it(company, tmp_path):
     assert "test_" in str(tmp_path)
     error = refused(company(files=files, contracts={"path": "test_*.csv"}))
     assert "'test_2.csv' is damaged" in error.what
+    assert error.fix.startswith("write the file again with every cell that holds a sep")
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("{}/*/t*.csv", "'{}/of/test_2.csv'"),
+        ("**/t*.csv", "'of/test_2.csv'"),
+        ("*/t*.csv", "'of/test_2.csv'"),
+    ],
+    ids=["whole", "any folders", "one folder"],
+)
+def test_so_it_is_below_folders(company, tmp_path, path, named):
+    text = HEAD + "\n".join([*ROWS[:30_000], "a1,2025-01-01,x,y", *ROWS[30_000:]])
+    files = {"at/test_1.csv": HEAD + "\n".join(ROWS), "of/test_2.csv": text}
+    config = company(files=files, contracts={"path": path.format(tmp_path)})
+    assert f"{named.format(tmp_path)} is damaged" in refused(config).what
 
 
 def test_lines_that_end_in_two_ways_are_told(company):
@@ -66,6 +88,12 @@ def test_lines_that_end_in_two_ways_are_told(company):
     error = refused(company(files={"contracts.csv": text}, contracts=contracts))
     assert "lines end in CR LF, others in LF alone" in error.what
     assert "with one end for all lines" in error.fix
+
+
+def test_breaks_within_a_cell_are_no_ends_of_lines(tmp_path):
+    file = tmp_path / "notes.csv"
+    file.write_bytes(b'a;b\r\na1;"one\ntwo, ""three""\n"\r\na2;x\r\n')
+    assert line_ends(str(file)) == ""
 
 
 def test_of_a_title_with_separators_the_line_of_the_names_is_told(company):
@@ -77,9 +105,9 @@ def test_of_a_title_with_separators_the_line_of_the_names_is_told(company):
 
 
 def test_an_encoding_that_was_named_is_not_advised_again(company):
-    rows = "".join(f"a{n},2025-01-01{',x' * (n > 29000)}\n" for n in range(30_000))
+    rows = [*ROWS[:30_000], 'a1,2025-01-01,"x', *ROWS[30_000:]]
     contracts = {"path": "contracts.csv", "encoding": "windows-1252"}
-    files = {"contracts.csv": "account_id,start\n" + rows}
+    files = {"contracts.csv": HEAD + "\n".join(rows)}
     error = refused(company(files=files, contracts=contracts))
     assert error.fix.endswith("than its name says; or correct `encoding`")
 

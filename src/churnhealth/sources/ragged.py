@@ -7,12 +7,14 @@ import re
 from itertools import islice
 
 from churnhealth.config import Source
+from churnhealth.said import many
 from churnhealth.sources.encodings import open_text
 from churnhealth.sources.footers import PARTING
 from churnhealth.sources.problems import Problem
 
-__all__ = ["line_ends", "odd_line", "ragged"]
+__all__ = ["QUOTE_CELLS", "line_ends", "odd_line", "ragged"]
 
+QUOTE_CELLS = "write the file again with every cell that holds a separator in quotes"
 _LOOKED_AT = 1 << 16
 
 
@@ -20,7 +22,7 @@ def odd_line(told: str) -> str:
     r"""Say which line DuckDB stumbled over, and why, as far as it tells.
 
     >>> odd_line("CSV Error on Line: 7\nExpected Number of Columns: 3 Found: 4")
-    ' at line 7, which has 4 cells where the first line has 3 names'
+    ' at line 7, which has more than 3 cells; the first line has 3 names'
     >>> odd_line("CSV Error on Line: 7\nValue with unterminated quote found.")
     ' at line 7, where a quote does not close'
     """
@@ -30,9 +32,10 @@ def odd_line(told: str) -> str:
     where = f" at line {line[1]}"
     cells = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", told)
     if cells is not None:
-        return f"{where}, which has {cells[2]} cells where the first line has" + (
-            f" {cells[1]} names"
-        )
+        names, here = map(int, cells.groups())
+        # it stops to count at the first cell too many
+        has = f"more than {names} cells" if here > names else many(here, "cell")
+        return f"{where}, which has {has}; the first line has {many(names, 'name')}"
     quote = ", where a quote does not close" if "unterminated quote" in told else ""
     return where + quote
 
@@ -44,6 +47,7 @@ def line_ends(file: str) -> str:
     """
     with open_text(file, "latin-1") as text:
         begin = text.read(_LOOKED_AT)
+    begin = re.sub(r'"[^"]*"', "", begin)  # a cell may hold breaks of another kind
     both = "\r\n" in begin and re.search(r"(?<!\r)\n", begin) is not None
     return ": some of its lines end in CR LF, others in LF alone" if both else ""
 
@@ -54,7 +58,7 @@ def ragged(file: str, title: str, source: Source) -> Problem:
         code="CH111",
         what=f"{title}: {source.path!r} has rows with more or fewer cells than its"
         f" first line has names{_first(file, source)}",
-        fix="write the file again with every cell that holds a separator in quotes",
+        fix=QUOTE_CELLS,
     )
 
 
@@ -69,9 +73,8 @@ def _first(file: str, source: Source) -> str:
             for row in rows:
                 if row and len(row) != names:
                     line = source.skip + 1 + rows.line_num
-                    return (
-                        f", the first in line {line}: {len(row)} cells, {names} names"
-                    )
+                    here, above = many(len(row), "cell"), many(names, "name")
+                    return f", the first in line {line}: {here}, {above}"
         except csv.Error:  # a cell without end, or one that is far too long
             return ""
     return ""

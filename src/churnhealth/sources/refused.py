@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Sequence
+from os.path import commonpath
 from pathlib import Path
 
 from churnhealth.config import Source
 from churnhealth.sources.footers import foot_of
 from churnhealth.sources.problems import Problem
-from churnhealth.sources.ragged import line_ends, odd_line
+from churnhealth.sources.ragged import QUOTE_CELLS, line_ends, odd_line
 
 __all__ = ["reading_problem"]
 
@@ -24,6 +25,7 @@ _WHOLE = (
 )
 _CODED = "; or correct `encoding`"
 _ONE_END = "write it again with one end for all lines, as an editor or `dos2unix` does"
+_CELLS = "Expected Number of Columns"
 _PATH = "correct the path in `sql`; {root} stands for the absolute `[sources] root`"
 # what DuckDB says of a database, what that is, and what mends it
 _DATABASES = (
@@ -100,6 +102,8 @@ def reading_problem(
             if coded
             else _ONE_END
             if more
+            else QUOTE_CELLS
+            if _CELLS in str(error)
             else _WHOLE + _CODED * (source.encoding is not None),
         )
     return Problem(
@@ -125,9 +129,19 @@ def _file(source: Source, files: Sequence[str], told: str) -> str:
     """Give the one file of many that DuckDB names, as `path` would; else `path`."""
     path = source.path or ""
     named = max((f for f in files if f in told), key=len, default=path)
-    if not glob.has_magic(path):
+    steps = Path(path).parts
+    if named == path or not glob.has_magic(path):
         return path
-    return "/".join(Path(named).parts[-len(Path(path).parts) :])
+    if Path(path).is_absolute():
+        return named
+    if "**" not in steps:
+        return "/".join(Path(named).parts[-len(steps) :])
+    plain = steps[: next(i for i, s in enumerate(steps) if glob.has_magic(s))]
+    above = Path(commonpath([Path(f).parent for f in files])).parts
+    begin = len(above)  # any number of folders, below those that `path` writes out
+    if plain:
+        begin = max(i for i in range(begin) if above[i : i + len(plain)] == plain)
+    return "/".join(Path(named).parts[begin:])
 
 
 def _absent(title: str, source: Source, told: str) -> Problem | None:

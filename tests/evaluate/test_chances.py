@@ -41,6 +41,13 @@ def test_chances_too_close_together_or_too_far_apart_are_told_in_words():
     assert "trust the order" not in told(bold, skill=False)  # there is none
 
 
+def test_where_level_and_slope_missed_what_follows_is_said_once():
+    both = told(judged(lambda z: 3.0 * z - 1.0, lambda z: z - 2.0))
+    assert "too high" in both
+    assert "too far apart" in both
+    assert both.count("trust the order") == 1
+
+
 def test_few_outcomes_do_not_show_that_chances_lie_too_close_together():
     few = judged(lambda z: 0.25 * z - 2.0, lambda z: z - 2.3, rows=120)
     assert 10 < few.y.sum() < 20

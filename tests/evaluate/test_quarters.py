@@ -9,7 +9,7 @@ from churnhealth.evaluate.quarters import by_quarter
 JANUARY = 20089  # 1 January 2025
 
 
-def quarter_of(question, day, *, left, end=None):
+def quarter_of(question, day, *, left, end=None, value=100.0):
     """One account a column: each day's rows, and who had left in what was asked."""
     account = np.tile(np.arange(left.shape[1]), day.size)
     as_of = np.repeat(JANUARY + day, left.shape[1])
@@ -20,7 +20,7 @@ def quarter_of(question, day, *, left, end=None):
         end=as_of * 0 if end is None else end.ravel(),
         p=np.full(account.size, 0.1),
         y=left.ravel().astype(float),
-        value=np.full(account.size, 100.0),
+        value=np.full(account.size, value),
         seed=7,
     )
     return row
@@ -89,3 +89,10 @@ def test_likely_holds_95_of_100_cases_also_where_few_or_large_accounts_decide():
     assert found == [
         (pytest.approx(loss), bool(loss <= high + 1e-9)) for loss in lost[:50]
     ]
+
+
+def test_a_range_of_credits_holds_what_is_expected():
+    question = Question(kind="horizon", horizon_days=28, gap_days=0)
+    row = quarter_of(question, np.array([0]), left=np.eye(1, 200), value=-5.0)
+    low, high = row["range"]
+    assert low < row["expected"] < high < 0

@@ -69,15 +69,17 @@ def test_with_ids_of_events_repeats_are_dropped_and_told_as_that(company):
 @pytest.mark.parametrize(
     ("second", "told"),
     [
-        ("e1,3.50,pen", False),
-        ("e1,9.00,pen", "amount"),
-        ("e1,3.50,", "event"),
+        ("e1,3.50,pen,", False),
+        ("e1,9.00,pen,1", "amount"),
+        ("e1,3.50,,1", "event"),
+        ("e1,3.50,pen,2", "count"),
     ],
 )
 def test_an_id_whose_rows_differ_is_told(company, second, told):
     """Lines of an order share its id: to keep one of them loses the others."""
     day = "a1,2025-03-01,"
-    text = f"account_id,happened_at,event_id,amount,event\n{day}e1,3.50,pen\n{day}"
+    head = "account_id,happened_at,event_id,amount,event,count\n"
+    text = f"{head}{day}e1,3.50,pen,1\n{day}"  # no count is one
     loaded = load(company(files={"events.csv": text + second + "\n"}))
     [repeated] = [f for f in loaded.findings if f.code == "CH201"]
     assert ("whose rows differ" in repeated.what) is bool(told)

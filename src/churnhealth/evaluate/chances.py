@@ -28,11 +28,10 @@ def untrue_chances(
     """
     instead = ", so trust the order of accounts more than their chances"
     trust = instead if skill else ""
-    level = _level(judged, seed=seed)
+    level, spread = _level(judged, seed=seed), _spread(judged)
     if level is not None:
         way = '; [calibration] base_rate = "corrected" follows a rate that moves'
-        yield f"{level}{trust}{'' if corrects else way}"
-    spread = _spread(judged)
+        yield f"{level}{'' if spread else trust}{'' if corrects else way}"
     if spread is not None:
         yield f"{spread}{trust}"
 

@@ -104,7 +104,8 @@ def _likely(value: Floats, risk: Floats, *, seed: int) -> Range:
     spread = float(np.sqrt(variance.sum()))
     leans = float((value * variance * (1.0 - 2.0 * risk)).sum())
     if abs(leans) <= _EVEN * spread**3:
-        return max(0.0, mean - _Z * spread), mean + _Z * spread
+        least = float(value[value < 0].sum())  # credits: else nothing
+        return max(least, mean - _Z * spread), mean + _Z * spread
     random = np.random.default_rng(seed)
     lost = [value[random.random(risk.size) < risk].sum() for _ in range(_DRAWS)]
     low, high = np.quantile(lost, (0.025, 0.975), method="inverted_cdf").tolist()

@@ -69,7 +69,8 @@ def count_repeated(
     others, where a row that was sent twice loses nothing. Arrival may differ.
     """
     said = [c for c in _SAID if c in opened.columns]
-    differ = [f"(min({c}) <> max({c}) OR count({c}) % count(*) <> 0)" for c in said]
+    cells = ["coalesce(count, 1)" if c == "count" else c for c in said]
+    differ = [f"(min({c}) <> max({c}) OR count({c}) % count(*) <> 0)" for c in cells]
     alike = (
         "SELECT event_id, count(*) AS n, min(account_id) AS account,"  # noqa: S608
         f" [{', '.join(differ)}] AS differ FROM {typed} WHERE {_AGAIN}"

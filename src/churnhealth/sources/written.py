@@ -241,32 +241,49 @@ def fitting(
     ...     one, fitting(con, rows, "x", "VARCHAR", "dates")
     (['%d/%m/%Y', '%m/%d/%Y'], ['%d/%m/%Y'])
     """
-    patterns = _CANDIDATES[family]
     q = quoted(theirs)
-    read = [f"TRY_CAST({q} AS DOUBLE) IS NOT NULL" if family == "numbers" else "false"]
-    for pattern in patterns:
-        if family == "dates":
-            t = time_as_written(theirs, pattern)
-            # a small number may be a day of long ago, but nobody means it
-            low = "TIMESTAMP '1980-01-01'" if pattern in _COUNTED else FIRST
-            read.append(f"{t} >= {low} AND {t} < {LAST}")
-        else:
-            n = number_as_written(theirs, native, pattern)
-            read.append(f"{n} IS NOT NULL")
-    counts = ", ".join(f"count(*) FILTER ({r})" for r in read)
-    sample = (
-        f"SELECT {q} FROM {rows} WHERE nullif({trimmed(f'CAST({q} AS VARCHAR)')}, '')"  # noqa: S608
-        f" IS NOT NULL LIMIT {_LOOKED_AT}"
-    )
+    text = trimmed(f"CAST({q} AS VARCHAR)")
+    sample = f"SELECT {q} AS given, {text} AS bare FROM {rows}"  # noqa: S608
     try:
-        found = con.execute(f"SELECT count(*), {counts} FROM ({sample})").fetchall()[0]  # noqa: S608
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE fitting_sample AS {sample}"
+            f" WHERE nullif({text}, '') IS NOT NULL LIMIT {_LOOKED_AT}"
+        )
+        of, plain = _count(con, ["true", "TRY_CAST(given AS DOUBLE) IS NOT NULL"])
+        least = max(1, _LIKELY * of, plain + 1 if family == "numbers" else 0)
+        patterns: Sequence[str] = _CANDIDATES[family]
+        each = _count(con, [_fits(p, native) for p in patterns])
+        if family == "dates":  # what lies too far off is asked of few: it takes longer
+            patterns = [p for p, n in zip(patterns, each, strict=True) if n >= least]
+            each = _count(con, [_is_near(p) for p in patterns])
     except QueryError:  # a file that breaks off is told of elsewhere
         return []
-    of, as_it_is, *each = map(int, found)
     best = max(each, default=0)
-    if best <= as_it_is or best < _LIKELY * of:
+    return [p for p, n in zip(patterns, each, strict=True) if n == best >= least]
+
+
+def _count(con: Connection, conditions: Sequence[str]) -> list[int]:
+    if not conditions:
         return []
-    return [p for p, n in zip(patterns, each, strict=True) if n == best]
+    counts = ", ".join(f"count(*) FILTER ({c})" for c in conditions)
+    return list(
+        map(int, con.execute(f"SELECT {counts} FROM fitting_sample").fetchall()[0])
+    )  # noqa: S608
+
+
+def _fits(pattern: str, native: str) -> str:
+    if pattern in _COUNTED:
+        return "TRY_CAST(given AS DOUBLE) IS NOT NULL"
+    if family_of(pattern) == "dates":
+        return f"try_strptime(bare, {literal(pattern)}) IS NOT NULL"
+    return f"{number_as_written('given', native, pattern)} IS NOT NULL"
+
+
+def _is_near(pattern: str) -> str:
+    # a small number may be a day of long ago, but nobody means it
+    low = "TIMESTAMP '1980-01-01'" if pattern in _COUNTED else FIRST
+    time = time_as_written("given", pattern)
+    return f"{time} >= {low} AND {time} < {LAST}"
 
 
 def empty_words(con: Connection, rows: str, theirs: str) -> list[str]:

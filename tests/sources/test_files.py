@@ -310,3 +310,23 @@ def test_a_short_float_is_the_number_it_is_written_as(company):
     sql = "select 'a1' as account_id, date '2025-01-01' as start, 99.99::float as value"
     value = load(company(contracts={"sql": sql})).history.contracts.value
     assert value.tolist() == [99.99]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "account_id,happened_at\na2,2025-03-02\n",
+        "happened_at,account_id\n2025-03-02,a2\n",
+        "account_id,happened_at,event\r\na2,2025-03-02,login\r\n",
+    ],
+    ids=["alike", "in another order", "with another column"],
+)
+def test_files_of_one_source_may_differ_in_order_columns_and_ends(company, second):
+    files = {"use/1.csv": "account_id,happened_at\na1,2025-03-01\n"}
+    config = company(
+        files={**files, "use/2.csv": second},
+        events=[{"name": "use", "path": "use/*.csv"}],
+    )
+    [log] = load(config).history.events
+    assert log.size == 2
+    assert np.ptp(log.happened_at) == 1

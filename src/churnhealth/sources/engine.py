@@ -201,21 +201,24 @@ def _words(sql: str) -> list[tuple[str, bool]]:
 
 def forget(con: Connection, name: str) -> None:
     """Drop a table or view of this name, if there is one."""
-    kinds = "SELECT table_type FROM information_schema.tables WHERE table_name = $name"
-    for (kind,) in con.execute(kinds, {"name": name}).fetchall():
-        con.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {quoted(name)}")
+    for kind in ("TABLE", "VIEW"):
+        with suppress(duckdb.CatalogException):  # it is of the other kind
+            con.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
 
 
-def columns_of(con: Connection, view: str) -> dict[str, str]:
+def columns_of(con: Connection, view: str, *, guessed: bool = False) -> dict[str, str]:
     """Name the columns of a temporary table or view with their DuckDB types.
 
-    DESCRIBE would look into its files again: what was noted when it was made is asked.
+    ``guessed`` from files, which DESCRIBE would look into again: then what was noted
+    when the view was made is asked, among all views that there are.
     """
     noted = (
         "SELECT column_name, data_type FROM duckdb_columns()"
         " WHERE database_name = 'temp' AND table_name = $view ORDER BY column_index"
     )
-    rows = con.execute(noted, {"view": view}).fetchall()
+    described = f"DESCRIBE {quoted(view)}"
+    asked = con.execute(noted, {"view": view}) if guessed else con.execute(described)
+    rows = asked.fetchall()
     return {str(row[0]): str(row[1]) for row in rows}
 
 

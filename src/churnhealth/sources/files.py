@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from churnhealth.config import Source
 from churnhealth.sources.encodings import is_utf_8, not_in, open_text, unmarked
-from churnhealth.sources.engine import literal, quoted
+from churnhealth.sources.engine import Connection, QueryError, literal, quoted
 from churnhealth.sources.problems import Problem
 from churnhealth.sources.workbook import (
     DAMAGED,
@@ -61,7 +62,7 @@ def files_of(root: Path, path: str) -> list[str]:
 
 
 def reader(
-    files: Sequence[str], source: Source, title: str, spill: Path
+    con: Connection, files: Sequence[str], source: Source, title: str, spill: Path
 ) -> str | Problem:
     """Say in SQL how the files are read, or what keeps them from it.
 
@@ -103,7 +104,31 @@ def reader(
         f"header = true, skip = {skip}, all_varchar = true, quote = '\"', escape = '\"'"
         ", comment = ''"  # or a row whose id begins with # may be taken for a remark
     )
-    return f"read_csv({listed}, {how}{union})"
+    return f"read_csv({listed}, {how}{_parted(con, read, how, skip) or union})"
+
+
+def _parted(con: Connection, files: Sequence[str], how: str, skip: int) -> str:
+    """Say what parts cells and lines: else DuckDB guesses it again at every reading.
+
+    Nothing is said where files differ in it, or where it cannot be guessed: the reading
+    itself tells then what is wrong.
+    """
+    asked = "SELECT SkipRows, Delimiter, NewLineDelimiter, Columns FROM sniff_csv"
+    found: list[tuple[Any, ...]] = []
+    for file in files:
+        try:
+            of = con.execute(f"{asked}({literal(glob.escape(file))}, {how})")
+        except QueryError:
+            return ""
+        found += of.fetchall()
+        if found[-1] != found[0] or found[-1][0] != skip:
+            return ""
+    _, cells, lines, columns = found[0]
+    named = ", ".join(f"{literal(c['name'])}: 'VARCHAR'" for c in columns)
+    return (
+        f", auto_detect = false, delim = {literal(cells)}, new_line = {literal(lines)},"
+        f" columns = {{{named}}}"
+    )
 
 
 def header_line(file: str, source: Source, names: Sequence[str]) -> int | None:

@@ -154,7 +154,7 @@ def _open(
         origin = _query(con, place, source, title)
     else:
         files = files_of(place.root, source.path)
-        origin = reader(files, source, title, place.spill / view)
+        origin = reader(con, files, source, title, place.spill / view)
     if isinstance(origin, Problem):
         return [origin]
     csv = origin.startswith("read_csv")
@@ -213,7 +213,8 @@ def _open(
 def _viewed(con: Connection, origin: str, source: Source, view: str) -> dict[str, str]:
     """Make the view of a source, without what means nothing, and name its columns."""
     con.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM {origin}")  # noqa: S608
-    kinds = columns_of(con, view)
+    guessed = "auto_detect = false" not in origin and "read_parquet" not in origin
+    kinds = columns_of(con, view, guessed=guessed)
     texts = {n: "VARCHAR" if k.split()[0] in _GUESSED else k for n, k in kinds.items()}
     if origin.startswith("read_json") and texts != kinds:
         # an id in capitals would come out in small letters, and match no other file's;
@@ -221,13 +222,13 @@ def _viewed(con: Connection, origin: str, source: Source, view: str) -> dict[str
         told = ", ".join(f"{literal(n)}: {literal(k)}" for n, k in texts.items())
         origin = f"{origin[:-1]}, columns = {{{told}}})"
         con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM {origin}")
-        kinds = columns_of(con, view)
+        kinds = columns_of(con, view, guessed=guessed)
     if mixed := [quoted(name) for name, kind in kinds.items() if kind == "JSON"]:
         # texts among numbers: what JSON writes in quotes is meant without
         plain = ", ".join(f"{q} ->> '$' AS {q}" for q in mixed)
         origin = f"(SELECT * REPLACE ({plain}) FROM {origin})"  # noqa: S608
         con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM {origin}")
-        kinds = columns_of(con, view)
+        kinds = columns_of(con, view, guessed=guessed)
     if source.missing:
         emptied = without_missing(con, source, kinds)
         con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {emptied} FROM {origin}")

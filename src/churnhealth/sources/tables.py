@@ -92,10 +92,13 @@ def counted(
     conditions = {**conditions, **bits}
     account = raw_column(opened, "account_id")
     asked = "".join(
-        f", count(*) FILTER ({c}), {trimmed(f'min({account}) FILTER ({c})')}"
-        for c in conditions.values()
+        f", count(*) FILTER ({c}) AS n{i}, min({account}) FILTER ({c}) AS first{i}"
+        for i, c in enumerate(conditions.values())
     )
-    rows, *row = con.execute(f"SELECT count(*){asked} FROM {typed}").fetchall()[0]  # noqa: S608
+    told = "".join(f", n{i}, {trimmed(f'first{i}')}" for i, _ in enumerate(conditions))
+    rows, *row = con.execute(
+        f"SELECT rows{told} FROM (SELECT count(*) AS rows{asked} FROM {typed})"  # noqa: S608
+    ).fetchall()[0]
     counts = {k: int(row[2 * i]) for i, k in enumerate(conditions)}
     examples = {k: str(row[2 * i + 1] or "") for i, k in enumerate(conditions)}
     if opened.currency is not None:

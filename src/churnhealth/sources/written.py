@@ -265,10 +265,9 @@ def fitting(
 def _count(con: Connection, conditions: Sequence[str]) -> list[int]:
     if not conditions:
         return []
-    counts = ", ".join(f"count(*) FILTER ({c})" for c in conditions)
-    return list(
-        map(int, con.execute(f"SELECT {counts} FROM fitting_sample").fetchall()[0])
-    )  # noqa: S608
+    asked = ", ".join(f"count(*) FILTER ({c})" for c in conditions)
+    found = con.execute(f"SELECT {asked} FROM fitting_sample").fetchall()  # noqa: S608
+    return list(map(int, found[0]))
 
 
 def _fits(pattern: str, native: str) -> str:
@@ -323,16 +322,15 @@ def hides_thousands(con: Connection, rows: str, columns: Sequence[str]) -> list[
     """
     if not columns:
         return []
-    asked = []
-    for theirs in columns:
-        x = trimmed(quoted(theirs))
-        pointed, small = r"'[1-9]\d{0,2}\.\d{3}'", r"'\d{1,3}'"
-        asked.append(
-            f"count(DISTINCT {x}) FILTER (regexp_full_match({x}, {pointed})) > 2"
-            f" AND count(*) FILTER (regexp_full_match({x}, {small})) > 0"
-            f" AND bool_and({x} = '' OR {x} IS NULL OR regexp_full_match({x},"
-            rf" '[1-9]\d{{0,2}}\.\d{{3}}|\d{{1,3}}'))"
-        )
-    sample = f"SELECT * FROM {rows} LIMIT {_LOOKED_AT}"  # noqa: S608
+    pointed, small = r"'[1-9]\d{0,2}\.\d{3}'", r"'\d{1,3}'"
+    bare = ", ".join(f"{trimmed(quoted(c))} AS x{i}" for i, c in enumerate(columns))
+    asked = [
+        f"count(DISTINCT x{i}) FILTER (regexp_full_match(x{i}, {pointed})) > 2"
+        f" AND count(*) FILTER (regexp_full_match(x{i}, {small})) > 0"
+        f" AND bool_and(x{i} = '' OR x{i} IS NULL OR regexp_full_match(x{i}, {pointed})"
+        f" OR regexp_full_match(x{i}, {small}))"
+        for i, _ in enumerate(columns)
+    ]
+    sample = f"SELECT {bare} FROM {rows} LIMIT {_LOOKED_AT}"  # noqa: S608
     found = con.execute(f"SELECT {', '.join(asked)} FROM ({sample})").fetchall()[0]  # noqa: S608
     return [c for c, yes in zip(columns, found, strict=True) if yes]

@@ -86,10 +86,14 @@ class Period:
         """How it ended; two products that end on one day may each give a kind."""
         return kinds_of(self.at_the_end())
 
-    @property
-    def told(self):
-        """Everything that reaches the end is known to stop there."""
-        return all(p.told for p in self.at_the_end())
+    def told(self, as_of, gap):
+        """All that is not over is known to stop, or another goes on where it ends."""
+        return all(
+            p.told
+            or p.until < as_of
+            or any(0 <= q.start - p.until <= gap for q in self.pieces)
+            for p in self.pieces
+        )
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ def cover(terms, as_of, gap):
     if period is None:
         return Seen()
     if as_of <= period.end:
-        announced = frozenset(period.kinds if period.told else ())
+        announced = frozenset(period.kinds if period.told(as_of, gap) else ())
         return Seen(True, period.start, period.end, announced=announced)
     grace = as_of - period.end <= gap
     return Seen(False, period.start, period.end, grace=grace, ended=not grace)

@@ -174,12 +174,23 @@ def test_an_ending_that_does_not_count_as_churn_is_not_announced():
     assert look(terms, only_cancelled, "2023-05-02") == "scored"
 
 
-def test_while_one_of_two_products_may_renew_nothing_is_announced():
+@pytest.mark.parametrize("end", ["2023-05-20", "2023-06-01", "2023-09-01"])
+def test_while_one_of_two_products_may_renew_nothing_is_announced(end):
     terms = [
         term("2022-06-01", "2023-06-01", notice="2023-05-01"),
-        term("2022-09-01", "2023-06-01"),
+        term("2022-09-01", end),
     ]
     assert look(terms, HORIZON, "2023-05-15") == "scored"
+
+
+def test_a_product_that_is_over_or_a_term_that_was_followed_keeps_nothing_open():
+    terms = [
+        term("2022-06-01", "2023-06-01"),
+        term("2022-09-01", "2023-05-01"),
+        term("2023-06-01", "2024-06-01", known="2023-04-01", notice="2023-04-15"),
+    ]
+    assert look(terms, HORIZON, "2023-05-01") == "scored"
+    assert look(terms, HORIZON, "2023-05-02") == "announced"
 
 
 @pytest.mark.parametrize(

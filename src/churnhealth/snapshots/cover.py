@@ -271,7 +271,11 @@ def _cover(
     end = np.where(has, take(p_end, chosen), FAR)
     grace = has & ~covered & (as_of <= end + gap_days)
     at_end = until == p_end[period]
-    told_cancel, told_lapse = _announced(at_end, period, stopped, early, head.size)
+    announced = ~some(period, at_end & ~stopped, head.size)
+    others = np.flatnonzero(announced[period] & ~stopped & (until >= t))
+    announced[period[others[~_followed(s, start, until, others, gap_days)]]] = False
+    told_cancel = announced & some(period, at_end & early, head.size)
+    told_lapse = announced & some(period, at_end & ~early, head.size)
     runs = np.flatnonzero((start < t) & (t <= until))
     newest = np.full(n, -1, np.int64)
     newest[s[runs]] = runs  # rows are in order of start: the last one wins
@@ -299,16 +303,13 @@ def _cover(
     )
 
 
-def _announced(
-    at_end: Flags, period: Ints, stopped: Flags, early: Flags, n: int
-) -> tuple[Flags, Flags]:
-    """Say per period whether everything that reaches its end is known to stop there.
+def _followed(s: Ints, start: Days, until: Days, rows: Ints, gap_days: int) -> Flags:
+    """Say of these rows whether another goes on where they end.
 
-    Two products may end on one day: while one of them may still renew, nothing is
-    announced.
+    Two products may end on days of their own: while one of them may still renew,
+    nothing is announced. A term whose next one is known leaves that to it.
     """
-    ends = np.bincount(period[at_end], minlength=n)
-    told = np.bincount(period[at_end & stopped], minlength=n)
-    announced = (ends > 0) & (told == ends)
-    at_once = some(period, at_end & early, n)
-    return announced & at_once, announced & some(period, at_end & ~early, n)
+    key = s * SPAN + start
+    end = s[rows] * SPAN + until[rows]
+    nearest = np.append(key, key[-1:] + SPAN)[np.searchsorted(key, end)]
+    return np.asarray(nearest <= end + gap_days)

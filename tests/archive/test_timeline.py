@@ -13,10 +13,12 @@ ACCOUNT = np.arange(3, 60, 2)
 FIRST = AS_OF - 7 * WEEKS
 
 
-def rows(log):
-    """Walk a log's rows that were known, as plain Python values."""
-    for i in np.flatnonzero((log.known_at < AS_OF) & np.isin(log.account, ACCOUNT)):
-        yield i, HISTORY.accounts.ids[log.account[i]], int(log.happened_at[i])
+def rows(log, *more):
+    """Walk a log's rows that were known: account, day, and ``more`` columns."""
+    known = (log.known_at < AS_OF) & np.isin(log.account, ACCOUNT)
+    columns = [getattr(log, name) for name in ("account", "happened_at", *more)]
+    for account, *row in zip(*(c[known].tolist() for c in columns), strict=True):
+        yield HISTORY.accounts.ids[account], *row
 
 
 def log_named(name):
@@ -28,13 +30,12 @@ def test_weekly_use_equals_a_plain_loop_over_the_rows():
     weeks = np.stack([table[f"w{w + 1:02d}"] for w in range(WEEKS)], axis=1)
     product = log_named("product")
     counts, people = defaultdict(int), defaultdict(set)
-    for i, account, day in rows(product):
+    for account, day, event, user, count in rows(product, "event", "user", "count"):
         if FIRST <= day < AS_OF:
             week = (day - FIRST) // 7
-            event = product.vocabulary[product.event[i]]
-            counts[account, event, week] += int(product.count[i])
-            if product.user[i] >= 0:
-                people[account, week].add(int(product.user[i]))
+            counts[account, product.vocabulary[event], week] += count
+            if user >= 0:
+                people[account, week].add(user)
     told = 0
     for row, account in enumerate(table["account_id"]):
         if table["source"][row] != "product":
@@ -74,8 +75,7 @@ def test_open_tickets_and_their_ends_are_told_as_known():
     table = records_table(HISTORY, account=ACCOUNT, as_of=AS_OF)
     tickets = log_named("tickets")
     right = defaultdict(list)
-    for i, account, day in rows(tickets):
-        end = int(tickets.ended_at[i])
+    for account, day, end in rows(tickets, "ended_at"):
         if AS_OF - 365 <= day < AS_OF:
             right[account].append((-day, end if end < AS_OF else FAR))
     mine = table["source"] == "tickets"
@@ -101,9 +101,9 @@ def test_people_are_those_most_active_and_the_silent_are_marked():
     table = people_table(HISTORY, account=ACCOUNT, as_of=AS_OF)
     product = log_named("product")
     days = defaultdict(set)
-    for i, account, day in rows(product):
-        if product.user[i] >= 0 and AS_OF - 112 <= day < AS_OF:
-            days[account, product.people[product.user[i]]].add(day)
+    for account, day, user in rows(product, "user"):
+        if user >= 0 and AS_OF - 112 <= day < AS_OF:
+            days[account, product.people[user]].add(day)
     assert table["silent"].any()
     assert not table["silent"].all()
     for row, account in enumerate(table["account_id"]):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from churnhealth.sources.engine import Connection, quoted
+from churnhealth.sources.engine import Connection, literal, quoted
 from churnhealth.sources.heads import headless
 from churnhealth.sources.kinds import (
     BLANK,
@@ -90,7 +90,8 @@ def unconverted(
         count, first = con.execute(sql).fetchall()[0]
         if kind == BLANK:
             most = int(count) > _MERGED * rows
-            problems.append(_blank(opened, ours, (int(count), int(first)), most=most))
+            found_at = (int(count), int(first))
+            problems.append(_blank(con, opened, ours, found_at, most=most))
         else:
             problems.append(_unread(con, opened, ours, kind, (int(count), int(first))))
     return problems or [*_misread(con, opened), *_mixed(con, opened)]
@@ -148,22 +149,27 @@ def _rows(opened: Opened) -> str:
     return f"(SELECT * FROM {opened.view}{where})"  # noqa: S608
 
 
-def _blank(opened: Opened, ours: str, found: tuple[int, int], *, most: bool) -> Problem:
+def _blank(
+    con: Connection,
+    opened: Opened,
+    ours: str,
+    found: tuple[int, int],
+    *,
+    most: bool,
+) -> Problem:
     theirs, (count, first) = opened.columns[ours], found
     rows = "row is" if count == 1 else "rows are"
     what = (
         f"{opened.title}: {named(ours, theirs)} is empty; {count} {rows} without"
         f" it, the first is data row {first}{_among(opened)}"
     )
-    fix = (
-        "fill the column, or leave those rows out:"
-        f" where = '{quoted(theirs)} is not null'"
-    )
+    without = f"where = {_not_empty(con, opened, theirs)}"
+    fix = f"fill the column, or leave those rows out: {without}"
     if most and ours == "account_id":
         fix = (
             "write the id into every row: of merged cells a spreadsheet keeps the first"
             " alone, and the rows below it are of the same account; where they are of"
-            f" nobody leave them out: where = '{quoted(theirs)} is not null'"
+            f" nobody leave them out: {without}"
         )
     if nameless := headless(opened, opened.columns.values()):
         what += (
@@ -172,6 +178,22 @@ def _blank(opened: Opened, ours: str, found: tuple[int, int], *, most: bool) -> 
         )
         fix = "write the names of the columns above the rows of every file"
     return Problem(code="CH106", what=what, fix=fix)
+
+
+def _not_empty(con: Connection, opened: Opened, theirs: str) -> str:
+    """Write the condition that leaves out what is read as empty, as TOML has it.
+
+    In JSON and Parquet that may be a text without a letter, and anywhere a word that
+    stands for nothing: neither is null.
+    """
+    q = quoted(theirs)
+    if opened.kinds[theirs] != "VARCHAR":
+        return f"'{q} is not null'"
+    nothing = ", ".join(map(literal, ("", *opened.source.missing)))
+    sql = f"SELECT 1 FROM {_rows(opened)} WHERE trim({q}) IN ({nothing}) LIMIT 1"  # noqa: S608
+    if not con.execute(sql).fetchall():
+        return f"'{q} is not null'"
+    return json.dumps(f"trim({q}) not in ({nothing})", ensure_ascii=False)
 
 
 def _unread(

@@ -174,6 +174,20 @@ def test_a_gap_in_a_daily_source_is_found_and_weekends_are_not(company):
     assert found(config, "CH210") == []
 
 
+@pytest.mark.parametrize(
+    ("a_day", "empty", "told"),
+    [(20, 3, ["product 2025-02-10"]), (20, 1, []), (19, 3, [])],
+)
+def test_some_days_without_a_row_are_told_where_every_other_day_is_busy(
+    company, a_day, empty, told
+):
+    start = date(2025, 1, 1).toordinal()
+    on = [date.fromordinal(start + n) for n in range(80) if not 40 <= n < 40 + empty]
+    rows = "".join(f"a1,{d}\n" * a_day for d in on)
+    config = company(files={"events.csv": "account_id,happened_at\n" + rows})
+    assert [f.example for f in found(config, "CH210")] == told
+
+
 def test_pauses_of_a_source_that_began_slowly_are_no_gap(company):
     """A few rows a month at first, then some every day: only the later pause is odd."""
     slow = ["2025-01-01", "2025-01-03", "2025-01-20", "2025-01-22", "2025-02-09"]

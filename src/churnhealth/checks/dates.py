@@ -40,6 +40,7 @@ _MONTHLY = 0.9
 _SHORTEST_GAP = 7
 _QUIET_DAYS = 14
 _NEAR_DAYS = 28
+_BUSY = 20  # rows on the quietest day nearby: then even two days without are no chance
 _EVEN = 0.25  # of the spread that chance alone makes
 
 
@@ -203,6 +204,9 @@ def _gaps(rows: _Rows) -> Finding | None:
         usual = int(np.quantile(step, 0.95, method="higher"))
         wide = step > max(_SHORTEST_GAP, 3 * usual)
         wide[wide] = _missed(rows, day[:-1][wide], day[1:][wide]) >= MISSED
+        if usual == 1:
+            brief = (step > usual + 1) & ~wide
+            wide[brief] = _quietest(rows, day[:-1][brief], day[1:][brief]) >= _BUSY
         return _gap(rows, day[:-1][wide] + 1, step[wide] - 1, "day")
     month = np.unique(day.astype("datetime64[D]").astype("datetime64[M]"))
     months = month.astype(np.int64)
@@ -244,6 +248,17 @@ def _missed(rows: _Rows, last: Days, again: Days) -> Floats:
     before = a_day(last + 1 - _NEAR_DAYS, last + 1)
     after = a_day(again, again + _NEAR_DAYS)
     return np.asarray(np.minimum(before, after) * (again - last - 1))
+
+
+def _quietest(rows: _Rows, last: Days, again: Days) -> Ints:
+    """Give the least rows on any day of the four weeks on each side of a stretch."""
+    first = rows.happened_at.min()
+    on = np.bincount(rows.happened_at - first)
+    sides = [
+        np.r_[on[max(a - _NEAR_DAYS, 0) : a], on[b : b + _NEAR_DAYS]]
+        for a, b in zip(last + 1 - first, again - first, strict=True)
+    ]
+    return np.array([side.min() for side in sides], np.int64)
 
 
 def _gap(rows: _Rows, begin: Days, length: Ints, unit: str) -> Finding | None:

@@ -73,3 +73,14 @@ def test_rows_that_tell_of_nothing_make_no_copies():
     account, day = (a.ravel() for a in np.indices((90, DAYS)))
     busy = (np.random.default_rng(2).random(account.size) < 0.1) & (account < 40)
     assert list(twins(history(account, day, count=busy.astype(np.int64)))) == []
+
+
+def test_charges_that_follow_from_the_day_of_the_first_make_no_copies():
+    # 120 customers, of whom 20 began on the day of another: charged every 30 days,
+    # and half of them left after half a year
+    began = np.random.default_rng(3).choice(150, 100, replace=False)
+    began = np.r_[began, began[:20]]
+    times = np.where(np.arange(120) % 2, 25, 20)
+    account = np.repeat(np.arange(120), times)
+    day = began[account] + 30 * np.concatenate([np.arange(k) for k in times])
+    assert list(twins(history(account, day))) == []

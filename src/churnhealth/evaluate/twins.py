@@ -3,7 +3,8 @@
 Merged systems and repeated imports leave them. Where one of the two is learned from and
 the other judged, a model is asked what it was told. That two accounts did the same on
 the same days by chance is ruled out by how rare it was to do that: days on which all
-who were there have a row (a nightly job, the first of a month) say nothing.
+who were there have a row (a nightly job, the first of a month) say nothing. Nor do
+those that follow from the one before: who was charged on 9 March is so on 9 April.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.features.kernel_moments import differs
-from churnhealth.sources.contract import EventLog, Floats, History
+from churnhealth.sources.contract import EventLog, Floats, History, Ints
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["twins"]
@@ -36,13 +37,46 @@ def twins(history: History) -> Iterator[Finding]:
             rare = _rarity(log, n)
             for part in _parts(log, n):
                 _add(part, rare, mark, rarity, odd=np.uint64(2 * place + 1))
+    again = _again(mark, rarity)
+    if again.size >= _FEWEST:
+        again = _again(mark, np.minimum(rarity, _unforeseen(history, again)))
+    if (count := again.size) >= _FEWEST:
+        what = f"{count} accounts have the events of another account, day for day"
+        example = str(history.accounts.ids[again[0]])
+        yield finding("CH252", what, count=count, example=example)
+
+
+def _again(mark: Marks, rarity: Floats) -> Ints:
+    """List the accounts that do what one before them did, and too rare for chance."""
     sure = np.flatnonzero(rarity >= _RARE)
     _, first = np.unique(mark[sure], return_index=True)
-    again = int(sure.size - first.size)
-    if again >= _FEWEST:
-        what = f"{again} accounts have the events of another account, day for day"
-        example = str(history.accounts.ids[np.delete(sure, first)[0]])
-        yield finding("CH252", what, count=again, example=example)
+    return np.delete(sure, first)
+
+
+def _unforeseen(history: History, whom: Ints) -> Floats:
+    """Give the nats of some accounts' rows, given the one of that event before each.
+
+    How far such rows lie apart is learned from the first million of a source.
+    """
+    n = history.accounts.ids.size
+    nats = np.full(n, np.inf)
+    nats[whom] = 0.0
+    for log in history.events:
+        if not log.size or log.planned:
+            continue
+        rare, (since, until) = _rarity(log, n), _days(log)
+        events, span = len(log.vocabulary), until - since + 1
+        _, event, step = next(_parts(log, n)).steps(events)
+        often = np.bincount(event * span + step, minlength=events * span)
+        total = np.maximum(np.bincount(event, minlength=events), 1)
+        share = np.clip(often.reshape(events, span) / total[:, None], 1e-9, 1.0)
+        edge = log.rows_before(np.arange(n + 1))
+        mine = np.concatenate([np.arange(edge[a], edge[a + 1]) for a in whom])
+        part = _Part(log.rows(mine), since, events)
+        at, event, step = part.steps(events)
+        takes = np.where(step > 0, -np.log(share[event, step]), np.inf)
+        np.add.at(nats, part.account[at], np.minimum(rare[part.cell[at]], takes))
+    return nats
 
 
 class _Part:
@@ -57,6 +91,15 @@ class _Part:
     def once(self) -> NDArray[np.bool_]:
         """Mark the first row of each account and cell, as they are mostly sorted."""
         return differs(self.account) | differs(self.cell)
+
+    def steps(self, events: int) -> tuple[Ints, Ints, Ints]:
+        """Give rows, their events, and the days since that event's row before (or 0)."""
+        event = self.cell % events
+        at = np.lexsort((self.day, event, self.account))
+        new = differs(self.account[at]) | differs(event[at])
+        step = np.where(new, 0, np.diff(self.day[at], prepend=0))
+        keep = new | (step > 0)
+        return at[keep], event[at[keep]], step[keep]
 
 
 def _parts(log: EventLog, n: int) -> Iterator[_Part]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.made import loaded
+from tests.sources.checked import found
 
 from churnhealth.checks.taken_over import taken_over
 from churnhealth.sources.contract import FAR
@@ -70,3 +71,34 @@ def test_where_all_begin_and_end_on_one_day_it_says_nothing():
     accounts = replace(history.accounts, group=group)
     year = replace(history, accounts=accounts, contracts=terms)
     assert taken_over(year, gap_days=30) is None
+
+
+POLICIES = "account_id,contract_id,start,end,cancelled_at\n"
+
+
+@pytest.mark.parametrize(("merged", "told"), [(4, [(4, "a1")]), (2, [])])
+def test_policies_that_go_on_in_another_account_are_told(company, merged, told):
+    # each of six was there with one of its own when the other's came over in May
+    rows = [f"b{i},Q{i},2024-01-{i + 1:02d},2026-01-01,\n" for i in range(6)]
+    for i in range(6):
+        moved = f"2025-05-{i + 1:02d}" if i < merged else ""
+        rows.append(f"a{i + 1},P{i},2025-01-01,2026-01-01,{moved}\n")
+        rows += [f"b{i},P{i},{moved},2026-01-01,\n"] * (i < merged)
+    config = company(files={"contracts.csv": POLICIES + "".join(rows)})
+    assert [(f.count, f.example) for f in found(config, "CH254")] == told
+
+
+def test_part_of_a_customer_that_moves_and_ids_counted_anew_accuse_nobody(company):
+    stays = "".join(
+        f"a{i},P{i},2025-01-01,2026-01-01,2025-05-01\na{i},R{i},2025-01-01,2026-01-01,\n"
+        f"b{i},P{i},2025-05-01,2026-01-01,\n"
+        for i in range(5)
+    )
+    anew = ""
+    for i in range(6):
+        year, month = 2024 + i % 2, f"0{1 + i // 2}-01"
+        anew += f"a{i},{i // 2},{year}-{month},{year + 1}-{month},\n"
+        anew += f"z{i},{i + 9},2025-{month},,\ny{i},{i + 9},2024-03-01,2025-09-01,\n"
+    for rows in (stays, anew):
+        config = company(files={"contracts.csv": POLICIES + rows})
+        assert found(config, "CH254") == []

@@ -93,7 +93,7 @@ class _Part:
         return differs(self.account) | differs(self.cell)
 
     def steps(self, events: int) -> tuple[Ints, Ints, Ints]:
-        """Give rows, their events, and the days since that event's row before (or 0)."""
+        """Give rows, their events, and the days since the row of it before, or 0."""
         event = self.cell % events
         at = np.lexsort((self.day, event, self.account))
         new = differs(self.account[at]) | differs(event[at])

@@ -45,6 +45,13 @@ _COUNTED = (
         " day they were known with another row",
     ),
     (
+        "CH254",
+        "moved",
+        0.0,
+        "{title}: {moved} accounts end on the day on which a contract of theirs goes on"
+        " in another account, by its `contract_id`",
+    ),
+    (
         "CH246",
         "copied",
         0.0,

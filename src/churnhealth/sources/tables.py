@@ -22,6 +22,7 @@ from churnhealth.sources.engine import Connection, fetch, quoted, trimmed
 from churnhealth.sources.kinds import attribute_column
 from churnhealth.sources.money import seen_currencies
 from churnhealth.sources.packed import Words
+from churnhealth.sources.passed_on import passed_on
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.typed import raw_column
 
@@ -219,6 +220,15 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
     if "known_at" in has:
         conditions["unknown_known"] = "known_at IS NULL"
     counts, examples = counted(con, opened, typed, conditions)
+    if "contract_id" in has:
+        stop = f"least({time('end')}, {cancelled})"
+        counts["moved"], examples["moved"] = passed_on(
+            con,
+            typed,
+            account="t.account_id",
+            until=f"coalesce({stop}, TIMESTAMP '9999-12-31')",
+            standing="t.replaced_at IS NULL",
+        )
     found |= _flags(con, opened, typed)
     return Part(opened=opened, ids=ids, columns=found, counts=counts, examples=examples)
 

@@ -49,7 +49,7 @@ from churnhealth.sources.contract import (
     Ints,
     date_of,
 )
-from churnhealth.sources.engine import connect, read_table
+from churnhealth.sources.engine import read_table
 
 __all__ = ["follow_up", "follow_up_text"]
 
@@ -146,29 +146,28 @@ def _judged_runs(
     runs: list[dict[str, Any]] = []
     parts: list[_Rows] = []
     said: dict[str, Mapping[str, Any]] = {}
-    with connect() as con:
-        stored = dict(history_files(out))
-        for day in sorted({*stored, *run_days(out)}):
-            about = read_about(out / day)
-            line: dict[str, Any] = {"as_of": day}
-            answered = _answered(about, question)
-            if answered is not None and (asked := _differing(answered, question)):
-                line["asked"] = asked
-            if why := _left_out(about, day, answered, history):
-                runs.append({**line, "left_out": why})
-                continue
-            if day in stored:
-                table = read_table(stored[day], columns=_READ, con=con)
-            else:  # restored without `history/`, which the next run writes again
-                table = flat_of(out, day)
-            asks = answered or question
-            key = asks.model_dump_json()
-            if key not in reach:
-                reach[key] = data_until(history, asks)
-            rows, gone = _outcomes(table, history, asks, reach[key])
-            runs.append({**line, **_run_line(rows, gone)})
-            parts.append(rows)
-            said |= dict.fromkeys(set(rows.model.tolist()), about)
+    stored = dict(history_files(out))
+    for day in sorted({*stored, *run_days(out)}):
+        about = read_about(out / day)
+        line: dict[str, Any] = {"as_of": day}
+        answered = _answered(about, question)
+        if answered is not None and (asked := _differing(answered, question)):
+            line["asked"] = asked
+        if why := _left_out(about, day, answered, history):
+            runs.append({**line, "left_out": why})
+            continue
+        if day in stored:
+            table = read_table(stored[day], columns=_READ)
+        else:  # restored without `history/`, which the next run writes again
+            table = flat_of(out, day)
+        asks = answered or question
+        key = asks.model_dump_json()
+        if key not in reach:
+            reach[key] = data_until(history, asks)
+        rows, gone = _outcomes(table, history, asks, reach[key])
+        runs.append({**line, **_run_line(rows, gone)})
+        parts.append(rows)
+        said |= dict.fromkeys(set(rows.model.tolist()), about)
     return runs, parts, said
 
 

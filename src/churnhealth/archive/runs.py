@@ -31,7 +31,6 @@ from churnhealth.errors import RequestError
 from churnhealth.folders import locked, new_folder, publish, write_text
 from churnhealth.scoring import ScoreBook
 from churnhealth.sources.engine import (
-    Connection,
     QueryError,
     read_table,
     staged_table,
@@ -314,14 +313,12 @@ def history_files(out: Path) -> list[tuple[str, Path]]:
     return [(day, newest[day][1]) for day in sorted(newest)]
 
 
-def history_of(
-    out: Path, account_id: str, *, con: Connection | None = None
-) -> dict[str, NDArray[Any]]:
+def history_of(out: Path, account_id: str) -> dict[str, NDArray[Any]]:
     """Give the flat rows of one account: the last word on each day that listed it."""
     files = [file for _, file in history_files(out)]
     if not files:
         return {}
-    return read_table(*files, account_id=account_id, con=con)
+    return read_table(*files, account_id=account_id)
 
 
 def bands_of(scores: Table) -> dict[str, str]:

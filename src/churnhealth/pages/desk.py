@@ -18,7 +18,7 @@ from churnhealth.archive.runs import current_folder, flat_of, history_files, rea
 from churnhealth.explain.numbers import about
 from churnhealth.health.bands import BANDS
 from churnhealth.sources.contract import Floats
-from churnhealth.sources.engine import connect, read_table
+from churnhealth.sources.engine import read_table
 
 __all__ = [
     "SHOWN",
@@ -87,10 +87,9 @@ def read_desk(scores: Path) -> Desk:
     rows = plain_rows(newest)
     files = [run for run in history_files(scores) if run[0] < folder.name]
     earlier = files[1 - _RUNS :]
-    with connect() as con:
-        runs: list[tuple[str, Table]] = [
-            (day, read_table(file, columns=_TOLD, con=con)) for day, file in earlier
-        ]
+    runs: list[tuple[str, Table]] = [
+        (day, read_table(file, columns=_TOLD)) for day, file in earlier
+    ]
     runs.append((folder.name, newest))
     place = {row["account_id"]: i for i, row in enumerate(rows)}
     lines, trend = _history(runs, place)

@@ -20,7 +20,7 @@ from churnhealth.explain.numbers import is_told
 from churnhealth.explain.telling import rule_text
 from churnhealth.pages.charts import bars, span
 from churnhealth.pages.summary import summarise
-from churnhealth.sources.engine import Connection, connect, read_table
+from churnhealth.sources.engine import read_table
 
 __all__ = ["read_dossier"]
 
@@ -43,39 +43,38 @@ def read_dossier(
     in a sentence, then line by line.
     """
     folder = current_folder(scores)
-    with connect() as con:
 
-        def rows(name: str) -> list[Row]:
-            file = folder / f"{name}.parquet"
-            if not file.is_file():  # an older run, or a first one without moves
-                return []
-            return plain_rows(read_table(file, account_id=account_id, con=con))
+    def rows(name: str) -> list[Row]:
+        file = folder / f"{name}.parquet"
+        if not file.is_file():  # an older run, or a first one without moves
+            return []
+        return plain_rows(read_table(file, account_id=account_id))
 
-        def table(name: str) -> dict[str, Any]:
-            file = folder / f"{name}.parquet"
-            return read_table(file, account_id=account_id, con=con)
+    def table(name: str) -> dict[str, Any]:
+        file = folder / f"{name}.parquet"
+        return read_table(file, account_id=account_id)
 
-        listed = table("scores")
-        if not len(listed["account_id"]):
-            return None
-        drivers = table("drivers")
-        steps = _steps(_history(scores, account_id, until=folder.name, con=con))
-        return {
-            "account": summarise(listed, drivers, card)["accounts"][0],
-            "as_of": folder.name,
-            "seat_share": _seat_share(drivers),
-            "steps": steps,
-            "move": next(iter(rows("moves")), None),
-            "changes": _moved(rows("changes")),
-            "usage": _usage(rows("usage")),
-            "every_term": (terms := rows("contracts")),
-            **_terms(terms, date.fromisoformat(folder.name)),
-            "rule": _rule(rows("reasons")),
-            "tasks": rows("tasks"),
-            "records": _records(rows("records")),
-            "people": _people(rows("people")),
-            "profile": next(iter(rows("profile")), {}),
-        }
+    listed = table("scores")
+    if not len(listed["account_id"]):
+        return None
+    drivers = table("drivers")
+    steps = _steps(_history(scores, account_id, until=folder.name))
+    return {
+        "account": summarise(listed, drivers, card)["accounts"][0],
+        "as_of": folder.name,
+        "seat_share": _seat_share(drivers),
+        "steps": steps,
+        "move": next(iter(rows("moves")), None),
+        "changes": _moved(rows("changes")),
+        "usage": _usage(rows("usage")),
+        "every_term": (terms := rows("contracts")),
+        **_terms(terms, date.fromisoformat(folder.name)),
+        "rule": _rule(rows("reasons")),
+        "tasks": rows("tasks"),
+        "records": _records(rows("records")),
+        "people": _people(rows("people")),
+        "profile": next(iter(rows("profile")), {}),
+    }
 
 
 def _moved(rows: Sequence[Row]) -> list[Row]:
@@ -95,10 +94,8 @@ def _seat_share(drivers: Mapping[str, Any]) -> float | None:
     return next((v for name, v in named if "__users_share__28d" in name), None)
 
 
-def _history(
-    scores: Path, account_id: str, *, until: str, con: Connection
-) -> list[Row]:
-    rows = plain_rows(history_of(scores, account_id, con=con))
+def _history(scores: Path, account_id: str, *, until: str) -> list[Row]:
+    rows = plain_rows(history_of(scores, account_id))
     found = [row for row in rows if row["as_of"] <= until][-_RUNS:]
     for before, row in pairwise([None, *found]):
         if row is not None:

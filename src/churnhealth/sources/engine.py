@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -68,6 +69,30 @@ def connect() -> Connection:
     with suppress(duckdb.InvalidInputException):
         con.execute("SET enable_progress_bar = false")
     return con
+
+
+@cache
+def _kept() -> Connection:
+    con = connect()
+    con.execute("SET threads = 1")  # rows keep their order
+    # of two files put under one name in the same moment the first would be answered
+    con.execute("SET enable_external_file_cache = false")
+    return con
+
+
+@contextmanager
+def _for_our_own() -> Iterator[Connection]:
+    """Give a connection for our own tables, to a database that the process keeps.
+
+    To make one takes longer than to write a small table, or to read a row.
+    """
+    try:
+        with _kept().cursor() as con:
+            con.execute("SET TimeZone = 'UTC'")  # each connection has its own
+            yield con
+    except (duckdb.FatalException, duckdb.InternalException):
+        _kept.cache_clear()  # after such a one it answers nothing more
+        raise
 
 
 def quoted(name: str) -> str:
@@ -209,8 +234,8 @@ def forget(con: Connection, name: str) -> None:
 def columns_of(con: Connection, view: str, *, guessed: bool = False) -> dict[str, str]:
     """Name the columns of a temporary table or view with their DuckDB types.
 
-    ``guessed`` from files, which DESCRIBE would look into again: then what was noted
-    when the view was made is asked, among all views that there are.
+    DESCRIBE would look again into files whose columns are ``guessed``: of these what
+    was noted when the view was made is asked, among all views that there are.
     """
     noted = (
         "SELECT column_name, data_type FROM duckdb_columns()"
@@ -218,15 +243,12 @@ def columns_of(con: Connection, view: str, *, guessed: bool = False) -> dict[str
     )
     described = f"DESCRIBE {quoted(view)}"
     asked = con.execute(noted, {"view": view}) if guessed else con.execute(described)
-    rows = asked.fetchall()
-    return {str(row[0]): str(row[1]) for row in rows}
+    return {str(row[0]): str(row[1]) for row in asked.fetchall()}
 
 
 def fetch(con: Connection, sql: str) -> dict[str, np.ndarray[Any, Any]]:
     """Run a query and give its columns, missing values as in `read_table`."""
-    found = con.execute(sql)
-    kinds = {d[0]: str(d[1]) for d in found.description or ()}
-    columns = {k: _unmasked(v, kinds[k]) for k, v in found.fetchnumpy().items()}
+    columns = _columns(con.execute(sql))
     # one zero: -0.0 equals 0.0, but its bits do not, and JSON may bring either
     return {k: v + 0.0 if v.dtype.kind == "f" else v for k, v in columns.items()}
 
@@ -277,8 +299,7 @@ def staged_table(
     how = "csv, header"
     if path.suffix == ".parquet":
         how = f"parquet, compression zstd, row_group_size {group_rows}"
-    with connect() as con:
-        con.execute("SET threads = 1")  # rows keep their order
+    with _for_our_own() as con:
         con.register("given", {k: _plain(v) for k, v in columns.items()})
         wanted = ", ".join(_select(k, v, utc=k in moments) for k, v in columns.items())
         try:
@@ -331,15 +352,13 @@ def read_table(
     *paths: Path,
     columns: Sequence[str] = (),
     account_id: str | None = None,
-    con: Connection | None = None,
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Read one of our own Parquet files, or several alike, back as columns.
 
     Missing numbers come back as NaN, missing texts as ``None``, dates as
     ``datetime64[D]``. ``columns`` are those wanted (all when none is named); with an
-    ``account_id`` only its rows are read. Who reads many tables for one answer gives a
-    connection: to make one takes longer than to read the rows of one account. Of
-    several, a file that lacks a column (it is of an earlier version) has nothing there.
+    ``account_id`` only its rows are read. Of several, a file that lacks a column (it is
+    of an earlier version) has nothing there.
     """
     wanted = ", ".join(map(quoted, columns)) or "*"
     given: dict[str, Any] = {"paths": [_utf8(str(path)) for path in paths]}
@@ -347,15 +366,21 @@ def read_table(
     where = ""
     if account_id is not None:
         where, given["account"] = " WHERE account_id = $account", account_id
-    with nullcontext(con) if con is not None else connect() as using:
-        using.execute("SET threads = 1")
-        found = using.execute(
-            f"SELECT {wanted} FROM read_parquet({files}){where}",  # noqa: S608
-            given,
-        )
-        kinds = {d[0]: str(d[1]) for d in found.description or ()}
-        raw = found.fetchnumpy()
-    return {k: _unmasked(v, kinds[k]) for k, v in raw.items()}
+    asked = f"SELECT {wanted} FROM read_parquet({files}){where}"  # noqa: S608
+    try:
+        return _answered(asked, given)
+    except duckdb.FatalException:  # whoever read a damaged file took all others along
+        return _answered(asked, given)
+
+
+def _answered(asked: str, given: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    with _for_our_own() as con:
+        return _columns(con.execute(asked, given))
+
+
+def _columns(found: Connection) -> dict[str, np.ndarray[Any, Any]]:
+    kinds = {d[0]: str(d[1]) for d in found.description or ()}
+    return {k: _unmasked(v, kinds[k]) for k, v in found.fetchnumpy().items()}
 
 
 def _unmasked(column: Any, kind: str) -> np.ndarray[Any, Any]:

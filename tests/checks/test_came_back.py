@@ -24,6 +24,8 @@ def _monthly(company, *, missing, gone=0, away=1):
 
 def test_a_period_that_is_missing_is_told_with_the_days_it_takes(company):
     [told] = _monthly(company, missing=12, gone=5)
+    [pauses] = _monthly(company, missing=12, gone=5, away=4)
+    assert (pauses.count, "back after 124 days" in pauses.what) == (12, True)
     assert (told.count, told.example, told.stops) == (12, "a00", False)
     assert "of 17 times that cover ended for more than 30 days" in told.what
     assert "back after 31 days" in told.what
@@ -31,7 +33,7 @@ def test_a_period_that_is_missing_is_told_with_the_days_it_takes(company):
 
 @pytest.mark.parametrize(
     "more",
-    [{"missing": 9}, {"missing": 0, "gone": 20}, {"missing": 12, "away": 4}],
+    [{"missing": 9}, {"missing": 0, "gone": 20}, {"missing": 12, "away": 5}],
 )
 def test_few_that_come_back_and_those_who_come_back_late_are_not(company, more):
     assert _monthly(company, **more) == []

@@ -18,8 +18,8 @@ __all__ = ["came_back"]
 
 _FEW = 10
 _SHARE = 0.2
-_SOON = 3  # times the gap
-_SOONEST_DAYS = 90
+_SOON = 5  # times the gap
+_SOONEST_DAYS = 150  # a pause of four months, and some days
 
 
 def came_back(history: History, *, gap_days: int) -> Finding | None:

@@ -392,7 +392,7 @@ CODES: Mapping[str, Code] = {
         "accounts that are back soon after they left",
         "each is learned as lost and as new; where a period is missing nobody left",
         "load the periods that are missing, or let [question] gap_days be as long as"
-        " nineteen in twenty were away",
+        " nineteen in twenty were away; if they were won back, nothing need be done",
     ),
 }
 """Every finding we can make, by code."""

@@ -1,4 +1,4 @@
-"""Files of an app without contracts: a dump of Postgres and Mixpanel's export."""
+"""Files of events: a dump of Postgres, Mixpanel's export, and Segment's."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -37,3 +37,27 @@ def with_a_dump(folder):
     ]
     text = "\n".join(map(json.dumps, sent))
     (folder / "mixpanel.jsonl").write_text(text, encoding="utf-8")
+
+
+def from_segment(folder):
+    plans = (
+        "workspace,started,renews\na,2024-01-01,2025-01-01\nb,2024-01-01,2025-01-01\n"
+    )
+    (folder / "plans.csv").write_text(plans, encoding="utf-8")
+    (folder / "track").mkdir()
+    lines = [
+        json.dumps(
+            {
+                "type": "track",
+                "messageId": f"m{i}",
+                "userId": "u1",
+                "event": "Report Opened",
+                "timestamp": f"{day}T08:00:00Z",
+                "receivedAt": f"{day}T08:00:05Z",
+                "context": {"groupId": "a"},
+            }
+        )
+        for i in range(40)
+        for day in [date(2024, 1, 1) + timedelta(days=7 * i)]
+    ]
+    (folder / "track" / "1.jsonl").write_text("\n".join(lines), encoding="utf-8")

@@ -13,7 +13,8 @@ from tests.shapes_of_changes import (
     with_weeks_and_months,
     with_workspaces,
 )
-from tests.shapes_of_dumps import with_a_dump
+from tests.shapes_of_dumps import from_segment, with_a_dump
+from tests.shapes_of_music import from_purchases, with_cancellations_among_events
 
 from churnhealth.checks.check import check
 from churnhealth.config import read_config
@@ -93,27 +94,6 @@ def from_database(folder):
             "copy (select 'a' as org, date '2024-01-01' + 7 * i::int as day, 2 as n"
             f" from range(40) t(i)) to {logins[:-1]}.parquet' (format parquet)"
         )
-
-
-def from_segment(folder):
-    csv(folder / "plans.csv", ("workspace", "started", "renews"),
-        *[(c, "2024-01-01", "2025-01-01") for c in "ab"])  # fmt: skip
-    (folder / "track").mkdir()
-    lines = [
-        json.dumps(
-            {
-                "type": "track",
-                "messageId": f"m{i}",
-                "userId": "u1",
-                "event": "Report Opened",
-                "timestamp": f"{day}T08:00:00Z",
-                "receivedAt": f"{day}T08:00:05Z",
-                "context": {"groupId": "a"},
-            }
-        )
-        for i, day in enumerate(days(40))
-    ]
-    (folder / "track" / "1.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
 
 def from_subscriptions(folder):
@@ -246,10 +226,12 @@ SHAPES = [
     from_database,
     from_segment,
     with_a_dump,
+    with_cancellations_among_events,
     from_subscriptions,
     from_stripe,
     with_a_history_of_changes,
     from_app_stores,
+    from_purchases,
     from_crm,
     renewing_by_themselves,
     with_licences,
@@ -265,10 +247,12 @@ EXPECTED = {
     "From a database": (2, 2, {"logins": 40}),
     "From Segment": (2, 2, {"product": 40}),
     "From a dump": (2, 0, {"app": 36, "mixpanel": 1}),
+    "An app whose people cancel": (2, 2, {"app": 40}),
     "From Stripe's subscriptions": (2, 2, {"product": 40}),
     "From Stripe": (2, 2, {"invoices": 13}),
     "A history of changes": (2, 5, {"product": 90}),
     "From app stores": (1, 2, {"app": 20}),
+    "From purchases": (2, 6, {"listening": 20}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
     "Renewing by themselves": (4, 8, {"product": 40}),
     "Seats beside the contracts": (2, 2, {"product": 40}),
@@ -373,6 +357,17 @@ def test_a_renewal_that_was_lost_is_the_notice_of_the_term_before_it(tmp_path):
     terms = load(read_config(tmp_path / "churnhealth.toml")).history.contracts
     noticed = [str(date_of(int(n))) for n in terms.notice_at if n < FAR]
     assert noticed == ["2024-12-20"]
+
+
+def test_a_cancellation_stops_terms_and_a_purchase_takes_over_at_the_end(tmp_path):
+    text = next(t for t in blocks("your-data.md", "toml") if "From purchases" in t)
+    from_purchases(tmp_path)
+    (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
+    terms = load(read_config(tmp_path / "churnhealth.toml")).history.contracts
+    begun = [f"{date_of(day):%m-%d}" for day in terms.start.tolist()]
+    assert begun == ["01-01", "01-31", "03-05", "01-01", "01-25", "01-25"]
+    stopped = [f"{date_of(d):%m-%d}" for d in terms.cancelled_at.tolist() if d < FAR]
+    assert stopped == ["01-25", "01-25"]
 
 
 def test_every_shape_on_the_page_has_a_test():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnhealth.config import Check, read_config
+from churnhealth.config import Check, parse_config, read_config
 from churnhealth.errors import SourceError
 from churnhealth.evaluate.screen import screen, single_days, unread_attributes
 from churnhealth.gathering import stop_at
@@ -287,3 +287,26 @@ def test_an_attribute_written_over_for_most_leavers_is_pointed_at(
     names = random.choice(["a", "b", "c"], n).astype(object)
     found = screen(read_too(panel, "manager", np.where(over, "unassigned", names)))
     assert [f.code for f in found if f.example == "manager"] == told
+
+
+@pytest.mark.parametrize(("event", "told"), [("cancel", ["cancel"]), ("play", [])])
+def test_where_churn_is_silence_an_event_of_leaving_is_told(tmp_path, event, told):
+    """Who cancelled in the newest weeks did something in them, and left none the less.
+
+    Eighty people play each week until, of half of them, the last thing they do.
+    """
+    rows = []
+    for i in range(80):
+        weeks = 8 + i % 16 if i % 2 else 24
+        rows += [(f"a{i}", 7 * week + i % 7, "play") for week in range(weeks)]
+        rows += [(f"a{i}", 7 * weeks, event)] * (weeks < 24)
+    table = pd.DataFrame(rows, columns=["account_id", "day", "event"])
+    happened_at = pd.Timestamp("2025-01-01") + pd.to_timedelta(table.day, unit="D")
+    table.assign(happened_at=happened_at).to_csv(tmp_path / "app.csv", index=False)
+    ask = {"kind": "inactivity", "active_days": 28, "horizon_days": 28}
+    sources = {"events": [{"name": "app", "path": "app.csv"}]}
+    config = parse_config({"sources": sources, "question": ask}, folder=tmp_path)
+    with Progress() as progress:
+        asked = build_panel(config, load(config).history, progress=progress)
+    found = [f.example for f in screen(asked) if f.code == "CH227"]
+    assert found == [f"app: {name}" for name in told]

@@ -259,7 +259,7 @@ def test_where_no_term_ends_skill_is_told_beside_silence_alone():
     silent = np.where(judged.y == 1, 0.3, 0.01)
     for chosen, end in (
         (np.where(judged.y == 1, 0.9, 0.005), "how long each has been silent"),
-        (silent, "and not who will fall silent"),
+        (silent, "how long each has been silent, and no more"),
     ):
         p = {"constant": level, "recency": silent, "chosen": chosen}
         moved = replace(judged, p=p, chosen="lifetime")

@@ -26,7 +26,7 @@ _OBVIOUS = {
     "recency": (
         "the days since each was last there",
         "more is known than how long each has been silent",
-        "shown is who has been silent for long, and not who will fall silent",
+        "shown is how long each has been silent, and no more",
     ),
 }
 

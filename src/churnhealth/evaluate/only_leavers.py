@@ -12,7 +12,16 @@ import numpy as np
 
 from churnhealth.evaluate.panel import Panel
 from churnhealth.features.spec import FeatureSpec
-from churnhealth.sources.contract import Contracts, EventLog, Flags, Floats, Ints, Texts
+from churnhealth.snapshots.labels import NO, YES
+from churnhealth.sources.contract import (
+    FAR,
+    Contracts,
+    EventLog,
+    Flags,
+    Floats,
+    Ints,
+    Texts,
+)
 from churnhealth.sources.findings import Finding, finding
 
 __all__ = ["only_leavers"]
@@ -54,7 +63,7 @@ def only_leavers(
 def _items(panel: Panel, attributes: Mapping[str, Texts]) -> Iterator[tuple[str, Ints]]:
     """Give each event, state, plan, price and level, with the accounts it is of."""
     read = {(spec.source, spec.item) for spec in panel.specs}
-    for log in panel.history.events:
+    for log in _looked_at(panel):
         yield from _of_events(log, {item for name, item in read if name == log.name})
     for states in panel.history.states:
         for k, word in enumerate(states.vocabulary):
@@ -71,6 +80,23 @@ def _items(panel: Panel, attributes: Mapping[str, Texts]) -> Iterator[tuple[str,
         for _, accounts in _levels(texts):
             # which one is not said: levels may be names of people
             yield f"one level of {name}", accounts
+
+
+def _looked_at(panel: Panel) -> Iterator[EventLog]:
+    """Give the events; where churn is silence, those before the account's last look.
+
+    What happened in its window made it a stay: who has cancelled was there to do so,
+    and what became of those who did it last is not known yet.
+    """
+    if panel.question.kind != "inactivity":
+        yield from panel.history.events
+        return
+    code = panel.labels().code
+    known = (code == YES) | (code == NO)
+    last = np.full(panel.history.accounts.ids.size, -FAR)
+    np.maximum.at(last, panel.cohort.account[known], panel.cohort.as_of[known])
+    for log in panel.history.events:
+        yield log.rows(log.happened_at < last[log.account])
 
 
 def _of_events(

@@ -71,8 +71,9 @@ def count_repeated(
     said = [c for c in _SAID if c in opened.columns]
     cells = ["coalesce(count, 1)" if c == "count" else c for c in said]
     differ = [f"(min({c}) <> max({c}) OR count({c}) % count(*) <> 0)" for c in cells]
-    alike = (
-        "SELECT event_id, count(*) AS n, min(account_id) AS account,"  # noqa: S608
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE alike AS"  # noqa: S608
+        " SELECT event_id, count(*) AS n, min(account_id) AS account,"
         f" [{', '.join(differ)}] AS differ FROM {typed} WHERE {_AGAIN}"
         " GROUP BY account_id, event_id"
     )
@@ -81,16 +82,13 @@ def count_repeated(
     ]
     asked = (
         "SELECT coalesce(sum(n - 1) FILTER (list_contains(differ, true)), 0),"  # noqa: S608
-        f" {', '.join(others)} FROM ({alike})"
+        f" {', '.join(others)} FROM alike"
     )
     n, *each = map(int, con.execute(asked).fetchall()[0])
     examples["otherwise"] = opened.columns[said[int(np.argmax(each))]]
-    again = (
-        f"SELECT sum(n) - 1 AS extra, min(account) AS account FROM ({alike})"  # noqa: S608
-        " GROUP BY event_id HAVING extra > 0"
-    )
     row = con.execute(
-        f"SELECT coalesce(sum(extra), 0), min(account) FROM ({again})"  # noqa: S608
+        "SELECT coalesce(sum(extra), 0), min(account) FROM (SELECT sum(n) - 1 AS extra,"
+        " min(account) AS account FROM alike GROUP BY event_id HAVING extra > 0)"
     ).fetchall()[0]
     examples["repeated"] = str(row[1] or "")
     return {"repeated": int(row[0]), "otherwise": n}

@@ -176,3 +176,21 @@ def test_the_price_of_one_seat_is_told_by_its_name(company, column, some):
     files = {"contracts.csv": f"a,s,{column},n\n{rows}"}
     told = found(company(files=files, contracts=contracts), "CH272")
     assert ["the price of one seat" in f.what for f in told] == [True] * some
+
+
+@pytest.mark.parametrize(
+    ("values", "levels", "told"),
+    [
+        (["3.8", "3.9", "3.10"], {}, True),
+        (["3.8", "3.9", "3.10"], {"3.8": 8, "3.9": 9, "3.10": 10}, False),
+        (["3.90", "3.95", "3.10"], {}, False),
+        (["3.9", "3.1", "4.5"], {}, False),
+    ],
+)
+def test_versions_that_a_number_puts_out_of_order_are_told(
+    company, values, levels, told
+):
+    rows = "".join(f"a1,2025-0{i + 3}-01,{v}\n" for i, v in enumerate(values))
+    files = {"app.csv": "account_id,known_at,value\n" + rows}
+    states = [{"name": "app", "path": "app.csv", "levels": levels}]
+    assert bool(found(company(files=files, states=states), "CH272")) is told

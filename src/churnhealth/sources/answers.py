@@ -15,7 +15,7 @@ from churnhealth.sources.engine import Connection, quoted
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.scales import scale_of
 
-__all__ = ["repeated_answers", "telling_column"]
+__all__ = ["repeated_answers", "telling_column", "version_number"]
 
 _FEW = 10
 _NEARLY_ALL = 0.9
@@ -112,3 +112,18 @@ def _tells(con: Connection, opened: Opened, name: str) -> bool:
     marks = (np.array([v for v in given if v is not None]) for _, given in rows)
     scales = {scale_of(mark) for mark in marks} - {None}
     return _COLUMN.search(name.lower()) is not None and len(scales) > 1
+
+
+def version_number(con: Connection, opened: Opened) -> str:
+    """Give a text such as 3.10 that stands beside 3.9: a number would read 3.1."""
+    theirs = opened.columns["value"]
+    if opened.kinds.get(theirs) != "VARCHAR" or getattr(opened.source, "levels", None):
+        return ""
+    where = f"AND ({opened.source.where})" if opened.source.where else ""
+    rows = con.execute(
+        f"SELECT DISTINCT trim({quoted(theirs)}) AS text FROM {opened.view}"  # noqa: S608
+        f" WHERE regexp_full_match(trim({quoted(theirs)}), '\\d+[.](9|10)') {where}"
+    ).fetchall()
+    texts = {text for (text,) in rows}
+    both = (t for t in texts if t.endswith(".10") and f"{t[:-2]}9" in texts)
+    return min(both, default="")

@@ -60,6 +60,7 @@ def mismapped(part: Part, ids: Texts) -> Iterator[Finding]:
     elif "state" in part.columns:
         names = _no_names(part, part.columns["state"].size)
         yield from _told(part, "CH271", "state", names)
+        yield from _told(part, "CH272", "value", _of_versions(part))
 
 
 def _told(part: Part, code: str, ours: str, words: Iterator[str]) -> Iterator[Finding]:
@@ -129,6 +130,11 @@ def _ids_of_rows(words: Words, ours: str) -> Iterator[str]:
         looked = words.rows(slice(0, _LOOKED_AT)).column(ours)
         if np.unique(looked).size >= _NEARLY_ALL * looked.size:
             yield "is another number in nearly every row, as an id of rows is"
+
+
+def _of_versions(part: Part) -> Iterator[str]:
+    if text := part.examples["version"]:
+        yield f"holds {text} beside {text[:-2]}9, as versions do: it is read as less"
 
 
 def _price_of_one(part: Part) -> Iterator[str]:

@@ -15,7 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnhealth.config import AccountsSource
-from churnhealth.sources.answers import repeated_answers, telling_column
+from churnhealth.sources.answers import (
+    repeated_answers,
+    telling_column,
+    version_number,
+)
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.contract import FAR, Accounts, Coverage, Ints, Texts
 from churnhealth.sources.engine import Connection, fetch, quoted, trimmed
@@ -143,6 +147,7 @@ def read_states(con: Connection, opened: Opened, typed: str) -> Part:
     counts, examples = counted(con, opened, typed, {"empty": "value IS NULL"})
     counts["again"], examples["again"] = repeated_answers(con, opened, typed)
     examples["telling"] = telling_column(con, opened)
+    examples["version"] = version_number(con, opened)
     return Part(
         opened=opened,
         ids=ids,

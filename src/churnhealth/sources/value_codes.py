@@ -80,7 +80,8 @@ VALUE_CODES: Mapping[str, Code] = {
         "sums, the share of seats in use, prices and terms are features, and are wrong"
         " for everybody",
         "map the column that holds them, or leave them out; `term_months` is in months"
-        " and `value` the money of all seats: divide or multiply in `sql`",
+        " and `value` the money of all seats: divide or multiply in `sql`; of versions"
+        ' say their order: levels = { "3.9" = 39, "3.10" = 310 }',
     ),
     "CH273": code(
         "warning",

@@ -167,3 +167,13 @@ def test_what_contracts_were_worth_first_and_last_is_told(company):
     text += "a3,2025-04-01,59\na4,2025-05-01,79\n"
     [told] = found(company(files={"contracts.csv": text}), "CH236")
     assert "(9,900.00 of those of 2023, 69.00 of those of 2025)" in told.what
+
+
+def test_rows_of_cancellations_are_named_and_contradict_nothing(company):
+    """Of purchases each row says whether it is one; who let the end pass has none."""
+    rows = "a1,2025-01-01,2025-02-01,0\na2,2025-01-01,2025-02-01,0\na2,2025-01-20,,1\n"
+    files = {"contracts.csv": "account_id,start,end,is_cancel\n" + rows}
+    [told] = found(company(files=files), "CH222")
+    assert told.example == "contracts.is_cancel"
+    assert "`cancelled_at` of the terms that it stops" in told.fix
+    assert found(company(files=files), "CH213") == []

@@ -1,6 +1,7 @@
-"""Files of one source are told when they lack a column that others have."""
+"""Files of one source are told when they lack a column that others have, or an id."""
 
 import gzip
+import tomllib
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from tests.sources.checked import found
 from tests.sources.test_reading import refused
 
 from churnhealth.sources.engine import write_table
+from churnhealth.sources.load import load
 
 DAYS = ("2025-03-01", "2025-03-02", "2025-03-03")
 COLUMNS = {"account_id": "account_id", "happened_at": "happened_at"}
@@ -102,3 +104,16 @@ def test_files_that_are_no_text_are_damaged_and_have_no_names_below(
     files = {f"bills/{i}{ending}": data for i in range(2)}
     events = [{**EVENTS[0], "path": f"bills/*{ending}"}]
     assert refused(company(files=files, events=events)).code == "CH111"
+
+
+@pytest.mark.parametrize("word", ["", "  ", "NULL"])
+def test_the_condition_that_is_advised_leaves_out_what_is_no_id(company, word):
+    """In JSON lines of a web log who is not signed in has an id of no letter."""
+    row = '{"account_id": "%s", "happened_at": "2025-03-01"}\n'
+    files = {"e.jsonl": row % "a1" + row % "a2" + row % word}
+    source = {"name": "web", "path": "e.jsonl", "missing": ["NULL"]}
+    error = refused(company(files=files, events=[source]))
+    assert error.code == "CH106"
+    advised = tomllib.loads(error.fix.partition("rows out: ")[2])
+    history = load(company(files=files, events=[source | advised])).history
+    assert history.events[0].account.size == 2

@@ -1,7 +1,5 @@
 """Sources that cannot be read: each problem is told with its way out, all at once."""
 
-import tomllib
-
 import numpy as np
 import pytest
 
@@ -168,19 +166,6 @@ def test_a_missing_account_id_is_refused(company):
     error = refused(company(files={"events.csv": text}))
     assert error.code == "CH106"
     assert "1 row is without it, the first is data row 2" in error.what
-
-
-@pytest.mark.parametrize("word", ["", "  ", "NULL"])
-def test_the_condition_that_is_advised_leaves_out_what_is_no_id(company, word):
-    """In JSON lines of a web log who is not signed in has an id of no letter."""
-    row = '{"account_id": "%s", "happened_at": "2025-03-01"}\n'
-    files = {"e.jsonl": row % "a1" + row % "a2" + row % word}
-    source = {"name": "web", "path": "e.jsonl", "missing": ["NULL"]}
-    error = refused(company(files=files, events=[source]))
-    assert error.code == "CH106"
-    advised = tomllib.loads(error.fix.partition("rows out: ")[2])
-    history = load(company(files=files, events=[source | advised])).history
-    assert history.events[0].account.size == 2
 
 
 def test_ids_of_merged_cells_are_not_advised_to_be_left_out(company):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ _MANY = 20
 _MOST_VALUES = 10
 _FLAG_SHARE_THAT_STOPS = 0.1
 _RENEWED_SHARE = 0.1
+# `cancel_at_period_end` is of who will leave, `is_cancel` of one row of many
+_TO_COME = re.compile(r"(^|[._])(is_?)?cancel(_|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -39,7 +42,8 @@ def column_findings(
     if ended is not None:
         found.append(_ends_of_leavers(history, ended))
         for name, flag in flags.items():
-            found.append(_contradicting(history, name, flag, ended))
+            if not _TO_COME.search(name):
+                found.append(_contradicting(history, name, flag, ended))
     for name, values in history.accounts.attributes.items():
         found.append(_constant(name, values))
     if ended is not None:

@@ -46,8 +46,9 @@ CODES: Mapping[str, Code] = {
         "an add-on that is always there hides that the base contract ended, and the"
         " values and seats of rows side by side add up, also of a term and what"
         " replaced it",
-        "say with `where` which rows are the base contract, and end what was replaced;"
-        " overlaps that remain are merged into one period",
+        "say with `where` which rows are the base contract, end what was replaced, and"
+        " let a renewal that was agreed early `start` at the end before it, with its"
+        " `known_at`; overlaps that remain are merged into one period",
     ),
     "CH205": code(
         "error",
@@ -187,7 +188,8 @@ CODES: Mapping[str, Code] = {
         False,
         "columns that know the outcome",
         "they are not used, and must not be: they are filled in after the fact",
-        "leave them out of `attributes`",
+        "leave them out of `attributes`; where a row of contracts tells of a"
+        " cancellation, let it be the `cancelled_at` of the terms that it stops",
     ),
     "CH223": code(
         "advice",

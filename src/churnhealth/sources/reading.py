@@ -45,7 +45,7 @@ from churnhealth.sources.written import folded
 
 __all__ = ["Opened", "open_sources", "source_files"]
 
-_FLAG = re.compile(r"(^|_)(is_?)?(churn|churned|cancelled|canceled|attrition)(_|$)")
+_FLAG = re.compile(r"(^|_)(is_?)?(churn(ed)?|cancel(l?ed)?|attrition)(_|$)")
 # a first line without one of the names that are asked for may be somebody's data
 _NAME = re.compile(r"[^\W\d]+")
 # what DuckDB makes of texts in JSON, which has no such kinds of its own

@@ -117,3 +117,14 @@ def test_the_condition_that_is_advised_leaves_out_what_is_no_id(company, word):
     advised = tomllib.loads(error.fix.partition("rows out: ")[2])
     history = load(company(files=files, events=[source | advised])).history
     assert history.events[0].account.size == 2
+
+
+def test_numbers_too_large_to_count_are_told_as_that_and_left_out_as_advised(company):
+    text = "account_id,happened_at,secs\na1,2025-03-01,-9.2e+15\na1,2025-03-02,\n"
+    columns = {**COLUMNS, "amount": "secs"}
+    source = {"name": "web", "path": "e.csv", "columns": columns}
+    error = refused(company(files={"e.csv": text}, events=[source]))
+    assert "1 value is not within 1e15 of zero in 'secs'" in error.what
+    advised = tomllib.loads(error.fix.partition("rows out: ")[2])
+    history = load(company(files={"e.csv": text}, events=[source | advised])).history
+    assert history.events[0].account.size == 1

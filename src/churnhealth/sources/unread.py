@@ -93,7 +93,11 @@ def unconverted(
             found_at = (int(count), int(first))
             problems.append(_blank(con, opened, ours, found_at, most=most))
         else:
-            problems.append(_unread(con, opened, ours, kind, (int(count), int(first))))
+            rows_at = (int(count), int(first))
+            problems.append(
+                _too_large(con, opened, ours, kind, rows_at)
+                or _unread(con, opened, ours, kind, rows_at)
+            )
     return problems or [*_misread(con, opened), *_mixed(con, opened)]
 
 
@@ -238,6 +242,24 @@ def _unread(
         what=f"{opened.title}: {count} {values} not {_WORDS[kind]} in"
         f" {named(ours, theirs)}, the first in data row {first}{_among(opened)}",
         fix=fix,
+    )
+
+
+def _too_large(
+    con: Connection, opened: Opened, ours: str, kind: str, rows: tuple[int, int]
+) -> Problem | None:
+    """Tell of values that are numbers all, and larger than what can be counted."""
+    theirs, (count, first) = opened.columns[ours], rows
+    size = f"coalesce(abs(try_cast({quoted(theirs)} as double)), 0) < 1e15"
+    sql = f"SELECT count(*) FROM {_rows(opened)} WHERE NOT ({size})"  # noqa: S608
+    if kind != NUMBER or con.execute(sql).fetchall()[0][0] != count:
+        return None
+    values = "value is" if count == 1 else "values are"
+    return Problem(
+        code="CH104",
+        what=f"{opened.title}: {count} {values} not within 1e15 of zero in"
+        f" {named(ours, theirs)}, the first in data row {first}{_among(opened)}",
+        fix=f"mend the values of {theirs!r}, or leave those rows out: where = '{size}'",
     )
 
 

@@ -48,7 +48,7 @@ CODES: Mapping[str, Code] = {
         " replaced it",
         "say with `where` which rows are the base contract, end what was replaced, and"
         " let a renewal that was agreed early `start` at the end before it, with its"
-        " `known_at`; overlaps that remain are merged into one period",
+        " `known_at`; what remains is one period, rightly so of several products",
     ),
     "CH205": code(
         "error",

@@ -197,7 +197,8 @@ def test_from_defaults_to_the_first_day_with_a_full_widest_window():
         # from 1 Apr on could be judged, and learned from, from 1 Apr + 151 days on
         ("2023-08-30", "2023-04-01"),
         ("2023-08-29", "2023-01-29"),  # a day too short for 90 days: 28 decide
-        ("2023-05-15", None),  # too short for any: nothing is invented
+        ("2023-05-09", "2023-01-08"),  # of daily looks the next is a day away
+        ("2023-05-08", None),  # too short for any: nothing is invented
     ],
 )
 def test_a_short_history_begins_when_a_narrower_window_is_full(data_until, begins):

@@ -23,6 +23,7 @@ __all__ = ["STATUSES", "Cohort", "cohort", "first_day", "snapshot_grid"]
 
 STATUSES = ("scored", "announced", "grace", "too_new", "churned", "open_ended")
 _A_STEP = 31  # until the first date of a calendar's month
+_STEPS = {"day": 1, "week": 7}
 SCORED, ANNOUNCED, GRACE, TOO_NEW, CHURNED, OPEN_ENDED, OUT = range(7)
 
 
@@ -135,15 +136,16 @@ def first_day(history: History, *, widest_window: int) -> int:
     return int(contracts_of(history).start.min()) + 1
 
 
-def _begin(history: History, windows: Sequence[int], *, before: int) -> int:
+def _begin(history: History, windows: Sequence[int], *, before: Sequence[int]) -> int:
     """Find the first day with a full window: the widest that is full early enough.
 
-    Early enough is ``before`` which labels close in time to learn from. Where none is,
-    the widest decides: it will be said that the history is too short.
+    Early enough is ``before`` which labels close in time to learn from: a month before
+    the last, or else a step. Where none is, the widest decides: it will be said that
+    the history is too short.
     """
     widest = sorted(windows, reverse=True)
     days = [first_day(history, widest_window=w) for w in widest]
-    return next((day for day in days if day <= before), days[0])
+    return next((day for at in before for day in days if day <= at), days[0])
 
 
 def snapshot_grid(
@@ -163,7 +165,9 @@ def snapshot_grid(
     high = data_until - closes if until is None else day_of(until)
     if snapshots.from_ is None:
         windows = config.features.windows_days
-        low = _begin(history, windows, before=high - closes - _A_STEP)
+        step = every if isinstance(every, int) else _STEPS.get(every, _A_STEP)
+        before = [high - closes - days for days in (_A_STEP, min(step, _A_STEP))]
+        low = _begin(history, windows, before=before)
     else:
         low = day_of(snapshots.from_)
     if snapshots.anchor == "calendar":

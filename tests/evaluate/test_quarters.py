@@ -96,3 +96,23 @@ def test_a_range_of_credits_holds_what_is_expected():
     row = quarter_of(question, np.array([0]), left=np.eye(1, 200), value=-5.0)
     low, high = row["range"]
     assert low < row["expected"] < high < 0
+
+
+def test_a_quarter_that_the_test_covers_in_part_is_no_whole_one():
+    question = Question(kind="horizon", horizon_days=28, gap_days=0)
+    start = np.arange(45, 225, 7)  # from 15 February to 9 August
+    rows = by_quarter(
+        question,
+        account=start,
+        as_of=JANUARY + start,
+        end=start * 0,
+        p=np.full(start.size, 0.1),
+        y=start * 0.0,
+        value=start * 1.0,
+        seed=7,
+    )
+    assert [(r["quarter"], r["whole"]) for r in rows] == [
+        ("2025-Q1", False),
+        ("2025-Q2", True),
+        ("2025-Q3", False),
+    ]

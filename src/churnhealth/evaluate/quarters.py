@@ -17,6 +17,7 @@ _Z = 1.959964
 _EVEN = 0.1  # a skewness up to which the normal range holds
 _DRAWS = 2000
 _ROUNDING = 1e-12
+_YEAR = 366
 _SHORT = 0.9  # of a horizon: thirty days asked about on the first of each month
 
 
@@ -63,7 +64,12 @@ def by_quarter(
     value: Floats,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Compare expected and actual loss of the rows of each quarter, counted once."""
+    """Compare expected and actual loss of the rows of each quarter, counted once.
+
+    ``whole``: whether the quarter was looked at from its beginning to its end.
+    """
+    looked = np.unique(as_of)
+    step = int(np.diff(looked).max(initial=0)) or _YEAR
     quarter = as_of.astype("datetime64[D]").astype("datetime64[M]").astype(int) // 3
     rows = []
     for q in np.unique(quarter):
@@ -80,9 +86,11 @@ def by_quarter(
         low, high = _likely(v, risk, seed=seed)
         lost = float((v * y[once]).sum())
         noise = _ROUNDING * float(np.abs(v).sum())
+        begin, after = (_first_day(q + more) for more in (0, 1))
         rows.append(
             {
                 "quarter": f"{1970 + q // 4}-Q{q % 4 + 1}",
+                "whole": bool(looked[0] - begin < step and after - looked[-1] <= step),
                 "accounts": int(first.size),
                 "value": float(v[first].sum()),
                 "expected": float((v * risk).sum()),
@@ -92,6 +100,10 @@ def by_quarter(
             }
         )
     return rows
+
+
+def _first_day(quarter: int) -> int:
+    return int(np.datetime64(int(3 * quarter), "M").astype("datetime64[D]").astype(int))
 
 
 def _likely(value: Floats, risk: Floats, *, seed: int) -> Range:

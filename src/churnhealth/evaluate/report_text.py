@@ -94,15 +94,17 @@ def report_text(report: Mapping[str, Any]) -> str:
 def _slice_lines(slices: Mapping[str, Any], *, skill: bool) -> list[str]:
     """Say in a few lines what the slices show; all of them are in the JSON."""
     lines = []
-    rows = slices["recurring_loss"]
-    if rows:
+    every = slices["recurring_loss"]
+    if every:
+        rows = [row for row in every if row["whole"]] or every
+        part = " looked at as a whole" if len(rows) < len(every) else ""
         inside = sum(row["inside"] for row in rows)
         # who is at stake may be so in the next quarter too: a sum would count it twice
         expected, actual = (
             sum(r[k] for r in rows) / len(rows) for k in ("expected", "actual")
         )
         lines.append(
-            f"recurring value lost a year, mean of {many(len(rows), 'quarter')}:"
+            f"recurring value lost a year, mean of {many(len(rows), 'quarter')}{part}:"
             f" {expected:,.0f} expected, {actual:,.0f} actual; inside its range in"
             f" {inside}"
         )

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 _HEAD = (
     "msno,payment_plan_days,actual_amount_paid,transaction_date,membership_expire_date"
-    ",is_cancel"
+    ",is_cancel,is_auto_renew"
 )
 
 
@@ -17,7 +17,9 @@ def from_purchases(folder):
         *("b=,30,149,20250120,20250302,0", "b=,30,149,20250125,20250125,1"),
         "b=,180,799,20250125,20250724,0",
     ]
-    (folder / "transactions.csv").write_text("\n".join([_HEAD, *rows]) + "\n", "utf-8")
+    (folder / "transactions.csv").write_text(
+        "\n".join([_HEAD, *(f"{row},1" for row in rows)]) + "\n", "utf-8"
+    )
     days = [date(2025, 1, 2) + timedelta(days=7 * i) for i in range(20)]
     logs = [f"{'ab'[i % 2]}=,{day:%Y%m%d},9,900.5" for i, day in enumerate(days)]
     lines = ["msno,date,num_unq,total_secs", *logs, "a=,20250103,3,-9.2e+15"]

@@ -181,7 +181,7 @@ def commands(trial, disk):
 
 
 def command(disk, *args):
-    done = [sys.executable, "-m", "churnhealth.cli", *map(str, args)]
+    done = [sys.executable, "-m", "churnhealth", *map(str, args)]
     done += ["--config", str(disk / "churnhealth.toml")]
     environment = {**os.environ, "TMPDIR": str(disk / "tmp"), "OMP_NUM_THREADS": "1"}
     return subprocess.run(

@@ -38,7 +38,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bundle = given.bundle
         if bundle is None:
-            make = [sys.executable, "-m", "churnhealth.cli", "demo", "--no-serve"]
+            make = [sys.executable, "-m", "churnhealth", "demo", "--no-serve"]
             subprocess.run([*make, "--dir", f"{folder}/demo"], check=True)
             bundle = Path(folder) / "demo" / "model"
         model = load_bundle(bundle.resolve())

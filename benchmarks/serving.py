@@ -140,7 +140,7 @@ def main():
     )
     parser.add_argument("--without", nargs="*", default=(), help="bentoml, mlflow")
     given = parser.parse_args()
-    program = [sys.executable, "-m", "churnhealth.cli"]
+    program = [sys.executable, "-m", "churnhealth"]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         bundle_folder = given.bundle
@@ -206,7 +206,7 @@ def at_half_load(port, request, rates, seconds):
 
 def serving(bundle_folder, *more):
     port = free_port()
-    command = [sys.executable, "-m", "churnhealth.cli", "serve"]
+    command = [sys.executable, "-m", "churnhealth", "serve"]
     return port, [*command, "--bundle", bundle_folder, "--port", port, *more]
 
 

@@ -84,7 +84,7 @@ class Trial:
         config = self.folder / "serve.toml"
         text = (Path(self.folder) / "base.toml").read_text()
         config.write_text(text + f"\n[serve]\nworkers = {workers}\n")
-        command = [sys.executable, "-m", "churnhealth.cli", "serve", "--champion"]
+        command = [sys.executable, "-m", "churnhealth", "serve", "--champion"]
         command += ["--models", models, "--port", port, "--config", config]
         command += ["--scores", scores]
         folder = place or self.folder
@@ -245,7 +245,7 @@ def stopped(trial):
     with service:
         request = asked(port, trial.one())
         starter = subprocess.run(
-            ["pgrep", "-f", f"churnhealth.cli serve.*{port}"],
+            ["pgrep", "-f", f"churnhealth serve.*{port}"],
             capture_output=True,
             text=True,
             check=True,
@@ -335,7 +335,7 @@ def main():
         folder = Path(place)
         bundle, config = given.bundle, given.config
         if bundle is None:
-            make = [sys.executable, "-m", "churnhealth.cli", "demo", "--no-serve"]
+            make = [sys.executable, "-m", "churnhealth", "demo", "--no-serve"]
             make += ["--dir", str(folder / "demo")]
             subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
             bundle = folder / "demo" / "model"

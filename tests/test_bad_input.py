@@ -57,7 +57,7 @@ def typed(tmp_path):
                 )
         before = sorted(p.name for p in tmp_path.iterdir())
         done = subprocess.run(
-            [sys.executable, "-m", "churnhealth.cli", *words],
+            [sys.executable, "-m", "churnhealth", *words],
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -299,7 +299,7 @@ def test_bundles_are_listed_with_the_damaged_ones_named(company, models):
 
 def run(company, *words):
     return subprocess.run(
-        [sys.executable, "-m", "churnhealth.cli", *words],
+        [sys.executable, "-m", "churnhealth", *words],
         cwd=company,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from churnhealth.sources.engine import read_table
 
 def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "churnhealth.cli", *words],
+        [sys.executable, "-m", "churnhealth", *words],
         cwd=folder,
         capture_output=True,
         text=True,

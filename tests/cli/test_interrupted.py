@@ -31,7 +31,7 @@ def test_a_command_that_is_ended_leaves_no_traceback_and_no_copy_of_rows(
     (tmp_path / "temporary").mkdir()
     os.mkfifo(tmp_path / "rows.fifo")
     process = subprocess.Popen(
-        [sys.executable, "-m", "churnhealth.cli", "check"],
+        [sys.executable, "-m", "churnhealth", "check"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,

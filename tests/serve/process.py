@@ -77,7 +77,7 @@ def free_port():
 
 
 def command(*args):
-    return [sys.executable, "-m", "churnhealth.cli", "serve", *map(str, args)]
+    return [sys.executable, "-m", "churnhealth", "serve", *map(str, args)]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``python -m churnhealth.cli`` is ``churnhealth``."""
+"""``python -m churnhealth`` is ``churnhealth``."""
 
 from churnhealth.cli import main
 

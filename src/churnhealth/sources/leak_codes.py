@@ -33,8 +33,9 @@ LEAK_CODES: Mapping[str, Code] = {
         False,
         "an event, state, plan, price or level that only leavers have",
         "it is part of leaving, not a sign before it",
-        "leave it out, or check that it is recorded before the decision; where it is"
-        " how people leave, give it as `cancelled_at` of contracts",
+        "leave it out (an event by `where` of its source, else [features] exclude), or"
+        " check that it is recorded before the decision; where it is how people leave,"
+        " give it as `cancelled_at` of contracts",
     ),
     "CH228": code(
         "warning",

@@ -1,5 +1,7 @@
 """Our own tables: what damages one file harms no reader of another."""
 
+import multiprocessing
+import os
 from contextlib import suppress
 
 import numpy as np
@@ -38,7 +40,7 @@ def test_after_a_damaged_file_the_next_one_is_read(good):
 def test_nor_is_who_reads_at_the_same_time_harmed(good):
     for bad in damaged(good):
         with suppress(QueryError):  # as another thread, which has not yet said so
-            engine._kept().cursor().execute(f"FROM '{bad}'").fetchall()
+            engine._kept(os.getpid()).cursor().execute(f"FROM '{bad}'").fetchall()
         assert read_table(good)["x"].tolist() == [0, 1, 2]
 
 
@@ -46,3 +48,11 @@ def test_a_file_in_the_place_of_another_is_read_anew(good):
     assert read_table(good)["x"].tolist() == [0, 1, 2]
     write_table(good, {"x": np.arange(3) + 7})
     assert read_table(good)["x"].tolist() == [7, 8, 9]
+
+
+def test_a_forked_process_reads_what_its_parent_wrote(good):
+    child = multiprocessing.get_context("fork").Process(target=read_table, args=(good,))
+    child.start()
+    child.join(10)
+    child.kill()
+    assert child.exitcode == 0

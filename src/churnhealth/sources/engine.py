@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -72,12 +73,17 @@ def connect() -> Connection:
 
 
 @cache
-def _kept() -> Connection:
+def _kept(_process: int) -> Connection:
     con = connect()
     con.execute("SET threads = 1")  # rows keep their order
     # of two files put under one name in the same moment the first would be answered
     con.execute("SET enable_external_file_cache = false")
     return con
+
+
+# a forked process would wait for ever for threads that only its parent has; where
+# another thread of that made one anew in the same moment, it is of another process
+os.register_at_fork(before=_kept.cache_clear)
 
 
 @contextmanager
@@ -87,7 +93,7 @@ def _for_our_own() -> Iterator[Connection]:
     To make one takes longer than to write a small table, or to read a row.
     """
     try:
-        with _kept().cursor() as con:
+        with _kept(os.getpid()).cursor() as con:
             con.execute("SET TimeZone = 'UTC'")  # each connection has its own
             yield con
     except (duckdb.FatalException, duckdb.InternalException):

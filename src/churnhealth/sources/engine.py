@@ -40,7 +40,6 @@ QueryError = duckdb.Error
 
 _BLANK = r"[\s\p{Z}\x{200B}\x{FEFF}]"  # the last two have no width at all
 
-
 _NO_REMARKS = ", comment = ''"  # or a row whose id begins with # may be taken for one
 _ISO_DAYS = ", dateformat = '%Y-%m-%d'"  # or of 03/02/2025 the day would be guessed
 _SAID = {"comment": _NO_REMARKS} | dict.fromkeys(
@@ -81,9 +80,7 @@ def _kept(_process: int) -> Connection:
     return con
 
 
-# a forked process would wait for ever for threads that only its parent has; where
-# another thread of that made one anew in the same moment, it is of another process
-os.register_at_fork(before=_kept.cache_clear)
+os.register_at_fork(before=_kept.cache_clear)  # a child waits for its threads for ever
 
 
 @contextmanager
@@ -269,9 +266,8 @@ def write_table(
     r"""Write equal-length columns as CSV or Parquet (by suffix), all or nothing.
 
     Text is an object array with ``None`` for missing; dates are ``datetime64[D]``,
-    timestamps of another unit, to the microsecond. The file appears under its name
-    only when complete.
-    A reader who looks for few rows of a Parquet file reads groups of ``group_rows``.
+    timestamps of another unit, to the microsecond. The file appears under its name only
+    when complete. Who looks for few rows of Parquet reads ``group_rows`` at once.
     The times of ``moments`` are written as UTC, whatever clock others are read from.
 
     >>> import tempfile
@@ -355,9 +351,7 @@ def _select(name: str, column: np.ndarray[Any, Any], *, utc: bool) -> str:
 
 
 def read_table(
-    *paths: Path,
-    columns: Sequence[str] = (),
-    account_id: str | None = None,
+    *paths: Path, columns: Sequence[str] = (), account_id: str | None = None
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Read one of our own Parquet files, or several alike, back as columns.
 

@@ -393,18 +393,3 @@ def test_what_the_contracts_are_worth_is_told(company):
     assert "from 2025-01-01 to 2025-03-01; `value` is 9,900.00 a month" in f.what
     assert "4,900.00 at least and 49,900.00 at most" in f.what
     assert found(company(), "CH236") == []
-
-
-@pytest.mark.parametrize(("end", "gap", "stops"), [(31, 0, 1), (31, 30, 0), (32, 0, 0)])
-def test_ends_that_are_the_last_day_covered_stop_where_no_gap_is_allowed(
-    company, end, gap, stops
-):
-    last = "2025-01-01" if end == 32 else "2024-12-31"
-    rows = [f"a{i},2024-01-01,{last}\na{i},2025-01-01,2026-01-01" for i in range(10)]
-    files = {
-        "contracts.csv": "\n".join(["account_id,start,end", *rows]) + "\n",
-        "events.csv": "account_id,happened_at\na1,2025-03-01\n",
-    }
-    question = {"kind": "horizon", "gap_days": gap}
-    told = found(company(files=files, question=question), "CH237")
-    assert [(f.count, f.stops) for f in told] == [(10, True)] * stops

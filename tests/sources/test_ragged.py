@@ -82,9 +82,14 @@ def test_so_it_is_below_folders(company, tmp_path, path, named):
     assert f"{named.format(tmp_path)} is damaged" in refused(config).what
 
 
-def test_lines_that_end_in_two_ways_are_told(company):
-    text = "a title;;\naccount_id;start;note\r\n" + "a1;2025-01-01;x\r\n" * 9
-    contracts = {"path": "contracts.csv", "skip": 1}
+@pytest.mark.parametrize(
+    ("above", "head"),
+    [("a title;;\n", "account_id;start;note"), ("", 'account_id;start;"a\nnote"')],
+    ids=["a title", "a name of two lines"],
+)
+def test_lines_that_end_in_two_ways_are_told(company, above, head):
+    text = f"{above}{head}\r\n" + "a1;2025-01-01;x\r\n" * 9
+    contracts = {"path": "contracts.csv", "skip": len(above) and 1}
     error = refused(company(files={"contracts.csv": text}, contracts=contracts))
     assert "lines end in CR LF, others in LF alone" in error.what
     assert "with one end for all lines" in error.fix

@@ -47,7 +47,9 @@ def line_ends(file: str) -> str:
     """
     with open_text(file, "latin-1") as text:
         begin = text.read(_LOOKED_AT)
-    begin = re.sub(r'"[^"]*"', "", begin)  # a cell may hold breaks of another kind
+    # a cell may hold breaks of another kind, but a name of the first line may not
+    names, rows = re.split(r'^((?:"[^"]*"|[^"\r\n])*)', begin, maxsplit=1)[1:]
+    begin = names + re.sub(r'"[^"]*"', "", rows)
     both = "\r\n" in begin and re.search(r"(?<!\r)\n", begin) is not None
     return ": some of its lines end in CR LF, others in LF alone" if both else ""
 

@@ -37,10 +37,12 @@ def test_after_a_damaged_file_the_next_one_is_read(good):
     assert refused > 50
 
 
-def test_nor_is_who_reads_at_the_same_time_harmed(good):
+def test_nor_is_who_reads_or_writes_at_the_same_time_harmed(good):
     for bad in damaged(good):
         with suppress(QueryError):  # as another thread, which has not yet said so
-            engine._kept(os.getpid()).cursor().execute(f"FROM '{bad}'").fetchall()
+            read = engine._kept(os.getpid(), "read")
+            read.cursor().execute(f"FROM '{bad}'").fetchall()
+        write_table(good.with_name("other.parquet"), {"x": np.arange(3)})
         assert read_table(good)["x"].tolist() == [0, 1, 2]
 
 

@@ -72,7 +72,7 @@ def connect() -> Connection:
 
 
 @cache
-def _kept(_process: int) -> Connection:
+def _kept(_process: int, _purpose: str) -> Connection:
     con = connect()
     con.execute("SET threads = 1")  # rows keep their order
     # of two files put under one name in the same moment the first would be answered
@@ -80,17 +80,18 @@ def _kept(_process: int) -> Connection:
     return con
 
 
-os.register_at_fork(before=_kept.cache_clear)  # a child waits for its threads for ever
+if hasattr(os, "register_at_fork"):  # a child would wait for its threads for ever
+    os.register_at_fork(before=_kept.cache_clear)
 
 
 @contextmanager
-def _for_our_own() -> Iterator[Connection]:
-    """Give a connection for our own tables, to a database that the process keeps.
+def _for_our_own(purpose: str) -> Iterator[Connection]:
+    """Give a connection for our own tables: to make a database takes longer than them.
 
-    To make one takes longer than to write a small table, or to read a row.
+    A damaged file takes the one that reads it along, so what is written has another.
     """
     try:
-        with _kept(os.getpid()).cursor() as con:
+        with _kept(os.getpid(), purpose).cursor() as con:
             con.execute("SET TimeZone = 'UTC'")  # each connection has its own
             yield con
     except (duckdb.FatalException, duckdb.InternalException):
@@ -301,7 +302,7 @@ def staged_table(
     how = "csv, header"
     if path.suffix == ".parquet":
         how = f"parquet, compression zstd, row_group_size {group_rows}"
-    with _for_our_own() as con:
+    with _for_our_own("write") as con:
         con.register("given", {k: _plain(v) for k, v in columns.items()})
         wanted = ", ".join(_select(k, v, utc=k in moments) for k, v in columns.items())
         try:
@@ -362,11 +363,10 @@ def read_table(
     """
     wanted = ", ".join(map(quoted, columns)) or "*"
     given: dict[str, Any] = {"paths": [_utf8(str(path)) for path in paths]}
-    files = f"$paths, union_by_name = {len(paths) > 1}"
-    where = ""
+    files = f"read_parquet($paths, union_by_name = {len(paths) > 1})"
     if account_id is not None:
-        where, given["account"] = " WHERE account_id = $account", account_id
-    asked = f"SELECT {wanted} FROM read_parquet({files}){where}"  # noqa: S608
+        files, given["account"] = f"{files} WHERE account_id = $account", account_id
+    asked = f"SELECT {wanted} FROM {files}"  # noqa: S608
     try:
         return _answered(asked, given)
     except duckdb.FatalException:  # whoever read a damaged file took all others along
@@ -374,7 +374,7 @@ def read_table(
 
 
 def _answered(asked: str, given: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    with _for_our_own() as con:
+    with _for_our_own("read") as con:
         return _columns(con.execute(asked, given))
 
 

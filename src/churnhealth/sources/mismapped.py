@@ -37,7 +37,7 @@ _OF_ONE = re.compile(
     r"per[ _]?(?:seat|user|unit|licen[cs]e)|einzelpreis|stückpreis|"
     r"preis[ _]?pro[ _](?:lizenz|nutzer|platz))"
 )
-_OF_ALL = re.compile(r"(?:^|[^a-z])(?:total|sum|gesamt|summe)")
+_OF_ALL = re.compile(r"(?:^|[^a-z])(?:total|sum|gesamt\w*|summe)(?:$|[^a-z])")
 _LOOKED_AT = 1 << 22
 _MONTH = 30.44
 _LONGEST = 120.0  # months

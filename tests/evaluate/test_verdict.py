@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ from tests.evaluate.judged import SIMPLE, judged_by
 from tests.evaluate.reported import every_question, judged_with, report_of, told
 from tests.made import panel_of, settings
 
+from churnhealth.evaluate.backtest import fold_rows
+from churnhealth.evaluate.longer_test import longer_test
 from churnhealth.evaluate.metrics import log_loss
 from churnhealth.evaluate.report import backtest_report
 from churnhealth.evaluate.report_text import scorer_rows
 from churnhealth.pages.proof import proof_told
+from churnhealth.sources.contract import date_of
 
 
 @every_question
@@ -172,6 +176,36 @@ def test_random_features_show_no_skill():
     gain = report["scorers"]["chosen"]["log_loss_gain_over_constant"]
     assert abs(gain) < 0.005
     assert any("no skill" in reason for reason in report["verdict"]["reasons"])
+
+
+def test_who_shows_no_skill_on_few_is_told_from_when_on_twice_as_many_left():
+    judged, _ = told("horizon")
+    panel, (fold,) = panel_of(), judged.folds
+    p = {**judged.p, "chosen": np.full(judged.y.size, judged.y.mean())}
+    p["chosen"] = p["chosen"] + 1e-9 * judged.y  # ranks, and gains next to nothing
+    blunt = replace(judged, p=p)
+    report = backtest_report(blunt, panel, settings(), leaky=None, shuffled={})
+    assert report["verdict"]["skill"] is False
+    (said,) = (r for r in report["verdict"]["reasons"] if r.startswith("a test from"))
+    day = said.split()[3]
+    assert date.fromisoformat(day) < date_of(fold.fold.test_from)
+    longer = settings(backtest={"test_from": day})
+    longer = longer.model_copy(update={"model": SIMPLE})
+    (row,) = fold_rows(judged_by(longer, panel), panel)
+    assert row["test_from"] == day
+    assert f"judge by {row['outcomes_test']} accounts that left" in said
+    assert f"learn from {row['outcomes_train']}:" in said
+    left = np.unique(judged.account[judged.y == 1]).size
+    assert row["outcomes_test"] >= 2 * left
+
+
+@every_question
+def test_no_longer_test_is_told_where_there_is_skill_or_too_little_before(kind):
+    reasons = report_of(kind)["verdict"]["reasons"]
+    skill = report_of(kind)["verdict"]["skill"]
+    assert not (skill and any(r.startswith("a test from") for r in reasons))
+    panel, first = panel_of(kind), int(panel_of(kind).cohort.as_of.min())
+    assert longer_test(panel, test_from=first + 40, outcomes=1) is None
 
 
 def test_without_skill_those_who_left_are_told_with_the_colours_that_were_shown():

@@ -18,6 +18,7 @@ from churnhealth.evaluate.beyond import beyond_the_obvious
 from churnhealth.evaluate.chances import untrue_chances
 from churnhealth.evaluate.choosing import FEW
 from churnhealth.evaluate.gains import gains_of
+from churnhealth.evaluate.longer_test import longer_test
 from churnhealth.evaluate.metrics import auc, defined, figures, lead_time, log_loss
 from churnhealth.evaluate.panel import Panel, distinct
 from churnhealth.evaluate.shown import shown_colours
@@ -74,7 +75,7 @@ def backtest_report(
         seed=config.model.seed,
         ranges=_promised(judged, cuts, seed=config.model.seed),
     )
-    verdict = _verdict(judged, scorers, told, config, draws)
+    verdict = _verdict(judged, panel, scorers, told, config, draws)
     shown = shown_colours(judged, panel, cuts, skill=verdict["skill"])
     return {
         "schema_version": 1,
@@ -194,6 +195,7 @@ def _lead_time(
 
 def _verdict(
     judged: Judged,
+    panel: Panel,
     scorers: Mapping[str, Any],
     told: Sequence[Promise],
     config: Config,
@@ -224,6 +226,10 @@ def _verdict(
         reasons.append(
             f"only {many(outcomes, 'account')} churned in the test period{short}"
         )
+    if outcomes and apart and not skill:
+        since = judged.folds[0].fold.test_from
+        longer = longer_test(panel, test_from=since, outcomes=outcomes)
+        reasons += [] if longer is None else [longer]
     if config.calibration.method == "isotonic":
         reasons.append(ISOTONIC)
     if skill:

@@ -1,4 +1,4 @@
-"""Churn that a question about renewals never meets is told."""
+"""Churn that a question never meets is told."""
 
 import pytest
 from tests.sources.checked import found
@@ -63,6 +63,47 @@ def test_stops_that_were_in_question_and_those_that_are_no_churn_are_not(company
 def test_contracts_that_renew_are_told_when_they_stop_far_from_an_anniversary(company):
     [told] = _deals(company, stopped=10, on="2024-03-01", end="", renews=12)
     assert told.count == 10
+
+
+def _noticed(company, *, early, start="2023-01-01", end="", **question):
+    """Write customers of whom some gave notice 90 days ahead, and 40 a week ahead."""
+    rows = [f"a{i:02d},{start},{end},2024-03-31,2024-01-01" for i in range(early)]
+    rows += [f"b{i:02d},{start},{end},2024-03-31,2024-03-24" for i in range(40)]
+    text = "account_id,start,end,cancelled_at,notice_at\n" + "\n".join(rows)
+    names = ("account_id", "start", "end", "cancelled_at", "notice_at")
+    contracts = {"path": "c.csv", "columns": {c: c for c in names}}
+    files = {"c.csv": text + "\nz,2025-12-01,2026-12-01,,", "events.csv": USE}
+    asked = {"kind": "horizon", "horizon_days": 90, **question}
+    return found(company(files=files, contracts=contracts, question=asked), "CH263")
+
+
+def test_notice_that_comes_before_the_question_can_ask_is_told(company):
+    [told] = _noticed(company, early=10)
+    assert (told.count, told.example, told.stops) == (10, "a00", False)
+    assert "of 50 accounts that left 10 had been announced, 90 days before" in told.what
+    assert "horizon_days" in told.fix
+    assert len(_noticed(company, early=10, horizon_days=60, lead_days=30)) == 1
+
+
+def test_notice_that_no_renewal_in_question_is_without_is_told(company):
+    lapse = {"early": 10, "end": "2024-03-31", "kind": "renewal"}
+    [told] = _noticed(company, **lapse, lead_max_days=90)
+    assert "lead_max_days" in told.fix
+    assert _noticed(company, **lapse, lead_max_days=97) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"early": 9},
+        {"early": 20, "horizon_days": 97},  # a week in which it may stay
+        {"early": 20, "lead_days": 7},
+        {"early": 20, "churn_when": ["not_renewed"]},
+        {"early": 20, "start": "2024-01-01"},  # signed to end
+    ],
+)
+def test_notice_that_may_still_be_asked_about_is_not(company, more):
+    assert _noticed(company, **more) == []
 
 
 def _covered(company, *, endless, renews=None, kind="renewal"):

@@ -11,7 +11,11 @@ from churnhealth.checks.columns import column_findings
 from churnhealth.checks.dates import date_findings
 from churnhealth.checks.ends_after import ends_after
 from churnhealth.checks.known_when_left import known_when_left
-from churnhealth.checks.never_due import never_due, without_end
+from churnhealth.checks.never_due import (
+    announced_before,
+    never_due,
+    without_end,
+)
 from churnhealth.checks.never_ended import never_ended
 from churnhealth.checks.only_active import only_active
 from churnhealth.checks.outlived import outlived
@@ -46,6 +50,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         taken_over(loaded.history, gap_days=gap_days),
         came_back(loaded.history, gap_days=gap_days),
         never_due(loaded.history, config.question),
+        announced_before(loaded.history, config.question),
         without_end(loaded.history, config.question),
         outlived(loaded.history),
         only_active(loaded.history),

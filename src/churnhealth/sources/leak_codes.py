@@ -143,8 +143,8 @@ LEAK_CODES: Mapping[str, Code] = {
         "warning",
         False,
         "churn that the question never meets",
-        "who stops long before the agreed end is never near a renewal: not learned"
-        " from, not scored, and missing from every churn rate",
+        "no day asks about them: they are not learned from, not scored, and missing"
+        " from every churn rate",
         "ask the question `horizon`; say how often contracts without an end renew:"
         " [sources.contracts] renews_months = 12; where a term may be left every year,"
         " give each year as a term of its own, known from when it could no longer be"

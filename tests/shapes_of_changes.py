@@ -63,6 +63,33 @@ def with_a_history_of_changes(folder):
     (folder / "events" / "2023.jsonl").write_text("\n".join(lines), "utf-8")
 
 
+def billed_by_use(folder):
+    """Write a contract under notice, a credit note, and a day that was restated."""
+    (folder / "contracts.csv").write_text(
+        "contract,customer,start,notice_on,ends_on,currency,recorded_on\n"
+        "k1,a,2024-01-01,,,USD,2023-12-20\n"
+        "k1,a,2024-01-01,2024-06-01,2024-08-30,USD,2024-06-03\n"
+        "k2,b,2024-01-01,,,EUR,2024-01-01\n",
+        encoding="utf-8",
+    )
+    (folder / "invoices.csv").write_text(
+        "number,customer,kind,issued,amount,currency,recorded_on,paid_on\n"
+        "1,a,invoice,2024-02-05,300,USD,2024-02-06,2024-03-01\n"
+        "2,a,invoice,2024-03-05,600,USD,2024-03-06,\n"
+        "3,a,credit note,2024-03-20,-150,USD,2024-03-20,2024-03-20\n"
+        "4,b,invoice,2024-06-28,90,EUR,2024-06-30,\n",
+        encoding="utf-8",
+    )
+    rows = [
+        f"u{i},{'ab'[i % 2]},{date(2024, 1, 2) + timedelta(days=7 * i)},10"
+        for i in range(26)
+    ]
+    known = [f"{row},{row.split(',')[2]}" for row in rows]
+    known.append("u0,a,2024-01-02,4,2024-01-20")
+    head = "record,customer,day,units,recorded_on"
+    (folder / "usage.csv").write_text("\n".join([head, *known]), encoding="utf-8")
+
+
 def from_app_stores(folder):
     (folder / "transactions").mkdir()
     file = literal(str(folder / "transactions" / "2024.parquet"))

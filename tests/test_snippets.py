@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.shapes_of_changes import (
+    billed_by_use,
     from_app_stores,
     with_a_history_of_changes,
     with_weeks_and_months,
@@ -230,6 +231,7 @@ SHAPES = [
     from_subscriptions,
     from_stripe,
     with_a_history_of_changes,
+    billed_by_use,
     from_app_stores,
     from_purchases,
     from_crm,
@@ -251,6 +253,7 @@ EXPECTED = {
     "From Stripe's subscriptions": (2, 2, {"product": 40}),
     "From Stripe": (2, 2, {"invoices": 13}),
     "A history of changes": (2, 5, {"product": 90}),
+    "Billed by use": (2, 7, {"usage": 27, "invoices": 4}),
     "From app stores": (1, 2, {"app": 20}),
     "From purchases": (2, 6, {"listening": 20}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),

@@ -132,6 +132,7 @@ def test_outcomes_that_are_entered_after_their_label_closed_are_told(company, re
     what = "renewals were entered" if renewals else "stops were entered"
     assert f"12 of 40 {what} more than 30 days after" in finding.what
     assert "50 days" in finding.what
+    assert "a row's last change, map that of its entry" in finding.fix
     assert finding.severity == "warning"
     assert not finding.stops
     assert found_in(9) == []

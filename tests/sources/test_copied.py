@@ -84,3 +84,4 @@ def test_an_id_whose_rows_differ_is_told(company, second, told):
     [repeated] = [f for f in loaded.findings if f.code == "CH201"]
     assert ("whose rows differ" in repeated.what) is bool(told)
     assert not told or f"most often in {told!r}" in repeated.what
+    assert "correct earlier ones, give the difference" in repeated.fix

@@ -22,7 +22,8 @@ CODES: Mapping[str, Code] = {
         "event ids that occur more than once",
         "a repeated event counts twice and looks like more use",
         "repeats inside one account are already dropped, the earliest known is kept;"
-        " where an id is that of several rows, as an order's is, leave `event_id` out",
+        " where an id is that of several rows, as an order's is, leave `event_id` out;"
+        " where later rows correct earlier ones, give the difference, or the last row",
     ),
     "CH202": code(
         "error",
@@ -292,8 +293,7 @@ CODES: Mapping[str, Code] = {
         "contracts of less than nothing",
         "values at risk and expected losses add up to less than they are, and shares of"
         " seats turn round",
-        "leave credits out with `where`, or add them to the term they belong to in"
-        " `sql`",
+        "leave credits out with `where`, or add them to their term in `sql`",
     ),
     "CH244": code(
         "warning",
@@ -359,8 +359,8 @@ CODES: Mapping[str, Code] = {
         "renewals or stops that were entered after their label had closed",
         "until they are entered a renewal reads as churn and a stop as a stay, so the"
         " newest labels of every training are partly wrong",
-        "enter them sooner, or let labels close later: [question] gap_days as long as"
-        " nineteen in twenty took",
+        "if `known_at` is the day of a row's last change, map that of its entry; else"
+        " enter them sooner, or let [question] gap_days be as long as most took",
     ),
     "CH258": code(
         "warning",

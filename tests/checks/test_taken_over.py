@@ -102,3 +102,22 @@ def test_part_of_a_customer_that_moves_and_ids_counted_anew_accuse_nobody(compan
     for rows in (stays, anew):
         config = company(files={"contracts.csv": POLICIES + rows})
         assert found(config, "CH254") == []
+
+
+@pytest.mark.parametrize(("moved", "told"), [(3, [(3, "a0")]), (2, [])])
+def test_contracts_that_run_on_in_two_accounts_at_once_are_told(company, moved, told):
+    # a ledger of domains: of a transfer it says only where the domain came to
+    rows = [f"a{i},d{i}.com,2025-01-01,2026-01-01,\n" for i in range(7)]
+    rows += [f"b{i},d{i}.com,2025-05-0{i + 1},2027-01-01,\n" for i in range(moved)]
+    config = company(files={"contracts.csv": POLICIES + "".join(rows)})
+    assert [(f.count, f.example) for f in found(config, "CH254")] == told
+
+
+def test_ids_counted_anew_in_every_account_are_not_held_twice(company):
+    rows = [
+        f"a{i},{n},2025-0{1 + (i + n) % 9}-01,2026-01-01,\n"
+        for i in range(5)
+        for n in range(1 + i)
+    ]
+    config = company(files={"contracts.csv": POLICIES + "".join(rows)})
+    assert found(config, "CH254") == []

@@ -341,9 +341,9 @@ CODES: Mapping[str, Code] = {
         False,
         "accounts that another takes over on the day they end",
         "one customer under a new id, or merged into another, is learned as lost and as"
-        " new, and its past is forgotten",
-        "give all rows of both the id of the one that goes on, in the `sql` of every"
-        " source; if they are different customers, nothing need be done",
+        " new; who has handed a contract on counts as having it",
+        "give all rows of both the id that goes on, in the `sql` of every source; if"
+        " they are two customers, end what moved where it was (`cancelled_at`)",
     ),
     "CH255": code(
         "advice",

@@ -52,6 +52,13 @@ _COUNTED = (
         " in another account, by its `contract_id`",
     ),
     (
+        "CH254",
+        "twice",
+        0.0,
+        "{title}: {twice} contracts begin in another account, by their `contract_id`,"
+        " while they run on in the one they came from: they count in both",
+    ),
+    (
         "CH246",
         "copied",
         0.0,

@@ -26,7 +26,7 @@ from churnhealth.sources.engine import Connection, fetch, quoted, trimmed
 from churnhealth.sources.kinds import attribute_column
 from churnhealth.sources.money import seen_currencies
 from churnhealth.sources.packed import Words
-from churnhealth.sources.passed_on import passed_on
+from churnhealth.sources.passed_on import held_twice, passed_on
 from churnhealth.sources.reading import Opened
 from churnhealth.sources.typed import raw_column
 
@@ -227,13 +227,14 @@ def read_contracts(con: Connection, opened: Opened, typed: str, *, lag: int) -> 
     counts, examples = counted(con, opened, typed, conditions)
     if "contract_id" in has:
         stop = f"least({time('end')}, {cancelled})"
-        counts["moved"], examples["moved"] = passed_on(
-            con,
-            typed,
-            account="t.account_id",
-            until=f"coalesce({stop}, TIMESTAMP '9999-12-31')",
-            standing="t.replaced_at IS NULL",
-        )
+        for key, look in (("moved", passed_on), ("twice", held_twice)):
+            counts[key], examples[key] = look(
+                con,
+                typed,
+                account="t.account_id",
+                until=f"coalesce({stop}, TIMESTAMP '9999-12-31')",
+                standing="t.replaced_at IS NULL",
+            )
     found |= _flags(con, opened, typed)
     return Part(opened=opened, ids=ids, columns=found, counts=counts, examples=examples)
 

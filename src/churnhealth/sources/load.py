@@ -22,6 +22,7 @@ from churnhealth.config import Config, EventsSource
 from churnhealth.config_sections import Sources
 from churnhealth.said import many
 from churnhealth.sources.contract import Accounts, EventLog, History, Ints, StateLog
+from churnhealth.sources.deleted import count_deleted
 from churnhealth.sources.engine import Connection, connect, forget, literal
 from churnhealth.sources.findings import Finding
 from churnhealth.sources.joining import accounts_of, place, unmet
@@ -138,6 +139,7 @@ def _read_all(
             part = unfilled(con, part, "typed")
         else:
             part = unfilled(con, _read_one(con, one, config, scale), "typed")
+            part = count_deleted(con, part)
             unusable = _unusable(part)
             problems.extend(unusable)
             if key is not None and not unusable:

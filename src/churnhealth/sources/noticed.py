@@ -8,6 +8,7 @@ from churnhealth.said import many
 from churnhealth.sources.below_nothing import below_nothing
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.contract import Texts
+from churnhealth.sources.deleted import deleted_rows
 from churnhealth.sources.fanned_out import fanned_out
 from churnhealth.sources.findings import Finding, finding
 from churnhealth.sources.first_days import first_days
@@ -90,7 +91,7 @@ def noticed(
             found.append(_unfilled(part))
         if part.examples.get("telling"):
             found.append(_several(part))
-        looks = (below_nothing, first_days, years_price, lacking)
+        looks = (below_nothing, first_days, years_price, lacking, deleted_rows)
         seen = (look(part) for look in looks)
         told = (*seen, fanned_out(part, ids), nameless(part, ids))
         found += [one for one in told if one is not None]

@@ -180,5 +180,14 @@ VALUE_CODES: Mapping[str, Code] = {
         'read them as what they are: formats = { day = "spreadsheet days 1904" }; if'
         " they are of that time, nothing need be done",
     ),
+    "CH293": code(
+        "warning",
+        False,
+        "rows that their table calls deleted",
+        "a contract that was entered twice, or withdrawn, is cover and value that never"
+        " was; an event that was taken back counts",
+        "leave them out: where = \"IsDeleted = 'false'\"; if it is the day cover stopped,"
+        " map it to `cancelled_at`; what happened all the same may stay",
+    ),
 }
 """Those of values, by code."""

@@ -186,8 +186,8 @@ VALUE_CODES: Mapping[str, Code] = {
         "rows that their table calls deleted",
         "a contract that was entered twice, or withdrawn, is cover and value that never"
         " was; an event that was taken back counts",
-        "leave them out: where = \"IsDeleted = 'false'\"; if it is the day cover stopped,"
-        " map it to `cancelled_at`; what happened all the same may stay",
+        "leave them out: where = \"IsDeleted = 'false'\"; a day on which cover stopped"
+        " is `cancelled_at`; what happened all the same may stay",
     ),
 }
 """Those of values, by code."""

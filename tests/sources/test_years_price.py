@@ -7,8 +7,8 @@ from tests.sources.checked import found
 SEATS = list(enumerate(range(2, 42)))
 
 
-def told(company, column):
-    text = f"id,start,{column}\na1,2025-01-01,1200\n"
+def told(company, column, beside="owner"):
+    text = f"id,start,{column},{beside}\na1,2025-01-01,1200,x\n"
     columns = {"account_id": "id", "start": "start", "value": column}
     contracts = {"path": "contracts.csv", "columns": columns}
     config = company(files={"contracts.csv": text}, contracts=contracts)
@@ -26,6 +26,13 @@ def test_a_years_price_is_told(company, column):
     (one,) = told(company, column)
     assert f"{column!r} (our `value`, money per month)" in one.what
     assert not one.stops
+
+
+def test_the_amount_of_a_deal_is_told(company):
+    (one,) = told(company, "Amount", "StageName")
+    assert "'Amount' (our `value`, money per month) is that of a whole deal" in one.what
+    assert told(company, "Amount") == []
+    assert told(company, "Monthly_Amount__c", "StageName") == []
 
 
 @pytest.mark.parametrize("column", ["mrr", "value", "monthly", "array", "carry"])

@@ -23,7 +23,7 @@ _YEAR = re.compile(
     r"(?:^|[^a-z])(?:arr|acv|tcv|annual(?:i[sz]ed)?|yearly|per[ _]?year|per[ _]?annum|"
     r"jahres\w*|jährlich\w*|annuel\w*|anual\w*|annuo|årlig\w*)(?:$|[^a-z])"
 )
-
+_DEALS = ("stagename", "dealstage", "deal stage")  # of Salesforce, of HubSpot
 
 _MONTH = 30.44
 _SAME = 10  # customers whose terms differ in length, from which on it is no chance
@@ -37,10 +37,12 @@ def years_price(part: Part) -> Finding | None:
     """See whether `value` of the contracts is the price of a year or a whole term."""
     if part.opened.table != "contracts":
         return None
-    theirs = part.opened.columns.get("value", "")
+    theirs, kinds = part.opened.columns.get("value", ""), part.opened.kinds
     words = folded(re.sub(r"([a-z])([A-Z])", r"\1_\2", theirs))
     if _YEAR.search(words):
         how = "is named as a year's or a whole term's"
+    elif folded(theirs) == "amount" and any(folded(k) in _DEALS for k in kinds):
+        how = "is that of a whole deal, in a table of deals"
     elif how := next(_growing(part), ""):
         how = f"seems to be that of a whole term: {how}"
     else:

@@ -28,7 +28,25 @@ def told(company, column, marks, **source):
 def test_deleted_rows_are_told(company, column, marks):
     (one,) = told(company, column, marks)
     assert (one.count, one.example, one.stops) == (1, "a1", False)
-    assert f"1 of 4 rows are deleted ones by the column {column!r}" in one.what
+    assert f"1 of 4 rows are deleted ones, by the column {column!r}" in one.what
+
+
+@pytest.mark.parametrize(
+    ("column", "marks"),
+    [
+        ("StageName", ["Closed Won", "Closed Lost", "Negotiation", "Closed Won"]),
+        ("Deal Stage", ["Closed won", "closed lost", "new", "Closed won"]),
+        ("IsWon", ["true", "false", "false", "true"]),
+    ],
+)
+def test_deals_that_are_not_won_are_told(company, column, marks):
+    (one,) = told(company, column, marks)
+    assert f"2 of 4 rows are of deals that are not won, by the column {column!r}" in (
+        one.what
+    )
+    won = {"where": f"lower(\"{column}\") in ('closed won', 'true')"}
+    assert told(company, column, marks, **won) == []
+    assert told(company, column, ["signed", "sent"] * 2) == []  # no word that we know
 
 
 @pytest.mark.parametrize(

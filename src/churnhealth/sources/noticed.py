@@ -91,11 +91,12 @@ def noticed(
             found.append(_unfilled(part))
         if part.examples.get("telling"):
             found.append(_several(part))
-        looks = (below_nothing, first_days, years_price, lacking, deleted_rows)
+        looks = (below_nothing, first_days, years_price, lacking)
         seen = (look(part) for look in looks)
         told = (*seen, fanned_out(part, ids), nameless(part, ids))
         found += [one for one in told if one is not None]
         found += mismapped(part, ids)
+        found += deleted_rows(part)
         if part.counts.get("unkept"):
             what = f"{part.opened.title}: the store cannot be written"
             found.append(finding("CH234", what, count=1, example=part.opened.name))

@@ -183,11 +183,12 @@ VALUE_CODES: Mapping[str, Code] = {
     "CH293": code(
         "warning",
         False,
-        "rows that their table calls deleted",
-        "a contract that was entered twice, or withdrawn, is cover and value that never"
-        " was; an event that was taken back counts",
-        "leave them out: where = \"IsDeleted = 'false'\"; a day on which cover stopped"
-        " is `cancelled_at`; what happened all the same may stay",
+        "rows that their table calls deleted, or deals that are not won",
+        "a contract that was entered twice, withdrawn or never signed is cover and"
+        " value that never was; an event that was taken back counts",
+        "leave them out with `where`: IsDeleted = 'false', StageName = 'Closed Won'; a"
+        " day on which cover stopped is `cancelled_at`; what happened all the same may"
+        " stay",
     ),
 }
 """Those of values, by code."""

@@ -59,6 +59,17 @@ def test_an_account_without_a_group_is_a_group_of_its_own():
     assert not np.intersect1d(seen.group[alone], seen.group[~alone]).size
 
 
+def test_a_parent_that_others_name_as_their_group_is_of_it():
+    ids = loaded().history.accounts.ids
+    _, seen = grouped(lambda i: ids[0] if 0 < i < 5 else None)
+    account, group = seen.cohort.account, seen.group
+    family = {i for i in range(5) if (account == i).any()}
+    assert 0 in family
+    assert len(family) > 1
+    assert np.unique(group[account < 5]).size == 1
+    assert not np.isin(group[account >= 5], group[account < 5]).any()
+
+
 def test_the_group_disjoint_figure_is_there_with_groups_and_absent_without():
     config, seen = grouped(fours)
     with Progress() as progress:

@@ -176,12 +176,13 @@ def _union(
 
 
 def _groups(history: History, account: Ints) -> Ints | None:
-    """Give each row its group as a number; an account without one is its own."""
+    """Give each row its group as a number; an account without one is its own.
+
+    Its id may be what others name as theirs, as a parent's is.
+    """
     names = history.accounts.group
     if all(name is None for name in names):
         return None
-    own = [
-        f"account {i}" if name is None else f"group {name}"
-        for i, name in enumerate(names)
-    ]
+    ids = history.accounts.ids
+    own = [str(i if name is None else name) for i, name in zip(ids, names, strict=True)]
     return np.unique(own, return_inverse=True)[1].astype(np.int64)[account]

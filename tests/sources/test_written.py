@@ -38,6 +38,11 @@ def read(company, files, **formats):
         ("12,5SEK", "1.234,50", 12.5),
         ("1 234,50", "1.234,50", 1234.5),
         ("1'234.50", "1,234.50", 1234.5),
+        ("(1,234.50)", "1,234.50", -1234.5),
+        ("($ 150.00)", "1,234.50", -150.0),
+        ("1.234,50-", "1.234,50", -1234.5),
+        ("150,00- €", "1.234,50", -150.0),
+        ("\N{MINUS SIGN}1.234,50", "1.234,50", -1234.5),
         ("4900", "cents", 49.0),
     ],
 )
@@ -49,7 +54,19 @@ def test_a_number_is_read_as_its_format_says(company, written, pattern, meant):
 
 
 @pytest.mark.parametrize(
-    "written", ["1.23", "1.2345", "1,2,3", "1.234.5", "ABC123", "12KGS3", "7PCS"]
+    "written",
+    [
+        "1.23",
+        "1.2345",
+        "1,2,3",
+        "1.234.5",
+        "ABC123",
+        "12KGS3",
+        "7PCS",
+        "(-1)",
+        "(1",
+        "1--",
+    ],
 )
 def test_what_is_no_number_is_refused(company, written):
     files = contracts(f"a1;2025-01-01;{written}")

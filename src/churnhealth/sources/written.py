@@ -52,6 +52,7 @@ _NUMBERS: Mapping[str, tuple[str, str]] = {
     "1.234,50": (".", ","),
     "1,234.50": (",", "."),
 }
+_BELOW = r"^(?:\((\d[\d.,]*)\)|(\d[\d.,]*)[-−]|[−](\d[\d.,]*))$"  # (1.50), 1.50-, −1.50
 _SIGN = r"[A-Z]{0,2}\p{Sc}"  # of a currency: €, US$
 _CODES = (  # of currencies; any other three letters may be those of an id
     r"(?:"
@@ -187,7 +188,8 @@ def number_as_written(theirs: str, native: str, pattern: str) -> str:
     """Write the number of a column; null where the pattern does not fit.
 
     Signs and codes of a currency, blanks and apostrophes are no part of a number;
-    thousands stand in threes, so that 1.23 is not taken for 123.
+    thousands stand in threes, so that 1.23 is not taken for 123. Books write what is
+    below zero in brackets, or with its minus behind.
     """
     q = quoted(theirs)
     if pattern == _CENTS:
@@ -197,6 +199,7 @@ def number_as_written(theirs: str, native: str, pattern: str) -> str:
     between, before = _NUMBERS[pattern]
     signs = literal(rf"[\s\x{{A0}}\x{{202F}}'’]|{_SIGN}|^\s*{_CODES}|{_CODES}\s*$")
     bare = f"regexp_replace({q}, {signs}, '', 'g')"
+    bare = f"regexp_replace({bare}, {literal(_BELOW)}, '-\\1\\2\\3')"
     fits = literal(rf"[+-]?(?:\d+|\d{{1,3}}(?:[{between}]\d{{3}})+)(?:[{before}]\d+)?")
     plain = f"replace(replace({bare}, {literal(between)}, ''), {literal(before)}, '.')"
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from churnhealth.said import many
+from churnhealth.sources.amended import amended
 from churnhealth.sources.below_nothing import below_nothing
 from churnhealth.sources.clocks import clocked
 from churnhealth.sources.contract import Texts
@@ -93,7 +94,7 @@ def noticed(
             found.append(_several(part))
         looks = (below_nothing, first_days, years_price, lacking)
         seen = (look(part) for look in looks)
-        told = (*seen, fanned_out(part, ids), nameless(part, ids))
+        told = (*seen, *(look(part, ids) for look in (fanned_out, nameless, amended)))
         found += [one for one in told if one is not None]
         found += mismapped(part, ids)
         found += deleted_rows(part)

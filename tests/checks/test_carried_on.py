@@ -46,6 +46,36 @@ def test_others_are_not(company, more):
     assert _app(company, **more) == []
 
 
+def test_two_that_are_sent_by_turns_are_told_together(company):
+    rows = []
+    for i in range(52):
+        for week in range(52):
+            day = FIRST + timedelta(days=7 * week)
+            if i >= 12 or week < 22:
+                rows += [f"a{i:02d},{day},{what}" for what in ("open", "search")]
+            rows.append(f"a{i:02d},{day},{('push', 'offer')[week % 2]}")
+    [told] = _found(company, rows)
+    assert (told.count, told.example) == (12, "a00")
+    assert "'offer' and" in told.what
+    assert "'push' are all that 12 of 52 active accounts still have" in told.what
+
+
+def test_what_everybody_sent_is_told_does_not_bring_others_along(company):
+    rows = []
+    for i in range(60):
+        for week in range(52):
+            day = FIRST + timedelta(days=7 * week)
+            if i >= 24 or week < 22:
+                rows += [
+                    f"a{i:02d},{day},{what}" for what in ("open", "search", "view")
+                ]
+            elif i >= 12 and week > 40:
+                rows.append(f"a{i:02d},{day},view")
+            rows.append(f"a{i:02d},{day},push")
+    [told] = _found(company, rows)
+    assert "'push' is all that 12 of 60" in told.what
+
+
 def test_an_event_by_a_new_name_is_no_rest_of_the_old(company):
     rows = []
     for i in range(30):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from churnhealth.config import Question
-from churnhealth.sources.contract import EventLog, History, Ints
+from churnhealth.sources.contract import EventLog, Flags, History, Ints
 from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.happened import happened
 
@@ -25,7 +25,11 @@ _BEYOND = 5  # times as many as chance would have
 
 
 def carried_on(history: History, question: Question) -> Iterator[Finding]:
-    """Find events that are all that is left of accounts which did much else before."""
+    """Find events that are all that is left of accounts which did much else before.
+
+    One event, or two of which each account may have both: an operator's credits and
+    the calls that come in. A pair is looked at where neither of them is told alone.
+    """
     logs = [happened(log) for log in history.events if not log.planned]
     logs = [log for log in logs if log.size]
     if not logs:
@@ -34,38 +38,78 @@ def carried_on(history: History, question: Question) -> Iterator[Finding]:
     until = min(int(log.happened_at.max()) for log in logs)
     since = until - question.active_days - question.horizon_days
     kinds = np.cumsum([0, *(len(log.vocabulary) for log in logs)])
-    low, high = np.full(n, kinds[-1]), np.full(n, -1)
-    newest, before = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    for log, begin in zip(logs, kinds[:-1], strict=True):
-        late = log.happened_at >= since
-        kind = log.event[late] + begin
-        np.minimum.at(low, log.account[late], kind)
-        np.maximum.at(high, log.account[late], kind)
-        newest += np.bincount(log.account[late], minlength=n)
-        before += np.bincount(log.account[~late], minlength=n)
+    late = [log.happened_at >= since for log in logs]
+    account = np.concatenate([g.account[of] for g, of in zip(logs, late, strict=True)])
+    kind = np.concatenate(
+        [g.event[of] + k for g, of, k in zip(logs, late, kinds[:-1], strict=True)]
+    )
+    newest = np.bincount(account, minlength=n)
+    before = sum(np.bincount(g.account, minlength=n) for g in logs) - newest
     judged = (newest >= _ROWS) & (before >= _ROWS_BEFORE)
-    alone = judged & (low == high)
     few = max(_FEWEST, _SHARE * (newest > 0).sum())
-    for kind in np.flatnonzero(np.bincount(low[alone]) >= few).tolist():
-        at = int(np.searchsorted(kinds, kind, side="right")) - 1
-        log, code = logs[at], kind - int(kinds[at])
-        rows = (log.event == code) & (log.happened_at < since)
-        share = np.bincount(log.account[rows], minlength=n) / np.maximum(before, 1)
+    divisor = np.maximum(before, 1)
+    told: set[int] = set()
+    low, high = _all_that_is_left(account, kind, judged, int(kinds[-1]))
+    for both in _one_or_two(low, high, int(kinds[-1])):
+        if told & set(both):
+            continue
+        theirs = np.isin(low, both) & np.isin(high, both)
+        events = _events(logs, kinds, both)
+        share = sum(_before(*event, since, n) for event in events) / divisor
         asked = judged & (share > 0) & (share < _MOST_BEFORE)
-        theirs = np.flatnonzero(asked & alone & (low == kind))
         chance = float((share[asked] ** newest[asked]).sum())
-        renamed = (judged & ~(alone & (low == kind))).sum() < few
-        if theirs.size >= max(few, _BEYOND * chance) and not renamed:
-            yield _told(history, log, code, theirs, (newest > 0).sum())
+        renamed = (judged & ~theirs).sum() < few
+        left = np.flatnonzero(asked & theirs)
+        if left.size >= max(few, _BEYOND * chance) and not renamed:
+            told |= set(both)
+            yield _told(history, events, left, (newest > 0).sum())
+
+
+def _all_that_is_left(
+    account: Ints, kind: Ints, judged: Flags, none: int
+) -> tuple[Ints, Ints]:
+    """Give the one or two kinds of each account that has no third; else ``none``."""
+    low, high = np.full(judged.size, none), np.full(judged.size, -1)
+    np.minimum.at(low, account, kind)
+    np.maximum.at(high, account, kind)
+    third = account[(kind != low[account]) & (kind != high[account])]
+    more = ~judged
+    more[third] = True
+    return np.where(more, none, low), np.where(more, none, high)
+
+
+def _one_or_two(low: Ints, high: Ints, none: int) -> list[list[int]]:
+    """List what is all that some accounts have, the events that stand alone first."""
+    left = np.stack([low, high])[:, low < none]
+    pairs, many = np.unique(left, axis=1, return_counts=True)
+    common = [sorted(set(pair)) for pair in pairs.T[many >= _FEWEST].tolist()]
+    return sorted(common, key=len)
+
+
+def _events(
+    logs: list[EventLog], kinds: Ints, both: list[int]
+) -> list[tuple[EventLog, int]]:
+    """Find the source of each event, and its code there."""
+    at = (np.searchsorted(kinds, both, side="right") - 1).tolist()
+    return [(logs[i], kind - int(kinds[i])) for i, kind in zip(at, both, strict=True)]
+
+
+def _before(log: EventLog, code: int, since: int, n: int) -> Ints:
+    """Count how often each account did it before the newest days."""
+    rows = (log.event == code) & (log.happened_at < since)
+    return np.bincount(log.account[rows], minlength=n)
 
 
 def _told(
-    history: History, log: EventLog, code: int, accounts: Ints, active: int
+    history: History, events: list[tuple[EventLog, int]], accounts: Ints, active: int
 ) -> Finding:
+    names = [
+        f"[[sources.events]] {g.name}: {g.vocabulary[code]!r}" for g, code in events
+    ]
+    are, were = ("are", "they were") if len(names) > 1 else ("is", "it was")
     what = (
-        f"[[sources.events]] {log.name}: {log.vocabulary[code]!r} is all that"
-        f" {accounts.size:,} of {active:,} active accounts still have, of whose events"
-        " it was less than half before"
+        f"{' and '.join(names)} {are} all that {accounts.size:,} of {active:,} active"
+        f" accounts still have, of whose events {were} less than half before"
     )
     example = first_id(history, accounts)
     return finding("CH281", what, count=accounts.size, example=example)

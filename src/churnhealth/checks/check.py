@@ -10,6 +10,7 @@ from churnhealth.checks.carried_on import carried_on
 from churnhealth.checks.columns import column_findings
 from churnhealth.checks.dates import date_findings
 from churnhealth.checks.ends_after import ends_after
+from churnhealth.checks.for_nothing import for_nothing
 from churnhealth.checks.known_when_left import known_when_left
 from churnhealth.checks.never_due import (
     announced_before,
@@ -49,6 +50,7 @@ def check(config: Config, loaded: Loaded, *, today: date) -> tuple[Finding, ...]
         None if silence else known_when_left(loaded.history),
         taken_over(loaded.history, gap_days=gap_days),
         came_back(loaded.history, gap_days=gap_days),
+        for_nothing(loaded.history, gap_days=gap_days),
         never_due(loaded.history, config.question),
         announced_before(loaded.history, config.question),
         without_end(loaded.history, config.question),

@@ -190,5 +190,14 @@ VALUE_CODES: Mapping[str, Code] = {
         " day on which cover stopped is `cancelled_at`; what happened all the same may"
         " stay",
     ),
+    "CH295": code(
+        "warning",
+        False,
+        "contracts that cost nothing, among paid ones",
+        "a trial is asked about and mostly ends, and whoever stops paying and goes on"
+        " for nothing is covered: none of them leaves",
+        'leave them out: where = "value > 0" in their own columns, and leave their'
+        " use in; if free accounts are those you would miss, nothing need be done",
+    ),
 }
 """Those of values, by code."""

@@ -42,6 +42,25 @@ def test_repeated_and_overlapping_contracts_are_counted(company):
     assert [f.count for f in found(config, "CH204")] == [2]
 
 
+@pytest.mark.parametrize(("months", "told"), [(3, [20]), (1, [])])
+def test_contracts_that_are_noted_again_every_month_are_told(company, months, told):
+    def rows(mapped):
+        text = "account_id,start,end,value,known_at,contract_id\n"
+        for i in range(10):
+            terms = f"a{i},2025-01-01,2026-01-01,90"
+            text += "".join(f"{terms},2025-0{m + 1}-01,k{i}\n" for m in range(months))
+        names = ["account_id", "start", "end", "value", "known_at", *mapped]
+        contracts = {"path": "contracts.csv", "columns": {n: n for n in names}}
+        use = "account_id,happened_at\na1,2025-07-01\n"
+        files = {"contracts.csv": text, "events.csv": use}
+        return company(files=files, contracts=contracts)
+
+    found_ = found(rows([]), "CH203")
+    assert [f.count for f in found_] == told
+    assert all("map `contract_id`" in f.fix for f in found_)
+    assert found(rows(["contract_id"]), "CH203") == []
+
+
 def test_notices_written_back_to_the_first_day_are_told(company):
     def rows(at_once):
         told = "account_id,start,end,notice_at\n"

@@ -66,6 +66,7 @@ def term_findings(history: History, *, gap_days: int) -> list[Finding]:
             " they count as staying",
         ),
         _repeats(history, c),
+        _noted_again(history, c),
         _overlaps(history, c),
         _without(history, c),
         _last_days(history, c) if gap_days == 0 else None,
@@ -131,6 +132,31 @@ def _repeats(history: History, c: Contracts) -> Finding | None:
     what = f"{_TITLE}: {count:,} of {c.account.size:,} rows repeat another row"
     example = first_id(history, c.account[same])
     return finding("CH203", what, count=count, example=example)
+
+
+def _noted_again(history: History, c: Contracts) -> Finding | None:
+    """Count rows that say again what was known: a table that is written every month.
+
+    Two licences that are alike and were bought on two days are seldom many.
+    """
+    rows = np.arange(c.account.size)
+    timeless = replace(c, known_at=np.zeros_like(c.known_at))
+    again = repeats(timeless, rows) & ~repeats(c, rows)
+    count = int(again.sum())
+    if count < max(_FEW, _SHARE_THAT_STOPS * again.size):
+        return None
+    told = finding(
+        "CH203",
+        f"{_TITLE}: {count:,} of {again.size:,} rows repeat another in all but the day"
+        " on which they were known: each counts, and values and seats add up",
+        count=count,
+        example=first_id(history, c.account[again]),
+    )
+    return replace(
+        told,
+        fix="where each row says how a contract stood on a day, map `contract_id`: of"
+        " rows with the same contract and start the one known last holds",
+    )
 
 
 def _overlaps(history: History, c: Contracts) -> Finding | None:

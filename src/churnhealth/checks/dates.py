@@ -13,6 +13,7 @@ import numpy as np
 from churnhealth.checks.alone import told_alone
 from churnhealth.checks.edges import MISSED, contracts_stop, edges
 from churnhealth.checks.fallen import fallen_use, told_fallen
+from churnhealth.checks.nobody_came import nobody_came
 from churnhealth.checks.stopped import stopped_events, told_stopped
 from churnhealth.config import Config
 from churnhealth.said import many
@@ -81,6 +82,8 @@ def date_findings(history: History, config: Config, *, today: int) -> list[Findi
             )
             found += [_late(history, rows), _alone(history, rows)]
         found.append(_gaps(rows))
+    if any(f is not None and f.code == "CH210" for f in found):
+        found.append(nobody_came(history, config.question))
     told = [r for r in sources if r.account.size and not r.planned]
     found += edges(told, config)
     found += [_stopped(log) for log in history.events]

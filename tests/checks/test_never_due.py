@@ -90,6 +90,9 @@ def test_notice_that_no_renewal_in_question_is_without_is_told(company):
     [told] = _noticed(company, **lapse, lead_max_days=90)
     assert "lead_max_days" in told.fix
     assert _noticed(company, **lapse, lead_max_days=97) == []
+    assert len(_noticed(company, **lapse, lead_max_days=95)) == 1
+    short = {**lapse, "start": "2023-12-30"}  # in question from its first day
+    assert _noticed(company, **short, lead_max_days=95) == []
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ def announced_before(history: History, question: Question) -> Finding | None:
     early = c.cancelled_at < agreed_ends(c, slice(None), c.cancelled_at)
     counts = early & ("cancelled" in when) & (not renewal)
     counts |= ~early & ("not_renewed" in when)
+    # a term that is shorter than that comes no sooner, however far one looks ahead
+    counts &= (not renewal) | (c.end - c.start >= ahead)
     counts &= gone[c.account] & (c.notice_at > c.start)
     counts &= np.minimum(c.end, c.cancelled_at) == last[c.account]
     told = np.full(last.size, -FAR, dtype=np.int64)

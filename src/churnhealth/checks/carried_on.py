@@ -54,6 +54,8 @@ def carried_on(history: History, question: Question) -> Iterator[Finding]:
         if told & set(both):
             continue
         theirs = np.isin(low, both) & np.isin(high, both)
+        if theirs.sum() < few:  # before all events are gone through
+            continue
         events = _events(logs, kinds, both)
         share = sum(_before(*event, since, n) for event in events) / divisor
         asked = judged & (share > 0) & (share < _MOST_BEFORE)

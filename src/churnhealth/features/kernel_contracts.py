@@ -88,7 +88,7 @@ def _renewals(terms: Terms) -> Floats:
 
 
 def _change(now: Floats, before: Floats) -> Floats:
-    """Compare what is in force with what was when the newest term began."""
+    """Compare what is in force with what was before the newest term began."""
     return quotient(now, before) - 1.0
 
 

@@ -89,13 +89,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "value": _contract("monthly value of all terms in force", "monthly value", "money"),
     "value_change": _contract(
-        "value in force / value when the newest term began - 1",
+        "value in force / value before the newest term began - 1; missing in the first",
         "change of value",
         "share",
     ),
     "seats": _contract("seats of all terms in force", "seats", "number"),
     "seats_change": _contract(
-        "seats in force / seats when the newest term began - 1",
+        "seats in force / seats before the newest term began - 1; missing in the first",
         "change of seats",
         "share",
     ),
@@ -105,7 +105,8 @@ KINDS: Mapping[str, Kind] = {
         "money",
     ),
     "price_change": _contract(
-        "price of a seat / price when the newest term began - 1",
+        "price of a seat / price before the newest term began - 1; missing in the"
+        " first",
         "change of the price of a seat",
         "share",
     ),

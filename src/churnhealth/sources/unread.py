@@ -236,7 +236,7 @@ def _unread(
         if getattr(opened.source, "levels", None):
             fix = f"give every word of {theirs!r} a number in `levels`; {fix}"
     elif kind == WHOLE:
-        fix += "; map measures that are not whole to `amount`"
+        fix += "; map what is not whole, or is taken back (below zero), to `amount`"
     return Problem(
         code="CH104",
         what=f"{opened.title}: {count} {values} not {_WORDS[kind]} in"

@@ -3,6 +3,9 @@
 import pytest
 from tests.sources.checked import found
 
+from churnhealth.errors import SourceError
+from churnhealth.sources.load import load
+
 
 def told(company, column, values=(5, -3, 20, ""), *, ours="amount"):
     rows = "".join(f"a1,2025-03-0{n},{v}\n" for n, v in enumerate(values, 1))
@@ -32,3 +35,10 @@ def test_money_and_returns_are_not(company, column):
 
 def test_nor_what_is_nothing_or_missing(company):
     assert told(company, "minutes", (0, 3, "", 7)) == []
+
+
+def test_a_count_of_what_is_taken_back_is_an_amount(company):
+    text = "account_id,happened_at,count\na1,2025-03-01,1\na1,2025-03-02,-1\n"
+    with pytest.raises(SourceError) as caught:
+        load(company(files={"events.csv": text}))
+    assert "or is taken back (below zero), to `amount`" in caught.value.fix

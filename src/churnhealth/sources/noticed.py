@@ -17,6 +17,7 @@ from churnhealth.sources.four_years import four_years_early
 from churnhealth.sources.joining import WRITTEN, alike
 from churnhealth.sources.lacking import lacking
 from churnhealth.sources.mismapped import mismapped
+from churnhealth.sources.moved_on import moved_on
 from churnhealth.sources.nameless import nameless
 from churnhealth.sources.tables import Part
 from churnhealth.sources.years_price import years_price
@@ -94,7 +95,8 @@ def noticed(
             found.append(_several(part))
         looks = (below_nothing, first_days, years_price, lacking)
         seen = (look(part) for look in looks)
-        told = (*seen, *(look(part, ids) for look in (fanned_out, nameless, amended)))
+        by_account = (fanned_out, nameless, amended, moved_on)
+        told = (*seen, *(look(part, ids) for look in by_account))
         found += [one for one in told if one is not None]
         found += mismapped(part, ids)
         found += deleted_rows(part)

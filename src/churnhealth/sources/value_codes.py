@@ -190,6 +190,15 @@ VALUE_CODES: Mapping[str, Code] = {
         " day on which cover stopped is `cancelled_at`; what happened all the same may"
         " stay",
     ),
+    "CH294": code(
+        "warning",
+        False,
+        "contracts whose end is moved on at each renewal",
+        "the longer the account is there the longer its term reads, so terms are taken"
+        " for a sign of who stays, and renewals and changes of price are missing",
+        "give each term a start of its own in `sql`, the end of the term before"
+        " (docs/your-data.md); if whole terms were lengthened, nothing need be done",
+    ),
     "CH295": code(
         "warning",
         False,

@@ -28,6 +28,7 @@ from churnhealth.explain.phrases import (
 from churnhealth.features.kinds import KINDS
 from churnhealth.features.spec import (
     FeatureSpec,
+    as_words,
     spoken_nouns,
     window_words,
     with_acronyms,
@@ -194,7 +195,7 @@ def _fixed_words(spec: FeatureSpec) -> dict[str, str]:
     nouns = spoken_nouns(spec.kind, source=spec.source, item=spec.item)
     what, one = (with_acronyms(clean(noun)) for noun in nouns)
     attribute, _, level = (spec.item or spec.label).partition("=")
-    name = with_acronyms(clean(attribute.replace("_", " ")))
+    name = with_acronyms(clean(as_words(attribute)))
     window = "" if spec.days is None else window_words(spec.days)
     return {
         "subject": capital(subject),

@@ -22,6 +22,7 @@ from churnhealth.features.nouns import Nouns, nouns_of
 __all__ = [
     "FeatureSpec",
     "Named",
+    "as_words",
     "feature",
     "is_routine",
     "is_share",
@@ -243,7 +244,7 @@ def is_routine(kind: str, category: str | None) -> bool:
 
 def _subject(kind: str, *, source: str, item: str | None) -> str:
     nouns = spoken_nouns(kind, source=source, item=item)
-    of = source.replace("_", " ") if item is None else nouns.many
+    of = as_words(source) if item is None else nouns.many
     words = KINDS[kind].subject.replace("{what}", nouns.many)
     words = words.replace("{one}", nouns.one).replace("{of}", of)
     return with_acronyms(words[:1].upper() + words[1:])
@@ -260,7 +261,7 @@ def spoken_nouns(kind: str, *, source: str, item: str | None) -> Nouns:
     spoken = None if item is None else _spoken(item)
     if spoken is not None and KINDS[kind].family not in ("events", "planned"):
         return Nouns(spoken, spoken)
-    return nouns_of(source.replace("_", " "), spoken)
+    return nouns_of(as_words(source), spoken)
 
 
 _ACRONYM = re.compile(
@@ -280,7 +281,17 @@ def with_acronyms(text: str) -> str:
 def _spoken(item: str) -> str:
     """Say an event, a state or ``attribute=level`` in plain words."""
     name, equals, level = item.partition("=")
-    return f"{name.replace('_', ' ').strip()}{' is ' if equals else ''}{level}"
+    return f"{as_words(name)}{' is ' if equals else ''}{level}"
+
+
+def as_words(name: str) -> str:
+    """Say a name of files in words, also that of a field somebody added to their CRM.
+
+    >>> as_words("goals_met"), as_words("Customer_Health__c"), as_words("__c")
+    ('goals met', 'Customer Health', 'c')
+    """
+    words = name.removesuffix("__c").replace("_", " ").split()
+    return " ".join(words or name.replace("_", " ").split())
 
 
 def _escaped(words: str) -> str:

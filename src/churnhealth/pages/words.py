@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from churnhealth import said
 from churnhealth.explain import numbers
-from churnhealth.features.spec import is_share, unit_of, with_acronyms
+from churnhealth.features.spec import as_words, is_share, unit_of, with_acronyms
 from churnhealth.said import change_of, many, rounded
 
 __all__ = [
@@ -167,10 +167,10 @@ def days_ahead(days: int | None) -> str:
 def spoken(name: str | None) -> str:
     """Say the name of an event, a state or a source as people write it.
 
-    >>> [spoken(name) for name in ("goals_met", "nps", "Login", "", None)]
-    ['Goals met', 'NPS', 'Login', '', '']
+    >>> [spoken(name) for name in ("goals_met", "nps", "Health__c", "", None)]
+    ['Goals met', 'NPS', 'Health', '', '']
     """
-    text = with_acronyms((name or "").replace("_", " ").strip())
+    text = with_acronyms(as_words(name or ""))
     return text[:1].upper() + text[1:]
 
 

@@ -90,6 +90,22 @@ def billed_by_use(folder):
     (folder / "usage.csv").write_text("\n".join([head, *known]), encoding="utf-8")
 
 
+def with_a_column_for_each_month(folder):
+    head = "Customer ID,Customer," + ",".join(
+        f"{date(2024, month, 1):%b-%y}" for month in range(1, 8)
+    )
+    lines = [
+        head,
+        'a,Amber,"1,200.00","1,200.00",0.00,"1,500.00","1,500.00",900.00,900.00',
+        "b,Birch,99.00,99.00,,-,$0.00,0,99.00",
+        ',Total,"1,299.00","1,299.00",0.00,"1,500.00","1,500.00",900.00,999.00',
+    ]
+    (folder / "mrr.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    rows = [f"a,{date(2024, 1, 1) + timedelta(days=7 * i)},login" for i in range(20)]
+    text = "\n".join(["customer,ts,feature", *rows]) + "\n"
+    (folder / "usage.csv").write_text(text, "utf-8")
+
+
 def from_app_stores(folder):
     (folder / "transactions").mkdir()
     file = literal(str(folder / "transactions" / "2024.parquet"))

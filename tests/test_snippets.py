@@ -10,6 +10,7 @@ import pytest
 from tests.shapes_of_changes import (
     billed_by_use,
     from_app_stores,
+    with_a_column_for_each_month,
     with_a_history_of_changes,
     with_weeks_and_months,
     with_workspaces,
@@ -232,6 +233,7 @@ SHAPES = [
     from_stripe,
     with_a_history_of_changes,
     billed_by_use,
+    with_a_column_for_each_month,
     from_app_stores,
     from_purchases,
     from_crm,
@@ -254,6 +256,7 @@ EXPECTED = {
     "From Stripe": (2, 2, {"invoices": 13}),
     "A history of changes": (2, 5, {"product": 90}),
     "Billed by use": (2, 7, {"usage": 27, "invoices": 4}),
+    "A schedule of revenue": (2, 7, {"product": 20}),
     "From app stores": (1, 2, {"app": 20}),
     "From purchases": (2, 6, {"listening": 20}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),

@@ -19,6 +19,7 @@ from churnhealth.config import (
 )
 from churnhealth.errors import ConfigError
 from churnhealth.said import nearest
+from churnhealth.sources.across import TO_ROWS, across
 from churnhealth.sources.capitals import in_two_ways
 from churnhealth.sources.contract import TABLES
 from churnhealth.sources.emptied import without_missing
@@ -51,6 +52,7 @@ _NAME = re.compile(r"[^\W\d]+")
 # what DuckDB makes of texts in JSON, which has no such kinds of its own
 _GUESSED = ("UUID", "DATE", "TIME", "TIMESTAMP")
 _NO_NAMES = "its first line does not look like names of columns"
+_CORRECT = "correct `columns` and what names columns; ours are {}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -346,7 +348,7 @@ def _match(
         Problem(
             code="CH102",
             what=f"{title}: {what}",
-            fix=f"correct `columns` and what names columns; ours are {', '.join(ours)}",
+            fix=TO_ROWS if across(kinds) else _CORRECT.format(", ".join(ours)),
         )
         for what in absent
     ]

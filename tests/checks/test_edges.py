@@ -8,7 +8,7 @@ from tests.sources.checked import found
 def test_a_source_that_stops_early_is_told(company):
     files = {
         "events.csv": "account_id,happened_at\na1,2025-01-05\na1,2025-12-01\n",
-        "calls.csv": "account_id,happened_at\na1,2025-01-05\n" + "a1,2025-06-01\n" * 5,
+        "calls.csv": "account_id,happened_at\na1,2025-01-05\n" + "a1,2025-06-01\n" * 7,
     }
     events = [
         {"name": "product", "path": "events.csv"},
@@ -35,6 +35,18 @@ def test_refunds_that_are_rare_are_no_recording_that_stopped(company):
     ]
     config = company(files=files, events=events)
     assert found(config, "CH210") == found(config, "CH212") == []
+
+
+def test_calls_come_late_where_there_were_few_accounts_to_call(company):
+    """A broker's first months: bills of each, the first call when there are some."""
+    bills = [date(2021, 1, 4) + timedelta(days=3 * k) for k in range(500)]
+    calls = [date(2021, 2, 14) + timedelta(days=int(40 * k**0.5)) for k in range(1300)]
+    files = {
+        f"{name}.csv": "account_id,happened_at\n" + "".join(f"a1,{d}\n" for d in days)
+        for name, days in (("bills", bills), ("calls", calls))
+    }
+    events = [{"name": n, "path": f"{n}.csv"} for n in ("bills", "calls")]
+    assert found(company(files=files, events=events), "CH212") == []
 
 
 def test_a_source_that_another_takes_the_place_of_is_told_with_it(company):

@@ -53,7 +53,7 @@ def edges(sources: Sequence[_Rows], config: Config) -> list[Finding]:
     for s in sources:
         late, early = begin[s.name] - first, last - end[s.name]
         parts = []
-        if late > _EDGE_DAYS and _awaited(s.happened_at, late):
+        if late > _EDGE_DAYS and _awaited(s.happened_at, late, first=True):
             parts.append(f"starts {late} days after {since}")
         if early > _EDGE_DAYS and _awaited(s.happened_at, early):
             heirs = [n for n, d in begin.items() if abs(d - end[s.name]) <= _AT_ONCE]
@@ -108,11 +108,15 @@ def contracts_stop(history: History, config: Config) -> Finding | None:
     return finding("CH224", what, count=1, example=example, stops=False)
 
 
-def _awaited(happened_at: Days, days: int) -> bool:
+def _awaited(happened_at: Days, days: int, *, first: bool = False) -> bool:
     """Say whether rows should have come in so many days: of rare ones none may.
 
-    Nor between two campaigns: who asks every quarter has paused so long before.
+    Nor between two campaigns: who asks every quarter has paused so long before. Nor
+    while there were few accounts: so many came beside the edge, the first or the last.
     """
+    edge = happened_at.min() if first else happened_at.max()
+    if np.count_nonzero(np.abs(happened_at - edge) < days) < MISSED:
+        return False
     came = np.flatnonzero(np.bincount(happened_at - happened_at.min()))
     paused = int((np.diff(came) >= days).sum())
     lasted = int(came[-1]) + 1

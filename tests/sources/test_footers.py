@@ -33,6 +33,15 @@ def test_the_foot_of_a_report_is_told_with_a_query_that_runs(company, rows, part
     assert history.contracts.start.size == rows
 
 
+def test_the_foot_is_told_where_no_cell_is_quoted_and_some_rows_hold_nothing(company):
+    text = report(below=("", "Total records: 40")).replace('"', "")
+    text = text.replace("a7,", ",,,\na7,")
+    error = refused(given(company, text))
+    assert "the last line of 'report.csv' is no row" in error.what
+    query = error.fix.split("'''")[1]
+    assert load(given(company, text, sql=query)).history.contracts.start.size == 40
+
+
 def test_the_query_keeps_rows_whose_second_cell_is_empty(company):
     text = report().replace('"Co 7"', "")
     query = refused(given(company, text)).fix.split("'''")[1]

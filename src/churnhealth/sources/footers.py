@@ -53,9 +53,13 @@ def _filled(
 ) -> str | None:
     """Name a column that all rows fill and no line below: it tells them apart.
 
-    >>> _filled(["id", "note", "day"], [["1", "", "2025-01-01"]], below=[["made by"]])
+    Rows without anything are none, and may be left out with what stands below.
+
+    >>> rows = [["1", "", "2025-01-01"], ["", "", ""]]
+    >>> _filled(["id", "note", "day"], rows, below=[["made by"]])
     'day'
     """
+    rows = [row for row in rows if any(row)]
     for k, name in enumerate(header):
         if all(row[k] for row in rows) and not any("".join(row[k:]) for row in below):
             return name

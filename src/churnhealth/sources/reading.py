@@ -38,6 +38,7 @@ from churnhealth.sources.files import (
     other_sheet,
     reader,
 )
+from churnhealth.sources.footers import foot_of
 from churnhealth.sources.money import MONEY, looks_like_currency
 from churnhealth.sources.problems import Problem, raise_all
 from churnhealth.sources.ragged import ragged
@@ -179,7 +180,8 @@ def _open(
         )
     if csv and len(kinds) == 1 and re.search(r"[,;\t|]", next(iter(kinds))):
         problems = _below(files[0], title, source, names)
-        problems = problems or [ragged(files[0], title, source)]
+        foot = foot_of(files, title, source)
+        problems = problems or [foot or ragged(files[0], title, source)]
     if csv and not problems:
         problems = _doubled(con, origin, title, source, columns, kinds)
     if origin.startswith("read_json"):

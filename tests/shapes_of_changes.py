@@ -106,6 +106,19 @@ def with_a_column_for_each_month(folder):
     (folder / "usage.csv").write_text(text, "utf-8")
 
 
+def with_minimum_terms(folder):
+    files = {
+        "contracts": "customer,contract,activated,notice_received,terminated,fee,"
+        "tariff\na,1,2022-01-10,,,25,M\nb,2,2022-03-01,2024-03-20,2024-04-20,15,S\n",
+        "minimum_terms": "customer,bound_until,agreed_on\na,2024-01-10,2022-01-10\n"
+        "a,2025-12-01,2023-12-01\nb,2024-03-01,2022-03-01\n",
+        "usage": "customer,day,gigabytes\n"
+        + "".join(f"a,{date(2024, 1, 1) + timedelta(7 * i)},1.5\n" for i in range(20)),
+    }
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text, "utf-8")
+
+
 def from_app_stores(folder):
     (folder / "transactions").mkdir()
     file = literal(str(folder / "transactions" / "2024.parquet"))

@@ -7,14 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.shapes_of_changes import (
-    billed_by_use,
-    from_app_stores,
-    with_a_column_for_each_month,
-    with_a_history_of_changes,
-    with_weeks_and_months,
-    with_workspaces,
-)
+from tests import shapes_of_changes as changes
 from tests.shapes_of_dumps import from_segment, with_a_dump
 from tests.shapes_of_music import from_purchases, with_cancellations_among_events
 
@@ -231,19 +224,20 @@ SHAPES = [
     with_cancellations_among_events,
     from_subscriptions,
     from_stripe,
-    with_a_history_of_changes,
-    billed_by_use,
-    with_a_column_for_each_month,
-    from_app_stores,
+    changes.with_a_history_of_changes,
+    changes.billed_by_use,
+    changes.with_a_column_for_each_month,
+    changes.from_app_stores,
     from_purchases,
     from_crm,
     renewing_by_themselves,
+    changes.with_minimum_terms,
     with_licences,
     with_currencies_and_zones,
     with_trials_and_merges,
     with_several_ids,
-    with_workspaces,
-    with_weeks_and_months,
+    changes.with_workspaces,
+    changes.with_weeks_and_months,
 ]
 EXPECTED = {
     "From CSV": (2, 2, {"product": 40}),
@@ -261,6 +255,7 @@ EXPECTED = {
     "From purchases": (2, 6, {"listening": 20}),
     "From a CRM": (2, 2, {"cases": 20, "meetings": 8}),
     "Renewing by themselves": (4, 8, {"product": 40}),
+    "Minimum terms": (2, 2, {"usage": 20, "minimum_term_ends": 3}),
     "Seats beside the contracts": (2, 2, {"product": 40}),
     "Two currencies": (2, 2, {"product": 40, "tickets": 8}),
     "Trials and merges": (1, 2, {"product": 40}),
@@ -328,8 +323,8 @@ def test_a_contract_that_renews_by_itself_has_a_term_until_notice_is_given(tmp_p
 
 
 def test_of_a_history_of_changes_the_row_known_last_holds(tmp_path):
-    text = blocks("your-data.md", "toml")[SHAPES.index(with_a_history_of_changes)]
-    with_a_history_of_changes(tmp_path)
+    [text] = [b for b in blocks("your-data.md", "toml") if "history of changes" in b]
+    changes.with_a_history_of_changes(tmp_path)
     (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
     terms = load(read_config(tmp_path / "churnhealth.toml")).history.contracts
     holds = terms.rows(terms.replaced_at == FAR)
@@ -346,8 +341,8 @@ def test_of_a_history_of_changes_the_row_known_last_holds(tmp_path):
 
 
 def test_a_workspace_counts_for_the_parent_that_it_had_on_the_day(tmp_path):
-    text = blocks("your-data.md", "toml")[SHAPES.index(with_workspaces)]
-    with_workspaces(tmp_path)
+    text = blocks("your-data.md", "toml")[SHAPES.index(changes.with_workspaces)]
+    changes.with_workspaces(tmp_path)
     (tmp_path / "churnhealth.toml").write_text(text, encoding="utf-8")
     [log] = load(read_config(tmp_path / "churnhealth.toml")).history.events
     moved = date(2024, 7, 1)

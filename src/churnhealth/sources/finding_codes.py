@@ -213,8 +213,8 @@ CODES: Mapping[str, Code] = {
         "agreed ends that only those who left have",
         "an end that is filled in when somebody leaves, or moved on at every renewal,"
         " tells who will leave",
-        "give one row per term; or leave `end` out, map the day cover stopped to"
-        " `cancelled_at`, and ask the `horizon` question",
+        "give one row per term; or leave `end` out, map `cancelled_at` and ask"
+        " `horizon` (the end of a minimum term is then a planned event: your-data.md)",
     ),
     "CH234": code(
         "advice",

@@ -203,6 +203,21 @@ def test_texts_of_a_parquet_file_are_filled_up_as_well(company, tmp_path):
     assert h.accounts.ids.tolist() == ["0007"]
 
 
+@pytest.mark.parametrize(("pattern", "one"), [("lower", "hl-ä1"), ("upper", "HL-Ä1")])
+def test_ids_that_differ_in_capitals_are_made_one(company, pattern, one):
+    files = {
+        "contracts.csv": "account_id,start\nHL-ä1,2025-01-01\n",
+        "events.csv": "account_id,happened_at\nhl-Ä1,2025-03-01\n",
+    }
+    assert 'account_id = "lower"' in refused(company(files=files)).fix
+    formats = {"account_id": pattern}
+    given = {"path": "contracts.csv", "formats": formats}
+    events = [{"name": "p", "path": "events.csv", "formats": formats}]
+    h = load(company(files=files, contracts=given, events=events)).history
+    assert h.accounts.ids.tolist() == [one]
+    assert h.events[0].account.size == 1
+
+
 def test_sources_that_share_no_id_with_the_contracts_are_refused(company):
     # 50,000 subscribers as texts and their activity by number: two sets of accounts
     files = {

@@ -136,7 +136,8 @@ CODES: Mapping[str, Code] = {
         False,
         "rows of accounts that are not in the accounts source",
         "their use is lost; they were left out",
-        "add the accounts, or check that both sides write the id the same way",
+        "add the accounts, or write the id the same way on both sides: `formats` takes"
+        ' "lower" where capitals differ, "00000" where zeros are lost',
     ),
     "CH216": code(
         "advice",

@@ -120,6 +120,7 @@ def _stranger(part: Part, known: Collection[str], where: str) -> Problem:
         key = toml_key(part.opened.columns["account_id"])
         widest = "0" * max(map(len, known))
         zeros = f'; for leading zeros add to `formats`: {key} = "{widest}"'
+        zeros += f', for capitals {key} = "lower", on both sides'
         short = any(_FIFTEEN.fullmatch(i) for i in (*part.ids, *known))
         fix += _SHORTENED if short else zeros
     return Problem(

@@ -31,7 +31,7 @@ from churnhealth.sources.unread import unconverted, unsuited
 from churnhealth.sources.written import (
     FIRST,
     LAST,
-    filled_up,
+    id_as_written,
     is_counted,
     number_as_written,
     time_as_written,
@@ -234,7 +234,7 @@ def _value(opened: Opened, theirs: str, kind: str, once: _Once) -> tuple[str, st
         )
     text = once(_text(theirs, native))
     lost = f"abs({quoted(theirs)}) >= {_EXACT}" if native in _FLOATS else ""
-    return (text if pattern is None else filled_up(text, pattern)), lost
+    return (text if pattern is None else id_as_written(text, pattern)), lost
 
 
 def _text(theirs: str, native: str) -> str:

@@ -53,7 +53,7 @@ def unsuited(con: Connection, opened: Opened) -> list[Problem]:
     fix = (
         'formats are "%d.%m.%Y" and the like, "unix seconds", "unix milliseconds" or'
         ' "spreadsheet days" for times; "1.234,50", "1,234.50" or "cents" for numbers;'
-        ' "00000" for ids with leading zeros'
+        ' "00000" (leading zeros), "lower" or "upper" for ids'
     )
     problems = []
     for theirs, pattern in opened.source.formats.items():

@@ -1,8 +1,9 @@
 """How values are written: the patterns of `formats`, and which of them would fit.
 
 ``"%d.%m.%Y"`` reads 31.01.2025, ``"unix seconds"`` reads 1738281600, ``"1.234,50"``
-reads what a German spreadsheet writes, ``"cents"`` a price in hundredths, and
-``"00000"`` gives ids back the zeros that a number has lost.
+reads what a German spreadsheet writes, ``"cents"`` a price in hundredths,
+``"00000"`` gives ids back the zeros that a number has lost, and ``"lower"`` makes one
+of ids that differ in capitals.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ __all__ = [
     "currencies_in",
     "empty_words",
     "family_of",
-    "filled_up",
     "fitting",
     "folded",
     "hides_thousands",
+    "id_as_written",
     "is_counted",
     "means_nothing",
     "number_as_written",
@@ -133,12 +134,14 @@ def family_of(pattern: str) -> Family | None:
 
     >>> [family_of(p) for p in ("%d.%m.%Y", "cents", "0000", "german")]
     ['dates', 'numbers', 'ids', None]
+    >>> family_of("upper")
+    'ids'
     """
     if pattern in _COUNTED or "%" in pattern:
         return "dates"
     if pattern in _NUMBERS or pattern == _CENTS:
         return "numbers"
-    return "ids" if re.fullmatch("0+", pattern) else None
+    return "ids" if re.fullmatch("0+|lower|upper", pattern) else None
 
 
 def is_counted(pattern: str) -> bool:
@@ -222,8 +225,10 @@ def currencies_in(con: Connection, rows: str, theirs: str) -> list[str]:
     return [str(mark) for (mark,) in con.execute(sql).fetchall() if mark]
 
 
-def filled_up(text: str, pattern: str) -> str:
-    """Write an id with leading zeros up to the width of the pattern."""
+def id_as_written(text: str, pattern: str) -> str:
+    """Write an id in small letters, in capitals, or filled up with leading zeros."""
+    if pattern in ("lower", "upper"):
+        return f"{pattern}({text})"
     width = len(pattern)
     return (
         f"(CASE WHEN length({text}) < {width} AND regexp_full_match({text}, '[0-9]+')"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from churnhealth.evaluate.inner import TrainingRows
 from churnhealth.evaluate.ladder import Rung
 from churnhealth.health.intervals import LikelyRange, likely_range
 from churnhealth.scorers.curves import level_shift
-from churnhealth.scorers.estimator import rungs_kept
+from churnhealth.scorers.estimator import one_thread, rungs_kept
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = ["bagged_log_odds", "likely_around"]
@@ -52,16 +54,19 @@ def bagged_log_odds(
     drawn = int(np.clip(most_rows / mean_size, min(account.size, 30), account.size))
     own = rung.calibrator.log_odds(rung.scorer.decision_function(X))
     random = np.random.default_rng(seed)
-    found = []
-    for _ in range(bags):
-        whom = random.integers(account.size, size=drawn)
+    draws = random.integers(account.size, size=(bags, drawn))
+
+    def scored(whom: Ints) -> Floats | None:
         at = np.concatenate([order[start[a] : start[a] + size[a]] for a in whom])
         twin = np.repeat(np.arange(drawn), size[whom])  # drawn twice: two accounts
         sort = np.lexsort((twin, rows.as_of[at]))
-        if (z := _refitted(rung, rows, at[sort], twin[sort], X)) is not None:
-            # A draw follows no drift: it is compared with the level before that.
-            off = z - (own - rung.corrected)
-            found.append(own + off * np.sqrt(drawn / account.size))
+        return _refitted(rung, rows, at[sort], twin[sort], X)
+
+    with one_thread(), ThreadPoolExecutor(max_workers=2) as pool:
+        scores = [z for z in pool.map(scored, draws) if z is not None]
+    # A draw follows no drift: it is compared with the level before that.
+    offs = [z - (own - rung.corrected) for z in scores]
+    found = [own + off * np.sqrt(drawn / account.size) for off in offs]
     return np.array(found).reshape(len(found), X.shape[0])
 
 

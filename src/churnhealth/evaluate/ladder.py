@@ -12,6 +12,8 @@ back, are all there is, and it is said.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -43,7 +45,7 @@ from churnhealth.health.drift import Drift, rate_drift
 from churnhealth.said import many
 from churnhealth.scorers.blend import BlendScorer
 from churnhealth.scorers.curves import level_shift
-from churnhealth.scorers.estimator import Scorer, rungs_kept
+from churnhealth.scorers.estimator import Scorer, one_thread, rungs_kept
 from churnhealth.sources.contract import Floats, Ints
 
 __all__ = ["Ladder", "Rung", "climb", "needs_both"]
@@ -122,10 +124,15 @@ def climb(
     if not names:
         raise _nothing_but_learned(rows.outcomes)
     origins = inner_origins(rows)
-    held = later_margins(rows, made, names, origins, advance)
-    with rungs_kept(rows.X):  # calibration, blend and drift ask for the same margins
+    # calibration, blend and drift ask for the margins of the fit on all rows again
+    with rungs_kept(rows.X):
+        with one_thread(), ThreadPoolExecutor(max_workers=1) as beside:
+            whole = beside.submit(
+                copy_context().run, fit_rungs, made, names, rows, rows.y, None, advance
+            )
+            held = later_margins(rows, made, names, origins, advance)
         rungs, losses = _judged(
-            fit_rungs(made, names, rows, rows.y, None, advance),
+            whole.result(),
             rows,
             held,
             calibration.method,

@@ -181,6 +181,22 @@ def test_no_width_of_the_window_lets_a_number_out_of_its_card(browser, service):
     page.close()
 
 
+@pytest.mark.parametrize("width", [1130, 1280])
+def test_the_name_of_an_owner_breaks_between_its_words_alone(browser, service, width):
+    screen = {"width": width, "height": 800}
+    page, _ = opened(browser, service, "/", viewport=screen)
+    lines = page.evaluate(
+        """[...document.querySelectorAll("[data-l=Owner]")].map(e => {
+             e.textContent = "Montgomery"
+             const word = document.createRange()
+             word.selectNodeContents(e)
+             return word.getClientRects().length
+           })"""
+    )
+    assert set(lines) == {1}
+    page.close()
+
+
 def test_a_phone_shows_every_column_and_breaks_no_word(browser, service):
     account = first_of(browser, service)
     for path in (*PAGES, account, f"{account}?review=1"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from churnhealth.said import many
 from churnhealth.sources.contract import FAR, Accounts, Flags, History, Ints, Texts
 from churnhealth.sources.findings import Finding, finding, first_id
 from churnhealth.sources.under_contract import last_cover
@@ -177,8 +178,6 @@ def _timeless(history: History) -> Finding | None:
     attributes = history.accounts.attributes
     if not attributes or bool((history.accounts.known_at > -FAR).any()):
         return None
-    what = (
-        f"[sources.accounts]: {len(attributes)} attributes carry no date:"
-        f" {', '.join(attributes)}"
-    )
+    said = many(len(attributes), "attribute carries", "attributes carry")
+    what = f"[sources.accounts]: {said} no date: {', '.join(attributes)}"
     return finding("CH219", what, count=len(attributes), example=next(iter(attributes)))

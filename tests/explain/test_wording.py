@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnhealth.explain.numbers import about
+from churnhealth.explain.numbers import about, between
 from churnhealth.explain.phrases import WORDS
 from churnhealth.explain.telling import change_text
 from churnhealth.explain.wording import clause, sentence
@@ -377,3 +377,8 @@ def test_names_from_files_cannot_break_a_sentence():
 @given(st.floats(0, 1))
 def test_a_probability_is_always_said(p):
     assert re.fullmatch(r"(about|under|over) \d+ in \d+", about(p))
+
+
+def test_no_range_of_small_chances_goes_from_nothing_to_nothing():
+    told = {between(low, high) for low in (0.0, 1e-6) for high in (4e-6, 9e-4)}
+    assert told == {"between 0 and 1 in 1000"}

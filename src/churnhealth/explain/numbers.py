@@ -44,9 +44,13 @@ def between(low: float | None, high: float | None) -> str | None:
     ('between 1 in 2 and 1', None)
     >>> between(0.97, 0.999), between(0.12, 0.125)  # one word for both tells nothing
     ('between 97.0 % and 99.9 %', 'between 12.0 % and 12.5 %')
+    >>> between(0.00001, 0.0004)
+    'between 0 and 1 in 1000'
     """
     if low is None or high is None or low != low or high != high:
         return None
+    if high < 0.001:
+        return "between 0 and 1 in 1000"
 
     def short(p: float) -> str:
         return "0" if p < 0.001 else "1" if p > 0.96 else about(p)[len("about ") :]

@@ -257,13 +257,13 @@ GOLDEN = [
     (
         contract("term_months"),
         (12, 12, 12, 0.2),
-        "The term is 12 months; similar accounts have 12 months, associated with"
+        "The term is 12 months; similar accounts have 12 months too, associated with"
         " higher risk.",
     ),
     (
         state("latest"),
         (7, 7, 7, -0.2),
-        "NPS stayed at 7; similar accounts have 7, associated with lower risk.",
+        "NPS stayed at 7; similar accounts have 7 too, associated with lower risk.",
     ),
     (
         feature("latest", source="goals", item="share_of_goals_met"),
@@ -279,7 +279,7 @@ GOLDEN = [
     (
         state("latest"),
         (7, 8, 7, -0.2),
-        "NPS fell from 8 to 7; similar accounts have 7.",
+        "NPS fell from 8 to 7; similar accounts have 7 too.",
     ),
     (
         feature("is", source="accounts", item="country=SE"),

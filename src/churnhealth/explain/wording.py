@@ -237,7 +237,10 @@ def _level(words: Level, fixed: Mapping[str, str], spec: FeatureSpec) -> Say:
         if peers == peers:
             theirs = of_peers(peers)
             text += theirs.join(beside)
-            placed = placed or theirs != told
+            if theirs == told:
+                text += " too"
+            else:
+                placed = True
         return text + ("." if placed else _alone(effect) + ".")
 
     return say

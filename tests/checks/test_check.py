@@ -376,6 +376,7 @@ def test_accounts_whose_contracts_write_the_same_id_otherwise_stop(company):
     [f] = found(company(files=files), "CH223")
     assert f.stops
     assert "1 differ from one that has only in leading zeros" in f.what
+    assert "write ids alike" in f.fix
 
 
 def test_a_column_of_the_outcome_that_is_empty_is_not_named(company):

@@ -136,8 +136,7 @@ CODES: Mapping[str, Code] = {
         False,
         "rows of accounts that are not in the accounts source",
         "their use is lost; they were left out",
-        "add the accounts, or write the id the same way on both sides: `formats` takes"
-        ' "lower" where capitals differ, "00000" where zeros are lost',
+        'add the accounts, or write ids alike: `formats` takes "lower" and "00000"',
     ),
     "CH216": code(
         "advice",
@@ -198,7 +197,7 @@ CODES: Mapping[str, Code] = {
         False,
         "accounts without any contract",
         "they are never covered, so they are neither trained on nor scored",
-        "add their contracts, or check that `where` does not leave out too much",
+        "add their contracts, let `where` leave out less, or write ids alike (CH215)",
     ),
     "CH224": code(
         "error",

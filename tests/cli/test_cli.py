@@ -46,6 +46,15 @@ def test_the_demo_leaves_a_model_scores_and_a_report(demo: Path) -> None:
     assert (demo / "mlflow.db").is_file()
 
 
+def test_the_service_keeps_to_the_configuration_beside_which_it_is_started(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "churnhealth.toml").write_text('[serve]\nhost = "0.0.0.0"\n')
+    done = run("serve", "--bundle", "model", folder=tmp_path)
+    assert done.returncode == 2
+    assert "[CH006]" in done.stderr  # whoever names keys there is not served without
+
+
 def test_the_tracked_run_tells_of_data_settings_figures_and_the_model(
     demo: Path,
 ) -> None:

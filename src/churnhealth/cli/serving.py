@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from churnhealth.cli.options import ModelsFolder, read_settings
+from churnhealth.cli.options import DEFAULT_CONFIG, ModelsFolder, read_settings
 
 __all__ = ["serve"]
 
@@ -25,8 +25,9 @@ def serve(
         Path | None, typer.Option("--scores", help="The folder of all scores.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="For its [serve] section.")
-    ] = None,
+        Path,
+        typer.Option("--config", "-c", help="For its [serve] section, if it is there."),
+    ] = DEFAULT_CONFIG,
     host: Annotated[str | None, typer.Option("--host")] = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65_535)] = None,
 ) -> None:
@@ -41,7 +42,7 @@ def serve(
         raise typer.BadParameter("give --bundle B, or --champion for what was promoted")
     settings, given = Serve(), {"host": host, "port": port}
     folder = Path()
-    if config is not None:
+    if config != DEFAULT_CONFIG or config.exists():
         whole = read_settings(config)
         settings, folder = whole.serve, whole.folder
         if settings.keys_file is not None:

@@ -196,3 +196,12 @@ def test_retention_is_not_compared_with_a_year_of_a_few_customers(tmp_path):
     assert told("few", 1, 300)[0] is None
     before, now = told("more", 1, 20, 300)
     assert (before["to"], now["to"]) == ("2021-01-01", "2022-01-01")
+
+
+@pytest.mark.parametrize("text", ["sud", "SÜD", "su\u0308d"])
+def test_a_name_is_found_without_its_accents_and_sorted_as_if_it_had_none(desk, text):
+    named = zip(desk.rows, ("Zug", "Hafen Süd", "Äther", "Amt"), strict=False)
+    rows = [{**row, "name": name} for row, name in named]
+    assert [r["name"] for r in choose_rows(rows, Choice(text=text))] == ["Hafen Süd"]
+    by_name = choose_rows(rows, Choice(order="name"))
+    assert [r["name"] for r in by_name] == ["Amt", "Äther", "Hafen Süd", "Zug"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -86,7 +87,7 @@ def choose_rows(rows: Sequence[Row], choice: Choice) -> list[Row]:
     >>> [r["account_id"] for r in choose_rows(rows, Choice(bands=("red",)))]
     ['a2', 'a1']
     """
-    sought = choice.text.casefold()
+    sought = _bare(choice.text)
     same = [(k, v) for k in ("owner", "segment", "stage", "movement")
             if (v := getattr(choice, k))]  # fmt: skip
 
@@ -102,7 +103,7 @@ def choose_rows(rows: Sequence[Row], choice: Choice) -> list[Row]:
             if days is None or not 0 <= days < choice.within:
                 return False
         return not sought or any(
-            sought in str(row[name] or "").casefold() for name in ("name", "account_id")
+            sought in _bare(str(row[name] or "")) for name in ("name", "account_id")
         )
 
     column, sign = ORDERS[choice.order]
@@ -111,11 +112,23 @@ def choose_rows(rows: Sequence[Row], choice: Choice) -> list[Row]:
         value = row[column]
         if value is None:
             return True, 0, row["account_id"]
-        key = value.casefold() if isinstance(value, str) else sign * value
+        key = _bare(value) if isinstance(value, str) else sign * value
         return False, key, row["account_id"]
 
     found = [row for row in rows if wanted(row)]
     return found if choice.order == "urgency" else sorted(found, key=place)
+
+
+def _bare(text: str) -> str:
+    """Leave out capitals and accents: not every keyboard has those of a name.
+
+    >>> _bare("Süd"), _bare("Åsa"), _bare("Straße")
+    ('sud', 'asa', 'strasse')
+    """
+    if text.isascii():
+        return text.casefold()
+    parted = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in parted if not unicodedata.combining(c))
 
 
 def as_csv(rows: Sequence[Row]) -> str:
